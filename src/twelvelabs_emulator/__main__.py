@@ -1,0 +1,115 @@
+"""The command ``python -m twelvelabs_emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from .server import Emulator
+from .settings import Settings, choices
+
+_HONEST = """\
+Its vectors are toys: words measured from the media and hashed. No weights, not TwelveLabs' models.
+How well it finds things says nothing about the real service; requests, answers and errors are the API's."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted; return the exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        settings = _settings(given)
+    except ValueError as error:
+        parser.error(str(error))
+    if given.log_requests:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+        logging.getLogger("twelvelabs_emulator").setLevel(logging.INFO)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    emulator = Emulator(settings, host=given.host, port=given.port)
+    try:
+        emulator.start()
+    except OSError as error:
+        print(f"cannot listen on {given.host}:{given.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    with emulator:
+        print(_greeting(emulator), flush=True)
+        while not stopped.wait(0.5):  # A wait without end cannot be interrupted on every system.
+            pass
+    print("stopped", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m twelvelabs_emulator",
+        description="A local server that speaks TwelveLabs' Embed API. " + " ".join(_HONEST.split()),
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8765, help="0 = a free one (default %(default)s)")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="least time to an answer")
+    parser.add_argument("--api-key", action="append", metavar="K", help="a key to let in; may be repeated")
+    parser.add_argument("--any-key", action="store_true", help="let in every key that is not empty")
+    parser.add_argument("--log-requests", action="store_true", help="print a line for every request")
+    parser.add_argument(
+        "--over-long-text",
+        choices=choices("over_long_text_v2_marengo30"),
+        help="marengo3.0 on v2, over 500 tokens; undocumented (default refuse)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting, as GET /_emulator/settings lists them; may be repeated",
+    )
+    return parser
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    changes: dict[str, Any] = {"latency_sec": given.latency / 1000}
+    if given.any_key:
+        changes["api_keys"] = ()
+    elif given.api_key:
+        changes["api_keys"] = tuple(given.api_key)
+    if given.over_long_text:
+        changes["over_long_text_v2_marengo30"] = given.over_long_text
+    defaults = Settings().as_json()
+    for pair in given.set:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in defaults:
+            raise ValueError(f"--set {pair}: not NAME=VALUE with the name of a setting")
+        changes[name] = _parsed(value, defaults[name])
+    return Settings().replace(**changes)
+
+
+def _parsed(value: str, example: Any) -> Any:
+    if isinstance(example, bool):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    if isinstance(example, tuple):
+        return tuple(item for item in value.split(",") if item)
+    if isinstance(example, (int, float)):
+        return float(value) if isinstance(example, float) else int(value)
+    return value
+
+
+def _greeting(emulator: Emulator) -> str:
+    any_key = not emulator.settings.api_keys
+    return f"""\
+TwelveLabs Embed API, emulated, at {emulator.base_url}
+{_HONEST}
+
+  export TWELVELABS_BASE_URL={emulator.base_url}
+  export TWELVELABS_API_KEY={emulator.api_key}{"   # or any other" if any_key else ""}
+
+Requests so far: GET {emulator.origin}/_emulator/requests. Stop with Ctrl-C."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The web application: routes, and what surrounds every request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import control
+from .auth import check_key
+from .embed_v1 import embed_v1
+from .embed_v2 import embed_v2
+from .errors import ApiError, error_body, not_found
+from .log import RecordedRequest
+from .settings import Settings
+from .state import State
+from .wire import RECORD, answer, state_of
+
+__all__ = ["PREFIX", "create_app"]
+
+PREFIX = "/v1.3"
+_logger = logging.getLogger("twelvelabs_emulator")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """Return the emulator as an ASGI application, for any server or test client.
+
+    Its state is ``app.state.emulator``. The API is under ``/v1.3``, the controls under ``/_emulator``.
+    """
+    state = State(settings or Settings())
+    app = Starlette(
+        routes=[
+            Route(f"{PREFIX}/embed", _with_key(embed_v1), methods=["POST"]),
+            Route(f"{PREFIX}/embed-v2", _with_key(embed_v2), methods=["POST"]),
+            *control.routes(),
+        ],
+        exception_handlers={ApiError: _refusal, HTTPException: _no_route, Exception: _fault},
+    )
+    app.router.redirect_slashes = False
+    app.state.emulator = state
+    app.add_middleware(_Recorder, state=state)
+    return app
+
+
+def _with_key(endpoint: Endpoint) -> Endpoint:
+    async def guarded(request: Request) -> Response:
+        try:
+            check_key(request.headers.get("x-api-key"), state_of(request).settings)
+        except ApiError:
+            # Listen to the end: a client answered midway may take that for a broken connection.
+            async for _ in request.stream():
+                pass
+            raise
+        return await endpoint(request)
+
+    return guarded
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return answer(error_body(error, request.url.path, state_of(request).settings), error.status)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 404:
+        hint = "" if path.startswith(PREFIX) else f" The API's paths start with {PREFIX}."
+        refusal = not_found(state_of(request).settings, f"The path {path}")
+        refusal.message += hint
+    else:
+        refusal = ApiError(error.status_code, "method_not_allowed", error.detail, shape="flat")
+    return await _refusal(request, refusal)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    # A fault of the emulator's own; the server logs where.
+    return await _refusal(request, ApiError(500, "internal_server_error", "The emulator failed."))
+
+
+class _Recorder:
+    """Log every request to the API, and let no answer go out too early."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(control.PREFIX):
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        latency = self._state.settings.latency_sec
+        record = RecordedRequest(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers={
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in scope["headers"]
+                if name != b"x-api-key"
+            },
+            received=time.time(),
+        )
+        scope[RECORD] = record
+        log = self._state.log
+        log.opened(record)
+
+        async def send_recorded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                early = latency - (time.perf_counter() - began)
+                if early > 0:
+                    await asyncio.sleep(early)
+                headers: list[Any] = list(message["headers"])
+                headers.append((b"x-trace-id", uuid.uuid4().hex.encode()))
+                message["headers"] = headers
+                record.status = message["status"]
+                record.duration = time.perf_counter() - began
+                _logger.info("%s %s %d %.1f ms", record.method, record.path, record.status, record.duration * 1e3)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_recorded)
+        finally:
+            log.closed()

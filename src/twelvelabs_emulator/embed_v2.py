@@ -1,0 +1,167 @@
+"""``POST /embed-v2``: one input, as JSON, answered at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import sources
+from .answers import entry
+from .checks import Fields
+from .embed_v1 import model_named
+from .errors import invalid, missing
+from .measure.audio import open_audio
+from .measure.image import open_image, words_of_image
+from .measure.video import open_video
+from .models import Model
+from .multi_input import embed_multi_input
+from .segments import Row, TimeRequest, film_rows, read_time_request, sound_rows, span_of
+from .settings import Settings
+from .sources import Source
+from .texts import fitted
+from .vectors import Vector, finished, fused, text_vector, vector
+from .wire import answer, number, read_json, state_of
+
+__all__ = ["embed_v2"]
+
+_INPUT_TYPES = ("text", "image", "text_image", "audio", "video", "multi_input")
+
+
+async def embed_v2(request: Request) -> Response:
+    """Answer one request; every refusal is an `ApiError`."""
+    settings = state_of(request).settings
+    fields = Fields(await read_json(request, settings), "", settings)
+    input_type = fields.string("input_type", required=True, choices=_INPUT_TYPES) or ""
+    model = model_named(fields.string("model_name"), settings.v2_models, settings)
+    if input_type not in model.input_types:
+        why = f"{model.name} takes on this endpoint: {', '.join(model.input_types)}."
+        raise invalid("input_type", why)
+    for name in _INPUT_TYPES:
+        if name != input_type and fields.has(name):
+            raise invalid(name, f"`input_type` is {input_type}.")
+    if not model.dimensions:
+        for name in ("auto_truncate", "embedding_uncertainty", "embedding_dimension"):
+            if fields.has(name):
+                raise invalid(name, f"{model.name} does not take it.")
+    if not fields.has(input_type):
+        raise missing(input_type)
+    if input_type == "multi_input":
+        return answer(await embed_multi_input(fields, model, settings))
+    given = fields.needed(input_type)
+    body = await _EMBED[input_type](given, fields, model, settings)
+    return answer(body)
+
+
+def _single(found: Vector, settings: Settings, metadata: dict[str, Any] | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"data": [entry(finished(found, settings))]}
+    if metadata is not None:
+        body["metadata"] = metadata
+    return body
+
+
+def _text_of(given: Fields, model: Model, settings: Settings) -> Vector:
+    text = given.string("input_text", required=True) or ""
+    over_long: Literal["end", "refuse"] = "end" if settings.over_long_text_v2_marengo30 == "cut" else "refuse"
+    kept = fitted(text, given.path("input_text"), model, settings, over_long=over_long)
+    return text_vector(kept.text, model)
+
+
+async def _source_of(given: Fields, settings: Settings) -> Source:
+    media = given.needed("media_source")
+    source = await sources.from_fields(media, settings)
+    media.done()
+    return source
+
+
+async def _text(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+    found = _text_of(given, model, settings)
+    given.done()
+    fields.done()
+    return _single(found, settings, None)
+
+
+async def _image(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+    source = await _source_of(given, settings)
+    given.done()
+    fields.done()
+    found = await asyncio.to_thread(_image_vector, source, model, settings)
+    return _single(found, settings, {"input_type": "image", **source.metadata()})
+
+
+async def _text_image(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+    text = _text_of(given, model, settings)
+    source = await _source_of(given, settings)
+    given.done()
+    fields.done()
+    image = await asyncio.to_thread(_image_vector, source, model, settings)
+    return _single(fused([text, image]), settings, {"input_type": "text_image", **source.metadata()})
+
+
+def _image_vector(source: Source, model: Model, settings: Settings) -> Vector:
+    return vector(words_of_image(open_image(source, model, settings)), model)
+
+
+async def _audio(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+    asked = read_time_request(given, "audio")
+    source = await _source_of(given, settings)
+    given.done()
+    fields.done()
+    return await asyncio.to_thread(_audio_body, source, asked, model, settings)
+
+
+def _audio_body(source: Source, asked: TimeRequest, model: Model, settings: Settings) -> dict[str, Any]:
+    sound = open_audio(source, model, settings)
+    span = span_of(asked, sound.duration, "audio")
+    rows = sound_rows(sound, asked, span, model, settings)
+    return _timed_body("audio", rows, asked, span, sound.duration, source, settings)
+
+
+async def _video(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+    asked = read_time_request(given, "video")
+    source = await _source_of(given, settings)
+    given.done()
+    fields.done()
+    return await asyncio.to_thread(_video_body, source, asked, model, settings)
+
+
+def _video_body(source: Source, asked: TimeRequest, model: Model, settings: Settings) -> dict[str, Any]:
+    film = open_video(source, model, settings)
+    span = span_of(asked, film.duration, "video")
+    rows = film_rows(film, asked, span, model, settings)
+    if not rows:
+        raise invalid("video.embedding_option", "The video has no sound to embed.")
+    body = _timed_body("video", rows, asked, span, film.duration, source, settings)
+    if asked.strategy == "fixed":
+        body["metadata"]["clip_length"] = number(asked.clip_sec)
+    return body
+
+
+def _timed_body(
+    kind: str,
+    rows: list[Row],
+    asked: TimeRequest,
+    span: tuple[float, float],
+    duration: float,
+    source: Source,
+    settings: Settings,
+) -> dict[str, Any]:
+    data = [entry(finished(row.vector, settings), row.option, row.scope, row.start, row.end) for row in rows]
+    if settings.shuffle_segments:
+        random.shuffle(data)
+    metadata = {
+        "input_type": kind,
+        **source.metadata(),
+        "embedding_options": asked.options,
+        "embedding_scopes": asked.scopes,
+        "duration": number(duration),
+        "start_offset_sec": number(span[0]),
+        "end_offset_sec": number(span[1]),
+    }
+    return {"data": data, "metadata": metadata}
+
+
+_EMBED = {"text": _text, "image": _image, "text_image": _text_image, "audio": _audio, "video": _video}

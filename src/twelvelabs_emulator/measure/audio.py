@@ -1,0 +1,168 @@
+"""Sound as words: its loudness, pitch and steadiness."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ..models import Model
+from ..settings import Settings
+from ..sources import Source
+from ..words import Words
+from .limits import check_size, refused
+from .scale import add, ramp
+
+__all__ = ["Sound", "check_duration", "decoded", "open_audio", "words_of_sound", "words_of_speech"]
+
+RATE = 16_000
+_WINDOW = 4096
+_FORMATS = {"wav": "WAV", "mp3": "MP3", "flac": "FLAC"}
+# An encoder rounds up to whole frames: 30 seconds of MP3 last a little longer.
+TOLERANCE_SEC = 0.1
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Mono samples from -1 to 1, ``RATE`` a second."""
+
+    samples: npt.NDArray[np.float32]
+
+    @classmethod
+    def silence(cls, seconds: float) -> Sound:
+        """Return so many seconds without a sound."""
+        return cls(np.zeros(round(seconds * RATE), dtype=np.float32))
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / RATE
+
+    def part(self, start: float, end: float) -> Sound:
+        """Return the part between two times, in seconds."""
+        return Sound(self.samples[round(start * RATE) : round(end * RATE)])
+
+
+def open_audio(source: Source, model: Model, settings: Settings) -> Sound:
+    """Decode a sound file; raise the API's 400 or 413 for one it does not take."""
+    # marengo3.5 limits every source, 3.0 only what is sent inside the request.
+    if source.given_as == "base64_string" or model.name == "marengo3.5":
+        check_size(source, model.media_megabytes, model, settings)
+    if not source.content:
+        raise refused(source, "The file is empty.")
+    try:
+        with av.open(io.BytesIO(source.content), options={"protocol_whitelist": "none"}) as container:
+            if container.format.name not in _FORMATS or not container.streams.audio:
+                raise refused(source, f"The audio format must be one of: {', '.join(_FORMATS.values())}.")
+            if container.duration is not None:
+                check_duration(source, container.duration / av.time_base, model, settings, "audio")
+            sound = decoded(container)
+    except (av.FFmpegError, ValueError):
+        raise refused(source, "The audio could not be read.") from None
+    if not len(sound.samples):
+        raise refused(source, "The audio has no content.")
+    check_duration(source, sound.duration, model, settings, "audio")
+    return sound
+
+
+def check_duration(source: Source, duration: float, model: Model, settings: Settings, kind: str) -> None:
+    """Raise the API's 400 (or as set for marengo3.5) if a synchronous request's media are too long."""
+    if duration > model.media_seconds + TOLERANCE_SEC:
+        raise refused(
+            source,
+            f"The {kind} must not be longer than {model.media_seconds:g} seconds; it lasts {duration:.1f}.",
+            code="video_duration_too_long" if kind == "video" else "parameter_invalid",
+            status=settings.too_long_media_status if model.name == "marengo3.5" else 400,
+        )
+
+
+def decoded(container: av.container.InputContainer) -> Sound:
+    """Decode the first sound track. A broken frame in the middle is passed over, as players do."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+    pieces: list[npt.NDArray[np.float32]] = []
+    for packet in container.demux(container.streams.audio[0]):
+        try:
+            for frame in packet.decode():
+                pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+        except av.error.InvalidDataError:
+            continue
+    pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)] if pieces else []
+    return Sound(np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32))
+
+
+def words_of_sound(sound: Sound) -> Words:
+    """Measure a sound: loudness, pitch in three words and in semitones, noise, steadiness."""
+    samples = sound.samples.astype(np.float64)
+    words: Words = {"sound": 0.35}
+    power = float(np.mean(samples**2)) if len(samples) else 0.0
+    level = 10 * math.log10(power + 1e-12)
+    silent = ramp(level, -50, -60)
+    add(words, "silent", silent)
+    add(words, "quiet", 0.4 * ramp(level, -22, -28) * (1 - silent))
+    add(words, "loud", 0.4 * ramp(level, -16, -10))
+    if silent >= 1:
+        return words
+    audible = 1 - silent
+    spectrum = _spectrum(samples)
+    noise = _noisiness(spectrum)
+    add(words, "hiss", audible * noise)
+    for word, weight in _pitch(spectrum).items():
+        add(words, word, audible * (1 - noise) * weight)
+    for word, weight in _steadiness(samples).items():
+        add(words, word, audible * weight)
+    return words
+
+
+def words_of_speech(sound: Sound) -> Words:
+    """Stand in for a transcription: the emulator hears no words, only that there is a sound."""
+    heard = {word: 0.3 * weight for word, weight in words_of_sound(sound).items()}
+    return heard | {"speech": 1.0}
+
+
+def _spectrum(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean power at each frequency, over up to 200 windows spread over the whole."""
+    if len(samples) < _WINDOW:
+        samples = np.pad(samples, (0, _WINDOW - len(samples)))
+    starts = np.unique(np.linspace(0, len(samples) - _WINDOW, num=200).astype(int))
+    windows = np.stack([samples[start : start + _WINDOW] for start in starts]) * np.hanning(_WINDOW)
+    power: npt.NDArray[np.float64] = (np.abs(np.fft.rfft(windows, axis=1)) ** 2).mean(axis=0)
+    return power
+
+
+def _noisiness(spectrum: npt.NDArray[np.float64]) -> float:
+    """Spectral flatness: near 1 for noise, near 0 for a tone."""
+    heard = spectrum[20:1500] + 1e-12  # about 80 Hz to 6 kHz: where lossy formats keep everything
+    flatness = math.exp(float(np.log(heard).mean())) / float(heard.mean())
+    return ramp(flatness, 0.2, 0.6)
+
+
+def _pitch(spectrum: npt.NDArray[np.float64]) -> Words:
+    frequencies = np.fft.rfftfreq(_WINDOW, 1 / RATE)
+    # Below 40 Hz is hum and offset; weight by power, so that the strongest tones decide.
+    power = np.where(frequencies >= 40, spectrum, 0.0)
+    power = np.where(power >= 0.05 * power.max(), power, 0.0)
+    share = power / max(float(power.sum()), 1e-12)
+    semitones = 69 + 12 * np.log2(np.maximum(frequencies, 1) / 440)
+    height = float((share * semitones).sum())
+    low, high = ramp(height, 64, 60), ramp(height, 76, 80)  # about 300 and 700 Hz
+    words: Words = {"low": low, "high": high, "middle": 1 - low - high}
+    notes: dict[int, float] = {}
+    for semitone, part in zip(semitones[share > 0], share[share > 0], strict=True):
+        for note in range(math.floor(semitone) - 2, math.floor(semitone) + 4):
+            notes[note] = notes.get(note, 0.0) + float(part) * math.exp(-((note - semitone) ** 2) / 2)
+    return words | {f"~note:{note}": 0.3 * weight for note, weight in notes.items()}
+
+
+def _steadiness(samples: npt.NDArray[np.float64]) -> Words:
+    """Compare the loudness of every twentieth of a second."""
+    step = RATE // 20
+    count = len(samples) // step
+    if count < 4:
+        return {}
+    levels = np.sqrt((samples[: count * step].reshape(count, step) ** 2).mean(axis=1))
+    wavering = float(levels.std() / max(float(levels.mean()), 1e-9))
+    return {"steady": 0.25 * ramp(wavering, 0.3, 0.1), "beating": 0.25 * ramp(wavering, 0.25, 0.5)}

@@ -1,0 +1,144 @@
+"""A film as words: what its pictures and its sound measure, and whether anything moves."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ..models import Model
+from ..settings import Settings
+from ..sources import Source
+from ..words import Words, merged
+from .audio import Sound, check_duration, decoded
+from .image import color_histogram, words_of_pixels
+from .limits import check_size, refused
+from .scale import add, ramp
+
+__all__ = ["Film", "open_video", "shots", "words_of_film"]
+
+_SIDE = 64
+_LOOKS_PER_SEC = 4
+_LOOKS_PER_CLIP = 6
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film looked at four times a second: times in seconds, pictures of 64 x 64 pixels, and its sound."""
+
+    duration: float
+    times: list[float]
+    pictures: list[npt.NDArray[np.uint8]]
+    sound: Sound | None
+
+    def between(self, start: float, end: float) -> list[npt.NDArray[np.float64]]:
+        """Return the pictures seen in a span, at least one, as numbers from 0 to 1."""
+        seen = [n for n, time in enumerate(self.times) if start <= time < end]
+        if not seen:
+            seen = [min(range(len(self.times)), key=lambda n: abs(self.times[n] - start))]
+        return [self.pictures[n] / 255 for n in seen]
+
+
+def open_video(source: Source, model: Model, settings: Settings) -> Film:
+    """Decode a film; raise the API's 400 or 413 for one it does not take."""
+    if source.given_as == "base64_string" or model.name == "marengo3.5":
+        check_size(source, model.media_megabytes, model, settings, code="video_filesize_too_large")
+    broken = refused(source, "The video could not be read.", code="video_file_broken")
+    # A playlist would send the decoder off to other files and hosts.
+    if not source.content or source.content.lstrip()[:7] == b"#EXTM3U":
+        raise broken
+    try:
+        with av.open(io.BytesIO(source.content), options={"protocol_whitelist": "none"}) as container:
+            still = container.format.name.endswith("_pipe") or container.format.name in ("tty", "image2")
+            if still or not container.streams.video:
+                raise broken
+            if container.duration is not None:
+                check_duration(source, container.duration / av.time_base, model, settings, "video")
+            track = container.streams.video[0]
+            _check_picture(source, track.codec_context.width, track.codec_context.height)
+            times, pictures, end = _looks(container)
+        sound = None
+        with av.open(io.BytesIO(source.content), options={"protocol_whitelist": "none"}) as container:
+            duration = max(end, (container.duration or 0) / av.time_base)
+            if container.streams.audio:
+                sound = decoded(container)
+    except (av.FFmpegError, ValueError):
+        raise broken from None
+    if not pictures:
+        raise broken
+    check_duration(source, duration, model, settings, "video")
+    return Film(duration, times, pictures, sound if sound is not None and len(sound.samples) else None)
+
+
+def _check_picture(source: Source, width: int, height: int) -> None:
+    long, short = max(width, height), min(width, height)
+    size = f"The video has {width}x{height} pixels."
+    if short < 360:
+        raise refused(source, f"{size} The least is 360x360.", code="video_resolution_too_low")
+    if long > 5184 or short > 2160:
+        raise refused(source, f"{size} The most is 5184x2160.", code="video_resolution_too_high")
+    if long / short > 2.4:
+        raise refused(
+            source,
+            f"{size} The aspect ratio must be between 1:1 and 2.4:1 (or 1:2.4).",
+            code="video_resolution_invalid_aspect_ratio",
+        )
+
+
+def _looks(container: Any) -> tuple[list[float], list[npt.NDArray[np.uint8]], float]:
+    """Decode the pictures, keep four a second; also return when the last one ends."""
+    track = container.streams.video[0]
+    track.thread_type = "AUTO"
+    pace = float(track.average_rate or 25)
+    times: list[float] = []
+    pictures: list[npt.NDArray[np.uint8]] = []
+    first: float | None = None
+    end = 0.0
+    for packet in container.demux(track):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        for frame in frames:
+            at = frame.time if frame.time is not None else end
+            first = at if first is None else first
+            end = at - first + 1 / pace
+            if not times or at - first >= times[-1] + 1 / _LOOKS_PER_SEC - 1e-6:
+                times.append(at - first)
+                small = frame.reformat(_SIDE, _SIDE, "rgb24", interpolation="AREA")
+                pictures.append(small.to_ndarray())
+    return times, pictures, end
+
+
+def words_of_film(film: Film, start: float, end: float) -> Words:
+    """Measure what is to be seen from one time to another: the mean of some pictures, and motion."""
+    seen = film.between(start, end)
+    chosen = np.unique(np.linspace(0, len(seen) - 1, num=_LOOKS_PER_CLIP).astype(int))
+    words = merged(words_of_pixels(seen[n]) for n in chosen)
+    words["film"] = 0.35
+    changes = [float(np.abs(after - before).mean()) for before, after in pairwise(seen) if not _cut(before, after)]
+    moving = ramp(float(np.mean(changes)), 0.01, 0.04) if changes else 0.0
+    add(words, "moving", 0.4 * moving)
+    add(words, "still", 0.4 * (1 - moving))
+    return words
+
+
+def shots(film: Film, start: float, end: float, shortest: float) -> list[tuple[float, float]]:
+    """Cut a span where the colours change at once; no shot is shorter than ``shortest`` seconds."""
+    edges = [start]
+    looks = [(time, picture) for time, picture in zip(film.times, film.pictures, strict=True)]
+    for (_, before), (time, after) in pairwise(looks):
+        if edges[-1] + shortest <= time <= end - shortest and _cut(before / 255, after / 255):
+            edges.append(time)
+    return list(pairwise([*edges, end]))
+
+
+def _cut(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> bool:
+    # By colours, not pixels: what moves through the picture keeps its colours.
+    difference = np.abs(color_histogram(before[::4, ::4]) - color_histogram(after[::4, ::4])).sum() / 2
+    return bool(difference > 0.4)
