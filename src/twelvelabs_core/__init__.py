@@ -1,0 +1,57 @@
+"""TwelveLabs' Embed API as Python: models, inputs, wire formats and one engine. The framework adapters stand on it.
+
+from twelvelabs_core import EmbeddingClient, Image
+
+client = EmbeddingClient("marengo3.0")            # key from TWELVELABS_API_KEY
+client.embed("a red bike").vector                 # 512 floats
+client.embed(Image("bike.jpg")).vector            # in the same space
+"""
+
+from ._client import DEFAULT_MODEL, EmbeddingClient
+from ._errors import (
+    AuthenticationError,
+    BatchError,
+    ConnectionFailedError,
+    InvalidInputError,
+    MalformedResponseError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+    TextTooLongError,
+    TwelveLabsError,
+)
+from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
+from ._models import MODELS, MediaLimit, Model
+from ._results import Embedding, Parts, Segment, Usage
+from ._truncate import estimate_tokens
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODELS",
+    "Audio",
+    "AuthenticationError",
+    "BatchError",
+    "Composed",
+    "ConnectionFailedError",
+    "Document",
+    "Embedding",
+    "EmbeddingClient",
+    "Image",
+    "InvalidInputError",
+    "Item",
+    "MalformedResponseError",
+    "Media",
+    "MediaLimit",
+    "Model",
+    "Parts",
+    "QuotaExceededError",
+    "RateLimitError",
+    "Segment",
+    "ServerError",
+    "Source",
+    "TextTooLongError",
+    "TwelveLabsError",
+    "Usage",
+    "Video",
+    "estimate_tokens",
+]

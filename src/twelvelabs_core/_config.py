@@ -1,0 +1,45 @@
+"""Where settings come from when they are not passed: the key and the address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from ._errors import AuthenticationError, InvalidInputError
+
+__all__ = ["API_KEY_VARIABLES", "BASE_URL_VARIABLE", "PUBLIC_BASE_URL", "resolve_api_key", "resolve_base_url"]
+
+API_KEY_VARIABLES = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY")
+BASE_URL_VARIABLE = "TWELVELABS_BASE_URL"
+PUBLIC_BASE_URL = "https://api.twelvelabs.io/v1.3"
+
+
+def resolve_api_key(api_key: Any, environ: Mapping[str, str] = os.environ) -> SecretStr:
+    """``api_key``, else ``TWELVELABS_API_KEY``, else ``TWELVE_LABS_API_KEY``.
+
+    Raises:
+        AuthenticationError: none of them is set, or the key holds signs that no header can carry.
+    """
+    given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+    candidates = (given, *(environ.get(name) for name in API_KEY_VARIABLES))
+    key = next((c.strip() for c in candidates if c and c.strip()), None)
+    if key is None:
+        raise AuthenticationError(f"No API key. Pass api_key= or set {API_KEY_VARIABLES[0]}.")
+    if not key.isascii() or not key.isprintable():
+        raise AuthenticationError("The API key holds signs that no key has (a line break, a letter with an accent?).")
+    return SecretStr(key)
+
+
+def resolve_base_url(base_url: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """``base_url``, else ``TWELVELABS_BASE_URL``, else the public address; without a trailing slash.
+
+    Raises:
+        InvalidInputError: it is no http(s) address.
+    """
+    url = (base_url or environ.get(BASE_URL_VARIABLE) or PUBLIC_BASE_URL).strip().rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise InvalidInputError(f"base_url {url!r} is not an http(s) address. Example: {PUBLIC_BASE_URL}.")
+    return url

@@ -1,0 +1,153 @@
+"""The error tree.
+
+    TwelveLabsError
+    ├── InvalidInputError (also a ValueError)   bad input, found here before sending or by the server (400, 404, 413)
+    │   └── TextTooLongError                    a text over the model's limit, with ``truncate="none"``
+    ├── AuthenticationError                     no key, a wrong key (401), or a key without the right (403)
+    ├── RateLimitError                          429, and the retries are used up
+    │   └── QuotaExceededError                  the limit reopens later than we are willing to wait
+    ├── ServerError                             5xx, and the retries are used up
+    ├── ConnectionFailedError                   no answer: refused, dropped, timed out
+    ├── MalformedResponseError                  an answer that is not what the API documents
+    └── BatchError                              some items of a batch failed; the others' results are inside
+
+No message, argument or attribute holds the API key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+__all__ = [
+    "AuthenticationError",
+    "BatchError",
+    "ConnectionFailedError",
+    "InvalidInputError",
+    "MalformedResponseError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "ServerError",
+    "TextTooLongError",
+    "TwelveLabsError",
+]
+
+
+class TwelveLabsError(Exception):
+    """Base of every error this package raises.
+
+    Attributes:
+        message: what happened and what to do, one or two sentences.
+        item: the item it is about, as the caller named it (``texts[3]``, ``uris[0] 'cat.webp'``), or None.
+        status: HTTP status, when a server answered.
+        code: the server's own code (``parameter_invalid``, ``api_key_invalid`` …), when it gave one.
+        trace_id: the server's ``x-trace-id``, to quote to TwelveLabs' support.
+        results: what was finished before an error stopped a whole batch, in input order, None where not done; else
+            empty.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        item: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        trace_id: str | None = None,
+    ) -> None:
+        self.message = message
+        self.item = item
+        self.status = status
+        self.code = code
+        self.trace_id = trace_id
+        self.results: list[Any] = []
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = f"{self.item}: {self.message}" if self.item else self.message
+        tags = [str(tag) for tag in (self.status, self.code) if tag]
+        return f"{text} [{' '.join(tags)}]" if tags else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions cross process borders (worker pools); the default protocol would drop keyword arguments.
+        return _rebuild, (type(self), self.message, dict(self.__dict__))
+
+
+def _rebuild(cls: type[TwelveLabsError], message: str, state: dict[str, Any]) -> TwelveLabsError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidInputError(TwelveLabsError, ValueError):
+    """The input cannot be embedded as given; sending it again will not help."""
+
+
+class TextTooLongError(InvalidInputError):
+    """A text is longer than the model takes, and ``truncate="none"`` asked not to cut it."""
+
+
+class AuthenticationError(TwelveLabsError):
+    """The key is missing, wrong, expired, or not allowed to do this."""
+
+
+class RateLimitError(TwelveLabsError):
+    """The server answered 429 and the retries are used up.
+
+    Attributes:
+        retry_after: seconds the server asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.retry_after = retry_after
+
+
+class QuotaExceededError(RateLimitError):
+    """A limit (often the daily one) reopens later than ``max_wait``.
+
+    Attributes:
+        reopens_at: when to go on (aware datetime, UTC), or None if unknown.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reopens_at: datetime | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(message, **kwargs)
+        self.reopens_at = reopens_at
+
+
+class ServerError(TwelveLabsError):
+    """The server failed (5xx) and the retries are used up."""
+
+
+class ConnectionFailedError(TwelveLabsError):
+    """No usable answer: the connection was refused, dropped or timed out, and the retries are used up."""
+
+
+class MalformedResponseError(TwelveLabsError):
+    """The answer is not what the API documents: not JSON, a wrong count, a wrong dimension, a non-finite number."""
+
+
+class BatchError(TwelveLabsError):
+    """Some items of a batch failed; everything else was finished and is here.
+
+    Attributes:
+        results: one entry an item, in input order; None where it failed.
+        errors: item index -> its error.
+    """
+
+    def __init__(self, results: Sequence[Any], errors: Mapping[int, TwelveLabsError]) -> None:
+        first = next(iter(sorted(errors)))
+        more = f" (and {len(errors) - 1} more in .errors)" if len(errors) > 1 else ""
+        super().__init__(
+            f"{len(errors)} of {len(results)} items failed; the rest is in .results. First: {errors[first]}{more}"
+        )
+        self.results = list(results)
+        self.errors = dict(errors)

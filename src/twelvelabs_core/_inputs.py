@@ -1,0 +1,173 @@
+"""What can be embedded: a text is a ``str``; media are these types. A string is never opened as a file unless a media
+type holds it.
+
+    Image("cat.jpg")   Image("https://…/cat.jpg")   Image(b"…")   Image(pil_image)   Audio(open("a.wav", "rb"))
+    Composed("a <@coat> in blue", [Image("coat.jpg", name="coat")])
+
+Inside a media type a ``str`` is read by its scheme alone: ``http://``/``https://`` is a URL, ``data:`` a data URI,
+``file://``
+or no scheme a path. Nothing is read or checked until it is embedded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
+
+from ._errors import InvalidInputError
+from ._models import Kind
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+    Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PILImage
+else:
+    Source: TypeAlias = Any
+
+__all__ = ["Audio", "Composed", "Document", "Image", "Item", "Media", "Source", "Video", "describe"]
+
+
+@dataclass(frozen=True, repr=False)
+class Media:
+    """One piece of media.
+
+    Attributes:
+        source: path (``str`` or ``pathlib.Path``), URL, data URI, bytes, binary file object; for pictures a PIL image
+            too.
+        name: how a :class:`Composed` text refers to it: ``<@name>``.
+        filename: file name told to the server when the source has none (bytes, file object).
+    """
+
+    kind: ClassVar[Kind]
+
+    source: Source
+    name: str | None = None
+    filename: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.source, Media):
+            raise InvalidInputError(f"{type(self).__name__}(...) was given {self.source!r}; pass its source instead.")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({describe(self.source)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Image(Media):
+    """A picture: JPEG or PNG; other formats and PIL images are converted with Pillow."""
+
+    kind = "image"
+
+
+@dataclass(frozen=True, repr=False)
+class Audio(Media):
+    """A sound: WAV, MP3 or FLAC.
+
+    Attributes:
+        start_sec: leave out what comes before, in seconds (v1: ``audio_start_offset_sec``).
+        end_sec: leave out what comes after, in seconds; v2 with marengo3.0 only.
+    """
+
+    kind = "audio"
+
+    start_sec: float | None = None
+    end_sec: float | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Video(Media):
+    """A film in any container FFmpeg reads.
+
+    Attributes:
+        start_sec, end_sec: the part to embed, in seconds; marengo3.0 only on synchronous requests.
+    """
+
+    kind = "video"
+
+    start_sec: float | None = None
+    end_sec: float | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Document(Media):
+    """A document file: ``.pdf``, ``.txt``, ``.md`` (marengo3.5)."""
+
+    kind = "document"
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A text and media, or several media, as **one** vector.
+
+    Attributes:
+        text: the words; ``<@name>`` refers to the media of that name.
+        media: up to 10 :class:`Media`. marengo3.0 takes pictures; marengo3.5 pictures, sounds, films and documents.
+    """
+
+    kind: ClassVar[Kind] = "composed"
+
+    text: str | None = None
+    media: Sequence[Media] = field(default_factory=tuple)
+
+    @classmethod
+    def of(
+        cls,
+        text: str | None = None,
+        *,
+        images: Sequence[Any] | Mapping[str, Any] = (),
+        audio: Sequence[Any] | Mapping[str, Any] = (),
+        videos: Sequence[Any] | Mapping[str, Any] = (),
+        documents: Sequence[Any] | Mapping[str, Any] = (),
+    ) -> Composed:
+        """From plain sources, by kind: a sequence, or a mapping ``name -> source`` for media the text refers to.
+
+        Sources are used in the order images, audio, videos, documents.
+        """
+        media: list[Media] = []
+        for kind, sources in ((Image, images), (Audio, audio), (Video, videos), (Document, documents)):
+            named = sources.items() if isinstance(sources, Mapping) else ((None, s) for s in as_list(sources))
+            for name, source in named:
+                media.append(source if isinstance(source, kind) and name is None else kind(_bare(source), name=name))
+        return cls(text, tuple(media))
+
+
+Item: TypeAlias = "str | Media | Composed"
+"""One thing to embed."""
+
+
+def as_list(sources: Any) -> list[Any]:
+    """A list of sources. One bare string or path is the usual slip, and would be taken apart letter by letter."""
+    if isinstance(sources, (str, bytes, bytearray, os.PathLike, Media)) or hasattr(sources, "read"):
+        raise InvalidInputError(f"Expected a list of sources, got one: {describe(sources)}. Wrap it: [source].")
+    return list(sources)
+
+
+def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
+    """Sources as media of one kind; what already is of that kind stays as it is."""
+    return [s if isinstance(s, kind) else kind(s, **options) for s in as_list(sources)]
+
+
+def _bare(source: Any) -> Any:
+    return source.source if isinstance(source, Media) else source
+
+
+def describe(source: Any) -> str:
+    """A source in a few words, for messages: never its content, never a URL's query (it may hold a signature)."""
+    if isinstance(source, Media):
+        return describe(source.source)
+    if isinstance(source, str):
+        if source.startswith("data:"):
+            return f"data URI of {len(source)} characters"
+        return repr(source.partition("?")[0] if "://" in source else source[:200])
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return f"{len(source)} bytes"
+    if isinstance(source, (PurePath, os.PathLike)):
+        return repr(os.fspath(source))
+    if hasattr(source, "read"):
+        return f"file object {getattr(source, 'name', '')!r}" if getattr(source, "name", "") else "file object"
+    if hasattr(source, "size") and hasattr(source, "mode"):
+        return f"PIL image {source.size[0]}x{source.size[1]}"
+    return f"a {type(source).__name__}"

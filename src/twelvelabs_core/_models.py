@@ -1,0 +1,201 @@
+"""What each Marengo model accepts: one table, and the look-ups on it.
+
+Facts come from the API's documentation and specification (v1.3) and the official SDK 1.3.6; where those are silent the
+field says so. A newer model is described with :class:`Model` and passed as ``model=``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ._errors import InvalidInputError
+
+__all__ = ["MODELS", "ApiVersion", "Kind", "MediaLimit", "Model", "find_model"]
+
+ApiVersion = Literal["v1", "v2"]
+Kind = Literal["text", "image", "audio", "video", "document", "composed"]
+
+# The API never says whether a megabyte is 10^6 or 2^20 bytes; the smaller one is safe.
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class MediaLimit:
+    """What one synchronous request takes of one kind of media.
+
+    Attributes:
+        formats: accepted file formats, by content (``jpeg``, ``png``, ``wav`` …); empty = anything.
+        max_inline_bytes: largest file sent inside the request.
+        max_sec: longest duration of a synchronous request, None = not limited or no duration.
+        min_side: smallest width and height in pixels, None = no limit.
+    """
+
+    formats: frozenset[str]
+    max_inline_bytes: int
+    max_sec: float | None = None
+    min_side: int | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """One embedding model, as data.
+
+    Attributes:
+        name: exact ``model_name`` of the API.
+        dimensions: vector lengths it can return; the first is the default.
+        max_text_tokens: longest text, in the model's tokens (its tokenizer is not published).
+        api_versions: endpoints that serve it, ``v1`` = ``/embed``, ``v2`` = ``/embed-v2``; the first is the default.
+        request_form: body of a v2 request: ``typed`` (one object an input type) or ``multi_input`` (3.5).
+        truncation: the API's own control of over-long texts: ``text_truncate``, ``auto_truncate`` or None.
+        inputs: kinds that can be embedded alone, by endpoint.
+        composed_media: kinds of media that can be fused with a text or each other into one vector.
+        media: limits by kind, for synchronous requests.
+        sunset: when TwelveLabs switched it off, as a date in words, or None.
+    """
+
+    name: str
+    dimensions: tuple[int, ...]
+    max_text_tokens: int
+    api_versions: tuple[ApiVersion, ...] = ("v2",)
+    request_form: Literal["typed", "multi_input"] = "multi_input"
+    truncation: Literal["text_truncate", "auto_truncate"] | None = None
+    inputs: Mapping[ApiVersion, frozenset[Kind]] = field(
+        default_factory=lambda: {"v2": frozenset({"text", "image", "audio", "video", "document", "composed"})}
+    )
+    composed_media: frozenset[Kind] = frozenset()
+    media: Mapping[Kind, MediaLimit] = field(default_factory=dict)
+    sunset: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.dimensions or not self.api_versions:
+            raise InvalidInputError(f"Model {self.name!r} needs at least one dimension and one API version.")
+
+    def space(self, dimensions: int) -> str:
+        """Name of the vector space: vectors compare only within one space. 3.0 and 3.5 are equally long, not equal."""
+        return f"{self.name}/{dimensions}"
+
+
+_PICTURES = frozenset({"jpeg", "png"})
+_SOUNDS = frozenset({"wav", "mp3", "flac"})
+_PAPERS = frozenset({"pdf", "txt", "md"})
+
+_MARENGO_27 = Model(
+    name="Marengo-retrieval-2.7",
+    dimensions=(1024,),
+    max_text_tokens=77,
+    api_versions=("v1",),
+    request_form="typed",
+    truncation="text_truncate",
+    inputs={"v1": frozenset[Kind]({"text", "image", "audio"})},
+    media={
+        "image": MediaLimit(_PICTURES, 5 * MB, min_side=64),
+        "audio": MediaLimit(_SOUNDS, 32 * MB, max_sec=600),
+    },
+    sunset="2026-03-30",
+)
+
+_MARENGO_30 = Model(
+    name="marengo3.0",
+    dimensions=(512,),
+    max_text_tokens=500,
+    api_versions=("v2", "v1"),
+    request_form="typed",
+    truncation=None,
+    inputs={
+        "v1": frozenset[Kind]({"text", "image", "audio"}),
+        "v2": frozenset[Kind]({"text", "image", "audio", "video", "composed"}),
+    },
+    composed_media=frozenset[Kind]({"image"}),
+    media={
+        "image": MediaLimit(_PICTURES, 32 * MB, min_side=128),
+        "audio": MediaLimit(_SOUNDS, 36 * MB, max_sec=600),
+        "video": MediaLimit(frozenset(), 36 * MB, max_sec=600, min_side=360),
+    },
+)
+
+_MARENGO_35 = Model(
+    name="marengo3.5",
+    dimensions=(512, 256, 128),
+    max_text_tokens=2000,
+    api_versions=("v2",),
+    request_form="multi_input",
+    truncation="auto_truncate",
+    inputs={"v2": frozenset[Kind]({"text", "image", "audio", "video", "document", "composed"})},
+    composed_media=frozenset[Kind]({"image", "audio", "video", "document"}),
+    media={
+        # The 3.5 pages repeat no pixel limit for pictures; 3.0's is kept on the server's side.
+        "image": MediaLimit(_PICTURES, 32 * MB),
+        "audio": MediaLimit(_SOUNDS, 32 * MB, max_sec=30),
+        "video": MediaLimit(frozenset(), 32 * MB, max_sec=30, min_side=360),
+        "document": MediaLimit(_PAPERS, 32 * MB),
+    },
+)
+
+MODELS: Mapping[str, Model] = {m.name: m for m in (_MARENGO_30, _MARENGO_35, _MARENGO_27)}
+"""The models this version knows, by exact name."""
+
+
+def find_model(model: str | Model) -> Model:
+    """The table's row for a name, or the :class:`Model` itself.
+
+    Raises:
+        InvalidInputError: unknown name; the message lists close matches and the known models.
+    """
+    if isinstance(model, Model):
+        return model
+    if model in MODELS:
+        return MODELS[model]
+    by_lower = {name.lower(): name for name in MODELS}
+    close = [by_lower[m] for m in difflib.get_close_matches(str(model).lower(), by_lower, n=3, cutoff=0.4)]
+    hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
+    raise InvalidInputError(
+        f"Unknown model {model!r}. {hint}Known: {', '.join(MODELS)}. Describe a newer one with Model(...)."
+    )
+
+
+def models_that(can: str, *, kind: Kind | None = None, dimensions: int | None = None) -> str:
+    """Sentence naming the models that can do what another cannot: the remedy part of a refusal."""
+    names = [
+        m.name
+        for m in MODELS.values()
+        if m.sunset is None
+        and (kind is None or any(kind in kinds for kinds in m.inputs.values()) or kind in m.composed_media)
+        and (dimensions is None or dimensions in m.dimensions)
+    ]
+    return f"{' and '.join(names)} can {can}." if names else f"No known model can {can}."
+
+
+def resolve_dimensions(model: Model, dimensions: int | None) -> int:
+    """The vector length to ask for.
+
+    Raises:
+        InvalidInputError: the model cannot return that length; the message names the models that can.
+    """
+    if dimensions is None:
+        return model.dimensions[0]
+    if dimensions in model.dimensions:
+        return dimensions
+    has = ", ".join(map(str, sorted(model.dimensions)))
+    raise InvalidInputError(
+        f"{model.name} returns {has} dimensions, not {dimensions}. "
+        + models_that(f"return {dimensions} dimensions", dimensions=dimensions)
+    )
+
+
+def resolve_api_version(model: Model, api_version: str | None) -> ApiVersion:
+    """The endpoint generation to use: the model's default, or the one asked for.
+
+    Raises:
+        InvalidInputError: unknown version, or one that does not serve the model.
+    """
+    if api_version is None:
+        return model.api_versions[0]
+    for version in model.api_versions:
+        if version == api_version:
+            return version
+    raise InvalidInputError(
+        f"{model.name} is served by {' and '.join(model.api_versions)}, not by api_version={api_version!r}."
+    )

@@ -1,0 +1,89 @@
+"""What comes back: vectors with what the API says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Embedding", "Parts", "Segment", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request used (marengo3.5 only).
+
+    Attributes:
+        input_tokens: tokens by kind of input, as far as the server tells.
+        truncated: the server cut the input.
+        truncation_reason: why, in the server's words.
+    """
+
+    input_tokens: Mapping[str, int] = field(default_factory=dict)
+    truncated: bool = False
+    truncation_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Segment:
+    """One vector and the part of the source it stands for.
+
+    Attributes:
+        vector: floats; whether they have unit length the API leaves open, so compare by cosine.
+        start_sec, end_sec: the time range, in seconds; None for texts, pictures and whole files.
+        option: what it was made from: ``visual``, ``audio``, ``transcription``, ``text``, ``fused``; None where
+            unlabelled.
+        scope: ``clip``, ``asset``, ``page``, ``chunk``; None where the API names none.
+    """
+
+    vector: list[float]
+    start_sec: float | None = None
+    end_sec: float | None = None
+    option: str | None = None
+    scope: str | None = None
+
+    def __repr__(self) -> str:
+        at = "" if self.start_sec is None else f", {self.start_sec:g}-{self.end_sec or 0:g} s"
+        labels = "".join(f", {x}" for x in (self.option, self.scope) if x)
+        return f"Segment({len(self.vector)} floats{at}{labels})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Embedding:
+    """One item's vector.
+
+    Attributes:
+        vector: Python floats, as many as the model's ``dimensions``.
+        space: the vector space it belongs to, for example ``marengo3.0/512``; vectors of two spaces do not compare.
+        truncated: the text was over the limit, so that the vector stands for a part of it (or, on models that cut
+            without
+            saying so, may do). False for ``truncate="average"``, which uses all of it.
+        pooled: vectors averaged into this one: chunks of a text, or segments of a sound on v1; 1 = as the server sent
+            it.
+        usage: what the server says it used, or None.
+    """
+
+    vector: list[float]
+    space: str
+    truncated: bool = False
+    pooled: int = 1
+    usage: Usage | None = None
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self.vector)} floats, {self.space}{', truncated' if self.truncated else ''})"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Answer to one v1 call that embeds several kinds at once: separate vectors, not fused.
+
+    Attributes:
+        text: the text's vector, if one was sent.
+        image: the picture's vector, if one was sent.
+        audio: the sound's segments, in order of time. On marengo3.0 one time span gives two vectors, without labels.
+        metadata: by part (``image``, ``audio``): ``input_filename`` or ``input_url``.
+    """
+
+    text: Embedding | None = None
+    image: Embedding | None = None
+    audio: tuple[Segment, ...] = ()
+    metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
