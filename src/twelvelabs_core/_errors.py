@@ -1,7 +1,7 @@
 """The error tree.
 
     TwelveLabsError
-    ├── InvalidInputError (also a ValueError)   bad input, found here before sending or by the server (400, 404, 413)
+    ├── InvalidInputError                       bad input, found here before sending or by the server (400, 404, 413)
     │   └── TextTooLongError                    a text over the model's limit, with ``truncate="none"``
     ├── AuthenticationError                     no key, a wrong key (401), or a key without the right (403)
     ├── RateLimitError                          429, and the retries are used up
@@ -81,8 +81,11 @@ def _rebuild(cls: type[TwelveLabsError], message: str, state: dict[str, Any]) ->
     return error
 
 
-class InvalidInputError(TwelveLabsError, ValueError):
-    """The input cannot be embedded as given; sending it again will not help."""
+class InvalidInputError(TwelveLabsError):
+    """The input cannot be embedded as given; sending it again will not help.
+
+    Not a ``ValueError``: pydantic would turn one raised by an adapter's constructor into its own ``ValidationError``.
+    """
 
 
 class TextTooLongError(InvalidInputError):

@@ -69,7 +69,7 @@ def generation() -> int:
 
 
 def close_at_exit(closer: Any) -> None:
-    """Have the coroutine function ``closer`` awaited on the loop before the interpreter ends; hold it only until then."""
+    """Have the coroutine function ``closer`` awaited on the loop before the interpreter ends."""
     _at_exit.add(closer)
 
 

@@ -1,0 +1,5 @@
+"""TwelveLabs' Marengo embeddings for LangChain."""
+
+from .embeddings import TwelveLabsEmbeddings
+
+__all__ = ["TwelveLabsEmbeddings"]

@@ -1,0 +1,183 @@
+"""LlamaIndex's ``MultiModalEmbedding`` over the core client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llama_index.core.embeddings import MultiModalEmbedding
+from llama_index.core.schema import ImageType
+from pydantic import Field
+
+from twelvelabs_core import DEFAULT_MODEL, Audio, Composed, Image, Model, Source, Video
+from twelvelabs_core._adapter import Adapter
+from twelvelabs_core._inputs import as_media
+
+__all__ = ["TwelveLabsEmbedding"]
+
+
+class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
+    """TwelveLabs' Marengo embeddings for LlamaIndex: texts, pictures, sounds and films in one vector space.
+
+    .. code-block:: python
+
+        from llama_index.core.indices import MultiModalVectorStoreIndex
+        from llama_index_twelvelabs import TwelveLabsEmbedding
+
+        model = TwelveLabsEmbedding(model_name="marengo3.0")               # key from TWELVELABS_API_KEY
+        index = MultiModalVectorStoreIndex(nodes, embed_model=model, image_embed_model=model)
+        index.as_retriever().retrieve("something to ride")
+
+        query = QueryBundle("", embedding=model.get_audio_embedding("hum.wav"))   # any index, any kind of query
+        VectorStoreIndex(nodes, embed_model=model).as_retriever().retrieve(query)
+
+    Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0). All methods have
+    a truly asynchronous twin and
+    raise :class:`twelvelabs_core.TwelveLabsError`'s subclasses; bad input is refused before anything is sent, and a
+    batch that fails in part raises
+    ``BatchError`` with the finished vectors in ``.results``.
+
+    Note:
+        LlamaIndex's own ``embeddings_cache`` keys by the text alone: do not share one between models.
+    """
+
+    model_name: str = DEFAULT_MODEL
+    """``marengo3.0``, ``marengo3.5`` or ``Marengo-retrieval-2.7`` (switched off)."""
+    model_spec: Model | None = Field(default=None, exclude=True, repr=False)
+    """Describes a model this version does not know; its name replaces ``model_name``."""
+    embed_batch_size: int = Field(default=100_000, gt=0)
+    """Texts LlamaIndex hands over at a time. LlamaIndex works on one such batch after another (sync) or on all at once
+    (async), so
+    that only one large batch is both concurrent and bounded; how many requests run at a time is ``max_concurrency``."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Make the client; a ``model_spec`` names the model."""
+        if self.model_spec is not None:
+            self.model_name = self.model_spec.name
+        super().model_post_init(context)
+
+    def _model(self) -> str | Model:
+        return self.model_spec or self.model_name
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name in LlamaIndex's serialised form."""
+        return "TwelveLabsEmbedding"
+
+    def to_payload(self) -> dict[str, Any]:
+        """What telemetry and callbacks may see: nothing secret."""
+        return {**super().to_payload(), "space": self.space, "truncate": self.truncate}
+
+    # -- LlamaIndex's contract: texts ------------------------------------------------------------------------------
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._vector(query, "query")
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return await self._avector(query, "query")
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._vector(text, "text")
+
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return await self._avector(text, "text")
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return self._vectors(texts, "texts")
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return await self._avectors(texts, "texts")
+
+    # -- LlamaIndex's contract: pictures ---------------------------------------------------------------------------
+
+    def _get_image_embedding(self, img_file_path: ImageType) -> list[float]:
+        return self._vector(*_one(Image, img_file_path))
+
+    async def _aget_image_embedding(self, img_file_path: ImageType) -> list[float]:
+        return await self._avector(*_one(Image, img_file_path))
+
+    def _get_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
+        return self._vectors(as_media(Image, img_file_paths), "images")
+
+    async def _aget_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
+        return await self._avectors(as_media(Image, img_file_paths), "images")
+
+    # -- sounds, films, compositions: LlamaIndex has no names for these ----------------------------------------------
+
+    def get_audio_embedding(self, audio: Source | Audio) -> list[float]:
+        """One vector for a sound (WAV, MP3, FLAC): of the whole file, from what is heard, not of its words.
+
+        Args:
+            audio: path, URL, data URI, bytes, binary file object, or ``Audio(source, start_sec=…)`` for a part.
+        """
+        return self._vector(*_one(Audio, audio))
+
+    async def aget_audio_embedding(self, audio: Source | Audio) -> list[float]:
+        """Async :meth:`get_audio_embedding`."""
+        return await self._avector(*_one(Audio, audio))
+
+    def get_audio_embedding_batch(self, audio: Sequence[Source | Audio]) -> list[list[float]]:
+        """One vector a sound, in order, several at a time."""
+        return self._vectors(as_media(Audio, audio), "audio")
+
+    async def aget_audio_embedding_batch(self, audio: Sequence[Source | Audio]) -> list[list[float]]:
+        """Async :meth:`get_audio_embedding_batch`."""
+        return await self._avectors(as_media(Audio, audio), "audio")
+
+    def get_video_embedding(self, video: Source | Video) -> list[float]:
+        """One vector for a film: of the whole file, from what is seen.
+
+        Synchronous requests take films of 10 minutes on marengo3.0 and 30 seconds on marengo3.5.
+        """
+        return self._vector(*_one(Video, video))
+
+    async def aget_video_embedding(self, video: Source | Video) -> list[float]:
+        """Async :meth:`get_video_embedding`."""
+        return await self._avector(*_one(Video, video))
+
+    def get_video_embedding_batch(self, videos: Sequence[Source | Video]) -> list[list[float]]:
+        """One vector a film, in order, several at a time."""
+        return self._vectors(as_media(Video, videos), "videos")
+
+    async def aget_video_embedding_batch(self, videos: Sequence[Source | Video]) -> list[list[float]]:
+        """Async :meth:`get_video_embedding_batch`."""
+        return await self._avectors(as_media(Video, videos), "videos")
+
+    def get_composed_embedding(
+        self,
+        text: str | None = None,
+        *,
+        images: Sequence[Source] | Mapping[str, Source] = (),
+        audio: Sequence[Source] | Mapping[str, Source] = (),
+        videos: Sequence[Source] | Mapping[str, Source] = (),
+        documents: Sequence[Source] | Mapping[str, Source] = (),
+    ) -> list[float]:
+        """One vector for a text and media together, or for several media.
+
+        Args:
+            text: the words; ``<@name>`` refers to the media given under that name.
+            images: list, or mapping ``name -> source``. On marengo3.0 only pictures can be composed.
+            audio: as ``images``; marengo3.5.
+            videos: as ``images``; marengo3.5.
+            documents: as ``images``; marengo3.5 (``.pdf``, ``.txt``, ``.md``).
+        """
+        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
+        return self._vector(item, "composed")
+
+    async def aget_composed_embedding(
+        self,
+        text: str | None = None,
+        *,
+        images: Sequence[Source] | Mapping[str, Source] = (),
+        audio: Sequence[Source] | Mapping[str, Source] = (),
+        videos: Sequence[Source] | Mapping[str, Source] = (),
+        documents: Sequence[Source] | Mapping[str, Source] = (),
+    ) -> list[float]:
+        """Async :meth:`get_composed_embedding`."""
+        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
+        return await self._avector(item, "composed")
+
+
+def _one(kind: type[Image] | type[Audio] | type[Video], source: Any) -> tuple[Image | Audio | Video, str]:
+    (media,) = as_media(kind, [source])
+    return media, media.kind  # type: ignore[return-value]  # as_media keeps the kind
