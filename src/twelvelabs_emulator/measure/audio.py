@@ -61,7 +61,7 @@ def open_audio(source: Source, model: Model, settings: Settings) -> Sound:
             if container.duration is not None:
                 check_duration(source, container.duration / av.time_base, model, settings, "audio")
             sound = decoded(container)
-    except (av.FFmpegError, ValueError):
+    except (av.error.FFmpegError, ValueError):
         raise refused(source, "The audio could not be read.") from None
     if not len(sound.samples):
         raise refused(source, "The audio has no content.")

@@ -67,7 +67,7 @@ def open_video(source: Source, model: Model, settings: Settings) -> Film:
             duration = max(end, (container.duration or 0) / av.time_base)
             if container.streams.audio:
                 sound = decoded(container)
-    except (av.FFmpegError, ValueError):
+    except (av.error.FFmpegError, ValueError):
         raise broken from None
     if not pictures:
         raise broken
