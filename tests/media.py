@@ -6,6 +6,7 @@ measures (colour, stripes, pitch, loudness, motion) and a machine that understan
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import wave
@@ -19,6 +20,11 @@ from PIL import Image, ImageDraw
 
 Color = str | tuple[int, int, int]
 SAMPLE_RATE = 44_100
+
+
+def b64(content: bytes) -> str:
+    """Bytes as the API's ``base64_string``."""
+    return base64.b64encode(content).decode()
 
 
 # --- pictures ---------------------------------------------------------------------------------------------
@@ -70,9 +76,7 @@ def png(color: Color = "red", size: tuple[int, int] = (256, 256), **drawing: Any
     return _saved(picture(color, size, **drawing), "PNG")
 
 
-def jpeg(
-    color: Color = "red", size: tuple[int, int] = (256, 256), quality: int = 95, **drawing: Any
-) -> bytes:
+def jpeg(color: Color = "red", size: tuple[int, int] = (256, 256), quality: int = 95, **drawing: Any) -> bytes:
     """A JPEG; ``drawing`` as for `picture`."""
     return _saved(picture(color, size, **drawing), "JPEG", quality=quality)
 
@@ -110,13 +114,13 @@ def hiss(seconds: float, volume: float = 0.5, seed: int = 0) -> np.ndarray:
     return noise
 
 
-def wav_of(samples: np.ndarray) -> bytes:
+def wav_of(samples: np.ndarray, rate: int = SAMPLE_RATE) -> bytes:
     """A WAV file of mono 16-bit samples."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
+        file.setframerate(rate)
         file.writeframes(samples.astype("<i2").tobytes())
     return buffer.getvalue()
 
