@@ -1,0 +1,116 @@
+"""What an account may send: windows of requests and of media minutes, by category. Values only; ``_gate`` keeps to
+them.
+
+The numbers are TwelveLabs' published limits since 2026-01-12 (rate limits page). They count for an organisation, across
+its keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from ._errors import InvalidInputError
+from ._models import Kind
+
+__all__ = ["Category", "RateLimits", "Window"]
+
+Category = Literal["text", "image", "audio", "video", "upload"]
+
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """At most so much within any ``seconds``.
+
+    Attributes:
+        limit: requests, or minutes of media.
+        seconds: length of the sliding window.
+        unit: what is counted.
+    """
+
+    limit: float
+    seconds: float
+    unit: Literal["requests", "minutes"] = "requests"
+
+    def __post_init__(self) -> None:
+        if self.limit <= 0 or self.seconds <= 0:
+            raise InvalidInputError(f"A limit and its seconds must be above 0, got {self.limit} in {self.seconds} s.")
+
+
+@dataclass(frozen=True)
+class RateLimits:
+    """The windows of each category; an empty tuple = no limit of ours, only what the server says.
+
+    A window may be used up in one burst: a fresh free account may send its 600 texts at once.
+
+    Attributes:
+        text: texts, documents, and pictures too unless ``image`` is given: whether the two share a counter the API
+            leaves
+            open, and one counter is the safe reading.
+        image: pictures, where they are counted apart.
+        audio, video: sounds and films.
+        upload: uploads of assets.
+    """
+
+    text: tuple[Window, ...] = ()
+    image: tuple[Window, ...] | None = None
+    audio: tuple[Window, ...] = ()
+    video: tuple[Window, ...] = ()
+    upload: tuple[Window, ...] = ()
+
+    @classmethod
+    def free(cls) -> RateLimits:
+        """The free plan: 600 texts and pictures a minute, 3,000 a day; 25 sounds or films a minute, 600 media minutes
+        an hour.
+        """
+        return cls.developer(tier=1)
+
+    @classmethod
+    def developer(cls, tier: Literal[1, 2, 3] = 1) -> RateLimits:
+        """The developer plan: tier 1 with a payment method (the free plan's numbers), 2 and 3 by monthly spending."""
+        if tier not in _TIERS:
+            raise InvalidInputError(f"tier={tier!r} is not one of 1, 2, 3.")
+        (per_minute, per_day), (media_minute, media_day, minutes_hour, minutes_day), (up_minute, up_day) = _TIERS[tier]
+        media = (
+            Window(media_minute, MINUTE),
+            Window(media_day, DAY),
+            Window(minutes_hour, HOUR, "minutes"),
+            Window(minutes_day, DAY, "minutes"),
+        )
+        return cls(
+            text=(Window(per_minute, MINUTE), Window(per_day, DAY)),
+            audio=media,
+            video=media,
+            upload=(Window(up_minute, MINUTE), Window(up_day, DAY)),
+        )
+
+    @classmethod
+    def own(cls, *, per_minute: float | None = None, per_day: float | None = None) -> RateLimits:
+        """Your own numbers for every category alike, for example a part of what several programs share."""
+        windows = tuple(Window(n, s) for n, s in ((per_minute, MINUTE), (per_day, DAY)) if n is not None)
+        return cls(text=windows, audio=windows, video=windows, upload=windows)
+
+    def windows(self, category: Category) -> tuple[Window, ...]:
+        """The windows of one category."""
+        return (self.text if self.image is None else self.image) if category == "image" else getattr(self, category)
+
+    def category(self, kind: Kind) -> Category:
+        """Which counter a kind of input counts in."""
+        if kind in ("audio", "video"):
+            return kind
+        return "image" if kind == "image" and self.image is not None else "text"
+
+    def categories(self, kinds: Iterable[Kind]) -> tuple[Category, ...]:
+        """Every counter a request counts in: a text with a film counts as both."""
+        return tuple(sorted({self.category(kind) for kind in kinds}))
+
+
+# (text per minute, day), (media requests per minute, day; media minutes per hour, day), (uploads per minute, day)
+_TIERS: dict[int, tuple[tuple[int, int], tuple[int, int, int, int], tuple[int, int]]] = {
+    1: ((600, 3_000), (25, 3_000, 600, 3_000), (60, 3_000)),
+    2: ((1_200, 12_000), (50, 6_000, 1_200, 6_000), (120, 6_000)),
+    3: ((2_400, 30_000), (75, 9_000, 2_400, 12_000), (240, 12_000)),
+}
