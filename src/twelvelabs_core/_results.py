@@ -60,6 +60,7 @@ class Embedding:
         pooled: vectors averaged into this one: chunks of a text, or segments of a sound on v1; 1 = as the server sent
             it.
         usage: what the server says it used, or None.
+        cached: it came from the cache; nothing was sent.
     """
 
     vector: list[float]
@@ -67,6 +68,7 @@ class Embedding:
     truncated: bool = False
     pooled: int = 1
     usage: Usage | None = None
+    cached: bool = False
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.vector)} floats, {self.space}{', truncated' if self.truncated else ''})"
