@@ -42,6 +42,9 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     model: str | Model = DEFAULT_MODEL
     """``marengo3.0``, ``marengo3.5``, ``Marengo-retrieval-2.7`` (switched off), or a ``Model`` of your own."""
 
+    show_progress_bar: bool = False
+    """Show a tqdm bar for every batch: done, rate, cached, and until when a limit makes it wait."""
+
     def _model(self) -> str | Model:
         return self.model
 
@@ -63,11 +66,11 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
             TextTooLongError: over the limit with ``truncate="none"``.
             BatchError: some texts failed; the rest is in ``.results``.
         """
-        return self._vectors(texts, "texts")
+        return self._vectors(texts, "texts", progress=self.show_progress_bar)
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Async :meth:`embed_documents`."""
-        return await self._avectors(texts, "texts")
+        return await self._avectors(texts, "texts", progress=self.show_progress_bar)
 
     # -- media, by the names stores look for -----------------------------------------------------------------------
 
@@ -81,11 +84,11 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         Raises:
             InvalidInputError: a picture is missing, unreadable, too small or too large; nothing was sent.
         """
-        return self._vectors(as_media(Image, uris), "uris")
+        return self._vectors(as_media(Image, uris), "uris", progress=self.show_progress_bar)
 
     async def aembed_image(self, uris: Sequence[Source | Image]) -> list[list[float]]:
         """Async :meth:`embed_image`."""
-        return await self._avectors(as_media(Image, uris), "uris")
+        return await self._avectors(as_media(Image, uris), "uris", progress=self.show_progress_bar)
 
     def embed_audio(self, uris: Sequence[Source | Audio]) -> list[list[float]]:
         """One vector a sound (WAV, MP3, FLAC): of the whole file, from what is heard (option ``audio``), not of its
@@ -94,11 +97,11 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         Args:
             uris: paths, URLs, data URIs, bytes, binary file objects, or ``Audio(source, start_sec=…)`` for a part.
         """
-        return self._vectors(as_media(Audio, uris), "uris")
+        return self._vectors(as_media(Audio, uris), "uris", progress=self.show_progress_bar)
 
     async def aembed_audio(self, uris: Sequence[Source | Audio]) -> list[list[float]]:
         """Async :meth:`embed_audio`."""
-        return await self._avectors(as_media(Audio, uris), "uris")
+        return await self._avectors(as_media(Audio, uris), "uris", progress=self.show_progress_bar)
 
     def embed_video(self, paths: Sequence[Source | Video], **_: Any) -> list[list[float]]:
         """One vector a film: of the whole file, from what is seen (option ``visual``).
@@ -109,11 +112,11 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
             paths: paths, URLs, data URIs, bytes, binary file objects, or ``Video(source, start_sec=…)`` for a part.
             _: what stores pass along (``batch_size`` …); not used.
         """
-        return self._vectors(as_media(Video, paths), "paths")
+        return self._vectors(as_media(Video, paths), "paths", progress=self.show_progress_bar)
 
     async def aembed_video(self, paths: Sequence[Source | Video], **_: Any) -> list[list[float]]:
         """Async :meth:`embed_video`."""
-        return await self._avectors(as_media(Video, paths), "paths")
+        return await self._avectors(as_media(Video, paths), "paths", progress=self.show_progress_bar)
 
     def embed_composed(
         self,

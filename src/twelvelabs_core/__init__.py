@@ -21,8 +21,14 @@ from ._errors import (
     TwelveLabsError,
 )
 from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
+from ._limits import RateLimits, Window
 from ._models import MODELS, MediaLimit, Model
+from ._pace import no_waiting
+from ._plan import Plan
 from ._results import Embedding, Parts, Segment, Usage
+from ._retry import RetryPolicy
+from ._stats import Budget, Stats
+from ._stream import StreamResult
 from ._truncate import estimate_tokens
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "Audio",
     "AuthenticationError",
     "BatchError",
+    "Budget",
     "Composed",
     "ConnectionFailedError",
     "Document",
@@ -44,14 +51,21 @@ __all__ = [
     "MediaLimit",
     "Model",
     "Parts",
+    "Plan",
     "QuotaExceededError",
     "RateLimitError",
+    "RateLimits",
+    "RetryPolicy",
     "Segment",
     "ServerError",
     "Source",
+    "Stats",
+    "StreamResult",
     "TextTooLongError",
     "TwelveLabsError",
     "Usage",
     "Video",
+    "Window",
     "estimate_tokens",
+    "no_waiting",
 ]

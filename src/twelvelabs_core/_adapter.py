@@ -16,8 +16,10 @@ from ._client import EmbeddingClient
 from ._config import API_KEY_VARIABLES
 from ._errors import TwelveLabsError
 from ._inputs import Item
+from ._limits import RateLimits
 from ._models import Model
 from ._results import Embedding
+from ._stats import Budget
 from ._truncate import Truncate
 
 __all__ = ["Adapter"]
@@ -55,10 +57,21 @@ class Adapter(BaseModel):
     """Token counter for texts; the default estimates on the high side."""
     max_concurrency: int = 64
     """Requests under way at a time."""
+    rate_limits: RateLimits | None = None
+    """What the account may send, for example ``RateLimits.free()``; None = learn from the server's answers."""
+    max_wait: float = 120.0
+    """Longest wait for a limit, in seconds; a longer one raises ``QuotaExceededError``."""
     max_retries: int = 5
     """Tries after the first for 408, 429, 5xx and broken connections."""
     timeout: float = 120.0
     """Seconds without a byte from the server before a request counts as lost."""
+    cache: Any = Field(default=None, exclude=True, repr=False)
+    """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it arrives.
+    """
+    budget: Budget | int | None = Field(default=None, exclude=True)
+    """Hard cap on requests (a number), or on requests and media minutes."""
+    rate_limiter: Any = Field(default=None, exclude=True, repr=False)
+    """A limiter object of the framework, asked before every request, pictures too."""
     transport: Any = Field(default=None, exclude=True, repr=False)
     """An ``httpx.AsyncBaseTransport`` instead of the default one."""
 
@@ -87,23 +100,29 @@ class Adapter(BaseModel):
         """The vector space, for example ``marengo3.0/512``. Vectors compare only within one space."""
         return self.client.space
 
-    def _vector(self, item: Item, name: str) -> list[float]:
-        return self.client.embed(item, name=name).vector
+    def _vector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
+        return self.client.embed(item, name=name, prepaid=prepaid).vector
 
-    async def _avector(self, item: Item, name: str) -> list[float]:
-        return (await self.client.aembed(item, name=name)).vector
+    async def _avector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
+        return (await self.client.aembed(item, name=name, prepaid=prepaid)).vector
 
-    def _vectors(self, items: Iterable[Item], name: str) -> list[list[float]]:
+    def _vectors(
+        self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
+    ) -> list[list[float]]:
         try:
-            return [found.vector for found in self.client.embed_many(items, name=name)]
+            found = self.client.embed_many(items, name=name, progress=progress, prepaid=prepaid)
         except TwelveLabsError as error:
             raise _with_vectors(error) from error.__cause__
+        return [embedding.vector for embedding in found]
 
-    async def _avectors(self, items: Iterable[Item], name: str) -> list[list[float]]:
+    async def _avectors(
+        self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
+    ) -> list[list[float]]:
         try:
-            return [found.vector for found in await self.client.aembed_many(items, name=name)]
+            found = await self.client.aembed_many(items, name=name, progress=progress, prepaid=prepaid)
         except TwelveLabsError as error:
             raise _with_vectors(error) from error.__cause__
+        return [embedding.vector for embedding in found]
 
 
 def _with_vectors(error: TwelveLabsError) -> TwelveLabsError:

@@ -1,50 +1,46 @@
-"""The client: items in, embeddings out. Decides what to send by the pure modules and sends it by the engine."""
+"""The client: items in, embeddings out. Resolves settings and opens a sync and an async door to each coroutine."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from . import _loop
+from ._batch import embed_batch, equal_jobs, run_batch, warn_truncated
+from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
+from ._embedder import Embedder, Job, content_of, named
 from ._engine import Engine, EngineSettings
-from ._errors import BatchError, InvalidInputError, TextTooLongError, TwelveLabsError
-from ._inputs import Audio, Composed, Image, Item, Media, describe
-from ._media import Resolved, inspect
-from ._models import Kind, Model, find_model, models_that, resolve_api_version, resolve_dimensions
+from ._errors import InvalidInputError, TwelveLabsError
+from ._inputs import Audio, Image, Item
+from ._limits import RateLimits
+from ._models import Model, find_model, resolve_api_version, resolve_dimensions
+from ._plan import Plan, shortest_time
+from ._progress import Bar
 from ._results import Embedding, Parts
 from ._retry import RetryPolicy
-from ._truncate import (
-    TRUNCATE,
-    TextPlan,
-    TokenCounter,
-    Truncate,
-    estimate_tokens,
-    exceeds,
-    mean,
-    plan_text,
-    too_long,
-)
-from ._wire import answers, v1, v2
-from ._wire.content import Content, Request
+from ._stats import Budget, Run, Stats
+from ._stream import Chunk, StreamResult, stream, stream_async
+from ._truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens, exceeds
+from ._wire import answers, v1
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["DEFAULT_MODEL", "EmbeddingClient"]
 
-logger = logging.getLogger("twelvelabs_embeddings")
-
 DEFAULT_MODEL = "marengo3.0"
+# Equal and known items are looked for within so many items of a stream at a time.
+STREAM_WINDOW_FACTOR = 2
 
 
 class EmbeddingClient:
-    """TwelveLabs embeddings, for one model and one account. What both framework adapters stand on; usable by itself.
+    """TwelveLabs embeddings, for one model and one account. What the framework adapters stand on; usable by itself.
 
     Every method has an async twin (``aembed`` …) that may be awaited from any event loop. Sync methods work inside a
     running loop too. The
@@ -57,16 +53,25 @@ class EmbeddingClient:
         api_version: ``v1`` (``/embed``) or ``v2`` (``/embed-v2``); the model's own default if None.
         dimensions: vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128.
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
-            :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
+            :class:`TextTooLongError`,
+            ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``; the default estimates, on the high side (no tokenizer is published).
         max_concurrency: requests under way at a time, 1 or more.
+        rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's answers.
+        rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
+        max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
         max_retries: tries after the first for what may pass: 408, 429, 5xx, broken connections. 0 = none.
+        retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
         timeout: seconds without a byte from the server before a request counts as lost.
-        transport: an ``httpx.AsyncBaseTransport``, for tests (``httpx.MockTransport``, respx) or proxies of your own.
+        cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
+            arrives.
+        budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
+        transport: an ``httpx.AsyncBaseTransport``, for tests (``httpx.MockTransport``, respx) or connections of your
+            own.
 
     Raises:
         AuthenticationError: no key anywhere.
-        InvalidInputError: unknown model, or a model that cannot do what is asked; nothing is sent.
+        InvalidInputError: unknown model, or a setting that cannot be; nothing is sent.
     """
 
     def __init__(
@@ -80,38 +85,65 @@ class EmbeddingClient:
         truncate: Truncate = "end",
         count_tokens: TokenCounter | None = None,
         max_concurrency: int = 64,
+        rate_limits: RateLimits | None = None,
+        rate_limiter: Any = None,
+        max_wait: float = 120.0,
         max_retries: int = 5,
+        retry: RetryPolicy | None = None,
         timeout: float = 120.0,
+        cache: Any = None,
+        budget: Budget | int | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._model = find_model(model)
+        found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
-        if max_concurrency < 1 or max_retries < 0 or timeout <= 0:
-            raise InvalidInputError("max_concurrency must be 1 or more, max_retries 0 or more, timeout above 0.")
-        self._dimensions = resolve_dimensions(self._model, dimensions)
-        self._api_version = resolve_api_version(self._model, api_version)
+        if max_concurrency < 1 or max_retries < 0 or timeout <= 0 or max_wait < 0:
+            raise InvalidInputError(
+                "max_concurrency must be 1 or more, max_retries and max_wait 0 or more, timeout above 0."
+            )
+        self._dimensions = resolve_dimensions(found, dimensions)
+        self._api_version = resolve_api_version(found, api_version)
+        self._model = found
         self._truncate: Truncate = truncate
         self._count = count_tokens or estimate_tokens
-        # Tokens we cut to ourselves; None until the server has refused a text that was left to it.
-        self._own_limit: int | None = None
-        self._engine = Engine(
+        self._store: Store | None = open_cache(cache)
+        self._stats = Stats()
+        self._last_run = Stats()
+        self._start(
             EngineSettings(
                 base_url=resolve_base_url(base_url),
                 api_key=resolve_api_key(api_key).get_secret_value(),
                 max_concurrency=max_concurrency,
+                max_wait=max_wait,
                 timeout=timeout,
-                retry=RetryPolicy(max_retries=max_retries),
+                retry=retry or RetryPolicy(max_retries=max_retries),
+                limits=rate_limits or RateLimits(),
+                budget=Budget.of(budget),
+                rate_limiter=rate_limiter,
                 transport=transport,
             )
         )
-        if self._model.sunset:
+        if found.sunset:
             warnings.warn(
-                f"{self._model.name} was switched off by TwelveLabs on {self._model.sunset}; use {DEFAULT_MODEL}. "
+                f"{found.name} was switched off by TwelveLabs on {found.sunset}; use {DEFAULT_MODEL}. "
                 "Vectors of the two do not compare: embed everything again.",
                 UserWarning,
                 stacklevel=2,
             )
+
+    def _start(self, settings: EngineSettings) -> None:
+        """Make what belongs to this process alone."""
+        self._engine = Engine(settings)
+        self._cache = None if self._store is None else Cache(self._store, self.space)
+        self._embedder = Embedder(
+            self._engine,
+            self._model,
+            dimensions=self._dimensions,
+            api_version=self._api_version,
+            truncate=self._truncate,
+            count=self._count,
+        )
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
@@ -135,60 +167,251 @@ class EmbeddingClient:
         """Address requests go to, with the version."""
         return self._engine.settings.base_url
 
+    @property
+    def stats(self) -> Stats:
+        """What all finished calls of this object did, added up."""
+        return replace(self._stats)
+
+    @property
+    def last_run(self) -> Stats:
+        """What the call that finished last did."""
+        return replace(self._last_run)
+
     def __repr__(self) -> str:
         return f"EmbeddingClient({self.space}, {self.base_url})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_engine": self._engine.settings}
+        live = {"_engine", "_cache", "_embedder", "_stats", "_last_run"}
+        return {k: v for k, v in self.__dict__.items() if k not in live} | {"_settings": self._engine.settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._engine = Engine(state["_engine"])
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> EmbeddingClient:
-        return self.__copy__()
+        settings = state.pop("_settings")
+        self.__dict__.update(state, _stats=Stats(), _last_run=Stats())
+        self._start(settings)
 
     def __copy__(self) -> EmbeddingClient:
         clone = object.__new__(type(self))
         clone.__setstate__(self.__getstate__())
         return clone
 
-    # -- public calls: each a sync and an async door to the same coroutine -------------------------------------------
+    def __deepcopy__(self, memo: dict[int, Any]) -> EmbeddingClient:
+        return self.__copy__()
 
-    def embed(self, item: Item, *, name: str | None = None) -> Embedding:
+    # -- one item, many items --------------------------------------------------------------------------------------
+
+    def embed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
         """One vector for one item.
 
         Args:
             item: a text (``str``), :class:`Image`, :class:`Audio`, :class:`Video`, :class:`Document` or
                 :class:`Composed`.
             name: what to call it in errors; its kind by default.
+            prepaid: requests for which ``rate_limiter`` has been asked by the caller.
 
         Raises:
             InvalidInputError: found before sending, or by the server.
             TextTooLongError: over the limit with ``truncate="none"``.
-            AuthenticationError, RateLimitError, ServerError, ConnectionFailedError, MalformedResponseError: see each.
+            AuthenticationError, RateLimitError, QuotaExceededError: about the account.
+            ServerError, ConnectionFailedError, MalformedResponseError: the retries are used up.
         """
-        return _loop.run(self._one(item, name))
+        return _loop.run(self._one(item, name, prepaid))
 
-    async def aembed(self, item: Item, *, name: str | None = None) -> Embedding:
+    async def aembed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
         """Async :meth:`embed`."""
-        return await _loop.arun(self._one(item, name))
+        return await _loop.arun(self._one(item, name, prepaid))
 
-    def embed_many(self, items: Iterable[Item], *, name: str = "items") -> list[Embedding]:
+    def embed_many(
+        self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
+    ) -> list[Embedding]:
         """One vector an item, in the items' order; at most ``max_concurrency`` requests at a time.
 
-        Every item is checked before the first is sent.
+        Every item is checked before the first is sent; equal items are sent once.
+
+        Args:
+            items: what to embed; ``[]`` gives ``[]``.
+            name: what to call them in errors: ``texts`` gives ``texts[3]``.
+            progress: show a tqdm bar.
+            prepaid: requests for which ``rate_limiter`` has been asked by the caller.
 
         Raises:
-            InvalidInputError: an item cannot be sent; nothing was. ``item`` names it: ``texts[3]``.
+            InvalidInputError: an item cannot be sent; nothing was. ``item`` names it.
             BatchError: some items failed; the others were finished and are in ``.results``.
             AuthenticationError, QuotaExceededError: about the account; stops at once, what is done is in ``.results``.
         """
-        return _loop.run(self._many(list(items), name))
+        return _loop.run(self._many(list(items), name, progress, prepaid))
 
-    async def aembed_many(self, items: Iterable[Item], *, name: str = "items") -> list[Embedding]:
+    async def aembed_many(
+        self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
+    ) -> list[Embedding]:
         """Async :meth:`embed_many`."""
-        return await _loop.arun(self._many(list(items), name))
+        return await _loop.arun(self._many(list(items), name, progress, prepaid))
+
+    async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
+        run = Run(1)
+        label: str = name or str(getattr(item, "kind", "text"))
+        (job,) = await self._embedder.check_all([item], lambda _: label)
+        return (await self._batch([job], run, prepaid))[0]
+
+    async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
+        run = Run(len(items), Bar(len(items), self._engine.opens_at) if progress else None)
+        jobs = await self._embedder.check_all(items, lambda i: f"{name}[{i}]")
+        return await self._batch(jobs, run, prepaid)
+
+    async def _batch(self, jobs: Sequence[Job], run: Run, prepaid: int) -> list[Embedding]:
+        results: Sequence[Embedding | None] = ()
+        try:
+            results = await embed_batch(self._embedder, jobs, run, self._cache, prepaid=prepaid)
+            return results
+        except TwelveLabsError as error:
+            results = error.results
+            raise
+        finally:
+            if run.stats.truncated:
+                cut = [job.label for job, found in zip(jobs, results, strict=False) if found and found.truncated]
+                warn_truncated(cut, run)
+            self._finish(run)
+
+    def _finish(self, run: Run) -> None:
+        run.close()
+        self._last_run = run.stats
+        self._stats.add(run.stats)
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    def stream(
+        self, items: Iterable[Item], *, ordered: bool = True, errors: str = "raise", progress: bool = False
+    ) -> Iterator[StreamResult]:
+        """Any number of items, taken lazily; results as an iterator, in memory that does not grow with their number.
+
+        About twice ``max_concurrency`` items are under way at a time. Equal items are found among neighbours; with a
+        cache, everywhere.
+
+        Args:
+            items: any iterable.
+            ordered: in the items' order; False = as they come, which a slow item does not hold up.
+            errors: ``raise`` = a failed item ends the stream with :class:`BatchError`, after everything under way was
+                yielded; ``yield`` = it is a result with
+                ``.error`` set.
+            progress: show a tqdm bar.
+
+        Raises:
+            BatchError: an item failed (``errors="raise"``); ``.errors`` has it by index.
+            AuthenticationError, QuotaExceededError: about the account, after everything finished was yielded.
+        """
+        embed, finish = self._streamer(items, errors, progress)
+        window = STREAM_WINDOW_FACTOR * self._engine.settings.max_concurrency
+        try:
+            yield from stream(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
+        finally:
+            _loop.run(finish())
+
+    async def astream(
+        self,
+        items: Iterable[Item] | AsyncIterable[Item],
+        *,
+        ordered: bool = True,
+        errors: str = "raise",
+        progress: bool = False,
+    ) -> AsyncIterator[StreamResult]:
+        """Async :meth:`stream`; the items may come from an async iterator too."""
+        embed, finish = self._streamer(items, errors, progress)
+        window = STREAM_WINDOW_FACTOR * self._engine.settings.max_concurrency
+        found = stream_async(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
+        try:
+            async for result in found:
+                yield result
+        finally:
+            await found.aclose()  # type: ignore[attr-defined]  # it is an async generator
+            await _loop.arun(finish())
+
+    def _streamer(self, items: Any, errors: str, progress: bool) -> tuple[Any, Any]:
+        if errors not in ("raise", "yield"):
+            raise InvalidInputError(f"errors={errors!r} is not one of raise, yield.")
+        run = Run(0)
+        total = len(items) if hasattr(items, "__len__") else None
+
+        async def embed(first: int, chunk: list[Item]) -> Chunk:
+            if progress and run.progress is None:
+                run.progress = Bar(total, self._engine.opens_at)
+            run.stats.items += len(chunk)
+            return await self._chunk(first, chunk, run)
+
+        async def finish() -> None:
+            self._finish(run)
+            if run.stats.truncated:
+                warn_truncated(["see .truncated of the results"], run)
+
+        return embed, finish
+
+    async def _chunk(self, first: int, items: list[Item], run: Run) -> Chunk:
+        refused: dict[int, TwelveLabsError] = {}
+        jobs: list[Job] = []
+        places: list[int] = []
+        for i, item in enumerate(items):
+            try:
+                jobs += await self._embedder.check_all([item], lambda _, i=i: f"items[{first + i}]")  # type: ignore[misc]
+                places.append(i)
+            except InvalidInputError as error:
+                refused[i] = error
+                run.stats.failed += 1
+        fatal = None
+        errors: dict[int, TwelveLabsError] = {}
+        try:
+            results, errors = await run_batch(self._embedder, jobs, run, self._cache)
+        except TwelveLabsError as error:
+            fatal, results = error, error.results
+            error.results = []
+        found = dict(zip(places, results, strict=True))
+        failed = refused | {places[i]: error for i, error in errors.items()}
+        return Chunk(
+            [
+                StreamResult(first + i, item, found.get(i), failed.get(i))
+                for i, item in enumerate(items)
+                if found.get(i) is not None or i in failed
+            ],
+            fatal,
+        )
+
+    # -- before paying ---------------------------------------------------------------------------------------------
+
+    def plan(self, items: Iterable[Item], *, name: str = "items") -> Plan:
+        """What embedding ``items`` would take; sends nothing.
+
+        Raises:
+            InvalidInputError: an item cannot be sent; ``item`` names it.
+        """
+        return _loop.run(self._plan(list(items), name))
+
+    async def aplan(self, items: Iterable[Item], *, name: str = "items") -> Plan:
+        """Async :meth:`plan`."""
+        return await _loop.arun(self._plan(list(items), name))
+
+    async def _plan(self, items: Sequence[Item], name: str) -> Plan:
+        jobs = await self._embedder.check_all(items, lambda i: f"{name}[{i}]")
+        groups = await equal_jobs(self._embedder, jobs, for_cache=self._cache is not None)
+        known = await self._cache.get_many(list(groups)) if self._cache is not None else {}
+        limits = self._engine.settings.limits
+        requests: dict[str, int] = {}
+        minutes: dict[str, float] = {}
+        total = unknown = 0
+        for key, indices in groups.items():
+            if key in known:
+                continue
+            job = jobs[indices[0]]
+            count = self._embedder.request_count(job)
+            length = await asyncio.to_thread(self._embedder.minutes, job) if job.sources else 0.0
+            total += count
+            unknown += length is None
+            for category in limits.categories(job.kinds):
+                requests[category] = requests.get(category, 0) + count
+                if length:
+                    minutes[category] = minutes.get(category, 0.0) + length
+        seconds, days = shortest_time(limits, requests, minutes)
+        cached = sum(len(groups[key]) for key in known)
+        equal = len(jobs) - len(groups)
+        return Plan(len(jobs), equal, cached, requests, total, minutes, unknown, seconds, days)
+
+    # -- several kinds in one v1 call --------------------------------------------------------------------------------
 
     def embed_parts(
         self,
@@ -222,160 +445,14 @@ class EmbeddingClient:
         """Async :meth:`embed_parts`."""
         return await _loop.arun(self._parts(text, image, audio, audio_start_offset_sec))
 
-    # -- one item ----------------------------------------------------------------------------------------------------
-
-    async def _one(self, item: Item, name: str | None) -> Embedding:
-        job = await self._prepare([item], lambda _: name or _kind(item))
-        result = await self._embed(job[0])
-        _warn_truncated([result], name or "text")
-        return result
-
-    async def _many(self, items: Sequence[Item], name: str) -> list[Embedding]:
-        jobs = await self._prepare(items, lambda i: f"{name}[{i}]")
-        results, errors = await self._engine.gather(jobs, self._embed)
-        _warn_truncated(results, name)
-        if errors:
-            raise errors[0] if len(jobs) == 1 else BatchError(results, errors)
-        return results  # type: ignore[return-value]  # without errors there is no None
-
-    async def _prepare(self, items: Sequence[Item], label: Any) -> list[_Job]:
-        """Check every item before any is sent. Files are looked at off the loop."""
-        if all(isinstance(item, str) for item in items):
-            return [self._check(item, label(i)) for i, item in enumerate(items)]
-        return await asyncio.to_thread(lambda: [self._check(item, label(i)) for i, item in enumerate(items)])
-
-    def _check(self, item: Item, label: str) -> _Job:
-        kind = _kind(item)
-        if kind is None:
-            raise InvalidInputError(
-                f"expected a str, Image, Audio, Video, Document or Composed, got {describe(item)}.",
-                item=label,
-            )
-        if kind not in self._model.inputs[self._api_version]:
-            raise InvalidInputError(self._cannot(kind), item=label)
-        if isinstance(item, str):
-            if not item.strip():
-                raise InvalidInputError("is an empty text; leave it out, the API takes no empty texts.", item=label)
-            if self._truncate == "none" and self._model.truncation is None:
-                self._plan(item, label, None)  # raises what the server would not
-            return _Job(item, label, ())
-        if isinstance(item, Composed):
-            sources = tuple(
-                inspect(m, self._model, f"{label}.media[{i}]") for i, m in enumerate(item.media) if isinstance(m, Media)
-            )
-            v2.check_composed(item, self._model, is_pdf=[s.mime == "application/pdf" for s in sources], label=label)
-            if (
-                item.text
-                and self._model.truncation is None
-                and exceeds(item.text, self._model.max_text_tokens, self._count)
-            ):
-                raise _named(too_long(self._model, self._count(item.text)), label)
-            return _Job(item, label, sources)
-        return _Job(item, label, (inspect(item, self._model, label),))
-
-    def _cannot(self, kind: Kind) -> str:
-        other = [v for v in self._model.api_versions if kind in self._model.inputs[v]]
-        if other:
-            return f"{self._model.name} takes {kind} by api_version={other[0]!r}, not {self._api_version!r}."
-        return f"{self._model.name} does not take {kind} input. " + models_that(f"take {kind}", kind=kind)
-
-    async def _embed(self, job: _Job) -> Embedding:
-        try:
-            if isinstance(job.item, str):
-                return await self._text(job.item, job.label)
-            contents = [await asyncio.to_thread(_content, source) for source in job.sources]
-            heavy = any(content.url is None for content in contents)
-            return await self._request(await asyncio.to_thread(self._media_request, job.item, contents), heavy=heavy)
-        except TwelveLabsError as error:
-            raise _named(error, job.label) from error.__cause__
-
-    # -- texts -------------------------------------------------------------------------------------------------------
-
-    async def _text(self, text: str, label: str) -> Embedding:
-        limit = self._own_limit
-        while True:
-            plan = self._plan(text, label, limit)
-            try:
-                return await self._pieces(plan)
-            except TextTooLongError:
-                if self._truncate == "none":
-                    raise
-                limit = self._lower(limit)
-
-    def _plan(self, text: str, label: str, limit: int | None) -> TextPlan:
-        try:
-            return plan_text(text, self._model, self._truncate, self._count, limit)
-        except TwelveLabsError as error:
-            raise _named(error, label) from None
-
-    def _lower(self, limit: int | None) -> int:
-        """Cut shorter after a refusal, and remember: the server said that our count, or leaving it to cut, is not good
-        enough.
-        """
-        if limit is not None and limit <= 8:
-            raise TextTooLongError("the server refuses the text as too long even cut to a few words.")
-        lower = self._model.max_text_tokens if limit is None and self._model.truncation is None else None
-        lower = lower or int((limit or self._model.max_text_tokens) * 0.7)
-        self._own_limit = min(self._own_limit or lower, lower)
-        return lower
-
-    async def _pieces(self, plan: TextPlan) -> Embedding:
-        requests = [self._text_request(piece, plan.server_truncate) for piece in plan.pieces]
-        parts = (
-            [await self._request(r) for r in requests]
-            if len(requests) < 2
-            else await asyncio.gather(*map(self._request, requests))
-        )
-        if len(parts) == 1:
-            found = parts[0]
-            cut = plan.over or bool(found.usage and found.usage.truncated)
-            return found if found.truncated == cut else Embedding(found.vector, found.space, cut, 1, found.usage)
-        return Embedding(mean([p.vector for p in parts], plan.weights), self.space, pooled=len(parts))
-
-    def _text_request(self, text: str, control: str | bool | None) -> Request:
-        if self._api_version == "v1":
-            return v1.request(self._model, text=text, text_truncate=control if isinstance(control, str) else None)
-        auto = control if isinstance(control, bool) else None
-        return v2.text(self._model, text, dimensions=self._dimensions, auto_truncate=auto)
-
-    # -- media -------------------------------------------------------------------------------------------------------
-
-    def _media_request(self, item: Any, contents: Sequence[Content]) -> Request:
-        if isinstance(item, Composed):
-            auto = self._truncate == "end" if self._model.truncation == "auto_truncate" else None
-            return v2.composed(self._model, item.text, contents, dimensions=self._dimensions, auto_truncate=auto)
-        (content,) = contents
-        if self._api_version == "v1":
-            return v1.request(
-                self._model,
-                image=content if content.kind == "image" else None,
-                audio=content if content.kind == "audio" else None,
-            )
-        return v2.media(self._model, content, dimensions=self._dimensions)
-
-    async def _request(self, request: Request, *, heavy: bool = False) -> Embedding:
-        answer = await self._engine.send(request, heavy=heavy)
-        if request.path == "embed":
-            (kind,) = request.kinds
-            segments = answers.v1_part(answer, kind, self._dimensions)
-            if kind != "audio":
-                return Embedding(answers.single(segments, kind).vector, self.space)
-            # v1 has no whole-file vector for sounds, and no labels that would tell its vectors apart: all count alike.
-            return Embedding(
-                mean([s.vector for s in segments], [1.0] * len(segments)), self.space, pooled=len(segments)
-            )
-        segment = answers.single(answers.v2_segments(answer, self._dimensions), " and ".join(sorted(request.kinds)))
-        used = answers.usage(answer)
-        return Embedding(segment.vector, self.space, bool(used and used.truncated), 1, used)
-
-    async def _parts(self, text: str | None, image: Any, audio: Any, audio_start_offset_sec: float | None) -> Parts:
+    async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
         if "v1" not in self._model.api_versions:
             raise InvalidInputError(
                 f"{self._model.name} is not served by v1 (/embed). Embed each part alone, or use marengo3.0."
             )
         if text is None and image is None and audio is None:
             raise InvalidInputError("give at least one of text, image and audio.")
-        if audio_start_offset_sec is not None and audio is None:
+        if start is not None and audio is None:
             raise InvalidInputError("audio_start_offset_sec needs audio.")
         given: dict[str, Item] = {}
         if text is not None:
@@ -383,81 +460,32 @@ class EmbeddingClient:
         if image is not None:
             given["image"] = image if isinstance(image, Image) else Image(image)
         if audio is not None:
-            sound = audio if isinstance(audio, Audio) else Audio(audio, start_sec=audio_start_offset_sec)
-            given["audio"] = sound
+            sound = audio if isinstance(audio, Audio) else Audio(audio)
+            given["audio"] = sound if start is None else replace(sound, start_sec=start)
         names = list(given)
-        jobs = dict(zip(names, await self._prepare(list(given.values()), lambda i: names[i]), strict=True))
-        contents = {n: await asyncio.to_thread(_content, job.sources[0]) for n, job in jobs.items() if job.sources}
-        control = self._truncate if self._truncate in ("end", "start", "none") else "end"
+        checked = await self._embedder.check_all(list(given.values()), lambda i: names[i])
+        jobs = dict(zip(names, checked, strict=True))
+        contents = {n: await asyncio.to_thread(content_of, job.sources[0]) for n, job in jobs.items() if job.sources}
         request = v1.request(
             self._model,
             text=text,
-            text_truncate=control,
+            text_truncate="end" if self._truncate == "average" else self._truncate,
             image=contents.get("image"),
             audio=contents.get("audio"),
         )
-        answer = await self._engine.send(request, heavy=bool(contents))
-
-        def one(part: str) -> Embedding | None:
-            if part not in given:
-                return None
-            cut = part == "text" and exceeds(text or "", self._model.max_text_tokens, self._count)
-            return Embedding(
-                answers.single(answers.v1_part(answer, part, self._dimensions), part).vector, self.space, cut
-            )
-
+        run = Run(len(jobs))
         try:
-            segments = answers.v1_part(answer, "audio", self._dimensions) if "audio" in given else []
-            return Parts(one("text"), one("image"), tuple(segments), answers.v1_metadata(answer))
+            answer = await self._engine.send(request, run, heavy=bool(contents))
+            over = text is not None and exceeds(text, self._model.max_text_tokens, self._count)
+            vectors = {part: answers.v1_part(answer, part, self._dimensions) for part in jobs}
+            single = {
+                part: Embedding(answers.single(found, part).vector, self.space, part == "text" and over)
+                for part, found in vectors.items()
+                if part != "audio"
+            }
         except TwelveLabsError as error:
-            raise _named(error, "embed_parts") from None
-
-
-class _Job:
-    """One checked item."""
-
-    __slots__ = ("item", "label", "sources")
-
-    def __init__(self, item: Item, label: str, sources: tuple[Resolved, ...]) -> None:
-        self.item, self.label, self.sources = item, label, sources
-
-
-def _kind(item: Any) -> Kind | None:
-    if isinstance(item, str):
-        return "text"
-    return item.kind if isinstance(item, (Media, Composed)) else None
-
-
-def _content(source: Resolved) -> Content:
-    """Read (and convert) one piece of media. Blocks on the disk."""
-    media = source.media
-    return Content(
-        media.kind,
-        source.url,
-        b"" if source.url is not None else source.load(),
-        source.filename,
-        source.mime,
-        media.name,
-        getattr(media, "start_sec", None),
-        getattr(media, "end_sec", None),
-    )
-
-
-def _named(error: TwelveLabsError, label: str) -> TwelveLabsError:
-    if error.item is None:
-        error.item = label
-    return error
-
-
-def _warn_truncated(results: Sequence[Embedding | None], name: str) -> None:
-    cut = [i for i, result in enumerate(results) if result is not None and result.truncated]
-    if cut:
-        first = ", ".join(map(str, cut[:5])) + (", …" if len(cut) > 5 else "")
-        logger.warning(
-            "%d of %d texts (%s %s) are over the model's limit by our count or the server's and were cut. "
-            "Split them, or use truncate='average' or 'none'.",
-            len(cut),
-            len(results),
-            name,
-            first,
-        )
+            raise named(error, "embed_parts") from error.__cause__
+        finally:
+            self._finish(run)
+        sound_segments = tuple(vectors.get("audio", ()))
+        return Parts(single.get("text"), single.get("image"), sound_segments, answers.v1_metadata(answer))

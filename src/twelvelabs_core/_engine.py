@@ -1,7 +1,8 @@
-"""The one place that does I/O: sends requests, bounded and retried, and runs batches of them.
+"""The one place that does network I/O: sends requests, limited, bounded and retried, and works through batches of them.
 
-An engine holds a transport and a bound on concurrency, both made on the background loop with the first request and made
-anew after a fork.
+An engine holds a transport, a bound on concurrency and its account's gates, all made on the background loop with the
+first request and made anew
+after a fork.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,11 +24,16 @@ from ._errors import (
     RateLimitError,
     TwelveLabsError,
 )
+from ._gate import Gate
+from ._limits import Category, RateLimits
+from ._pace import pause
 from ._retry import RetryPolicy
+from ._stats import Budget, Run
 from ._transport import default_transport, network_errors
 from ._wire.answers import parse_json
 from ._wire.content import Request
 from ._wire.faults import from_status
+from ._wire.limits import read_limits, read_wait
 
 if TYPE_CHECKING:
     import httpx
@@ -35,12 +41,11 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "EngineSettings"]
 
 J = TypeVar("J")
-R = TypeVar("R")
 
 # Requests with media inside are held in memory whole (base64 adds a third), so few of them are under way at a time.
 MEDIA_IN_FLIGHT = 8
 CONNECT_TIMEOUT = 10.0
-_VERSION = "0.1.0"
+VERSION = "0.1.0"
 
 
 @dataclass(frozen=True)
@@ -50,50 +55,26 @@ class EngineSettings:
     Attributes:
         api_key: plain text; lives in memory only, never in a repr.
         max_concurrency: requests under way at a time.
+        max_wait: longest wait for a limit, in seconds.
         timeout: seconds without a byte from the server before a request counts as lost.
+        limits: declared windows; none = only what the server says.
+        rate_limiter: a limiter object of LangChain's or LlamaIndex's kind, asked before every request.
         transport: instead of the default one.
     """
 
     base_url: str
     api_key: str
     max_concurrency: int
+    max_wait: float
     timeout: float
     retry: RetryPolicy
+    limits: RateLimits
+    budget: Budget | None = None
+    rate_limiter: Any = None
     transport: httpx.AsyncBaseTransport | None = None
 
     def __repr__(self) -> str:
         return f"EngineSettings({self.base_url!r})"
-
-
-class _Live:
-    """What belongs to the loop: made on it, closed on it."""
-
-    def __init__(self, settings: EngineSettings) -> None:
-        import httpx
-
-        self.generation = _loop.generation()
-        self.own_transport = settings.transport is None
-        self.transport = settings.transport or default_transport(settings.base_url)
-        self.slots = asyncio.Semaphore(settings.max_concurrency)
-        self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
-        self.network_errors = network_errors()
-        self.new_request = httpx.Request
-        self.urls = {path: httpx.URL(f"{settings.base_url}/{path}") for path in ("embed", "embed-v2")}
-        self.headers = [
-            ("x-api-key", settings.api_key),
-            ("user-agent", f"twelvelabs-embeddings/{_VERSION}"),
-            ("accept", "application/json"),
-            ("accept-encoding", "gzip, deflate"),
-        ]
-        timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_TIMEOUT, settings.timeout), pool=None)
-        self.extensions = {"timeout": timeout.as_dict()}
-        _loop.close_at_exit(self.aclose)
-
-    async def aclose(self) -> None:
-        _loop.forget(self.aclose)
-        if self.own_transport:
-            with contextlib.suppress(Exception):
-                await self.transport.aclose()
 
 
 class Engine:
@@ -103,59 +84,120 @@ class Engine:
         self.settings = settings
         self._live: _Live | None = None
 
-    def _alive(self) -> _Live:
-        """On the loop only."""
-        if self._live is None or self._live.generation != _loop.generation():
-            self._live = _Live(self.settings)
-            weakref.finalize(self, _close_later, self._live)
-        return self._live
+    def opens_at(self) -> float | None:
+        """Wall clock at which a closed limit lets the next request through, None while none is waited for."""
+        gates = self._live.gates.values() if self._live is not None else ()
+        return max((gate.opens_at for gate in gates if gate.opens_at is not None), default=None)
 
-    async def send(self, request: Request, *, heavy: bool = False) -> dict[str, Any]:
-        """Send until answered: retries by the policy, bounded concurrency.
+    def counts_minutes(self, request_kinds: Iterable[Any]) -> bool:
+        """Whether a limit or a budget asks for the length of media."""
+        budget = self.settings.budget
+        return (budget is not None and budget.minutes is not None) or any(
+            gate.counts_minutes for gate in self._alive().gates_of(request_kinds)
+        )
+
+    async def send(
+        self, request: Request, run: Run, *, heavy: bool = False, minutes: float = 0.0, prepaid: bool = False
+    ) -> dict[str, Any]:
+        """Send until answered: within the limits, bounded, retried by the policy.
 
         Args:
             heavy: the request holds media in its body.
+            minutes: minutes of media in it, for limits that count them.
+            prepaid: the framework's limiter has been asked already.
 
         Raises:
+            QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
             TwelveLabsError: refused, or the retries are used up.
         """
         live = self._alive()
+        gates = live.gates_of(request.kinds)
         started = time.monotonic()
-        tries = 0
+        tries = limited = 0
         while True:
-            tries += 1
+            if run.stopping:
+                raise ConnectionFailedError("Not sent: the batch was stopped.")
+            if self.settings.rate_limiter is not None and not (prepaid and tries + limited == 0):
+                await _ask(self.settings.rate_limiter)
             try:
-                async with live.media_slots if heavy else _NO_SLOT, live.slots:
-                    return await self._try(live, request)
-            except TwelveLabsError as error:
-                wait = self.settings.retry.wait(error, tries, time.monotonic() - started)
-                if wait is None:
+                return await self._pass(live, gates, request, run, heavy=heavy, minutes=minutes)
+            except QuotaExceededError:
+                raise
+            except RateLimitError:
+                # The gate is closed and waits for everybody; there is no waiting of one's own.
+                limited += 1
+                run.stats.limited += 1
+                if limited > 4 * self.settings.retry.max_retries:
                     raise
-            await asyncio.sleep(wait)
+            except TwelveLabsError as error:
+                tries += 1
+                wait = self.settings.retry.wait(error, tries, time.monotonic() - started)
+                if wait is None or run.stopping:
+                    raise
+                await pause(wait)
+            run.stats.retries += 1
 
-    async def _try(self, live: _Live, request: Request) -> dict[str, Any]:
+    async def _pass(
+        self, live: _Live, gates: list[Gate], request: Request, run: Run, *, heavy: bool, minutes: float
+    ) -> dict[str, Any]:
+        """Through the gates, send once, tell the gates what came of it."""
+        entered: list[Gate] = []
+        counted, word = False, None
+        try:
+            for gate in gates:
+                if not gate.try_enter(minutes):
+                    asked = time.monotonic()
+                    await gate.enter(minutes, max_wait=self.settings.max_wait)
+                    run.stats.waited_sec += time.monotonic() - asked
+                entered.append(gate)
+            if self.settings.budget is not None:
+                self.settings.budget.spend(minutes)
+            async with live.media_slots if heavy else _NO_SLOT, live.slots:
+                run.stats.requests += 1
+                run.stats.minutes += minutes
+                counted = True
+                response, body = await self._exchange(live, request)
+            word = read_limits(response.headers.raw, time.time())
+            if 200 <= response.status_code < 300:
+                return parse_json(body)
+            refusal = self._refusal(response, body)
+            if isinstance(refusal, RateLimitError):
+                counted = False
+                for gate in gates:
+                    gate.close(refusal.retry_after)
+            raise refusal
+        except ConnectionFailedError as error:
+            counted = counted and error.code != "unreachable"
+            raise
+        finally:
+            for gate in entered:
+                gate.leave(minutes, counted=counted, word=word)
+
+    async def _exchange(self, live: _Live, request: Request) -> tuple[httpx.Response, bytes]:
         try:
             response = await live.transport.handle_async_request(self._http_request(live, request))
             try:
-                body = await response.aread()
+                return response, await response.aread()
             finally:
                 await response.aclose()
         except live.network_errors as error:
             raise self._connection_error(error) from error
-        if 200 <= response.status_code < 300:
-            return parse_json(body)
+
+    def _refusal(self, response: httpx.Response, body: bytes) -> TwelveLabsError:
         refusal = from_status(response.status_code, body, trace_id=response.headers.get("x-trace-id"))
         if self.settings.api_key in refusal.message:  # a server that echoes the key must not get it into a log
             refusal.message = refusal.message.replace(self.settings.api_key, "***")
         if isinstance(refusal, RateLimitError):
-            refusal.retry_after = _retry_after(response.headers)
-        raise refusal
+            headers = response.headers
+            refusal.retry_after = read_wait(headers.get("retry-after"), headers.raw, body, time.time())
+        return refusal
 
     def _http_request(self, live: _Live, request: Request) -> httpx.Request:
         url = live.urls[request.path]
         if request.json is not None:
-            headers = [*live.headers, ("content-type", "application/json")]
-            return live.new_request("POST", url, headers=headers, content=request.json, extensions=live.extensions)
+            return live.new_request(
+                "POST", url, headers=live.json_headers, content=request.json, extensions=live.extensions
+            )
         # Plain fields go in as file parts without a name: httpx would otherwise send a form without media url-encoded.
         files = [(name, (None, value) if isinstance(value, str) else value) for name, value in request.form]
         built = live.new_request("POST", url, headers=live.headers, files=files, extensions=live.extensions)
@@ -167,9 +209,8 @@ class Engine:
 
         if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
             return InvalidInputError(f"The request cannot be sent to {self.settings.base_url}: {error}.")
-        if isinstance(error, (httpx.TimeoutException, asyncio.TimeoutError)) and not isinstance(
-            error, httpx.ConnectTimeout
-        ):
+        timed_out = isinstance(error, (httpx.TimeoutException, asyncio.TimeoutError))
+        if timed_out and not isinstance(error, httpx.ConnectTimeout):
             return ConnectionFailedError(f"No answer from {self.settings.base_url} within {self.settings.timeout:g} s.")
         unreachable = isinstance(error, (httpx.ConnectError, ConnectionRefusedError))
         what = "Cannot reach" if unreachable else "The connection broke to"
@@ -178,50 +219,134 @@ class Engine:
             code="unreachable" if unreachable else None,
         )
 
-    async def gather(
-        self, jobs: Sequence[J], work: Callable[[J], Awaitable[R]]
-    ) -> tuple[list[R | None], dict[int, TwelveLabsError]]:
-        """Work on all jobs, at most ``max_concurrency`` at a time, and keep what succeeds.
+    async def work(
+        self, jobs: Iterable[tuple[int, J]], do: Callable[[int, J], Awaitable[None]], run: Run, *, at_most: int
+    ) -> dict[int, TwelveLabsError]:
+        """Do all jobs, at most ``max_concurrency`` at a time, whatever some of them end with.
+
+        Args:
+            jobs: index and job; taken lazily.
+            at_most: how many there can be.
 
         Returns:
-            results in the jobs' order, None where it failed, and the errors by index.
+            the errors by index.
 
         Raises:
-            AuthenticationError, QuotaExceededError: about the account, so no other job would fare better; ``.results``
-            is inside.
+            AuthenticationError, QuotaExceededError: about the account: no other job would fare better, so no new one is
+            begun. What is
+                under way is finished first, as it may have been paid for.
         """
-        results: list[R | None] = [None] * len(jobs)
         errors: dict[int, TwelveLabsError] = {}
-        todo = iter(enumerate(jobs))
+        fatal: list[TwelveLabsError] = []
+        todo = iter(jobs)
 
         async def worker() -> None:
             for index, job in todo:
+                if run.stopping:
+                    return
                 try:
-                    results[index] = await work(job)
-                except (AuthenticationError, QuotaExceededError):
-                    raise
+                    await do(index, job)
+                except (AuthenticationError, QuotaExceededError) as error:
+                    run.stopping = True
+                    fatal.append(error)
                 except TwelveLabsError as error:
                     errors[index] = error
+                    run.stats.failed += 1
 
-        workers = [asyncio.ensure_future(worker()) for _ in range(min(len(jobs), self.settings.max_concurrency))]
+        workers = [asyncio.ensure_future(worker()) for _ in range(min(at_most, self.settings.max_concurrency))]
         try:
             await asyncio.gather(*workers)
-        except (AuthenticationError, QuotaExceededError) as error:
-            error.results = list(results)
-            raise
         finally:
             for task in workers:
                 task.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-        return results, errors
+        if fatal:
+            raise fatal[0]
+        return errors
+
+    def _alive(self) -> _Live:
+        """On the loop only."""
+        if self._live is None or self._live.generation != _loop.generation():
+            self._live = _Live(self.settings)
+            weakref.finalize(self, _close_later, self._live)
+        return self._live
+
+
+class _Live:
+    """What belongs to the loop: made on it, closed on it."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        import httpx
+
+        self.generation = _loop.generation()
+        self.limits = settings.limits
+        self.gates = _gates(settings)
+        self.own_transport = settings.transport is None
+        self.transport = settings.transport or default_transport(settings.base_url)
+        self.slots = asyncio.Semaphore(settings.max_concurrency)
+        self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
+        self.network_errors = network_errors()
+        self.new_request = httpx.Request
+        self.urls = {path: httpx.URL(f"{settings.base_url}/{path}") for path in ("embed", "embed-v2")}
+        self.headers = httpx.Headers(
+            {
+                "x-api-key": settings.api_key,
+                "user-agent": f"twelvelabs-embeddings/{VERSION}",
+                "accept": "application/json",
+                "accept-encoding": "gzip, deflate",
+            }
+        )
+        self.json_headers = httpx.Headers({**self.headers, "content-type": "application/json"})
+        timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_TIMEOUT, settings.timeout), pool=None)
+        self.extensions = {"timeout": timeout.as_dict()}
+        self._gates_of: dict[Any, list[Gate]] = {}
+        _loop.close_at_exit(self.aclose)
+
+    def gates_of(self, kinds: Iterable[Any]) -> list[Gate]:
+        """The gates a request goes through; in one order for all, so that no two wait for each other."""
+        kinds = frozenset(kinds)
+        if kinds not in self._gates_of:
+            self._gates_of[kinds] = [self.gates[category] for category in self.limits.categories(kinds)]
+        return self._gates_of[kinds]
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        _loop.forget(self.aclose)
+        if self.own_transport:
+            with contextlib.suppress(Exception):
+                await self.transport.aclose()
 
 
 _NO_SLOT = contextlib.nullcontext()
+_CATEGORIES: tuple[Category, ...] = ("text", "image", "audio", "video", "upload")
 
 
-def _retry_after(headers: httpx.Headers) -> float | None:
-    value = headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+class _Gates(dict[Category, Gate]):
+    """The gates of one account; a class, so that a weak dictionary can hold it."""
+
+
+_accounts: weakref.WeakValueDictionary[Any, _Gates] = weakref.WeakValueDictionary()
+
+
+def _gates(settings: EngineSettings) -> _Gates:
+    """Limits count for the account: all clients of one key, address and declaration share their gates."""
+    account = (settings.base_url, settings.api_key, settings.limits, _loop.generation())
+    gates = _accounts.get(account)
+    if gates is None:
+        gates = _Gates({category: Gate(settings.limits.windows(category)) for category in _CATEGORIES})
+        _accounts[account] = gates
+    return gates
+
+
+async def _ask(limiter: Any) -> None:
+    """Ask a framework's limiter: LangChain's ``aacquire``, LlamaIndex's ``async_acquire``, or a plain ``acquire`` in a
+    thread.
+    """
+    acquire = getattr(limiter, "aacquire", None) or getattr(limiter, "async_acquire", None)
+    if acquire is not None:
+        await acquire()
+    else:
+        await asyncio.to_thread(limiter.acquire)
 
 
 def _close_later(live: _Live) -> None:

@@ -142,15 +142,17 @@ class BatchError(TwelveLabsError):
     """Some items of a batch failed; everything else was finished and is here.
 
     Attributes:
-        results: one entry an item, in input order; None where it failed.
+        results: one entry an item, in input order; None where it failed. Empty from a stream, which yielded them.
         errors: item index -> its error.
     """
 
     def __init__(self, results: Sequence[Any], errors: Mapping[int, TwelveLabsError]) -> None:
-        first = next(iter(sorted(errors)))
+        first = errors[min(errors)]
         more = f" (and {len(errors) - 1} more in .errors)" if len(errors) > 1 else ""
+        rest = "the rest is in .results" if results else "the rest was yielded"
+        of = f" of {len(results)}" if results else ""
         super().__init__(
-            f"{len(errors)} of {len(results)} items failed; the rest is in .results. First: {errors[first]}{more}"
+            f"{len(errors)}{of} item{'s' if results or len(errors) > 1 else ''} failed; {rest}. First: {first}{more}"
         )
         self.results = list(results)
         self.errors = dict(errors)

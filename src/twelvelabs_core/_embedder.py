@@ -1,0 +1,279 @@
+"""How one item becomes one vector: check it, write its request or requests, read the answer. One model, one set of
+options.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._duration import duration_sec
+from ._engine import Engine
+from ._errors import InvalidInputError, TextTooLongError, TwelveLabsError
+from ._inputs import Composed, Item, Media, describe
+from ._keys import digest, key_prefix
+from ._media import Resolved, inspect
+from ._models import ApiVersion, Kind, Model, models_that
+from ._results import Embedding
+from ._stats import Run
+from ._truncate import TextPlan, TokenCounter, Truncate, exceeds, mean, plan_text, too_long
+from ._wire import answers, v1, v2
+from ._wire.content import Content, Request
+
+__all__ = ["Embedder", "Job", "content_of", "named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One checked item.
+
+    Attributes:
+        label: what the caller would call it, for errors.
+        sources: its media, inspected.
+    """
+
+    item: Item
+    label: str
+    sources: tuple[Resolved, ...] = ()
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What it counts as."""
+        kinds: set[Kind] = {source.media.kind for source in self.sources}
+        if isinstance(self.item, str) or (isinstance(self.item, Composed) and self.item.text):
+            kinds.add("text")
+        return frozenset(kinds)
+
+
+class Embedder:
+    """Turns items into vectors through an engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: Model,
+        *,
+        dimensions: int,
+        api_version: ApiVersion,
+        truncate: Truncate,
+        count: TokenCounter,
+    ) -> None:
+        self.engine = engine
+        self.model = model
+        self.dimensions = dimensions
+        self.space = model.space(dimensions)
+        self.api_version = api_version
+        self.truncate: Truncate = truncate
+        self.count = count
+        self._key_prefix = key_prefix(self.space, api_version, engine.settings.base_url)
+        # Tokens we cut to ourselves; None until the server has refused a text that was left to it.
+        self._own_limit: int | None = None
+
+    # -- before anything is sent -----------------------------------------------------------------------------------
+
+    async def check_all(self, items: Sequence[Item], label: Callable[[int], str]) -> list[Job]:
+        """Every item, checked before any is sent. Files are looked at off the loop."""
+        if all(isinstance(item, str) for item in items):
+            return [self.check(item, label(i)) for i, item in enumerate(items)]
+        return await asyncio.to_thread(lambda: [self.check(item, label(i)) for i, item in enumerate(items)])
+
+    def check(self, item: Item, label: str) -> Job:
+        """One item, checked against what the model takes.
+
+        Raises:
+            InvalidInputError, TextTooLongError: it cannot be sent; ``item`` is ``label``.
+        """
+        kind = _kind(item)
+        if kind is None:
+            raise InvalidInputError(
+                f"expected a str, Image, Audio, Video, Document or Composed, got {describe(item)}.", item=label
+            )
+        if kind not in self.model.inputs[self.api_version]:
+            raise InvalidInputError(self._cannot(kind), item=label)
+        if isinstance(item, str):
+            if not item.strip():
+                raise InvalidInputError("is an empty text; leave it out, the API takes no empty texts.", item=label)
+            if self.truncate == "none" and self.model.truncation is None and self._over(item):
+                raise named(too_long(self.model, self.count(item)), label)  # the server might cut it silently
+            return Job(item, label)
+        if isinstance(item, Composed):
+            return self._check_composed(item, label)
+        return Job(item, label, (inspect(item, self.model, label),))
+
+    def _check_composed(self, item: Composed, label: str) -> Job:
+        sources = tuple(
+            inspect(media, self.model, f"{label}.media[{i}]")
+            for i, media in enumerate(item.media)
+            if isinstance(media, Media)
+        )
+        pdfs = [source.mime == "application/pdf" for source in sources]
+        v2.check_composed(item, self.model, is_pdf=pdfs, label=label)
+        if item.text and self.model.truncation is None and self._over(item.text):
+            # Cutting could lose a <@name>; only a model that cuts by itself (3.5) may be left to it.
+            raise named(too_long(self.model, self.count(item.text)), label)
+        return Job(item, label, sources)
+
+    def _cannot(self, kind: Kind) -> str:
+        other = [v for v in self.model.api_versions if kind in self.model.inputs[v]]
+        if other:
+            return f"{self.model.name} takes {kind} by api_version={other[0]!r}, not {self.api_version!r}."
+        return f"{self.model.name} does not take {kind} input. " + models_that(f"take {kind}", kind=kind)
+
+    def _over(self, text: str) -> bool:
+        return exceeds(text, self.model.max_text_tokens, self.count)
+
+    def key(self, job: Job) -> str:
+        """The cache key. Reads media files. How texts are cut is part of it only where one is cut."""
+        text = job.item if isinstance(job.item, str) else job.item.text if isinstance(job.item, Composed) else None
+        options = self.truncate if text and self._over(text) else ""
+        return digest(self._key_prefix, job.item, job.sources, options)
+
+    def minutes(self, job: Job) -> float | None:
+        """Minutes of media in it, None if unknown. Reads media files."""
+        total = 0.0
+        for source in job.sources:
+            if source.media.kind in ("audio", "video"):
+                seconds = duration_sec(source)
+                if seconds is None:
+                    return None
+                total += seconds / 60
+        return total
+
+    def request_count(self, job: Job) -> int:
+        """Requests it takes if none fails: more than one only for ``truncate="average"``."""
+        return len(self._plan(job.item, self._own_limit).pieces) if isinstance(job.item, str) else 1
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    async def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> Embedding:
+        """The vector of one item.
+
+        Args:
+            prepaid: the framework's limiter has been asked for its (first) request.
+
+        Raises:
+            TwelveLabsError: named after the item.
+        """
+        try:
+            if isinstance(job.item, str):
+                found = await self._text(job.item, run, prepaid)
+            else:
+                found = await self._media(job, run, prepaid)
+        except TwelveLabsError as error:
+            raise named(error, job.label) from error.__cause__
+        if found.truncated:
+            run.stats.truncated += 1
+        return found
+
+    async def _text(self, text: str, run: Run, prepaid: bool) -> Embedding:
+        limit = self._own_limit
+        while True:
+            plan = self._plan(text, limit)
+            try:
+                return await self._pieces(plan, run, prepaid)
+            except TextTooLongError:
+                if self.truncate == "none":
+                    raise
+                limit = self._lower(limit)
+                prepaid = False
+
+    def _plan(self, text: str, limit: int | None) -> TextPlan:
+        return plan_text(text, self.model, self.truncate, self.count, limit)
+
+    def _lower(self, limit: int | None) -> int:
+        """Cut shorter after a refusal, and remember it: our count, or leaving it to the server, was not good enough."""
+        if limit is not None and limit <= 8:
+            raise TextTooLongError("the server refuses the text as too long even when cut to a few words.")
+        leave_to_server = limit is None and self.model.truncation is None and self.truncate == "end"
+        lower = self.model.max_text_tokens if leave_to_server else int((limit or self.model.max_text_tokens) * 0.7)
+        self._own_limit = min(self._own_limit or lower, lower)
+        return lower
+
+    async def _pieces(self, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
+        requests = [self._text_request(piece, plan.server_truncate) for piece in plan.pieces]
+        if len(requests) == 1:
+            found = await self._request(requests[0], run, prepaid=prepaid)
+            if plan.over and not found.truncated:
+                return Embedding(found.vector, found.space, True, 1, found.usage)
+            return found
+        parts = await asyncio.gather(
+            *(self._request(request, run, prepaid=prepaid and i == 0) for i, request in enumerate(requests))
+        )
+        return Embedding(mean([p.vector for p in parts], plan.weights), self.space, pooled=len(parts))
+
+    def _text_request(self, text: str, control: str | bool | None) -> Request:
+        if self.api_version == "v1":
+            return v1.request(self.model, text=text, text_truncate=control if isinstance(control, str) else None)
+        auto = control if isinstance(control, bool) else None
+        return v2.text(self.model, text, dimensions=self.dimensions, auto_truncate=auto)
+
+    async def _media(self, job: Job, run: Run, prepaid: bool) -> Embedding:
+        minutes = 0.0
+        if self.engine.counts_minutes(job.kinds):
+            known = await asyncio.to_thread(self.minutes, job)
+            minutes = known or 0.0
+        request, heavy = await asyncio.to_thread(self._media_request, job)
+        return await self._request(request, run, heavy=heavy, minutes=minutes, prepaid=prepaid)
+
+    def _media_request(self, job: Job) -> tuple[Request, bool]:
+        """Reads the media and writes them into a request; blocks on disk and base64."""
+        contents = [content_of(source) for source in job.sources]
+        heavy = any(content.url is None for content in contents)
+        if isinstance(job.item, Composed):
+            auto = self.truncate == "end" if self.model.truncation == "auto_truncate" else None
+            text = job.item.text
+            return v2.composed(self.model, text, contents, dimensions=self.dimensions, auto_truncate=auto), heavy
+        (content,) = contents
+        if self.api_version == "v1":
+            image = content if content.kind == "image" else None
+            return v1.request(self.model, image=image, audio=None if image else content), heavy
+        return v2.media(self.model, content, dimensions=self.dimensions), heavy
+
+    async def _request(
+        self, request: Request, run: Run, *, heavy: bool = False, minutes: float = 0.0, prepaid: bool = False
+    ) -> Embedding:
+        answer = await self.engine.send(request, run, heavy=heavy, minutes=minutes, prepaid=prepaid)
+        if request.path == "embed":
+            return self._read_v1(answer, request)
+        segment = answers.single(answers.v2_segments(answer, self.dimensions), " and ".join(sorted(request.kinds)))
+        used = answers.usage(answer)
+        return Embedding(segment.vector, self.space, bool(used and used.truncated), 1, used)
+
+    def _read_v1(self, answer: dict[str, Any], request: Request) -> Embedding:
+        (kind,) = request.kinds
+        segments = answers.v1_part(answer, kind, self.dimensions)
+        if kind != "audio":
+            return Embedding(answers.single(segments, kind).vector, self.space)
+        # v1 has no whole-file vector for sounds, and no labels that would tell its vectors apart: all count alike.
+        pooled = mean([segment.vector for segment in segments], [1.0] * len(segments))
+        return Embedding(pooled, self.space, pooled=len(segments))
+
+
+def content_of(source: Resolved) -> Content:
+    """Read (and convert) one piece of media. Blocks on the disk."""
+    media = source.media
+    return Content(
+        media.kind,
+        source.url,
+        b"" if source.url is not None else source.load(),
+        source.filename,
+        source.mime,
+        media.name,
+        getattr(media, "start_sec", None),
+        getattr(media, "end_sec", None),
+    )
+
+
+def named(error: TwelveLabsError, label: str) -> TwelveLabsError:
+    """Give an error the name of the item it is about, unless it has one."""
+    if error.item is None:
+        error.item = label
+    return error
+
+
+def _kind(item: Any) -> Kind | None:
+    if isinstance(item, str):
+        return "text"
+    return item.kind if isinstance(item, (Media, Composed)) else None

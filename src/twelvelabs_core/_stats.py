@@ -1,0 +1,112 @@
+"""What a run did, what it may cost, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._errors import InvalidInputError, QuotaExceededError
+
+__all__ = ["Budget", "Run", "Stats"]
+
+
+@dataclass
+class Stats:
+    """What a call did, or all calls of a client together.
+
+    Attributes:
+        items: items asked for.
+        done: items with a result.
+        failed: items with an error.
+        requests: requests sent, retries included.
+        retries: requests sent again.
+        limited: answers that were a refusal by limit (429).
+        cached: items answered by the cache.
+        deduplicated: items equal to another one of the call, sent once.
+        truncated: texts that were cut, by our count or the server's.
+        waited_sec: seconds requests waited for a limit, added up over all of them.
+        minutes: minutes of media sent, as far as their length is known.
+        elapsed_sec: seconds from the first call to the end of the last.
+    """
+
+    items: int = 0
+    done: int = 0
+    failed: int = 0
+    requests: int = 0
+    retries: int = 0
+    limited: int = 0
+    cached: int = 0
+    deduplicated: int = 0
+    truncated: int = 0
+    waited_sec: float = 0.0
+    minutes: float = 0.0
+    elapsed_sec: float = 0.0
+
+    def add(self, other: Stats) -> None:
+        """Add up another run's figures."""
+        for name in self.__dataclass_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass
+class Budget:
+    """A hard cap on what a client may send; ends like a used-up quota, with everything finished so far in hand.
+
+    Attributes:
+        requests: requests, retries included; None = no cap.
+        minutes: minutes of media; None = no cap. Media of unknown length count nothing: install the ``media`` extra.
+        spent_requests, spent_minutes: used so far.
+    """
+
+    requests: int | None = None
+    minutes: float | None = None
+    spent_requests: int = field(default=0, init=False)
+    spent_minutes: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        if any(cap is not None and cap < 0 for cap in (self.requests, self.minutes)):
+            raise InvalidInputError("A budget must be 0 or more.")
+
+    @classmethod
+    def of(cls, budget: Budget | int | None) -> Budget | None:
+        """A number is a cap on requests."""
+        return cls(requests=budget) if isinstance(budget, int) else budget
+
+    def spend(self, minutes: float = 0.0) -> None:
+        """Count one request.
+
+        Raises:
+            QuotaExceededError: it would go over the cap; ``reopens_at`` is None, as no time will help.
+        """
+        over_requests = self.requests is not None and self.spent_requests + 1 > self.requests
+        over_minutes = self.minutes is not None and self.spent_minutes + minutes > self.minutes + 1e-9
+        if over_requests or over_minutes:
+            used = f"{self.spent_requests} requests" + (f", {self.spent_minutes:.1f} minutes" if self.minutes else "")
+            raise QuotaExceededError(
+                f"The budget is used up ({used}). What is done is in .results; raise budget= to go on."
+            )
+        self.spent_requests += 1
+        self.spent_minutes += minutes
+
+
+class Run:
+    """One call's companion through the engine: counts, may be told to stop, and shows its progress."""
+
+    def __init__(self, items: int, progress: Any = None) -> None:
+        self.stats = Stats(items=items)
+        self.stopping = False
+        self.progress = progress
+        self._started = time.monotonic()
+
+    def finished(self, count: int = 1) -> None:
+        """Some items have their result."""
+        self.stats.done += count
+        if self.progress is not None:
+            self.progress.update(self.stats)
+
+    def close(self) -> None:
+        """The call is over."""
+        self.stats.elapsed_sec = time.monotonic() - self._started
+        if self.progress is not None:
+            self.progress.close(self.stats)
