@@ -45,6 +45,6 @@ def _by_pyav(content: Any) -> float | None:
 def _by_wave(content: Any) -> float | None:
     try:
         with wave.open(content) as sound:
-            return sound.getnframes() / sound.getframerate()
+            return float(sound.getnframes() / sound.getframerate())
     except (wave.Error, EOFError, OSError, ZeroDivisionError):
         return None
