@@ -11,7 +11,7 @@ from typing import Any
 
 from ._duration import duration_sec
 from ._engine import Engine
-from ._errors import InvalidInputError, TextTooLongError, TwelveLabsError
+from ._errors import InvalidInputError, MalformedResponseError, TextTooLongError, TwelveLabsError
 from ._inputs import Composed, Item, Media, describe
 from ._keys import digest, key_prefix
 from ._media import Resolved, inspect
@@ -267,8 +267,8 @@ def content_of(source: Resolved) -> Content:
 
 
 def named(error: TwelveLabsError, label: str) -> TwelveLabsError:
-    """Give an error the name of the item it is about, unless it has one."""
-    if error.item is None:
+    """Give an error the name of the item it is about, unless it has one, or is about the account or the connection."""
+    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError)):
         error.item = label
     return error
 

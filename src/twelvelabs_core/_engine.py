@@ -29,7 +29,7 @@ from ._limits import Category, RateLimits
 from ._pace import pause
 from ._retry import RetryPolicy
 from ._stats import Budget, Run
-from ._transport import default_transport, network_errors
+from ._transport import default_transport, network_errors, unreachable
 from ._wire.answers import parse_json
 from ._wire.content import Request
 from ._wire.faults import from_status
@@ -212,11 +212,11 @@ class Engine:
         timed_out = isinstance(error, (httpx.TimeoutException, asyncio.TimeoutError))
         if timed_out and not isinstance(error, httpx.ConnectTimeout):
             return ConnectionFailedError(f"No answer from {self.settings.base_url} within {self.settings.timeout:g} s.")
-        unreachable = isinstance(error, (httpx.ConnectError, ConnectionRefusedError))
-        what = "Cannot reach" if unreachable else "The connection broke to"
+        never_stood = unreachable(error)
+        what = "Cannot reach" if never_stood else "The connection broke to"
         return ConnectionFailedError(
-            f"{what} {self.settings.base_url}: {error or type(error).__name__}.",
-            code="unreachable" if unreachable else None,
+            f"{what} {self.settings.base_url}: {str(error) or type(error).__name__}.",
+            code="unreachable" if never_stood else None,
         )
 
     async def work(

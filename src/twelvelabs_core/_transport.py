@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["default_transport", "network_errors"]
+__all__ = ["default_transport", "network_errors", "unreachable"]
 
 _ssl_context: Any = None
 
@@ -55,3 +55,15 @@ def network_errors() -> tuple[type[BaseException], ...]:
     import httpx
 
     return (httpx.TransportError, aiohttp.ClientError, OSError, asyncio.TimeoutError)
+
+
+def unreachable(error: BaseException) -> bool:
+    """Nothing answered at the address, so that nothing can have been processed. httpx-aiohttp gives both this and a
+    connection that
+    broke later as ``ConnectTimeout``; aiohttp's own error is behind it.
+    """
+    import aiohttp
+    import httpx
+
+    kinds = (httpx.ConnectError, aiohttp.ClientConnectorError, ConnectionRefusedError)
+    return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
