@@ -123,7 +123,7 @@ def _vector(found: Any, dimensions: int) -> list[float]:
     if len(found) != dimensions:
         raise MalformedResponseError(f"The answer has a vector of {len(found)} numbers, expected {dimensions}.")
     types = set(map(type, found))
-    if not types <= {float, int} or not math.isfinite(math.fsum(found)):
+    if not types <= {float, int} or not all(map(math.isfinite, found)):
         raise MalformedResponseError("The answer has a vector with something that is not a finite number.")
     # JSON writers may drop ".0": whole numbers arrive as int, and stores ask for floats.
     return found if types == {float} else [float(x) for x in found]
