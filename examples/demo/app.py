@@ -1,0 +1,134 @@
+"""The demo from its arguments to its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sample_media import make
+from twelvelabs_core import TwelveLabsError
+
+from . import report_html
+from .media import Library, MediaError, find
+from .queries import Answer, Query, Search, file_queries, sample_queries, text_query
+from .report_text import Terminal, counted
+from .service import Service, ServiceError, connect
+
+__all__ = ["main", "run"]
+
+EXAMPLES = Path(__file__).resolve().parent.parent
+SAMPLES = EXAMPLES / "media"
+PAGE = EXAMPLES / "output" / "demo.html"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo. Returns 0, 1 when the service refused or failed, 2 when the arguments or files are no use."""
+    options = _options(arguments)
+    # The frameworks tell of every request and collection; a newcomer wants the answers.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    terminal = Terminal()
+    try:
+        folder = _folder(options.media)
+        library = find(folder, most=options.most)
+        queries = _queries(library, options.query, own=options.media is not None)
+        with connect() as service:
+            for line in service.about:
+                terminal.line(line)
+            terminal.line()
+            terminal.library(library)
+            answers = run(library, queries, service, terminal)
+            page = report_html.write(options.page, library, service, answers)
+        _ending(terminal, answers, page, own=options.media is not None)
+    except (MediaError, ServiceError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except TwelveLabsError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # demo.py | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def run(library: Library, queries: Sequence[Query], service: Service, terminal: Terminal) -> Mapping[str, list[Answer]]:
+    """Fill each framework's store, ask all queries, print the answers, and return them by framework."""
+    answers: dict[str, list[Answer]] = {}
+    for title, framework in _frameworks():
+        terminal.heading(title)
+        began = time.perf_counter()
+        search = framework(library, service)
+        terminal.line(f"{counted(library)}: embedded and stored in {time.perf_counter() - began:.1f} s")
+        began = time.perf_counter()
+        answers[title] = [search.ask(query) for query in queries]
+        asked = "1 query" if len(queries) == 1 else f"{len(queries)} queries"
+        terminal.line(f"{asked}: answered in {time.perf_counter() - began:.1f} s")
+        terminal.answers(answers[title])
+    return answers
+
+
+def _frameworks() -> Iterator[tuple[str, Callable[[Library, Service], Search]]]:
+    """Each framework's search, imported when its turn comes: that takes seconds, and something is to be seen first."""
+    from .langchain_search import LangChainSearch
+
+    yield LangChainSearch.title, LangChainSearch
+
+    from .llama_index_search import LlamaIndexSearch
+
+    yield LlamaIndexSearch.title, LlamaIndexSearch
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="demo.py", description="Pictures, sounds and texts found by one another, in LangChain and in LlamaIndex."
+    )
+    parser.add_argument("--media", metavar="FOLDER", help="search your own pictures, sounds and texts")
+    parser.add_argument("--query", metavar="TEXT", help="search with a text of your own")
+    parser.add_argument("--most", metavar="N", type=int, default=50, help="files of a kind taken at most (default 50)")
+    parser.add_argument("--page", metavar="FILE", type=Path, default=PAGE, help="where to write the HTML page")
+    options = parser.parse_args(arguments)
+    if options.query is not None and not options.query.strip():
+        parser.error("the query is empty")
+    if options.most < 1:
+        parser.error("--most must be 1 or more")
+    return options
+
+
+def _folder(media: str | None) -> Path:
+    if media is not None:
+        return Path(media).expanduser()
+    make(SAMPLES)
+    return SAMPLES
+
+
+def _queries(library: Library, text: str | None, *, own: bool) -> list[Query]:
+    queries = [text_query(library, text.strip())] if text else []
+    if own:
+        queries += file_queries(library)
+    elif not queries:
+        queries = sample_queries(library)
+    if not queries:
+        raise MediaError(f"one file alone ({library.items[0].name!r}) has nothing to find; add files or give a QUERY")
+    return queries
+
+
+def _ending(terminal: Terminal, answers: Mapping[str, list[Answer]], page: Path, *, own: bool) -> None:
+    terminal.line()
+    first = [
+        answer.first(kind) == name
+        for found in answers.values()
+        for answer in found
+        for kind, name in answer.query.expected.items()
+    ]
+    if first:
+        terminal.line(f"{sum(first)} of {len(first)} lists begin with the file that was made to be found.")
+    terminal.line(f"The same with pictures and sounds: {page}")
+    if not own:
+        terminal.line('Your own files:  make demo MEDIA=some/folder QUERY="what you look for"')

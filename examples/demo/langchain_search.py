@@ -1,0 +1,81 @@
+"""Pictures, sounds and texts in one Chroma collection, through LangChain."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import chromadb
+from chromadb.config import Settings
+from langchain_chroma import Chroma
+from langchain_core.documents import Document
+
+from langchain_twelvelabs import TwelveLabsEmbeddings
+
+from .media import Item, Kind, Library
+from .queries import Answer, Hit, Query
+from .service import Service
+
+__all__ = ["LangChainSearch"]
+
+
+class LangChainSearch:
+    """A library in a Chroma vector store, in memory."""
+
+    title = "LangChain + Chroma"
+
+    def __init__(self, library: Library, service: Service) -> None:
+        self.library = library
+        self.embeddings = TwelveLabsEmbeddings(base_url=service.base_url, api_key=service.api_key)
+        client = chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
+        collection = f"demo-{uuid.uuid4().hex}"  # clients in one process share their memory
+        self.store = Chroma(
+            collection_name=collection,
+            embedding_function=self.embeddings,
+            client=client,
+            collection_configuration={"hnsw": {"space": "cosine"}},
+        )
+        texts, pictures, sounds = library.of("text"), library.of("picture"), library.of("sound")
+        if texts:
+            self.store.add_documents([Document(item.text, metadata=_metadata(item)) for item in texts])
+        if pictures:
+            self.store.add_images(
+                uris=[str(item.path) for item in pictures], metadatas=[_metadata(item) for item in pictures]
+            )
+        if sounds:
+            # Chroma's LangChain class has no method for sounds, so they go in by Chroma's own, as a document with its
+            # metadata: the shape in which LangChain reads them back.
+            vectors: list[Sequence[float] | Sequence[int]] = [
+                *self.embeddings.embed_audio([item.path for item in sounds])
+            ]
+            client.get_collection(collection, embedding_function=None).upsert(
+                ids=[item.name for item in sounds],
+                embeddings=vectors,
+                documents=[item.name for item in sounds],
+                metadatas=[_metadata(item) for item in sounds],
+            )
+
+    def ask(self, query: Query, most: int = 3) -> Answer:
+        """Find files by anything: the store is asked with a vector, whatever that was made from."""
+        vector = self._vector(query)
+        return Answer(query, {kind: self._nearest(vector, kind, query, most) for kind in query.seeks})
+
+    def _vector(self, query: Query) -> list[float]:
+        if query.file is None or query.file.kind == "text":
+            return self.embeddings.embed_query(query.text or (query.file.text if query.file else ""))
+        if query.text:
+            return self.embeddings.embed_composed(query.text, images=[query.file.path])
+        if query.file.kind == "picture":
+            return self.embeddings.embed_image([query.file.path])[0]
+        return self.embeddings.embed_audio([query.file.path])[0]
+
+    def _nearest(self, vector: list[float], kind: Kind, query: Query, most: int) -> list[Hit]:
+        # One more than wanted, since a file that queries finds itself first.
+        found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=most + 1, filter={"kind": kind})
+        # What Chroma calls a score is the distance, 1 - cosine.
+        hits = [Hit(self.library.named(document.metadata["file"]), 1 - distance) for document, distance in found]
+        return [hit for hit in hits if hit.item != query.file][:most]
+
+
+def _metadata(item: Item) -> dict[str, str]:
+    return {"kind": item.kind, "file": item.name}

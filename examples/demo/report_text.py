@@ -1,0 +1,105 @@
+"""Answers as tables for a terminal: at most 100 columns, colours only where there is a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from .media import KINDS, Kind, Library
+from .queries import Answer, Hit
+
+__all__ = ["WIDTH", "Terminal", "counted", "fitted"]
+
+WIDTH = 100
+_BAR = 20
+_NAME = 20
+
+
+class Terminal:
+    """Prints to a stream, with as much decoration as it can show."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+        self._colors = self.stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._full, self._empty = ("█", "░") if self._can_show("█░") else ("#", "-")
+
+    def line(self, text: str = "") -> None:
+        """Print a line; what the stream cannot show becomes a question mark."""
+        encoding = self.stream.encoding or "utf-8"
+        print(text.encode(encoding, "replace").decode(encoding), file=self.stream, flush=True)
+
+    def heading(self, text: str) -> None:
+        """Print a title with a line under it."""
+        self.line()
+        self.line(self._styled(text, "1"))
+        self.line(("─" if self._can_show("─") else "-") * WIDTH)
+
+    def library(self, library: Library) -> None:
+        """Say what is searched, and what of the folder is not."""
+        self.line(f"In {library.folder}: {counted(library)}.")
+        for name, why in library.notes[:10]:
+            self.line(f"  {fitted(name, 40)}  {fitted(why, WIDTH - 44)}".rstrip())
+        if len(library.notes) > 10:
+            self.line(f"  … and {len(library.notes) - 10} more")
+
+    def answers(self, answers: Iterable[Answer]) -> None:
+        """Print what each query found."""
+        for answer in answers:
+            self.line()
+            about = f"{answer.query.sort:<8}  "
+            self.line(self._styled(about, "2") + self._styled(_shortened(answer.query.title, WIDTH - len(about)), "1"))
+            for kind, hits in answer.hits.items():
+                self._hits(kind, hits)
+
+    def _hits(self, kind: Kind, hits: Sequence[Hit]) -> None:
+        for place, hit in enumerate(hits):
+            label = f"→ {kind}s" if place == 0 and self._can_show("→") else f"  {kind}s" if place == 0 else ""
+            filled = round(max(0.0, min(1.0, hit.score)) * _BAR)
+            bar = self._full * filled + self._styled(self._empty * (_BAR - filled), "2")
+            row = f"  {label:<11} {bar} {hit.score:5.2f}  "
+            left = WIDTH - len(f"  {label:<11} ") - _BAR - len(" 0.00  ") - 1
+            if hit.item.text:
+                quoted = _shortened(f"“{hit.item.text}”", left - _NAME - 1)
+                self.line(f"{row}{fitted(hit.item.name, _NAME)} {self._styled(quoted, '2')}")
+            else:
+                self.line(row + _shortened(hit.item.name, left))
+
+    def _styled(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colors and text else text
+
+    def _can_show(self, signs: str) -> bool:
+        try:
+            signs.encode(self.stream.encoding or "utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
+
+
+def counted(library: Library) -> str:
+    """``3 pictures, 1 sound`` …"""
+    numbers = {kind: len(library.of(kind)) for kind in KINDS}
+    return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)
+
+
+def fitted(text: str, columns: int) -> str:
+    """A text shortened or padded to so many columns; letters of East Asian scripts take two."""
+    text = _shortened(text, columns)
+    return text + " " * (columns - _columns(text))
+
+
+def _shortened(text: str, columns: int) -> str:
+    text = "".join(sign if sign.isprintable() else "·" for sign in text)
+    if _columns(text) <= columns:
+        return text
+    while _columns(text) > columns - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _columns(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )

@@ -1,0 +1,77 @@
+"""Who answers: TwelveLabs when there is a key, else the emulator in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from twelvelabs_emulator import Emulator
+
+__all__ = ["Service", "ServiceError", "connect"]
+
+PUBLIC = "https://api.twelvelabs.io/v1.3"
+
+
+class ServiceError(Exception):
+    """The environment does not say whom to ask; the message is one line for the user."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where requests go. ``toy`` says that an emulator answers, whose vectors mean little."""
+
+    base_url: str
+    api_key: SecretStr
+    toy: bool
+
+    @property
+    def about(self) -> list[str]:
+        """A few lines for the user, honest about what answers."""
+        if self.toy:
+            return [
+                f"Answered by the local emulator at {self.base_url}: no key, no network, no model.",
+                "Its vectors are toys: media are measured (colours, stripes, pitch, loudness) into words, and words",
+                "are compared. What is found here says nothing about how well TwelveLabs' models find things.",
+                "Set TWELVELABS_API_KEY to ask the real service with the same command.",
+            ]
+        return [
+            f"Answered by the service at {self.base_url}, with your key.",
+            "Every file and query is a request to your account, once for each framework.",
+        ]
+
+
+@contextmanager
+def connect(environ: Mapping[str, str] = os.environ) -> Iterator[Service]:
+    """The service the environment names, or an emulator that runs until the block ends.
+
+    Raises:
+        ServiceError: there is an address but no key for it.
+    """
+    key = (environ.get("TWELVELABS_API_KEY") or environ.get("TWELVE_LABS_API_KEY") or "").strip()
+    url = (environ.get("TWELVELABS_BASE_URL") or "").strip().rstrip("/")
+    if key:
+        yield Service(url or PUBLIC, SecretStr(key), toy=_is_emulator(url))
+    elif url:
+        raise ServiceError(
+            f"TWELVELABS_BASE_URL is set ({url}) but TWELVELABS_API_KEY is not; set both, or neither for the emulator"
+        )
+    else:
+        with Emulator() as emulator:
+            yield Service(emulator.base_url, SecretStr(emulator.api_key), toy=True)
+
+
+def _is_emulator(url: str) -> bool:
+    """Ask an address on this machine whether it is an emulator; a stranger is not asked odd questions."""
+    parts = urlsplit(url)
+    if parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        return False
+    try:
+        return httpx.get(f"{parts.scheme}://{parts.netloc}/_emulator/health", timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
