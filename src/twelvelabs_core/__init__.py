@@ -27,6 +27,7 @@ from ._pace import no_waiting
 from ._plan import Plan
 from ._results import Embedding, Parts, Segment, Usage
 from ._retry import RetryPolicy
+from ._segmentation import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._stats import Budget, Stats
 from ._stream import StreamResult
 from ._truncate import estimate_tokens
@@ -41,8 +42,10 @@ __all__ = [
     "Composed",
     "ConnectionFailedError",
     "Document",
+    "Dynamic",
     "Embedding",
     "EmbeddingClient",
+    "Fixed",
     "Image",
     "InvalidInputError",
     "Item",
@@ -52,16 +55,20 @@ __all__ = [
     "Model",
     "Parts",
     "Plan",
+    "Quadrants",
     "QuotaExceededError",
     "RateLimitError",
     "RateLimits",
     "RetryPolicy",
     "Segment",
+    "SegmentOptions",
+    "Sentences",
     "ServerError",
     "Source",
     "Stats",
     "StreamResult",
     "TextTooLongError",
+    "TimedText",
     "TwelveLabsError",
     "Usage",
     "Video",

@@ -8,6 +8,7 @@ written in one transaction. Several processes may share a file (WAL).
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import sqlite3
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 
 from . import _loop
 from ._errors import InvalidInputError
-from ._results import Embedding
+from ._results import Embedding, Segment
 
 __all__ = ["Cache", "open_cache"]
 
@@ -64,10 +65,22 @@ class Cache:
 
     async def put(self, key: str, embedding: Embedding) -> None:
         """Keep one; returns when it is safe. A cache that cannot be written is told of, and costs nobody the vector."""
-        self._puts.append((f"{self._space}/{key}", _encode(embedding)))
+        await self._put(key, _encode(embedding))
+
+    async def _put(self, key: str, value: bytes) -> None:
+        self._puts.append((f"{self._space}/{key}", value))
         if self._next is None:
             self._next = self._last = asyncio.ensure_future(self._write(self._last))
         await asyncio.shield(self._next)
+
+    async def get_segments(self, key: str) -> list[Segment] | None:
+        """A file's vectors, if they are there."""
+        (value,) = await asyncio.to_thread(self.store.mget, [f"{self._space}/{key}"])
+        return None if value is None else _decode_segments(value)
+
+    async def put_segments(self, key: str, segments: Sequence[Segment]) -> None:
+        """Keep a file's vectors; returns when they are safe."""
+        await self._put(key, _encode_segments(segments))
 
     def _read(self, keys: Sequence[str]) -> list[Embedding | None]:
         return [None if value is None else _decode(value, self._space) for value in self.store.mget(keys)]
@@ -164,21 +177,59 @@ def _callable(thing: Any, name: str) -> bool:
 
 
 def _encode(embedding: Embedding) -> bytes:
-    """Doubles, so that a cached vector is the very one the server sent."""
-    numbers = array("d", embedding.vector)
-    if sys.byteorder == "big":
-        numbers.byteswap()
     flags = _TRUNCATED if embedding.truncated else 0
-    return _MAGIC + bytes([flags]) + embedding.pooled.to_bytes(4, "little") + numbers.tobytes()
+    return _MAGIC + bytes([flags]) + embedding.pooled.to_bytes(4, "little") + _doubles(embedding.vector)
 
 
 def _decode(value: bytes, space: str) -> Embedding | None:
     if not isinstance(value, bytes) or value[:3] != _MAGIC or len(value) % 8:
         return None
-    numbers = array("d")
-    numbers.frombytes(value[8:])
+    pooled = int.from_bytes(value[4:8], "little")
+    return Embedding(_floats(value[8:]), space, bool(value[3] & _TRUNCATED), pooled, cached=True)
+
+
+def _encode_segments(segments: Sequence[Segment]) -> bytes:
+    """A line of JSON with everything but the numbers, then the numbers."""
+    heads = [
+        {name: getattr(s, name) for name in _SEGMENT_FIELDS}
+        | {"floats": len(s.vector), "uncertainty": s.uncertainty is not None}
+        for s in segments
+    ]
+    numbers = [_doubles(s.vector) + (_doubles(s.uncertainty) if s.uncertainty else b"") for s in segments]
+    return _MAGIC + b"S" + json.dumps(heads).encode() + b"\n" + b"".join(numbers)
+
+
+def _decode_segments(value: bytes) -> list[Segment] | None:
+    if not isinstance(value, bytes) or value[:4] != _MAGIC + b"S":
+        return None
+    line, _, numbers = value[4:].partition(b"\n")
+    segments, at = [], 0
+    for head in json.loads(line):
+        length = 8 * head["floats"]
+        vector, uncertainty = _floats(numbers[at : at + length]), None
+        at += length
+        if head["uncertainty"]:
+            uncertainty = _floats(numbers[at : at + length])
+            at += length
+        known = {name: head.get(name) for name in _SEGMENT_FIELDS}
+        segments.append(Segment(vector, **known, uncertainty=uncertainty))
+    return segments
+
+
+_SEGMENT_FIELDS = ("start_sec", "end_sec", "option", "scope", "page", "quadrant", "chunk")
+
+
+def _doubles(numbers: Sequence[float]) -> bytes:
+    """Doubles, so that a cached vector is the very one the server sent."""
+    found = array("d", numbers)
     if sys.byteorder == "big":
-        numbers.byteswap()
-    return Embedding(
-        numbers.tolist(), space, bool(value[3] & _TRUNCATED), int.from_bytes(value[4:8], "little"), cached=True
-    )
+        found.byteswap()
+    return found.tobytes()
+
+
+def _floats(data: bytes) -> list[float]:
+    found = array("d")
+    found.frombytes(data)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found.tolist()

@@ -16,14 +16,16 @@ from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
 from ._embedder import Embedder, Job, content_of, named
 from ._engine import Engine, EngineSettings
-from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Audio, Image, Item
+from ._errors import BatchError, InvalidInputError, TwelveLabsError
+from ._inputs import Audio, Image, Item, Media
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._plan import Plan, shortest_time
 from ._progress import Bar
-from ._results import Embedding, Parts
+from ._results import Embedding, Parts, Segment
 from ._retry import RetryPolicy
+from ._segmentation import SegmentOptions
+from ._segmenter import Segmenter, SegmentJob
 from ._stats import Budget, Run, Stats
 from ._stream import Chunk, StreamResult, stream, stream_async
 from ._truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens, exceeds
@@ -144,6 +146,7 @@ class EmbeddingClient:
             truncate=self._truncate,
             count=self._count,
         )
+        self._segmenter = Segmenter(self._engine, self._model, dimensions=self._dimensions, cache=self._cache)
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
@@ -181,7 +184,7 @@ class EmbeddingClient:
         return f"EmbeddingClient({self.space}, {self.base_url})"
 
     def __getstate__(self) -> dict[str, Any]:
-        live = {"_engine", "_cache", "_embedder", "_stats", "_last_run"}
+        live = {"_engine", "_cache", "_embedder", "_segmenter", "_stats", "_last_run"}
         return {k: v for k, v in self.__dict__.items() if k not in live} | {"_settings": self._engine.settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -371,6 +374,91 @@ class EmbeddingClient:
             ],
             fatal,
         )
+
+    # -- segments --------------------------------------------------------------------------------------------------
+
+    def embed_segments(
+        self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None
+    ) -> list[Segment]:
+        """The vectors of one file's segments, sorted by time.
+
+        Args:
+            media: :class:`Video`, :class:`Audio`, or on marengo3.5 :class:`Document` or :class:`Image`.
+            options: how it is divided and what of it is embedded; by default every segment, each option apart.
+            name: what to call it in errors; its kind by default.
+
+        Raises:
+            InvalidInputError: the model cannot do what is asked, or the file is refused.
+        """
+        return _loop.run(self._segments([media], options, name, many=False))[0]
+
+    async def aembed_segments(
+        self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None
+    ) -> list[Segment]:
+        """Async :meth:`embed_segments`."""
+        return (await _loop.arun(self._segments([media], options, name, many=False)))[0]
+
+    def embed_segments_many(
+        self,
+        media: Iterable[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        progress: bool = False,
+    ) -> list[list[Segment]]:
+        """As :meth:`embed_segments` for many files, in order, several at a time. Every file is checked before the first
+        is sent.
+
+        Raises:
+            BatchError: some files failed; the others' segments are in ``.results``.
+            AuthenticationError, QuotaExceededError: about the account; what is done is in ``.results``.
+        """
+        return _loop.run(self._segments(list(media), options, name, progress=progress))
+
+    async def aembed_segments_many(
+        self,
+        media: Iterable[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        progress: bool = False,
+    ) -> list[list[Segment]]:
+        """Async :meth:`embed_segments_many`."""
+        return await _loop.arun(self._segments(list(media), options, name, progress=progress))
+
+    async def _segments(
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        *,
+        many: bool = True,
+        progress: bool = False,
+    ) -> list[list[Segment]]:
+        asked = options or SegmentOptions()
+        run = Run(len(media), Bar(len(media), self._engine.opens_at) if progress else None)
+
+        def label(index: int) -> str:
+            return f"{name}[{index}]" if many else name or str(getattr(media[index], "kind", "media"))
+
+        results: list[list[Segment] | None] = [None] * len(media)
+
+        async def do(index: int, job: SegmentJob) -> None:
+            results[index] = await self._segmenter.embed(job, run)
+
+        try:
+            jobs = await asyncio.to_thread(
+                lambda: [self._segmenter.check(m, asked, label(i)) for i, m in enumerate(media)]
+            )
+            errors = await self._engine.work(enumerate(jobs), do, run, at_most=len(jobs))
+        except TwelveLabsError as error:
+            error.results = list(results)
+            raise
+        finally:
+            self._finish(run)
+        if errors:
+            raise errors[0] if not many else BatchError(results, errors)
+        return results  # type: ignore[return-value]  # without errors there is no None
 
     # -- before paying ---------------------------------------------------------------------------------------------
 

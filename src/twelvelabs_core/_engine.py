@@ -193,7 +193,7 @@ class Engine:
         return refusal
 
     def _http_request(self, live: _Live, request: Request) -> httpx.Request:
-        url = live.urls[request.path]
+        url = live.url(request.path)
         if request.json is not None:
             return live.new_request(
                 "POST", url, headers=live.json_headers, content=request.json, extensions=live.extensions
@@ -287,7 +287,9 @@ class _Live:
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
         self.network_errors = network_errors()
         self.new_request = httpx.Request
-        self.urls = {path: httpx.URL(f"{settings.base_url}/{path}") for path in ("embed", "embed-v2")}
+        self._base_url = settings.base_url
+        self._new_url = httpx.URL
+        self._urls: dict[str, httpx.URL] = {}
         self.headers = httpx.Headers(
             {
                 "x-api-key": settings.api_key,
@@ -301,6 +303,14 @@ class _Live:
         self.extensions = {"timeout": timeout.as_dict()}
         self._gates_of: dict[Any, list[Gate]] = {}
         _loop.close_at_exit(self.aclose)
+
+    def url(self, path: str) -> httpx.URL:
+        """The address of a path below the base address."""
+        if path not in self._urls:
+            if len(self._urls) > 1000:  # paths with ids in them
+                self._urls.clear()
+            self._urls[path] = self._new_url(f"{self._base_url}/{path}")
+        return self._urls[path]
 
     def gates_of(self, kinds: Iterable[Any]) -> list[Gate]:
         """The gates a request goes through; in one order for all, so that no two wait for each other."""

@@ -29,14 +29,19 @@ class MediaLimit:
     Attributes:
         formats: accepted file formats, by content (``jpeg``, ``png``, ``wav`` …); empty = anything.
         max_inline_bytes: largest file sent inside the request.
+        max_bytes: largest file at all (uploaded first), None = as inline.
         max_sec: longest duration of a synchronous request, None = not limited or no duration.
-        min_side: smallest width and height in pixels, None = no limit.
+        min_side, max_side: smallest and largest width and height in pixels, None = no limit.
+        min_sec: shortest duration, None = no limit.
     """
 
     formats: frozenset[str]
     max_inline_bytes: int
+    max_bytes: int | None = None
     max_sec: float | None = None
     min_side: int | None = None
+    max_side: int | None = None
+    min_sec: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Model:
         inputs: kinds that can be embedded alone, by endpoint.
         composed_media: kinds of media that can be fused with a text or each other into one vector.
         media: limits by kind, for synchronous requests.
+        task_media: limits by kind, for tasks.
+        segment_options: what can be embedded of a file that is divided, by kind; the first option is the kind's own.
         sunset: when TwelveLabs switched it off, as a date in words, or None.
     """
 
@@ -67,6 +74,8 @@ class Model:
     )
     composed_media: frozenset[Kind] = frozenset()
     media: Mapping[Kind, MediaLimit] = field(default_factory=dict)
+    task_media: Mapping[Kind, MediaLimit] = field(default_factory=dict)
+    segment_options: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     sunset: str | None = None
 
     def __post_init__(self) -> None:
@@ -81,6 +90,11 @@ class Model:
 _PICTURES = frozenset({"jpeg", "png"})
 _SOUNDS = frozenset({"wav", "mp3", "flac"})
 _PAPERS = frozenset({"pdf", "txt", "md"})
+
+GB = 1000 * MB
+# Tasks: 4 seconds to 4 hours, up to 4 GB (API page). 3.5's own numbers are not published; 3.0's are taken.
+_TASK_AUDIO = MediaLimit(_SOUNDS, 36 * MB, max_bytes=4 * GB, max_sec=14_400, min_sec=4)
+_TASK_VIDEO = MediaLimit(frozenset(), 36 * MB, max_bytes=4 * GB, max_sec=14_400, min_sec=4, min_side=360, max_side=5184)
 
 _MARENGO_27 = Model(
     name="Marengo-retrieval-2.7",
@@ -112,8 +126,10 @@ _MARENGO_30 = Model(
     media={
         "image": MediaLimit(_PICTURES, 32 * MB, min_side=128),
         "audio": MediaLimit(_SOUNDS, 36 * MB, max_sec=600),
-        "video": MediaLimit(frozenset(), 36 * MB, max_sec=600, min_side=360),
+        "video": MediaLimit(frozenset(), 36 * MB, max_sec=600, min_side=360, max_side=5184),
     },
+    task_media={"audio": _TASK_AUDIO, "video": _TASK_VIDEO},
+    segment_options={"video": ("visual", "audio", "transcription"), "audio": ("audio", "transcription")},
 )
 
 _MARENGO_35 = Model(
@@ -129,8 +145,20 @@ _MARENGO_35 = Model(
         # The 3.5 pages repeat no pixel limit for pictures; 3.0's is kept on the server's side.
         "image": MediaLimit(_PICTURES, 32 * MB),
         "audio": MediaLimit(_SOUNDS, 32 * MB, max_sec=30),
-        "video": MediaLimit(frozenset(), 32 * MB, max_sec=30, min_side=360),
+        "video": MediaLimit(frozenset(), 32 * MB, max_sec=30, min_side=360, max_side=5184),
         "document": MediaLimit(_PAPERS, 32 * MB),
+    },
+    task_media={
+        "audio": _TASK_AUDIO,
+        "video": _TASK_VIDEO,
+        "image": MediaLimit(_PICTURES, 32 * MB),
+        "document": MediaLimit(_PAPERS, 36 * MB, max_bytes=512 * MB),
+    },
+    segment_options={
+        "video": ("visual", "audio"),
+        "audio": ("audio",),
+        "image": ("visual",),
+        "document": ("visual", "text"),
     },
 )
 

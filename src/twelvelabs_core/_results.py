@@ -33,6 +33,10 @@ class Segment:
         option: what it was made from: ``visual``, ``audio``, ``transcription``, ``text``, ``fused``; None where
             unlabelled.
         scope: ``clip``, ``asset``, ``page``, ``chunk``; None where the API names none.
+        page: first page of a document's segment, from 1.
+        quadrant: part of a page, or None for all of it.
+        chunk: place of a text document's chunk.
+        uncertainty: one number for each of the vector's, where asked for.
     """
 
     vector: list[float]
@@ -40,6 +44,10 @@ class Segment:
     end_sec: float | None = None
     option: str | None = None
     scope: str | None = None
+    page: int | None = None
+    quadrant: str | None = None
+    chunk: int | None = None
+    uncertainty: list[float] | None = None
 
     def __repr__(self) -> str:
         at = "" if self.start_sec is None else f", {self.start_sec:g}-{self.end_sec or 0:g} s"

@@ -45,6 +45,10 @@ def v2_segments(answer: dict[str, Any], dimensions: int) -> list[Segment]:
                 entry.get("end_sec"),
                 entry.get("embedding_option"),
                 entry.get("embedding_scope"),
+                entry.get("start_page_number"),
+                entry.get("quadrant"),
+                entry.get("chunk_index"),
+                entry.get("embedding_uncertainty"),
             )
         )
     if len(segments) > 1:
@@ -113,8 +117,10 @@ def single(segments: list[Segment], what: str) -> Segment:
 
 
 def _by_time(segment: Segment) -> tuple[float, float]:
-    # Whole-file vectors (no times) come after the clips.
-    return (math.inf if segment.start_sec is None else segment.start_sec, segment.end_sec or math.inf)
+    # Whole-file vectors come after the segments; documents go by page or chunk.
+    start = segment.start_sec if segment.start_sec is not None else segment.page or segment.chunk
+    whole = segment.scope == "asset" or (start is None and segment.chunk is None)
+    return (math.inf if whole else start or 0.0, segment.end_sec or math.inf)
 
 
 def _vector(found: Any, dimensions: int) -> list[float]:

@@ -14,9 +14,10 @@ from typing import Any
 from .._errors import InvalidInputError
 from .._inputs import Composed, Media
 from .._models import Kind, Model, models_that
+from .._segmentation import SegmentOptions, option_fields
 from .content import Content, Request, json_request
 
-__all__ = ["check_composed", "composed", "media", "text"]
+__all__ = ["check_composed", "composed", "media", "segments", "text"]
 
 MAX_SOURCES = 10
 _PLACEHOLDER = re.compile(r"<@([^<>]+)>")
@@ -46,6 +47,24 @@ def media(model: Model, content: Content, *, dimensions: int) -> Request:
         part["embedding_option"] = _ONE_VECTOR[content.kind]
         part["embedding_scope"] = ["asset"]
     return json_request("embed-v2", kinds, {"input_type": content.kind, "model_name": model.name, content.kind: part})
+
+
+def segments(
+    model: Model, content: Content, options: SegmentOptions, *, dimensions: int, task: bool, is_text: bool = False
+) -> Request:
+    """One piece of media, as many vectors: at once (marengo3.0 alone), or as a task."""
+    part: dict[str, Any] = {"media_source": content.source()}
+    if content.start_sec is not None:
+        part["start_sec"] = content.start_sec
+    if content.end_sec is not None:
+        part["end_sec"] = content.end_sec
+    part.update(option_fields(options, model, content.kind, is_text=is_text))
+    body: dict[str, Any] = {"input_type": content.kind, "model_name": model.name, content.kind: part}
+    if len(model.dimensions) > 1:
+        body["embedding_dimension"] = dimensions
+    if options.embedding_uncertainty:
+        body["embedding_uncertainty"] = True
+    return json_request("embed-v2/tasks" if task else "embed-v2", frozenset({content.kind}), body)
 
 
 def composed(
