@@ -27,6 +27,7 @@ from ._pace import no_waiting
 from ._plan import Plan
 from ._results import Embedding, Parts, Segment, Usage
 from ._retry import RetryPolicy
+from ._rows import Moment, Row, check_space, clock, merge_moments, rows_of
 from ._segmentation import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._stats import Budget, Stats
 from ._stream import StreamResult
@@ -53,6 +54,7 @@ __all__ = [
     "Media",
     "MediaLimit",
     "Model",
+    "Moment",
     "Parts",
     "Plan",
     "Quadrants",
@@ -60,6 +62,7 @@ __all__ = [
     "RateLimitError",
     "RateLimits",
     "RetryPolicy",
+    "Row",
     "Segment",
     "SegmentOptions",
     "Sentences",
@@ -73,6 +76,10 @@ __all__ = [
     "Usage",
     "Video",
     "Window",
+    "check_space",
+    "clock",
     "estimate_tokens",
+    "merge_moments",
     "no_waiting",
+    "rows_of",
 ]

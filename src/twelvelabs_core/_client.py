@@ -14,16 +14,20 @@ from . import _loop
 from ._batch import embed_batch, equal_jobs, run_batch, warn_truncated
 from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
+from ._duration import duration_sec
 from ._embedder import Embedder, Job, content_of, named
 from ._engine import Engine, EngineSettings
 from ._errors import BatchError, InvalidInputError, TwelveLabsError
 from ._inputs import Audio, Image, Item, Media
+from ._keys import content_digest
 from ._limits import RateLimits
+from ._media import inspect
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._plan import Plan, shortest_time
 from ._progress import Bar
 from ._results import Embedding, Parts, Segment
 from ._retry import RetryPolicy
+from ._rows import Row, rows_of
 from ._segmentation import SegmentOptions
 from ._segmenter import Segmenter, SegmentJob
 from ._stats import Budget, Run, Stats
@@ -459,6 +463,51 @@ class EmbeddingClient:
         if errors:
             raise errors[0] if not many else BatchError(results, errors)
         return results  # type: ignore[return-value]  # without errors there is no None
+
+    def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
+        """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector."""
+        return self.rows_many([media], options, name=name or media.kind)[0]
+
+    def rows_many(
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        progress: bool = False,
+    ) -> list[list[Row]]:
+        """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
+        ``.results``.
+        """
+        return _loop.run(self._rows(media, options, name, progress))
+
+    async def arows_many(
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        progress: bool = False,
+    ) -> list[list[Row]]:
+        """Async :meth:`rows_many`."""
+        return await _loop.arun(self._rows(media, options, name, progress))
+
+    async def _rows(
+        self, media: Sequence[Media], options: SegmentOptions | None, name: str, progress: bool
+    ) -> list[list[Row]]:
+        async def rows(item: Media, segments: list[Segment]) -> list[Row]:
+            source = await asyncio.to_thread(inspect, item, self._model, name)
+            digest = await asyncio.to_thread(content_digest, source)
+            length = await asyncio.to_thread(duration_sec, source)
+            return rows_of(item, segments, space=self.space, content_digest=digest, duration_sec=length)
+
+        try:
+            found: list[list[Segment]] = await self._segments(media, options, name, progress=progress)
+        except TwelveLabsError as error:
+            pairs = zip(media, error.results, strict=False)
+            error.results = [None if s is None else await rows(m, s) for m, s in pairs]
+            raise
+        return [await rows(item, segments) for item, segments in zip(media, found, strict=True)]
 
     # -- before paying ---------------------------------------------------------------------------------------------
 

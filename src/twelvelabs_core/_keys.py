@@ -9,7 +9,7 @@ from ._config import PUBLIC_BASE_URL
 from ._inputs import Audio, Composed, Item, Video
 from ._media import Resolved
 
-__all__ = ["digest", "key_prefix"]
+__all__ = ["content_digest", "digest", "key_prefix"]
 
 _SEPARATOR = b"\x1f"
 
@@ -47,6 +47,11 @@ def _add(found: Any, *parts: str) -> None:
     for part in parts:
         found.update(_SEPARATOR)
         found.update(part.encode("utf-8", "surrogatepass"))
+
+
+def content_digest(source: Resolved) -> str:
+    """Of what a file holds (a URL: of the address), whatever it is called. Reads the file."""
+    return _content(source).hex()
 
 
 def _content(source: Resolved) -> bytes:
