@@ -161,7 +161,7 @@ class Moment:
 def merge_moments(
     hits: Iterable[tuple[Any, Mapping[str, Any], float]],
     *,
-    gap: float = 2.0,
+    gap: float = 3.0,
     pad: float = 0.0,
     higher_is_better: bool = True,
 ) -> list[Moment]:
@@ -195,11 +195,11 @@ def merge_moments(
             top = best(group, key=lambda e: e[4])
             lowest = (edges[i - 1][1] + edges[i][0]) / 2 if i else 0.0
             duration = top[3].get("duration_sec")
-            highest = (
-                (edges[i][1] + edges[i + 1][0]) / 2 if i + 1 < len(edges) else float(duration or edges[i][1] + pad)
-            )
+            highest = (edges[i][1] + edges[i + 1][0]) / 2 if i + 1 < len(edges) else edges[i][1] + pad
             start = min(edges[i][0], max(lowest, edges[i][0] - pad))
             end = max(edges[i][1], min(highest, edges[i][1] + pad))
+            if duration is not None:
+                end = min(end, float(duration))
             source = str(top[3].get("source", ""))
             moments.append(Moment(source, start, end, top[4], tuple(e[2] for e in group), top[3]))
     return sorted(moments, key=lambda m: m.score, reverse=higher_is_better)
