@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .server import Emulator
-from .settings import Settings, choices
+from .settings import Settings, choices, from_text
 
 _HONEST = """\
 Its vectors are toys: words measured from the media and hashed. No weights, not TwelveLabs' models.
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="any other setting, as GET /_emulator/settings lists them; may be repeated",
+        help="any other setting, as GET /_emulator/settings lists them (lists and mappings as JSON); may be repeated",
     )
     return parser
 
@@ -80,23 +80,12 @@ def _settings(given: argparse.Namespace) -> Settings:
         changes["api_keys"] = tuple(given.api_key)
     if given.over_long_text:
         changes["over_long_text_v2_marengo30"] = given.over_long_text
-    defaults = Settings().as_json()
     for pair in given.set:
         name, equals, value = pair.partition("=")
-        if not equals or name not in defaults:
-            raise ValueError(f"--set {pair}: not NAME=VALUE with the name of a setting")
-        changes[name] = _parsed(value, defaults[name])
+        if not equals:
+            raise ValueError(f"--set {pair}: not NAME=VALUE")
+        changes[name] = from_text(name, value)
     return Settings().replace(**changes)
-
-
-def _parsed(value: str, example: Any) -> Any:
-    if isinstance(example, bool):
-        return {"true": True, "false": False}.get(value.lower(), value)
-    if isinstance(example, tuple):
-        return tuple(item for item in value.split(",") if item)
-    if isinstance(example, (int, float)):
-        return float(value) if isinstance(example, float) else int(value)
-    return value
 
 
 def _greeting(emulator: Emulator) -> str:

@@ -16,22 +16,27 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import control
+from . import categories, control
 from .auth import check_key
+from .breakage import TRANSPORT, broken, transport_of
 from .embed_v1 import embed_v1
 from .embed_v2 import embed_v2
 from .errors import ApiError, error_body, not_found
+from .limits import Ticket, current_ticket
 from .log import RecordedRequest
 from .settings import Settings
 from .state import State
-from .wire import RECORD, answer, state_of
+from .wire import PREFIX, RECORD, answer, drain, state_of
 
 __all__ = ["PREFIX", "create_app"]
 
-PREFIX = "/v1.3"
 _logger = logging.getLogger("twelvelabs_emulator")
 
+# Key in the ASGI scope: the limits that the request was counted against.
+_TICKET = "twelvelabs_emulator.ticket"
+
 Endpoint = Callable[[Request], Awaitable[Response]]
+Categories = Callable[[Request], Awaitable[frozenset[str]]]
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -40,10 +45,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
     Its state is ``app.state.emulator``. The API is under ``/v1.3``, the controls under ``/_emulator``.
     """
     state = State(settings or Settings())
-    app = Starlette(
+    app = _Application(
         routes=[
-            Route(f"{PREFIX}/embed", _with_key(embed_v1), methods=["POST"]),
-            Route(f"{PREFIX}/embed-v2", _with_key(embed_v2), methods=["POST"]),
+            Route(f"{PREFIX}/embed", _served(embed_v1, categories.of_form), methods=["POST"]),
+            Route(f"{PREFIX}/embed-v2", _served(embed_v2, categories.of_json), methods=["POST"]),
             *control.routes(),
         ],
         exception_handlers={ApiError: _refusal, HTTPException: _no_route, Exception: _fault},
@@ -54,23 +59,47 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
-def _with_key(endpoint: Endpoint) -> Endpoint:
-    async def guarded(request: Request) -> Response:
+class _Application(Starlette):
+    """Starlette, with the connection in reach: some faults hang up on the client."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TRANSPORT] = transport_of(send)
+        await super().__call__(scope, receive, send)
+
+
+def _served(endpoint: Endpoint, limited_as: Categories | None = None) -> Endpoint:
+    """Let a request come to the endpoint: first the key, then the limits, then the faults."""
+
+    async def served(request: Request) -> Response:
+        state = state_of(request)
+        settings = state.settings
+        current_ticket.set(None)
         try:
-            check_key(request.headers.get("x-api-key"), state_of(request).settings)
+            check_key(request.headers.get("x-api-key"), settings)
+            if limited_as is not None:
+                ticket = state.limiter.admit(await limited_as(request), settings)
+                request.scope[_TICKET] = ticket
+                current_ticket.set(ticket)
         except ApiError:
             # Listen to the end: a client answered midway may take that for a broken connection.
-            async for _ in request.stream():
-                pass
+            await drain(request)
             raise
+        if settings.faults:
+            path = request.url.path[len(PREFIX) + 1 :]
+            fault = state.faults.next(settings.faults, request.method, path)
+            if fault is not None:
+                return await broken(fault, endpoint, request)
         return await endpoint(request)
 
-    return guarded
+    return served
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return answer(error_body(error, request.url.path, state_of(request).settings), error.status)
+    body = error_body(error, request.url.path, state_of(request).settings)
+    if body is None:
+        return Response(None, error.status, error.headers)
+    return answer(body, error.status, error.headers)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
@@ -124,6 +153,9 @@ class _Recorder:
                 while (early := latency - (time.perf_counter() - began)) > 0:  # noqa: ASYNC110
                     await asyncio.sleep(early)
                 headers: list[Any] = list(message["headers"])
+                ticket: Ticket | None = scope.get(_TICKET)
+                if ticket is not None:
+                    headers += [(name.encode(), value.encode()) for name, value in ticket.headers().items()]
                 headers.append((b"x-trace-id", uuid.uuid4().hex.encode()))
                 message["headers"] = headers
                 record.status = message["status"]

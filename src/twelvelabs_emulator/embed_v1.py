@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from . import sources
 from .errors import ApiError, invalid, missing, unknown_field
+from .limits import charge
 from .measure.audio import open_audio, words_of_sound, words_of_speech
 from .measure.image import open_image, words_of_image
 from .models import MODELS, Model
@@ -144,6 +145,7 @@ def _audio_part(source: Source, offset: float, model: Model, settings: Settings)
     if offset >= sound.duration:
         why = f"It must be less than the duration of {sound.duration:.1f} seconds."
         raise invalid("audio_start_offset_sec", why)
+    charge("audio", sound.duration - offset)
     kinds = [("audio", words_of_sound)]
     if model.name != "Marengo-retrieval-2.7" and settings.audio_v1_two_vectors:
         kinds.append(("transcription", words_of_speech))

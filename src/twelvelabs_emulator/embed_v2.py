@@ -14,6 +14,7 @@ from .answers import entry
 from .checks import Fields
 from .embed_v1 import model_named
 from .errors import invalid, missing
+from .limits import charge
 from .measure.audio import open_audio
 from .measure.image import open_image, words_of_image
 from .measure.video import open_video
@@ -116,6 +117,7 @@ async def _audio(given: Fields, fields: Fields, model: Model, settings: Settings
 def _audio_body(source: Source, asked: TimeRequest, model: Model, settings: Settings) -> dict[str, Any]:
     sound = open_audio(source, model, settings)
     span = span_of(asked, sound.duration, "audio")
+    charge("audio", span[1] - span[0])
     rows = sound_rows(sound, asked, span, model, settings)
     return _timed_body("audio", rows, asked, span, sound.duration, source, settings)
 
@@ -131,6 +133,7 @@ async def _video(given: Fields, fields: Fields, model: Model, settings: Settings
 def _video_body(source: Source, asked: TimeRequest, model: Model, settings: Settings) -> dict[str, Any]:
     film = open_video(source, model, settings)
     span = span_of(asked, film.duration, "video")
+    charge("video", span[1] - span[0])
     rows = film_rows(film, asked, span, model, settings)
     if not rows:
         raise invalid("video.embedding_option", "The video has no sound to embed.")

@@ -17,7 +17,8 @@ class ApiError(Exception):
     """A request that ends in an error answer.
 
     ``shape`` "endpoint" leaves it to the endpoint whether the body is flat or nested; "flat" and "nested"
-    force it.
+    force it, and "empty" is no body at all. ``details`` go into nested bodies alone. ``headers`` are those
+    that the answer has besides.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class ApiError(Exception):
         message: str,
         *,
         details: dict[str, Any] | None = None,
-        shape: Literal["endpoint", "flat", "nested"] = "endpoint",
+        shape: Literal["endpoint", "flat", "nested", "empty"] = "endpoint",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -35,6 +36,7 @@ class ApiError(Exception):
         self.message = message
         self.details = details
         self.shape = shape
+        self.headers: dict[str, str] = {}
 
 
 def invalid(parameter: str, why: str, *, code: str = "parameter_invalid", status: int = 400) -> ApiError:
@@ -57,10 +59,12 @@ def not_found(settings: Settings, what: str) -> ApiError:
     return ApiError(settings.not_found_status, "resource_not_exist", f"{what} does not exist.", shape="flat")
 
 
-def error_body(error: ApiError, path: str, settings: Settings) -> dict[str, Any]:
-    """Return the JSON body of an error, in the shape of the endpoint at ``path``."""
+def error_body(error: ApiError, path: str, settings: Settings) -> dict[str, Any] | None:
+    """Return the JSON body of an error, in the shape of the endpoint at ``path``; ``None`` is an empty body."""
     on_v2 = path.startswith("/v1.3/embed-v2")
-    shape = error.shape
+    shape: str = error.shape
+    if shape == "empty":
+        return None
     if shape == "endpoint":
         shape = settings.v2_error_shape if on_v2 and error.status in _NESTED_STATUSES else "flat"
     code = error.code

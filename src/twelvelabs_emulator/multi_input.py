@@ -12,6 +12,7 @@ from . import sources
 from .answers import entry
 from .checks import Fields
 from .errors import invalid, missing
+from .limits import charge
 from .measure.audio import open_audio, words_of_sound
 from .measure.document import Document, open_document, words_of_pdf
 from .measure.image import open_image, words_of_image
@@ -150,10 +151,12 @@ def _media_part(item: _Given, model: Model, settings: Settings, over_long: OverL
         return _Part(vector(words, model), "image", _IMAGE_TOKENS)
     if item.media_type == "audio":
         sound = open_audio(item.source, model, settings)
+        charge("audio", sound.duration)
         tokens = math.ceil(sound.duration * _AUDIO_TOKENS_PER_SEC)
         return _Part(vector(words_of_sound(sound), model), "audio", tokens)
     if item.media_type == "video":
         film = open_video(item.source, model, settings)
+        charge("video", film.duration)
         bags = [words_of_film(film, 0, film.duration)]
         if film.sound is not None:
             bags.append(words_of_sound(film.sound))

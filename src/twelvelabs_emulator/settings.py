@@ -13,7 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-__all__ = ["Settings", "count_words"]
+from .faults import Fault
+from .plans import Windows
+from .setting_values import checked, plain, read_text
+
+__all__ = ["Settings", "choices", "count_words", "from_text", "plain_names"]
 
 
 def count_words(text: str) -> int:
@@ -33,6 +37,35 @@ class Settings:
     api_keys: tuple[str, ...] = ("tlk_emulator",)
     #: Least time in seconds from the request's arrival to its answer.
     latency_sec: float = 0.0
+
+    #: How many seconds the emulator's clock is ahead. Raise it to let windows and addresses run out at once.
+    clock_offset_sec: float = 0.0
+
+    # --- rate limits ---
+    #: Published limits to start from: fills ``limits`` and ``limit_minutes`` where they say nothing.
+    plan: Literal["free", "tier1", "tier2", "tier3"] | None = None
+    #: Requests by category (text, image, audio, video, upload): one ``(count, seconds)`` or a list of them.
+    limits: Mapping[str, Windows] = field(default_factory=lambda: MappingProxyType({}))
+    #: Minutes of media by category (audio, video): one ``(minutes, seconds)`` or a list of them.
+    limit_minutes: Mapping[str, Windows] = field(default_factory=lambda: MappingProxyType({}))
+    #: A sliding window forgets each request as it grows old, a fixed one starts with its first request.
+    window: Literal["sliding", "fixed"] = "sliding"
+    #: Whether pictures are counted, and limited, together with texts (the documentation can be read both ways).
+    text_image_share: bool = True
+    #: After so many embedding requests in a day, everything is refused until the day is over.
+    quota_after: int | None = None
+    #: Headers: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
+    limit_headers: Literal["dimensions", "old", "none"] = "dimensions"
+    #: Whether ``…-Reset`` headers have a fraction of a second, or are rounded up.
+    reset_fraction: bool = False
+    #: Body of a 429. All three are on record.
+    limit_body: Literal["flat", "nested", "empty"] = "flat"
+    #: ``Retry-After`` of a 429: "seconds", "date", "none", or always this number.
+    retry_after: str | float = "seconds"
+
+    # --- faults ---
+    #: Rules in order, as `Fault` or as mappings: ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
+    faults: tuple[Fault, ...] = ()
 
     # --- models ---
     #: Models that ``POST /embed`` serves. Take the first out to see the service after its sunset.
@@ -104,7 +137,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, hint in _hints().items():
-            object.__setattr__(self, name, _checked(name, hint, getattr(self, name)))
+            object.__setattr__(self, name, checked(name, hint, getattr(self, name)))
 
     def replace(self, **changes: Any) -> Settings:
         """Return a copy with some values changed. Raises ``ValueError`` for a name that is no setting."""
@@ -115,7 +148,7 @@ class Settings:
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings that JSON can say; the keys themselves are left out."""
-        return {name: getattr(self, name) for name in plain_names() if name != "api_keys"}
+        return {name: plain(getattr(self, name)) for name in plain_names() if name != "api_keys"}
 
 
 def plain_names() -> list[str]:
@@ -129,6 +162,13 @@ def choices(name: str) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
+def from_text(name: str, text: str) -> Any:
+    """Return what a setting's value on the command line stands for. Raises ``ValueError``."""
+    if name not in plain_names():
+        raise ValueError(f"no such setting: {name}")
+    return read_text(_hints()[name], text)
+
+
 _HINTS: dict[str, Any] = {}
 
 
@@ -136,25 +176,3 @@ def _hints() -> dict[str, Any]:
     if not _HINTS:
         _HINTS.update(get_type_hints(Settings))
     return _HINTS
-
-
-def _checked(name: str, hint: Any, value: Any) -> Any:
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint) or isinstance(value, bool):
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(hint)))}; got {value!r}")
-    elif hint is bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be true or false; got {value!r}")
-    elif hint in (int, float):
-        if isinstance(value, bool) or not isinstance(value, (int, hint)) or not 0 <= value < float("inf"):
-            raise ValueError(f"{name} must be a number from 0; got {value!r}")
-    elif hint is str:
-        if not isinstance(value, str):
-            raise ValueError(f"{name} must be a string; got {value!r}")
-    elif hint == tuple[str, ...]:
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{name} must be a list of strings; got {value!r}")
-        return tuple(value)
-    elif name == "url_files":
-        return MappingProxyType(dict(value))
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,7 +19,10 @@ from .log import RecordedRequest, file_summary, json_summary
 from .settings import Settings
 from .state import State
 
-__all__ = ["RECORD", "FilePart", "answer", "number", "read_form", "read_json", "state_of"]
+__all__ = ["PREFIX", "RECORD", "FilePart", "answer", "drain", "number", "read_form", "read_json", "state_of"]
+
+#: What the API's paths begin with.
+PREFIX = "/v1.3"
 
 _dumps: Callable[[Any], bytes]
 try:  # Several times faster, and there with most installations; the numbers come out the same.
@@ -32,6 +35,8 @@ except ImportError:
 
 #: Key in the ASGI scope under which the request's record travels.
 RECORD = "twelvelabs_emulator.record"
+# Likewise the body once it is read (by whoever asks first: the limits, then the endpoint) or why it cannot be.
+_BODY = "twelvelabs_emulator.body"
 # Bodies larger than this are parsed away from the event loop, so that others need not wait.
 _LARGE = 200_000
 
@@ -63,8 +68,33 @@ def number(value: float) -> int | float:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
+async def _once_read(request: Request, settings: Settings, read: Callable[[Request, Settings], Awaitable[T]]) -> T:
+    """Read the body the first time, and hand out the same value, or raise the same error, from then on."""
+    if _BODY not in request.scope:
+        try:
+            request.scope[_BODY] = await read(request, settings)
+        except ApiError as error:
+            request.scope[_BODY] = error
+    found: T | ApiError = request.scope[_BODY]
+    if isinstance(found, ApiError):
+        raise found
+    return found
+
+
+async def drain(request: Request) -> None:
+    """Listen to a body to its end and forget it, unless it has been read already."""
+    if _BODY not in request.scope:
+        request.scope[_BODY] = None
+        async for _ in request.stream():
+            pass
+
+
 async def read_json(request: Request, settings: Settings) -> Any:
     """Return the JSON body and record it. Raises the API's 400 if it does not parse."""
+    return await _once_read(request, settings, _json)
+
+
+async def _json(request: Request, settings: Settings) -> Any:
     body = await _read_body(request, settings)
     try:
         value = await _away(len(body), json.loads, body)
@@ -79,6 +109,10 @@ async def read_form(request: Request, settings: Settings) -> dict[str, str | Fil
 
     Raises the API's 400 if the body is anything else.
     """
+    return await _once_read(request, settings, _form)
+
+
+async def _form(request: Request, settings: Settings) -> dict[str, str | FilePart]:
     body = await _read_body(request, settings)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
         raise ApiError(

@@ -231,7 +231,9 @@ with Emulator() as emulator:
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    # On a busy machine asyncio's debug mode remarks that a step took long; that is no leak.
+    complaints = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, done.stdout, complaints) == (0, "", [])
 
 
 # --- the command ------------------------------------------------------------------------------------------

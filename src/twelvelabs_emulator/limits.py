@@ -1,0 +1,251 @@
+"""Rate limits: windows over requests and over media minutes, counted alike for v1 and v2.
+
+A window refuses when it is used up, and what is refused does not count. So the request that uses up the last
+of the media minutes is still served, as the real service does it.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from contextvars import ContextVar
+from email.utils import formatdate
+
+from .errors import ApiError
+from .plans import MINUTES, REQUESTS, Windows
+from .settings import Settings
+
+__all__ = ["Limiter", "Ticket", "charge", "too_many_requests"]
+
+DAY = 86_400.0
+_UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY: "day"}
+
+
+class Window:
+    """Room for ``limit`` (requests, or seconds of media) in so many seconds.
+
+    A sliding window forgets each entry as it grows old; a fixed one starts with its first entry and forgets
+    all of them at its end. Times are seconds since the epoch.
+    """
+
+    def __init__(self, limit: float, seconds: float, sliding: bool, unit: str = "req") -> None:
+        self.limit = limit
+        self.seconds = seconds
+        self._sliding = sliding
+        self._unit = unit
+        self._entries: deque[tuple[float, float]] = deque()
+        self._used = 0.0
+
+    def used(self, now: float) -> float:
+        """Return what of the room is taken."""
+        entries = self._entries
+        if self._sliding:
+            while entries and entries[0][0] + self.seconds <= now:
+                self._used -= entries.popleft()[1]
+        elif entries and entries[0][0] + self.seconds <= now:
+            entries.clear()
+        if not entries:
+            self._used = 0.0  # Exactly: sums of fractions leave a rest.
+        return self._used
+
+    def add(self, now: float, amount: float) -> None:
+        """Take room; more than there is, too."""
+        self.used(now)
+        if not self._sliding and self._entries:
+            start, before = self._entries[0]
+            self._entries[0] = (start, before + amount)
+        else:
+            self._entries.append((now, amount))
+        self._used += amount
+
+    def full(self, now: float) -> bool:
+        """Tell whether the next request is refused."""
+        return self.used(now) >= self.limit
+
+    def remaining(self, now: float) -> float:
+        """Return the room that is left, never less than none."""
+        return max(0.0, self.limit - self.used(now))
+
+    def reset(self, now: float) -> float:
+        """Return when room comes back: the time at which a full window opens, else when the oldest entry goes."""
+        left = self.used(now)
+        for at, amount in self._entries:
+            left -= amount
+            if left < self.limit:
+                return at + self.seconds
+        return now
+
+    def short(self) -> str:
+        """Write the limit as the service's message does: ``100req/1day``."""
+        amount = self.limit if self._unit == "req" else self.limit / 60
+        unit = _UNITS.get(self.seconds)
+        return f"{amount:g}{self._unit}/" + (f"1{unit}" if unit else f"{self.seconds:g}seconds")
+
+    def long(self) -> str:
+        """Write the limit as the specification's example does: ``100 requests per minute``."""
+        amount = f"{self.limit:g} requests" if self._unit == "req" else f"{self.limit / 60:g} minutes of media"
+        return f"{amount} per {_UNITS.get(self.seconds) or f'{self.seconds:g} seconds'}"
+
+
+class Limiter:
+    """All windows of one emulator. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._made_for: Settings | None = None
+        self._key: tuple[object, ...] = ()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._requests: dict[str, list[Window]] = {}
+        self._minutes: dict[str, list[Window]] = {}
+        self._quota: Window | None = None
+
+    def reset(self) -> None:
+        """Forget every request."""
+        with self.lock:
+            self._made_for = None
+            self._key = ()
+            self._clear()
+
+    def admit(self, categories: Iterable[str], settings: Settings) -> Ticket:
+        """Count a request of these categories, or raise the API's 429 and count nothing."""
+        now = time.time() + settings.clock_offset_sec
+        with self.lock:
+            if settings is not self._made_for:
+                self._make(settings)
+            counters = {self._counter(category, settings) for category in categories}
+            requests = [window for counter in counters for window in self._requests.get(counter, ())]
+            minutes = [window for counter in counters for window in self._minutes.get(counter, ())]
+            if self._quota is not None and counters != {"upload"}:
+                requests.append(self._quota)
+            ticket = Ticket(self, settings, requests, minutes)
+            checked = [*requests, *minutes]
+            if self._quota is not None:  # On a used-up day uploads are refused too.
+                checked.append(self._quota)
+            full = [window for window in checked if window.full(now)]
+            if full:
+                late = max(full, key=lambda window: window.reset(now))
+                refusal = too_many_requests(settings, now, late.reset(now) - now, late.short(), late.long())
+                refusal.headers.update(ticket.headers(locked=True))
+                raise refusal
+            for window in requests:
+                window.add(now, 1)
+        return ticket
+
+    def charge(self, category: str, seconds: float, settings: Settings) -> None:
+        """Count media of so many seconds."""
+        now = time.time() + settings.clock_offset_sec
+        with self.lock:
+            for window in self._minutes.get(self._counter(category, settings), ()):
+                window.add(now, seconds)
+
+    @staticmethod
+    def _counter(category: str, settings: Settings) -> str:
+        return "text" if category == "image" and settings.text_image_share else category
+
+    def _make(self, settings: Settings) -> None:
+        """Make the windows anew if a setting that shapes them has changed."""
+        key = (
+            id(settings.limits),
+            id(settings.limit_minutes),
+            settings.plan,
+            settings.window,
+            settings.text_image_share,
+            settings.quota_after,
+        )
+        self._made_for = settings  # Also keeps the mappings alive, whose identity the key holds.
+        if key == self._key:
+            return
+        self._key = key
+        self._clear()
+        sliding = settings.window == "sliding"
+        requests: dict[str, Windows] = {**REQUESTS.get(settings.plan or "", {}), **settings.limits}
+        minutes: dict[str, Windows] = {**MINUTES.get(settings.plan or "", {}), **settings.limit_minutes}
+        if settings.text_image_share and "text" not in settings.limits and "image" in settings.limits:
+            requests["text"] = requests["image"]
+        for name, windows in requests.items():
+            self._requests[name] = [Window(count, seconds, sliding) for count, seconds in windows]
+        for name, windows in minutes.items():
+            self._minutes[name] = [Window(count * 60, seconds, sliding, "min") for count, seconds in windows]
+        if settings.quota_after is not None:
+            self._quota = Window(settings.quota_after, DAY, sliding=False)
+
+
+class Ticket:
+    """One counted request: which windows it went through, and so which headers its answer has."""
+
+    def __init__(self, limiter: Limiter, settings: Settings, requests: list[Window], minutes: list[Window]) -> None:
+        self._limiter = limiter
+        self._settings = settings
+        self._requests = requests
+        self._minutes = minutes
+
+    def charge(self, category: str, seconds: float) -> None:
+        """Count the length of media, once it is known."""
+        self._limiter.charge(category, seconds, self._settings)
+
+    def headers(self, *, locked: bool = False) -> dict[str, str]:
+        """Return the rate-limit headers as of now: of several windows, the one with the least room."""
+        style = self._settings.limit_headers
+        if style == "none" or not (self._requests or self._minutes):
+            return {}
+        if not locked:
+            with self._limiter.lock:
+                return self.headers(locked=True)
+        now = time.time() + self._settings.clock_offset_sec
+        if style == "old":
+            return self._described("X-Ratelimit", self._requests, now) if self._requests else {}
+        found: dict[str, str] = {}
+        dimensions = []
+        for name, windows in (("Duration", self._minutes), ("Request", self._requests)):
+            if windows:
+                dimensions.append(name)
+                found |= self._described(f"X-Ratelimit-{name}", windows, now)
+        return {"X-Ratelimit-Dimensions": ",".join(dimensions), **found}
+
+    def _described(self, prefix: str, windows: list[Window], now: float) -> dict[str, str]:
+        window = min(windows, key=lambda window: (window.remaining(now), -window.reset(now)))
+        reset = window.reset(now)
+        return {
+            f"{prefix}-Limit": str(math.floor(window.limit)),
+            f"{prefix}-Remaining": str(math.floor(window.remaining(now))),
+            f"{prefix}-Used": str(math.ceil(window.used(now))),
+            f"{prefix}-Reset": f"{reset:.3f}" if self._settings.reset_fraction else str(math.ceil(reset)),
+        }
+
+
+def too_many_requests(settings: Settings, now: float, wait: float, short: str, long: str) -> ApiError:
+    """Return the API's 429, with ``wait`` seconds to go, in the form that the settings say."""
+    told = settings.retry_after
+    if not isinstance(told, str):
+        wait = float(told)
+    seconds = str(max(0, math.ceil(wait)))
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.ceil(now + wait)))
+    nested = settings.limit_body == "nested"
+    error = ApiError(
+        429,
+        "RATE_LIMIT_EXCEEDED" if nested else "too_many_requests",
+        f"You have exceeded the rate limit ({short}). Please try again later after {until}.",
+        details={"retryAfter": seconds, "currentLimit": long},
+        shape=settings.limit_body,
+    )
+    if told == "date":
+        error.headers["Retry-After"] = formatdate(math.ceil(now + wait), usegmt=True)
+    elif told != "none":
+        error.headers["Retry-After"] = seconds
+    return error
+
+
+#: The request being answered. Media are measured deep below the endpoint, where only their kind is known.
+current_ticket: ContextVar[Ticket | None] = ContextVar("twelvelabs_emulator_ticket", default=None)
+
+
+def charge(category: str, seconds: float) -> None:
+    """Count so many seconds of audio or video for the request being answered."""
+    ticket = current_ticket.get()
+    if ticket is not None:
+        ticket.charge(category, seconds)
