@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.core import QueryBundle, StorageContext, VectorStoreIndex
 from llama_index.core.indices import MultiModalVectorStoreIndex
 from llama_index.core.schema import BaseNode, ImageNode, NodeWithScore, TextNode
-from llama_index.core.vector_stores import MetadataFilters
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from llama_index.vector_stores.qdrant import QdrantVectorStore
 from qdrant_client import QdrantClient
 
@@ -29,8 +29,9 @@ class LlamaIndexSearch:
         self.library = library
         self.model = TwelveLabsEmbedding(base_url=service.base_url, api_key=service.api_key)
         client = QdrantClient(location=":memory:")
-        self.text_store = QdrantVectorStore("texts_and_sounds", client=client)
-        self.image_store = QdrantVectorStore("pictures", client=client)
+        # Qdrant in memory has no indexes on metadata, and warns of one it is asked for.
+        self.text_store = QdrantVectorStore("texts_and_sounds", client=client, index_doc_id=False)
+        self.image_store = QdrantVectorStore("pictures", client=client, index_doc_id=False)
         texts, pictures, sounds = library.of("text"), library.of("picture"), library.of("sound")
         nodes: list[BaseNode] = [TextNode(text=item.text, **_described(item)) for item in texts]
         nodes += [ImageNode(image_path=str(item.path), **_described(item)) for item in pictures]
@@ -55,9 +56,8 @@ class LlamaIndexSearch:
 
     def _retrieve(self, query: Query, kind: Kind, most: int) -> list[NodeWithScore]:
         file, text = query.file, query.text or ""
-        retriever = self.index.as_retriever(
-            similarity_top_k=most, image_similarity_top_k=most, filters=MetadataFilters.from_dict({"kind": kind})
-        )
+        filters = MetadataFilters(filters=[MetadataFilter(key="kind", value=kind)])
+        retriever = self.index.as_retriever(similarity_top_k=most, image_similarity_top_k=most, filters=filters)
         if file is None and kind == "picture":
             return retriever.text_to_image_retrieve(text)
         if file is None:
@@ -67,7 +67,6 @@ class LlamaIndexSearch:
         # Any other query is a vector, asked of a plain index over the same store.
         store = self.image_store if kind == "picture" else self.text_store
         plain = VectorStoreIndex.from_vector_store(store, embed_model=self.model)
-        filters = MetadataFilters.from_dict({"kind": kind})
         bundle = QueryBundle("", embedding=self._vector(text, file))
         return plain.as_retriever(similarity_top_k=most, filters=filters).retrieve(bundle)
 

@@ -86,7 +86,9 @@ def find(folder: Path, *, most: int = 50) -> Library:
     for path in paths:
         name = path.relative_to(folder).as_posix()
         kind = _SUFFIXES.get(path.suffix.lower())
-        if kind is None:
+        if not _is_text(name):  # the stores keep names as UTF-8
+            notes.append((name.encode("utf-8", "replace").decode(), "skipped: its name is not valid UTF-8"))
+        elif kind is None:
             notes.append((name, f"skipped: {_why_not(path.suffix.lower())}"))
         elif sum(item.kind == kind for item in items) >= most:
             beyond[kind] = beyond.get(kind, 0) + 1
@@ -105,6 +107,14 @@ def find(folder: Path, *, most: int = 50) -> Library:
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _why_not(suffix: str) -> str:

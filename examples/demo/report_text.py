@@ -11,7 +11,7 @@ from typing import TextIO
 from .media import KINDS, Kind, Library
 from .queries import Answer, Hit
 
-__all__ = ["WIDTH", "Terminal", "counted", "fitted"]
+__all__ = ["WIDTH", "Terminal", "columns", "counted", "fitted"]
 
 WIDTH = 100
 _BAR = 20
@@ -84,22 +84,23 @@ def counted(library: Library) -> str:
     return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)
 
 
-def fitted(text: str, columns: int) -> str:
+def fitted(text: str, width: int) -> str:
     """A text shortened or padded to so many columns; letters of East Asian scripts take two."""
-    text = _shortened(text, columns)
-    return text + " " * (columns - _columns(text))
+    text = _shortened(text, width)
+    return text + " " * (width - columns(text))
 
 
-def _shortened(text: str, columns: int) -> str:
+def _shortened(text: str, width: int) -> str:
     text = "".join(sign if sign.isprintable() else "·" for sign in text)
-    if _columns(text) <= columns:
+    if columns(text) <= width:
         return text
-    while _columns(text) > columns - 1:
+    while columns(text) > width - 1:
         text = text[:-1]
     return text.rstrip() + "…"
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
+    """Columns that a text takes in a terminal."""
     return sum(
         0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
     )
