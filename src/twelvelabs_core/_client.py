@@ -14,7 +14,6 @@ from . import _loop
 from ._batch import embed_batch, equal_jobs, run_batch, warn_truncated
 from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
-from ._duration import duration_sec
 from ._embedder import Embedder, Job, content_of, named
 from ._engine import Engine, EngineSettings
 from ._errors import BatchError, InvalidInputError, TwelveLabsError
@@ -24,6 +23,7 @@ from ._limits import RateLimits
 from ._media import inspect
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._plan import Plan, shortest_time
+from ._probe import duration_sec
 from ._progress import Bar
 from ._results import Embedding, Parts, Segment
 from ._retry import RetryPolicy

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._duration import duration_sec
 from ._engine import Engine
 from ._errors import InvalidInputError, MalformedResponseError, TextTooLongError, TwelveLabsError
 from ._inputs import Composed, Item, Media, describe
 from ._keys import digest, key_prefix
 from ._media import Resolved, inspect
 from ._models import ApiVersion, Kind, Model, models_that
+from ._probe import duration_sec
 from ._results import Embedding
 from ._stats import Run
 from ._truncate import TextPlan, TokenCounter, Truncate, exceeds, mean, plan_text, too_long
@@ -256,13 +256,13 @@ def content_of(source: Resolved) -> Content:
     media = source.media
     return Content(
         media.kind,
-        source.url,
-        b"" if source.url is not None else source.load(),
-        source.filename,
-        source.mime,
-        media.name,
-        getattr(media, "start_sec", None),
-        getattr(media, "end_sec", None),
+        url=source.url,
+        data=b"" if source.url is not None else source.load(),
+        filename=source.filename,
+        mime=source.mime,
+        name=media.name,
+        start_sec=getattr(media, "start_sec", None),
+        end_sec=getattr(media, "end_sec", None),
     )
 
 

@@ -13,6 +13,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _loop
@@ -97,7 +98,14 @@ class Engine:
         )
 
     async def send(
-        self, request: Request, run: Run, *, heavy: bool = False, minutes: float = 0.0, prepaid: bool = False
+        self,
+        request: Request,
+        run: Run,
+        *,
+        heavy: bool = False,
+        minutes: float = 0.0,
+        prepaid: bool = False,
+        repeat: bool = True,
     ) -> dict[str, Any]:
         """Send until answered: within the limits, bounded, retried by the policy.
 
@@ -105,19 +113,24 @@ class Engine:
             heavy: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's limiter has been asked already.
+            repeat: False = not sent again where the server may have acted on it: what it makes would be made, and paid,
+                twice.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
             TwelveLabsError: refused, or the retries are used up.
         """
         live = self._alive()
-        gates = live.gates_of(request.kinds)
+        gates = (
+            live.gates_of(request.kinds) if request.categories is None else [live.gates[c] for c in request.categories]
+        )
         started = time.monotonic()
         tries = limited = 0
         while True:
             if run.stopping:
                 raise ConnectionFailedError("Not sent: the batch was stopped.")
-            if self.settings.rate_limiter is not None and not (prepaid and tries + limited == 0):
+            asks = self.settings.rate_limiter is not None and bool(gates)
+            if asks and not (prepaid and tries + limited == 0):
                 await _ask(self.settings.rate_limiter)
             try:
                 return await self._pass(live, gates, request, run, heavy=heavy, minutes=minutes)
@@ -130,6 +143,8 @@ class Engine:
                 if limited > 4 * self.settings.retry.max_retries:
                     raise
             except TwelveLabsError as error:
+                if not repeat and not (isinstance(error, ConnectionFailedError) and error.code == "unreachable"):
+                    raise
                 tries += 1
                 wait = self.settings.retry.wait(error, tries, time.monotonic() - started)
                 if wait is None or run.stopping:
@@ -159,7 +174,7 @@ class Engine:
                 response, body = await self._exchange(live, request)
             word = read_limits(response.headers.raw, time.time())
             if 200 <= response.status_code < 300:
-                return parse_json(body)
+                return parse_json(body) if request.reads == "json" else dict(response.headers)
             refusal = self._refusal(response, body)
             if isinstance(refusal, RateLimitError):
                 counted = False
@@ -174,14 +189,15 @@ class Engine:
                 gate.leave(minutes, counted=counted, word=word)
 
     async def _exchange(self, live: _Live, request: Request) -> tuple[httpx.Response, bytes]:
-        try:
-            response = await live.transport.handle_async_request(self._http_request(live, request))
+        with contextlib.ExitStack() as files:
             try:
-                return response, await response.aread()
-            finally:
-                await response.aclose()
-        except live.network_errors as error:
-            raise self._connection_error(error) from error
+                response = await live.transport.handle_async_request(self._http_request(live, request, files))
+                try:
+                    return response, await response.aread()
+                finally:
+                    await response.aclose()
+            except live.network_errors as error:
+                raise self._connection_error(error) from error
 
     def _refusal(self, response: httpx.Response, body: bytes) -> TwelveLabsError:
         refusal = from_status(response.status_code, body, trace_id=response.headers.get("x-trace-id"))
@@ -192,16 +208,20 @@ class Engine:
             refusal.retry_after = read_wait(headers.get("retry-after"), headers.raw, body, time.time())
         return refusal
 
-    def _http_request(self, live: _Live, request: Request) -> httpx.Request:
-        url = live.url(request.path)
+    def _http_request(self, live: _Live, request: Request, files: contextlib.ExitStack) -> httpx.Request:
+        """Written anew for every try, as a streamed file is read to its end. ``files`` closes it."""
+        url, extensions = live.url(request.path), live.extensions
         if request.json is not None:
+            return live.new_request("POST", url, headers=live.json_headers, content=request.json, extensions=extensions)
+        if not request.form:
+            headers = request.headers if "://" in request.path else {**live.headers, **request.headers}
             return live.new_request(
-                "POST", url, headers=live.json_headers, content=request.json, extensions=live.extensions
+                request.method, url, headers=headers, content=request.content, extensions=extensions
             )
-        # Plain fields go in as file parts without a name: httpx would otherwise send a form without media url-encoded.
-        files = [(name, (None, value) if isinstance(value, str) else value) for name, value in request.form]
-        built = live.new_request("POST", url, headers=live.headers, files=files, extensions=live.extensions)
-        built.read()
+        form = [(name, _form_value(value, files)) for name, value in request.form]
+        built = live.new_request("POST", url, headers=live.headers, files=form, extensions=extensions)
+        if not any(isinstance(value, tuple) and isinstance(value[1], Path) for _, value in request.form):
+            built.read()
         return built
 
     def _connection_error(self, error: BaseException) -> TwelveLabsError:
@@ -309,7 +329,7 @@ class _Live:
         if path not in self._urls:
             if len(self._urls) > 1000:  # paths with ids in them
                 self._urls.clear()
-            self._urls[path] = self._new_url(f"{self._base_url}/{path}")
+            self._urls[path] = self._new_url(path if "://" in path else f"{self._base_url}/{path}")
         return self._urls[path]
 
     def gates_of(self, kinds: Iterable[Any]) -> list[Gate]:
@@ -346,6 +366,14 @@ def _gates(settings: EngineSettings) -> _Gates:
         gates = _Gates({category: Gate(settings.limits.windows(category)) for category in _CATEGORIES})
         _accounts[account] = gates
     return gates
+
+
+def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
+    """Plain fields go in as file parts without a name: httpx would otherwise send a form without media url-encoded."""
+    if isinstance(value, str):
+        return (None, value)
+    filename, content, mime = value
+    return filename, files.enter_context(content.open("rb")) if isinstance(content, Path) else content, mime
 
 
 async def _ask(limiter: Any) -> None:

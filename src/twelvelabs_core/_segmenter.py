@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 from ._cache import Cache
-from ._duration import duration_sec
 from ._embedder import content_of, named
 from ._engine import Engine
 from ._errors import InvalidInputError, TwelveLabsError
@@ -14,6 +13,7 @@ from ._inputs import Media, describe
 from ._keys import digest, key_prefix
 from ._media import Resolved, inspect
 from ._models import Model
+from ._probe import duration_sec
 from ._results import Segment
 from ._segmentation import SegmentOptions, check_options
 from ._stats import Run

@@ -5,12 +5,14 @@ request.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic_core import to_json
 
+from .._limits import Category
 from .._models import Kind
 
 __all__ = ["Content", "Request", "json_request"]
@@ -18,11 +20,15 @@ __all__ = ["Content", "Request", "json_request"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Content:
-    """Media as it goes on the wire: a URL for the server to fetch, or bytes."""
+    """Media as it goes on the wire: a URL for the server to fetch, an asset uploaded before, bytes, or a file to
+    stream.
+    """
 
     kind: Kind
     url: str | None = None
+    asset_id: str | None = None
     data: bytes = b""
+    path: Path | None = None
     filename: str = "file"
     mime: str = "application/octet-stream"
     name: str | None = None
@@ -30,7 +36,9 @@ class Content:
     end_sec: float | None = None
 
     def source(self) -> dict[str, str]:
-        """v2 ``media_source``: exactly one of ``url`` and ``base64_string`` (plain base64, no ``data:`` prefix)."""
+        """v2 ``media_source``: exactly one of ``url``, ``asset_id`` and ``base64_string`` (plain, no ``data:`` prefix)."""
+        if self.asset_id is not None:
+            return {"asset_id": self.asset_id}
         if self.url is not None:
             return {"url": self.url}
         return {"base64_string": base64.b64encode(self.data).decode("ascii")}
@@ -41,16 +49,25 @@ class Request:
     """One request, relative to the base address.
 
     Attributes:
-        path: ``embed`` or ``embed-v2``.
-        json: body of a JSON request.
-        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes, mime))``.
+        path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is not shown the key.
         kinds: what it embeds, for the limits' categories.
+        json: body of a JSON request.
+        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
+            streamed.
+        content: body of any other request, with ``headers``.
+        categories: which limits it counts in, where that is not told by ``kinds``.
+        reads: what the answer is wanted for: its JSON, or its headers (names in lower case).
     """
 
     path: str
     kinds: frozenset[Kind]
     json: bytes | None = None
     form: Sequence[tuple[str, Any]] = ()
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
+    categories: tuple[Category, ...] | None = None
+    reads: Literal["json", "headers"] = "json"
 
 
 def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:
