@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 
+from twelvelabs_core import no_waiting
+
 # The same examples in every run, without a folder of failures found before: a red run is red for everyone.
 settings.register_profile(
     "unit",
@@ -33,3 +35,10 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own key must not decide what is tested, nor be sent anywhere."""
     for name in ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_patience() -> Iterator[None]:
+    """Retries and limits do not wait; how often and in which order things are tried stays as it is."""
+    with no_waiting():
+        yield

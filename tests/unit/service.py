@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable
@@ -15,7 +15,6 @@ import httpx
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from twelvelabs_core import EmbeddingClient
-from twelvelabs_core._retry import RetryPolicy
 
 KEY = "tlk_0123456789abcdefSECRET"
 BASE = "https://api.twelvelabs.io/v1.3"
@@ -137,6 +136,7 @@ def text_of(request: httpx.Request) -> str:
 
 # -- the service --------------------------------------------------------------------------------------------------
 
+_accounts = itertools.count()
 Answer = Any  # an httpx.Response, a dict for a 200, or a coroutine of either
 
 
@@ -144,9 +144,11 @@ class Service:
     """Answers each request by a function and keeps the requests.
 
     The default answer is right for any request of any model: one vector, of the text's own where there is a text.
+    Each has an account of its own: clients of one key share their limits, and no test may close another's gate.
     """
 
     def __init__(self, answer: Callable[[httpx.Request], Answer] | None = None) -> None:
+        self.key = f"{KEY}{next(_accounts):04d}"
         self.requests: list[httpx.Request] = []
         self._answer = answer or right_answer
         self.transport = httpx.MockTransport(self._handle)
@@ -164,9 +166,9 @@ class Service:
         return [text_of(request) for request in self.requests]
 
     def client(self, model: Any = "marengo3.0", **options: Any) -> EmbeddingClient:
-        """A client of this service that does not wait between tries."""
-        options = {"api_key": KEY, "transport": self.transport, **options}
-        return impatient(EmbeddingClient(model, **options))
+        """A client of this service."""
+        options = {"api_key": self.key, "transport": self.transport, **options}
+        return EmbeddingClient(model, **options)
 
 
 def right_answer(request: httpx.Request) -> dict[str, Any]:
@@ -195,11 +197,3 @@ def scripted(answers: Iterable[Answer]) -> Callable[[httpx.Request], Answer]:
         return right_answer(request) if found is None else found
 
     return answer
-
-
-def impatient(client: EmbeddingClient) -> EmbeddingClient:
-    """The same client, waiting milliseconds where it would wait seconds. The number of tries stays."""
-    retry: RetryPolicy = client._engine.settings.retry
-    quick = dataclasses.replace(retry, base=0.001, cap=0.002)
-    client._engine.settings = dataclasses.replace(client._engine.settings, retry=quick)
-    return client
