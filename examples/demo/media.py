@@ -10,7 +10,7 @@ from typing import Literal
 import av
 from PIL import Image
 
-from twelvelabs_core import DEFAULT_MODEL, MODELS
+from twelvelabs_core import DEFAULT_MODEL, MODELS, estimate_tokens
 
 __all__ = ["KINDS", "Item", "Kind", "Library", "MediaError", "find"]
 
@@ -26,9 +26,8 @@ _SUFFIXES: dict[str, Kind] = {
 _FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 _OTHER_SOUNDS = {".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
 
-_LIMITS = MODELS[DEFAULT_MODEL].media
-# About the model's 500 tokens; it would cut the rest off.
-_MOST_WORDS = 300
+_MODEL = MODELS[DEFAULT_MODEL]
+_LIMITS = _MODEL.media
 
 
 class MediaError(Exception):
@@ -140,12 +139,21 @@ def _item(path: Path, name: str, kind: Kind) -> tuple[Item | None, str | None]:
 
 
 def _text(path: Path, name: str) -> tuple[Item | None, str | None]:
-    words = path.read_text(encoding="utf-8", errors="replace").split()
+    words = " ".join(path.read_text(encoding="utf-8-sig", errors="replace").split())
     if not words:
         return None, "skipped: there are no words in it"
-    long = len(words) > _MOST_WORDS
-    note = f"only its first {_MOST_WORDS} of {len(words)} words are searched" if long else None
-    return Item(path, "text", name, " ".join(words[:_MOST_WORDS])), note
+    start = _start(words)
+    cut = f"only its first {len(start)} of {len(words)} characters are searched" if len(start) < len(words) else None
+    return Item(path, "text", name, start), cut
+
+
+def _start(words: str) -> str:
+    """As much of a text as the model takes, which would cut off the rest; an application would split it."""
+    start = words[: 10 * _MODEL.max_text_tokens]
+    while estimate_tokens(start) > _MODEL.max_text_tokens:
+        start = start[: int(len(start) * 0.95)]
+    # Not in the middle of a word, in scripts that part them.
+    return start if start == words else start.rpartition(" ")[0] or start
 
 
 def _picture(path: Path) -> str | None:

@@ -165,8 +165,9 @@ def folder(tmp_path: Path) -> Path:
     (folder / "voice.ogg").write_bytes(b"sound")
     (folder / "empty.txt").write_text("")
     (folder / "blank.md").write_text(" \n\t\n")
-    (folder / "long.md").write_text("blue " * 400)
+    (folder / "long.md").write_text("blue " * 600)
     (folder / "note.txt").write_text("A red square with <script>alert(1)</script> in it")
+    (folder / "unbroken.txt").write_text("青い海" * 1000, encoding="utf-8")
     (folder / "table.xlsx").write_bytes(b"numbers")
     (folder / "README").write_text("words")
     return folder
@@ -180,17 +181,20 @@ def test_what_is_found_and_what_is_left_out_and_why(folder: Path) -> None:
         ("in side/blaue Fläche #1?.webp", "picture"),
         ("long.md", "text"),
         ("note.txt", "text"),
+        ("unbroken.txt", "text"),
     ]
-    assert len(library.named("long.md").text.split()) == 300
+    long = library.named("long.md").text
+    assert 100 < len(long.split()) < 600 and set(long.split()) == {"blue"}
+    assert len(library.named("unbroken.txt").text) > 100
     notes = dict(library.notes)
     assert notes.keys() == {
         *("README", "blank.md", "broken.jpg", "broken.mp3", "empty.txt", "film.mp4", "long.md", "table.xlsx"),
-        *("tiny.png", "voice.ogg"),
+        *("tiny.png", "unbroken.txt", "voice.ogg"),
     }
     assert "128x128" in notes["tiny.png"] and "32x32" in notes["tiny.png"]
-    assert "first 300 of 400 words" in notes["long.md"]
+    assert f"first {len(long)} of {len('blue ' * 600) - 1} characters" in notes["long.md"]
     assert "WAV, MP3, FLAC" in notes["voice.ogg"]
-    assert all(why.startswith("skipped: ") for name, why in notes.items() if name != "long.md")
+    assert all(why.startswith("skipped: ") for name, why in notes.items() if name not in ("long.md", "unbroken.txt"))
 
 
 def test_too_many_files_cost_too_much(tmp_path: Path) -> None:
@@ -392,7 +396,7 @@ def test_the_demo_on_a_users_files_and_query(folder: Path, tmp_path: Path, emula
     assert done.stderr == ""
     assert emulator.base_url in done.stdout.splitlines()[0] and "toys" in done.stdout.splitlines()[1]
     assert '“it\'s a "red" $HOME”' in done.stdout
-    assert "2 pictures, 1 sound, 2 texts" in done.stdout and "tiny.png" in done.stdout
+    assert "2 pictures, 1 sound, 3 texts" in done.stdout and "tiny.png" in done.stdout
     assert {request.status for request in emulator.requests} == {200}
     first = done.stdout.split("→ pictures")[1].splitlines()[0]
     assert "a red <b>square.PNG" in first
