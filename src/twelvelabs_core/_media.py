@@ -147,7 +147,8 @@ def _local(resolved: Resolved, path: Path) -> Resolved:
         raise InvalidInputError(f"no such file (looked in {Path.cwd()}).", item=resolved.label) from None
     except (OSError, ValueError) as error:
         # ENAMETOOLONG and NUL bytes: usually text, or base64, where a path is meant.
-        raise InvalidInputError(f"is not a usable path: {getattr(error, 'strerror', None) or error}.", item=resolved.label) from error
+        why = getattr(error, "strerror", None) or error  # an OSError's own words repeat the path
+        raise InvalidInputError(f"is not a usable path: {why}.", item=resolved.label) from error
     if size == 0:
         raise InvalidInputError("is an empty file.", item=resolved.label)
     return replace(resolved, path=path, size=size, filename=resolved.filename or path.name)
