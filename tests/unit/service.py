@@ -48,7 +48,7 @@ def v1_answer(model: str, **parts: list[float]) -> dict[str, Any]:
     return {"model_name": model, **{f"{kind}_embedding": {"segments": [{"float": v}]} for kind, v in parts.items()}}
 
 
-# -- requests, read back ------------------------------------------------------------------------------------------
+# -- requests, read back ---------------------------------------------------------------------------------------
 
 
 def sent_json(request: httpx.Request) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def text_of(request: httpx.Request) -> str:
     return found
 
 
-# -- the service --------------------------------------------------------------------------------------------------
+# -- the service -----------------------------------------------------------------------------------------------
 
 _accounts = itertools.count()
 Answer = Any  # an httpx.Response, a dict for a 200, or a coroutine of either

@@ -21,7 +21,7 @@ def ask(answer: Any, model: str = "marengo3.0", **options: Any) -> Embedding:
     return Service(lambda _: answer).client(model, max_retries=0, **options).embed("a")
 
 
-# -- what is understood ---------------------------------------------------------------------------------------------------
+# -- what is understood ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_odd_metadata_do_not_cost_the_vector() -> None:
     assert parts.image is not None
 
 
-# -- what is not an answer -------------------------------------------------------------------------------------------------
+# -- what is not an answer -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_times_that_are_no_numbers_are_a_malformed_answer() -> None:
         Service(lambda _: answer).client().embed_parts(audio="https://h.example/a.mp3")
 
 
-# -- failures inside a 200 -------------------------------------------------------------------------------------------------
+# -- failures inside a 200 -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

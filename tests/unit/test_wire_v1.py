@@ -30,7 +30,7 @@ def router() -> respx.MockRouter:
     return respx.MockRouter()
 
 
-# -- what is sent ---------------------------------------------------------------------------------------------------
+# -- what is sent ----------------------------------------------------------------------------------------------
 
 
 @old_model
@@ -74,7 +74,14 @@ def test_a_text_alone_is_multipart_with_the_key(router: respx.MockRouter) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["two\nlines\r\nand\ttabs", '"quoted" & <@tagged>', "überzählig 猫 🚲", " spaces around ", "--boundary\r\n--", "x=1&y"],
+    [
+        "two\nlines\r\nand\ttabs",
+        '"quoted" & <@tagged>',
+        "überzählig 猫 🚲",
+        " spaces around ",
+        "--boundary\r\n--",
+        "x=1&y",
+    ],
 )
 def test_a_text_arrives_as_it_was_given(text: str) -> None:
     service = Service()
@@ -195,7 +202,7 @@ def test_one_call_of_the_old_model_takes_the_truncate_field(truncate: Any, field
     assert fields_of(service.requests[0])["text_truncate"] == field
 
 
-# -- what is answered -----------------------------------------------------------------------------------------------
+# -- what is answered ------------------------------------------------------------------------------------------
 
 SAMPLE = [-0.042632885, 0.014312328, 0.029209055]
 
@@ -302,7 +309,7 @@ def test_a_refusal_carries_the_server_s_words(router: respx.MockRouter) -> None:
     assert len(route.calls) == 1
 
 
-# -- what never leaves ----------------------------------------------------------------------------------------------
+# -- what never leaves -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

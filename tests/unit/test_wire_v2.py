@@ -30,7 +30,7 @@ def body_of(item: Item, model: str = "marengo3.0", **options: Any) -> dict[str, 
     return sent_json(request)
 
 
-# -- the documented examples ------------------------------------------------------------------------------------------
+# -- the documented examples -----------------------------------------------------------------------------------
 
 
 def test_a_text_on_3_5_with_256_dimensions() -> None:
@@ -81,7 +81,7 @@ def test_one_vector_for_a_whole_film_or_sound_on_3_0(item: Item, kind: str, opti
     }
 
 
-# -- each kind on each model ------------------------------------------------------------------------------------------
+# -- each kind on each model -----------------------------------------------------------------------------------
 
 
 def test_a_picture_on_3_0_has_a_source_and_nothing_else() -> None:
@@ -185,7 +185,7 @@ def test_3_0_is_never_told_the_dimension() -> None:
     assert "embedding_dimension" not in body_of("a", dimensions=512)
 
 
-# -- sources ------------------------------------------------------------------------------------------------------------
+# -- sources ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", ["marengo3.0", "marengo3.5"])
@@ -226,10 +226,12 @@ def test_a_text_that_is_no_unicode_is_refused(api_version: str) -> None:
     assert service.requests == []
 
 
-# -- what a model cannot be asked ------------------------------------------------------------------------------------------
+# -- what a model cannot be asked ------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="start_sec/end_sec are dropped without a word where the API has no field for them")
+@pytest.mark.xfail(
+    strict=True, reason="start_sec/end_sec are dropped without a word where the API has no field for them"
+)
 @pytest.mark.parametrize(
     ("model", "item"),
     [
