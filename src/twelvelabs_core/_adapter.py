@@ -70,6 +70,10 @@ class Adapter(BaseModel):
     """
     budget: Budget | int | None = Field(default=None, exclude=True)
     """Hard cap on requests (a number), or on requests and media minutes."""
+    keep_assets: bool = False
+    """Leave uploaded files on the server after use; by default they are deleted."""
+    task_timeout: float = 3600.0
+    """Seconds a task (a long film) may take."""
     rate_limiter: Any = Field(default=None, exclude=True, repr=False)
     """A limiter object of the framework, asked before every request, pictures too."""
     transport: Any = Field(default=None, exclude=True, repr=False)

@@ -14,7 +14,7 @@ from . import _loop
 from ._batch import embed_batch, equal_jobs, run_batch, warn_truncated
 from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
-from ._embedder import Embedder, Job, content_of, named
+from ._embedder import Embedder, Job
 from ._engine import Engine, EngineSettings
 from ._errors import BatchError, InvalidInputError, TwelveLabsError
 from ._inputs import Audio, Image, Item, Media
@@ -22,6 +22,7 @@ from ._keys import content_digest
 from ._limits import RateLimits
 from ._media import inspect
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
+from ._naming import named
 from ._plan import Plan, shortest_time
 from ._probe import duration_sec
 from ._progress import Bar
@@ -34,6 +35,7 @@ from ._stats import Budget, Run, Stats
 from ._stream import Chunk, StreamResult, stream, stream_async
 from ._truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens, exceeds
 from ._wire import answers, v1
+from ._wire.content import content_of
 
 if TYPE_CHECKING:
     import httpx
@@ -72,6 +74,8 @@ class EmbeddingClient:
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
+        keep_assets: leave uploaded files on the server after use; by default they are deleted.
+        task_timeout: seconds a task (a long film) may take.
         transport: an ``httpx.AsyncBaseTransport``, for tests (``httpx.MockTransport``, respx) or connections of your
             own.
 
@@ -99,6 +103,8 @@ class EmbeddingClient:
         timeout: float = 120.0,
         cache: Any = None,
         budget: Budget | int | None = None,
+        keep_assets: bool = False,
+        task_timeout: float = 3600.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         found = find_model(model)
@@ -114,6 +120,8 @@ class EmbeddingClient:
         self._truncate: Truncate = truncate
         self._count = count_tokens or estimate_tokens
         self._store: Store | None = open_cache(cache)
+        self._keep_assets = keep_assets
+        self._task_timeout = task_timeout
         self._stats = Stats()
         self._last_run = Stats()
         self._start(
@@ -142,6 +150,15 @@ class EmbeddingClient:
         """Make what belongs to this process alone."""
         self._engine = Engine(settings)
         self._cache = None if self._store is None else Cache(self._store, self.space)
+        self._segmenter = Segmenter(
+            self._engine,
+            self._model,
+            dimensions=self._dimensions,
+            api_version=self._api_version,
+            cache=self._cache,
+            keep_assets=self._keep_assets,
+            task_timeout=self._task_timeout,
+        )
         self._embedder = Embedder(
             self._engine,
             self._model,
@@ -149,8 +166,8 @@ class EmbeddingClient:
             api_version=self._api_version,
             truncate=self._truncate,
             count=self._count,
+            segmenter=self._segmenter,
         )
-        self._segmenter = Segmenter(self._engine, self._model, dimensions=self._dimensions, cache=self._cache)
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
@@ -536,7 +553,7 @@ class EmbeddingClient:
                 continue
             job = jobs[indices[0]]
             count = self._embedder.request_count(job)
-            length = await asyncio.to_thread(self._embedder.minutes, job) if job.sources else 0.0
+            length = self._embedder.minutes(job)
             total += count
             unknown += length is None
             for category in limits.categories(job.kinds):

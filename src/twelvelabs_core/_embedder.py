@@ -10,19 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._engine import Engine
-from ._errors import InvalidInputError, MalformedResponseError, TextTooLongError, TwelveLabsError
+from ._errors import InvalidInputError, TextTooLongError, TwelveLabsError
 from ._inputs import Composed, Item, Media, describe
 from ._keys import digest, key_prefix
-from ._media import Resolved, inspect
+from ._media import Resolved
 from ._models import ApiVersion, Kind, Model, models_that
-from ._probe import duration_sec
+from ._naming import named
+from ._probe import examine
 from ._results import Embedding
+from ._route import Route, route
+from ._segmenter import Segmenter
 from ._stats import Run
 from ._truncate import TextPlan, TokenCounter, Truncate, exceeds, mean, plan_text, too_long
 from ._wire import answers, v1, v2
-from ._wire.content import Content, Request
+from ._wire.content import Content, Request, content_of
 
-__all__ = ["Embedder", "Job", "content_of", "named"]
+__all__ = ["Embedder", "Job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,10 @@ class Embedder:
         api_version: ApiVersion,
         truncate: Truncate,
         count: TokenCounter,
+        segmenter: Segmenter,
     ) -> None:
         self.engine = engine
+        self.segmenter = segmenter  # what it does with files that are too long or large for a request
         self.model = model
         self.dimensions = dimensions
         self.space = model.space(dimensions)
@@ -100,11 +105,12 @@ class Embedder:
             return Job(item, label)
         if isinstance(item, Composed):
             return self._check_composed(item, label)
-        return Job(item, label, (inspect(item, self.model, label),))
+        may_task = self.api_version == "v2" and item.kind != "document"
+        return Job(item, label, (examine(item, self.model, label, may_task=may_task),))
 
     def _check_composed(self, item: Composed, label: str) -> Job:
         sources = tuple(
-            inspect(media, self.model, f"{label}.media[{i}]")
+            examine(media, self.model, f"{label}.media[{i}]", may_task=False)
             for i, media in enumerate(item.media)
             if isinstance(media, Media)
         )
@@ -131,14 +137,13 @@ class Embedder:
         return digest(self._key_prefix, job.item, job.sources, options)
 
     def minutes(self, job: Job) -> float | None:
-        """Minutes of media in it, None if unknown. Reads media files."""
+        """Minutes of media in it, None if unknown."""
         total = 0.0
         for source in job.sources:
             if source.media.kind in ("audio", "video"):
-                seconds = duration_sec(source)
-                if seconds is None:
+                if source.seconds is None:
                     return None
-                total += seconds / 60
+                total += source.seconds / 60
         return total
 
     def request_count(self, job: Job) -> int:
@@ -210,26 +215,44 @@ class Embedder:
         return v2.text(self.model, text, dimensions=self.dimensions, auto_truncate=auto)
 
     async def _media(self, job: Job, run: Run, prepaid: bool) -> Embedding:
-        minutes = 0.0
-        if self.engine.counts_minutes(job.kinds):
-            known = await asyncio.to_thread(self.minutes, job)
-            minutes = known or 0.0
-        request, heavy = await asyncio.to_thread(self._media_request, job)
-        return await self._request(request, run, heavy=heavy, minutes=minutes, prepaid=prepaid)
-
-    def _media_request(self, job: Job) -> tuple[Request, bool]:
-        """Reads the media and writes them into a request; blocks on disk and base64."""
-        contents = [content_of(source) for source in job.sources]
-        heavy = any(content.url is None for content in contents)
         if isinstance(job.item, Composed):
+            contents = [await asyncio.to_thread(content_of, source) for source in job.sources]
+            return await self._media_call(job, contents, run, prepaid)
+        (source,) = job.sources
+        way = route(self.model, source.media.kind, size=source.size, seconds=source.seconds, segments=False)
+        try:
+            found = await self._by(job, source, way, run, prepaid)
+        except TwelveLabsError as error:
+            await self.segmenter.clear(source, way, run, error)
+            raise
+        await self.segmenter.clear(source, way, run)
+        return found
+
+    async def _by(self, job: Job, source: Resolved, way: Route, run: Run, prepaid: bool) -> Embedding:
+        if not way.task or self.api_version == "v1":
+            content = await self.segmenter.upload(source, way, run)
+            try:
+                return await self._media_call(job, [content], run, prepaid)
+            except InvalidInputError as error:
+                if way.sure or self.api_version == "v1" or not answers.is_too_long_media(error):
+                    raise
+        return Embedding((await self.segmenter.whole(source, run)).vector, self.space)
+
+    async def _media_call(self, job: Job, contents: Sequence[Content], run: Run, prepaid: bool) -> Embedding:
+        request = await asyncio.to_thread(self._media_request, job.item, contents)
+        heavy = any(content.data for content in contents)
+        return await self._request(request, run, heavy=heavy, minutes=self.minutes(job) or 0.0, prepaid=prepaid)
+
+    def _media_request(self, item: Item, contents: Sequence[Content]) -> Request:
+        """Writes media into a request: base64 of whole files."""
+        if isinstance(item, Composed):
             auto = self.truncate == "end" if self.model.truncation == "auto_truncate" else None
-            text = job.item.text
-            return v2.composed(self.model, text, contents, dimensions=self.dimensions, auto_truncate=auto), heavy
+            return v2.composed(self.model, item.text, contents, dimensions=self.dimensions, auto_truncate=auto)
         (content,) = contents
         if self.api_version == "v1":
             image = content if content.kind == "image" else None
-            return v1.request(self.model, image=image, audio=None if image else content), heavy
-        return v2.media(self.model, content, dimensions=self.dimensions), heavy
+            return v1.request(self.model, image=image, audio=None if image else content)
+        return v2.media(self.model, content, dimensions=self.dimensions)
 
     async def _request(
         self, request: Request, run: Run, *, heavy: bool = False, minutes: float = 0.0, prepaid: bool = False
@@ -249,28 +272,6 @@ class Embedder:
         # v1 has no whole-file vector for sounds, and no labels that would tell its vectors apart: all count alike.
         pooled = mean([segment.vector for segment in segments], [1.0] * len(segments))
         return Embedding(pooled, self.space, pooled=len(segments))
-
-
-def content_of(source: Resolved) -> Content:
-    """Read (and convert) one piece of media. Blocks on the disk."""
-    media = source.media
-    return Content(
-        media.kind,
-        url=source.url,
-        data=b"" if source.url is not None else source.load(),
-        filename=source.filename,
-        mime=source.mime,
-        name=media.name,
-        start_sec=getattr(media, "start_sec", None),
-        end_sec=getattr(media, "end_sec", None),
-    )
-
-
-def named(error: TwelveLabsError, label: str) -> TwelveLabsError:
-    """Give an error the name of the item it is about, unless it has one, or is about the account or the connection."""
-    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError)):
-        error.item = label
-    return error
 
 
 def _kind(item: Any) -> Kind | None:

@@ -90,13 +90,6 @@ class Engine:
         gates = self._live.gates.values() if self._live is not None else ()
         return max((gate.opens_at for gate in gates if gate.opens_at is not None), default=None)
 
-    def counts_minutes(self, request_kinds: Iterable[Any]) -> bool:
-        """Whether a limit or a budget asks for the length of media."""
-        budget = self.settings.budget
-        return (budget is not None and budget.minutes is not None) or any(
-            gate.counts_minutes for gate in self._alive().gates_of(request_kinds)
-        )
-
     async def send(
         self,
         request: Request,

@@ -50,11 +50,6 @@ class Gate:
         self._queue: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def counts_minutes(self) -> bool:
-        """Whether minutes of media matter here."""
-        return bool(self._minutes)
-
     def try_enter(self, minutes: float = 0.0) -> bool:
         """Through at once, if nobody waits and there is room."""
         if self._queue or self._wait(minutes) > 0:

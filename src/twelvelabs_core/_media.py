@@ -47,6 +47,7 @@ class Resolved:
         url: set when the server is to fetch it; then nothing is loaded here.
         path / data / picture: where the content is otherwise; ``picture`` is a PIL image.
         convert: the content is a picture in a format the API does not take.
+        seconds: length of the part to embed, once it was probed; None = unknown.
         size: bytes, None when unknown before conversion or for a URL.
     """
 
@@ -60,6 +61,7 @@ class Resolved:
     picture: Any = None
     convert: bool = False
     size: int | None = None
+    seconds: float | None = None
 
     def load(self) -> bytes:
         """The bytes to send. Reads the disk and may convert a picture: call it off the event loop."""
@@ -76,13 +78,13 @@ class Resolved:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
 
 
-def inspect(media: Media, model: Model, label: str) -> Resolved:
-    """Find the content of ``media`` and check it against what ``model`` takes in one request.
+def inspect(media: Media, model: Model, label: str, *, limit: MediaLimit | None = None) -> Resolved:
+    """Find the content of ``media`` and check it against what ``model`` takes in one request, or another ``limit``.
 
     Raises:
         InvalidInputError: it is missing, empty, unreadable, of a wrong format or size. ``item`` names it.
     """
-    limit = model.media.get(media.kind)
+    limit = limit or model.media.get(media.kind)
     resolved = _locate(media, label)
     if resolved.url is not None:
         return resolved
@@ -240,10 +242,11 @@ def _named(resolved: Resolved, found: str | None) -> Resolved:
 
 
 def _check_size(resolved: Resolved, limit: MediaLimit) -> None:
-    if resolved.size is not None and resolved.size > limit.max_inline_bytes:
+    most = limit.max_bytes or limit.max_inline_bytes
+    if resolved.size is not None and resolved.size > most:
         raise InvalidInputError(
-            f"is {resolved.size / 1e6:.1f} MB; one request takes {limit.max_inline_bytes / 1e6:.0f} MB of "
-            f"{resolved.media.kind}. Make it smaller, or pass a public URL.",
+            f"is {resolved.size / 1e6:.1f} MB; the API takes {most / 1e6:.0f} MB of {resolved.media.kind} here. "
+            "Make it smaller, or pass a public URL.",
             item=resolved.label,
         )
 

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import io
 import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ._errors import InvalidInputError
-from ._inputs import Audio, Video
-from ._media import Resolved
-from ._models import MediaLimit
+from ._inputs import Audio, Media, Video
+from ._media import Resolved, inspect
+from ._models import MediaLimit, Model
+from ._route import limit_for
 
-__all__ = ["Probe", "check_probe", "duration_sec", "probe"]
+__all__ = ["Probe", "check_probe", "duration_sec", "examine", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,30 @@ def probe(source: Resolved) -> Probe:
     if found is None and source.mime == "audio/wav":
         found = _by_wave(content)
     return found or Probe()
+
+
+def examine(media: Media, model: Model, label: str, *, may_task: bool) -> Resolved:
+    """Inspect a file and look into it, before anything is sent.
+
+    Args:
+        may_task: it may be embedded by a task, which takes larger and longer files.
+
+    Raises:
+        InvalidInputError: the server would refuse it; ``item`` names it.
+    """
+    limit = limit_for(model, media.kind, may_task=may_task)
+    resolved = inspect(media, model, label, limit=limit)
+    found = probe(resolved)
+    if limit is not None and found != Probe():
+        tasked = may_task and media.kind in model.task_media
+        sync = model.media.get(media.kind)
+        if tasked and sync is not None and (found.duration_sec or 0.0) <= (sync.max_sec or 0.0):
+            limit, tasked = (
+                replace(limit, min_sec=sync.min_sec),
+                False,
+            )  # short enough for a request that has no lower limit
+        check_probe(resolved, found, limit, "a task" if tasked else "one request")
+    return replace(resolved, seconds=part_sec(resolved, found.duration_sec))
 
 
 def duration_sec(source: Resolved) -> float | None:

@@ -53,6 +53,12 @@ class Bar:
         notes = []
         if self._stats.cached:
             notes.append(f"{self._stats.cached} cached")
+        if self._stats.uploaded_bytes:
+            notes.append(f"{self._stats.uploaded_bytes / 1e6:.0f} MB uploaded")
+        if self._stats.tasks_waiting:
+            notes.append(f"{self._stats.tasks_waiting} tasks waiting")
+        if self._stats.segments:
+            notes.append(f"{self._stats.segments} segments")
         if self._stats.retries:
             notes.append(f"{self._stats.retries} sent again")
         opens_at = self._opens_at()

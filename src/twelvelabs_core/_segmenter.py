@@ -1,23 +1,29 @@
-"""How one file becomes many vectors: at once where the API does it at once, else as a task that is waited for."""
+"""How one file becomes many vectors, or one: at once where the API can, else as a task that is waited for."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from ._cache import Cache
-from ._embedder import content_of, named
 from ._engine import Engine
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Media, describe
+from ._journal import Journal
 from ._keys import digest, key_prefix
-from ._media import Resolved, inspect
-from ._models import Model
-from ._probe import duration_sec
+from ._media import Resolved
+from ._models import ApiVersion, Model
+from ._naming import named
+from ._probe import examine
 from ._results import Segment
+from ._route import Route, route
 from ._segmentation import SegmentOptions, check_options
 from ._stats import Run
-from ._wire import answers, v2
+from ._tasks import Tasks
+from ._uploads import Uploads
+from ._wire import answers, tasks, v2
+from ._wire.content import Content, Request, content_of
 
 __all__ = ["SegmentJob", "Segmenter"]
 
@@ -32,14 +38,34 @@ class SegmentJob:
 
 
 class Segmenter:
-    """Divides files into segments and embeds them, through an engine."""
+    """Divides files into segments and embeds them, through an engine.
 
-    def __init__(self, engine: Engine, model: Model, *, dimensions: int, cache: Cache | None) -> None:
+    Args:
+        keep_assets: leave uploaded files on the server.
+        task_timeout: seconds a task or an upload may take.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: Model,
+        *,
+        dimensions: int,
+        api_version: ApiVersion,
+        cache: Cache | None,
+        keep_assets: bool = False,
+        task_timeout: float = 3600.0,
+    ) -> None:
         self._engine = engine
         self._model = model
         self._dimensions = dimensions
+        self._api_version = api_version
         self._cache = cache
-        self._key_prefix = key_prefix(model.space(dimensions), "segments", engine.settings.base_url)
+        self._key_prefix = key_prefix(model.space(dimensions), f"segments-{api_version}", engine.settings.base_url)
+        self._journal = Journal(None if cache is None else cache.store)
+        scope = digest(self._key_prefix, "", ())[:8]
+        self._uploads = Uploads(engine, self._journal, scope=scope, keep=keep_assets, timeout=task_timeout)
+        self._tasks = Tasks(engine, self._journal, scope=scope, timeout=task_timeout)
 
     def check(self, media: Media, options: SegmentOptions, label: str) -> SegmentJob:
         """One file, checked against what the model takes. Reads its head.
@@ -50,42 +76,114 @@ class Segmenter:
         if not isinstance(media, Media):
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
         check_options(options, self._model, media.kind, label)
-        return SegmentJob(inspect(media, self._model, label), options, label)
+        if self._api_version == "v1" and media.kind != "video":
+            raise InvalidInputError(f"v1 divides films only, not {media.kind}; leave api_version out.", item=label)
+        return SegmentJob(examine(media, self._model, label, may_task=True), options, label)
 
     async def embed(self, job: SegmentJob, run: Run) -> list[Segment]:
         """All vectors of one file, sorted by time; from the cache where it has them."""
-        key = ""
-        if self._cache is not None:
-            key = await asyncio.to_thread(digest, self._key_prefix, job.source.media, (job.source,), repr(job.options))
-            known = await self._cache.get_segments(key)
-            if known is not None:
-                run.stats.cached += 1
-                run.finished()
-                return known
-        try:
-            found = await self._ask(job, run)
-        except TwelveLabsError as error:
-            raise named(error, job.label) from error.__cause__
-        if self._cache is not None:
-            await self._cache.put_segments(key, found)
+        key = await asyncio.to_thread(digest, self._key_prefix, "", (job.source,), repr(job.options))
+        known = await self._cache.get_segments(key) if self._cache is not None else None
+        if known is not None:
+            run.stats.cached += 1
+        else:
+            try:
+                known = await self._ask(job, key, run)
+            except TwelveLabsError as error:
+                raise named(error, job.label) from error.__cause__
+            if self._cache is not None:
+                await self._cache.put_segments(key, known)
+        run.stats.segments += len(known)
         run.finished()
-        return found
+        return known
 
-    async def _ask(self, job: SegmentJob, run: Run) -> list[Segment]:
-        content = await asyncio.to_thread(content_of, job.source)
-        minutes = 0.0
-        if self._engine.counts_minutes({content.kind}):
-            seconds = await asyncio.to_thread(duration_sec, job.source)
-            minutes = (seconds or 0.0) / 60
-        request = await asyncio.to_thread(
-            lambda: v2.segments(self._model, content, job.options, dimensions=self._dimensions, task=False)
+    async def whole(self, source: Resolved, run: Run) -> Segment:
+        """One vector of a whole file, by a task: it is too long for a request."""
+        own = self._model.segment_options[source.media.kind][0]
+        job = SegmentJob(source, SegmentOptions(embedding_option=(own,), embedding_scope=("asset",)), source.label)
+        key = await asyncio.to_thread(digest, self._key_prefix, "", (source,), repr(job.options))
+        return answers.single(await self._ask(job, key, run), source.media.kind)
+
+    async def upload(self, source: Resolved, way: Route, run: Run) -> Content:
+        """The file as the request takes it: inline, or as an asset, uploaded now unless it is there."""
+        if way.upload == "inline" or source.url is not None:
+            return await asyncio.to_thread(content_of, source)
+        asset_id = await self._uploads.obtain(source, run, in_parts=way.upload == "multipart")
+        return content_of(source, asset_id=asset_id)
+
+    async def clear(self, source: Resolved, way: Route, run: Run, error: BaseException | None = None) -> None:
+        """Delete what was uploaded for it, unless another process can and may go on with it."""
+        if way.upload == "inline" or (
+            self._journal.lasting and error is not None and not isinstance(error, InvalidInputError)
+        ):
+            return
+        await self._uploads.discard(source, run)
+
+    async def _ask(self, job: SegmentJob, key: str, run: Run) -> list[Segment]:
+        source = job.source
+        way = route(self._model, source.media.kind, size=source.size, seconds=source.seconds, segments=True)
+        try:
+            found = await self._by(job, way, key, run)
+        except TwelveLabsError as error:
+            await self.clear(source, way, run, error)
+            raise
+        await self.clear(source, way, run)
+        return [_labelled(segment) for segment in found]
+
+    async def _by(self, job: SegmentJob, way: Route, key: str, run: Run) -> list[Segment]:
+        if self._api_version == "v1":
+            return await self._by_v1_task(job, key, run)
+        if way.task:
+            return await self._by_task(job, way, key, run)
+        content = await self.upload(job.source, way, run)
+        try:
+            answer = await self._engine.send(
+                await self._request(job, content, task=False),
+                run,
+                heavy=bool(content.data),
+                minutes=(job.source.seconds or 0.0) / 60,
+            )
+        except InvalidInputError as error:
+            if way.sure or not answers.is_too_long_media(error):
+                raise
+            return await self._by_task(job, way, key, run)
+        return answers.v2_segments(answer, self._dimensions)
+
+    async def _by_task(self, job: SegmentJob, way: Route, key: str, run: Run) -> list[Segment]:
+        async def create() -> tuple[Request, bool, float]:
+            content = await self.upload(job.source, way, run)
+            request = await self._request(job, content, task=True)
+            return request, bool(content.data), (job.source.seconds or 0.0) / 60
+
+        return answers.v2_segments(await self._tasks.run(key, create, run), self._dimensions)
+
+    async def _by_v1_task(self, job: SegmentJob, key: str, run: Run) -> list[Segment]:
+        async def create() -> tuple[Request, bool, float]:
+            content = content_of(job.source, stream=True)
+            return tasks.create_v1(self._model, content, job.options), False, (job.source.seconds or 0.0) / 60
+
+        answer = await self._tasks.run(key, create, run)
+        found = answers.v1_part(answer, "video", self._dimensions)
+        asked = job.options.embedding_option
+        return [s for s in found if asked is None or s.option in asked]
+
+    async def _request(self, job: SegmentJob, content: Content, *, task: bool) -> Request:
+        is_text = job.source.mime in ("text/plain", "text/markdown")
+        made: Any = await asyncio.to_thread(
+            v2.segments,
+            self._model,
+            content,
+            job.options,
+            dimensions=self._dimensions,
+            task=task,
+            is_text=is_text,
         )
-        answer = await self._engine.send(request, run, heavy=content.url is None, minutes=minutes)
-        return [_labelled(s) for s in answers.v2_segments(answer, self._dimensions)]
+        request: Request = made
+        return request
 
 
 def _labelled(segment: Segment) -> Segment:
-    """Fused and single vectors come without a label on some answers; a time range makes a clip of it."""
+    """Some answers come without a scope; a time range makes a clip of it."""
     if segment.scope is None and segment.start_sec is not None:
         return replace(segment, scope="clip")
     return segment

@@ -27,6 +27,9 @@ class Stats:
         truncated: texts that were cut, by our count or the server's.
         waited_sec: seconds requests waited for a limit, added up over all of them.
         minutes: minutes of media sent, as far as their length is known.
+        segments: vectors of segments received.
+        tasks_waiting: tasks under way on the server at this moment.
+        uploaded_bytes: bytes of media uploaded as assets.
         elapsed_sec: seconds from the first call to the end of the last.
     """
 
@@ -41,6 +44,9 @@ class Stats:
     truncated: int = 0
     waited_sec: float = 0.0
     minutes: float = 0.0
+    segments: int = 0
+    tasks_waiting: int = 0
+    uploaded_bytes: int = 0
     elapsed_sec: float = 0.0
 
     def add(self, other: Stats) -> None:
@@ -102,6 +108,16 @@ class Run:
     def finished(self, count: int = 1) -> None:
         """Some items have their result."""
         self.stats.done += count
+        if self.progress is not None:
+            self.progress.update(self.stats)
+
+    def uploaded(self, count: int) -> None:
+        """Some bytes of media have arrived."""
+        self.stats.uploaded_bytes += count
+        self.show()
+
+    def show(self) -> None:
+        """Something moved that is no item."""
         if self.progress is not None:
             self.progress.update(self.stats)
 

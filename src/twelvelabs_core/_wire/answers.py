@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from pydantic_core import from_json
 
-from .._errors import MalformedResponseError
+from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
 from .faults import from_message
 
@@ -81,6 +82,7 @@ def v1_part(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]
                 entry.get("start_offset_sec"),
                 entry.get("end_offset_sec"),
                 entry.get("embedding_option"),
+                "asset" if entry.get("embedding_scope") == "video" else entry.get("embedding_scope"),
             )
         )
     segments.sort(key=_by_time)
@@ -114,6 +116,16 @@ def single(segments: list[Segment], what: str) -> Segment:
     if len(whole) == 1:
         return whole[0]
     raise MalformedResponseError(f"Expected one vector for {what}, the answer has {len(segments)}.")
+
+
+def is_too_long_media(error: InvalidInputError) -> bool:
+    """The refusal of a synchronous request whose media are too long: a task may take them."""
+    if error.status not in (400, 413):
+        return False
+    return error.code == "video_duration_too_long" or bool(_DURATION.search(error.message))
+
+
+_DURATION = re.compile(r"\bduration\b|\btoo long\b|\blonger than\b|\b(seconds|minutes)\b", re.IGNORECASE)
 
 
 def _by_time(segment: Segment) -> tuple[float, float]:

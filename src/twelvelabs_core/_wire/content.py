@@ -13,9 +13,10 @@ from typing import Any, Literal
 from pydantic_core import to_json
 
 from .._limits import Category
+from .._media import Resolved
 from .._models import Kind
 
-__all__ = ["Content", "Request", "json_request"]
+__all__ = ["Content", "Request", "content_of", "json_request"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,7 +37,7 @@ class Content:
     end_sec: float | None = None
 
     def source(self) -> dict[str, str]:
-        """v2 ``media_source``: exactly one of ``url``, ``asset_id`` and ``base64_string`` (plain, no ``data:`` prefix)."""
+        """v2 ``media_source``: one of ``url``, ``asset_id`` and ``base64_string`` (plain, no ``data:`` prefix)."""
         if self.asset_id is not None:
             return {"asset_id": self.asset_id}
         if self.url is not None:
@@ -68,6 +69,27 @@ class Request:
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     categories: tuple[Category, ...] | None = None
     reads: Literal["json", "headers"] = "json"
+
+
+def content_of(source: Resolved, *, asset_id: str | None = None, stream: bool = False) -> Content:
+    """One inspected piece of media as content. Reads (and converts) it, unless it is an asset or to be streamed: blocks
+    on the disk.
+    """
+    media = source.media
+    streamed = source.path if stream and not source.convert else None
+    unread = source.url is not None or asset_id is not None or streamed is not None
+    return Content(
+        media.kind,
+        url=source.url,
+        asset_id=asset_id,
+        data=b"" if unread else source.load(),
+        path=streamed,
+        filename=source.filename,
+        mime=source.mime,
+        name=media.name,
+        start_sec=getattr(media, "start_sec", None),
+        end_sec=getattr(media, "end_sec", None),
+    )
 
 
 def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:
