@@ -1,0 +1,224 @@
+"""Every way of embedding texts that is compared, each as ``texts -> vectors``, opened, used and closed.
+
+All use their own defaults but for the number of connections, and the interpreter's own event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from .server import answer_index
+
+__all__ = ["CONNECTIONS", "PEERS", "Embed", "Peer", "check", "new_key", "texts"]
+
+CONNECTIONS = 64
+MODEL = "marengo3.0"
+
+T = TypeVar("T")
+Vectors = list[list[float]]
+Embed = Callable[[list[str]], Vectors]
+Peer = Callable[[str], Any]  # base address -> context manager of an Embed
+
+
+def texts(count: int, *, first: int = 0) -> list[str]:
+    """Different texts of about a hundred letters."""
+    story = "a man in a yellow coat walks his dog along the sea wall while the tide comes in"
+    return [f"{i}: {story}" for i in range(first, first + count)]
+
+
+def new_key() -> str:
+    """An account of its own, so that what was learned about another's limits does not count."""
+    return f"tlk_{uuid.uuid4().hex}"
+
+
+def check(given: Sequence[str], vectors: Vectors) -> None:
+    """Every text has its own answer, whole."""
+    assert len(vectors) == len(given)
+    for text, vector in zip(given, vectors, strict=True):
+        assert len(vector) == 512 and vector[0] == answer_index(text) / 1000, text
+
+
+def _body(text: str) -> dict[str, Any]:
+    return {"input_type": "text", "model_name": MODEL, "text": {"input_text": text}}
+
+
+class _Loop:
+    """An event loop for a peer that needs one."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(coroutine)
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+async def _by_workers(given: list[str], one: Callable[[str], Awaitable[list[float]]]) -> Vectors:
+    """As many tasks as connections, each taking the next text: the usual way, and the cheapest."""
+    vectors: list[Any] = [None] * len(given)
+    todo = iter(enumerate(given))
+
+    async def worker() -> None:
+        for index, text in todo:
+            vectors[index] = await one(text)
+
+    await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
+    return vectors
+
+
+@contextmanager
+def aiohttp_raw(base_url: str) -> Iterator[Embed]:
+    """The yardstick: aiohttp and orjson, no checks, no retries, no limits."""
+    import aiohttp
+    import orjson
+
+    loop, url = _Loop(), f"{base_url}/embed-v2"
+
+    async def start() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        headers = {"x-api-key": new_key(), "content-type": "application/json"}
+        return aiohttp.ClientSession(connector=connector, headers=headers)
+
+    session = loop.run(start())
+
+    async def one(text: str) -> list[float]:
+        async with session.post(url, data=orjson.dumps(_body(text))) as answer:
+            vector: list[float] = orjson.loads(await answer.read())["data"][0]["embedding"]
+            return vector
+
+    yield lambda given: loop.run(_by_workers(given, one))
+    loop.run(session.close())
+    loop.close()
+
+
+@contextmanager
+def httpx_async(base_url: str) -> Iterator[Embed]:
+    """httpx.AsyncClient as it comes."""
+    import httpx
+
+    loop, url = _Loop(), f"{base_url}/embed-v2"
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    client = httpx.AsyncClient(limits=limits, headers={"x-api-key": new_key()}, timeout=60)
+
+    async def one(text: str) -> list[float]:
+        answer = await client.post(url, json=_body(text))
+        vector: list[float] = answer.json()["data"][0]["embedding"]
+        return vector
+
+    yield lambda given: loop.run(_by_workers(given, one))
+    loop.run(client.aclose())
+    loop.close()
+
+
+@contextmanager
+def httpx_sync(base_url: str) -> Iterator[Embed]:
+    """One httpx.Client, one text after another."""
+    import httpx
+
+    url = f"{base_url}/embed-v2"
+    with httpx.Client(headers={"x-api-key": new_key()}, timeout=60) as client:
+        yield lambda given: [client.post(url, json=_body(text)).json()["data"][0]["embedding"] for text in given]
+
+
+@contextmanager
+def sdk_threads(base_url: str) -> Iterator[Embed]:
+    """The official SDK in as many threads as connections."""
+    from twelvelabs import TextInputRequest, TwelveLabs
+
+    client = TwelveLabs(api_key=new_key(), base_url=base_url)
+
+    def one(text: str) -> list[float]:
+        answer = client.embed.v_2.create(input_type="text", model_name=MODEL, text=TextInputRequest(input_text=text))
+        return list(answer.data[0].embedding)
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        yield lambda given: list(pool.map(one, given))
+
+
+@contextmanager
+def sdk_async(base_url: str) -> Iterator[Embed]:
+    """The official SDK's async client."""
+    from twelvelabs import AsyncTwelveLabs, TextInputRequest
+
+    loop = _Loop()
+    client = AsyncTwelveLabs(api_key=new_key(), base_url=base_url)
+
+    async def one(text: str) -> list[float]:
+        answer = await client.embed.v_2.create(
+            input_type="text", model_name=MODEL, text=TextInputRequest(input_text=text)
+        )
+        return list(answer.data[0].embedding)
+
+    yield lambda given: loop.run(_by_workers(given, one))
+    loop.close()
+
+
+def _settings(base_url: str) -> dict[str, Any]:
+    return {"api_key": new_key(), "base_url": base_url}
+
+
+@contextmanager
+def langchain_sync(base_url: str) -> Iterator[Embed]:
+    """``embed_documents``."""
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+
+    yield TwelveLabsEmbeddings(model=MODEL, **_settings(base_url)).embed_documents
+
+
+@contextmanager
+def langchain_async(base_url: str) -> Iterator[Embed]:
+    """``aembed_documents``, awaited from a loop of the caller's."""
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+
+    loop, model = _Loop(), TwelveLabsEmbeddings(model=MODEL, **_settings(base_url))
+    yield lambda given: loop.run(model.aembed_documents(given))
+    loop.close()
+
+
+@contextmanager
+def langchain_query(base_url: str) -> Iterator[Embed]:
+    """``embed_query``, one text after another."""
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+
+    model = TwelveLabsEmbeddings(model=MODEL, **_settings(base_url))
+    yield lambda given: [model.embed_query(text) for text in given]
+
+
+@contextmanager
+def llama_sync(base_url: str) -> Iterator[Embed]:
+    """``get_text_embedding_batch``."""
+    from llama_index_twelvelabs import TwelveLabsEmbedding
+
+    yield TwelveLabsEmbedding(model_name=MODEL, **_settings(base_url)).get_text_embedding_batch
+
+
+@contextmanager
+def llama_async(base_url: str) -> Iterator[Embed]:
+    """``aget_text_embedding_batch``, awaited from a loop of the caller's."""
+    from llama_index_twelvelabs import TwelveLabsEmbedding
+
+    loop, model = _Loop(), TwelveLabsEmbedding(model_name=MODEL, **_settings(base_url))
+    yield lambda given: loop.run(model.aget_text_embedding_batch(given))
+    loop.close()
+
+
+PEERS: dict[str, Peer] = {
+    "aiohttp + orjson": aiohttp_raw,
+    "httpx.AsyncClient": httpx_async,
+    "httpx.Client": httpx_sync,
+    "official SDK, 64 threads": sdk_threads,
+    "official SDK, async": sdk_async,
+    "embed_documents": langchain_sync,
+    "aembed_documents": langchain_async,
+    "embed_query": langchain_query,
+    "get_text_embedding_batch": llama_sync,
+    "aget_text_embedding_batch": llama_async,
+}

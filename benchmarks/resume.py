@@ -1,0 +1,85 @@
+"""Not paying twice: killed runs, equal texts, and a run that was made before."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from langchain_twelvelabs import TwelveLabsEmbeddings
+
+from .figures import Bar, Case, Row
+from .peers import CONNECTIONS, check, new_key, texts
+from .service import Server
+
+__all__ = ["again", "equal", "killed"]
+
+TOTAL = 1_000
+
+
+def killed(server: Server, *, rounds: int, quick: bool) -> Case:
+    """Case 9: ``kill -9`` in the middle, then the same run again."""
+    twice = Row("sent twice", "texts", [])
+    for turn in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            cache = str(Path(folder, "vectors.sqlite"))
+            server.set(latency_ms=20)
+            child = subprocess.Popen([sys.executable, "-m", "benchmarks.resume", server.base_url, cache])
+            kill_at = (turn + 1) * TOTAL // (rounds + 1)
+            while (done := server.counts()["answered"]) < kill_at and child.poll() is None:
+                time.sleep(0.002)
+            child.send_signal(signal.SIGKILL)
+            assert child.wait() == -signal.SIGKILL, f"the child ended by itself, after {done}"
+            subprocess.run([sys.executable, "-m", "benchmarks.resume", server.base_url, cache], check=True)
+            counts = server.counts()
+            assert counts["texts"] == TOTAL
+            twice.samples.append(counts["texts_again"])
+            print(f"    killed at {done}: {counts['texts_again']} sent twice", flush=True)
+    how = f"{TOTAL:,} texts, {CONNECTIONS} at a time, 20 ms, killed on the way, each time later; counted by the server."
+    # Not the median: no run may send more.
+    bars = [Bar("texts sent twice, the worst run", [max(twice.samples)], CONNECTIONS, False, "texts")]
+    return Case("killed", "kill -9, and again", how, [twice], bars)
+
+
+def equal(server: Server, *, rounds: int, quick: bool) -> Case:
+    """Case 10: nine of ten texts are equal to another one."""
+    given = texts(TOTAL) * 10
+    server.set()
+    vectors = TwelveLabsEmbeddings(api_key=SecretStr(new_key()), base_url=server.base_url).embed_documents(given)
+    check(given, vectors)
+    row = Row("requests", "", [server.counts()["requests"]])
+    bars = [Bar("requests", row.samples, TOTAL, False, "requests")]
+    return Case("equal", "Equal texts", f"{len(given):,} texts, {TOTAL:,} different ones.", [row], bars)
+
+
+def again(server: Server, *, rounds: int, quick: bool) -> Case:
+    """Case 11: everything is in the cache."""
+    count = 5_000 if quick else 20_000
+    given = texts(count)
+    server.set()
+    row = Row("from the cache", "texts/s", [])
+    with tempfile.TemporaryDirectory() as folder:
+        cache = str(Path(folder, "vectors.sqlite"))
+        TwelveLabsEmbeddings(api_key=SecretStr(new_key()), base_url=server.base_url, cache=cache).embed_documents(given)
+        server.set()
+        for _ in range(rounds):
+            model = TwelveLabsEmbeddings(api_key=SecretStr(new_key()), base_url=server.base_url, cache=cache)
+            started = time.perf_counter()
+            vectors = model.embed_documents(given)
+            row.samples.append(count / (time.perf_counter() - started))
+            check(given, vectors)
+            print(f"    {row.samples[-1]:,.0f} texts/s", flush=True)
+    assert server.counts()["requests"] == 0
+    bars = [Bar("texts a second", row.samples, 20_000, True, "texts/s")]
+    return Case("cached", "The same run again", f"{count:,} texts, all in the SQLite cache.", [row], bars)
+
+
+if __name__ == "__main__":
+    TwelveLabsEmbeddings(api_key=SecretStr(new_key()), base_url=sys.argv[1], cache=sys.argv[2]).embed_documents(
+        texts(TOTAL)
+    )
