@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from adapters import Model
 
+import media
 from twelvelabs_core import _loop
 from twelvelabs_emulator import Emulator
 
@@ -75,10 +76,10 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     check()
 
 
-async def test_many_pictures_are_bounded_lower(make: Make, emulator: Emulator, files: Path) -> None:
+async def test_many_pictures_are_bounded_lower(make: Make, emulator: Emulator) -> None:
     """Bodies with media are held in memory whole."""
     emulator.configure(latency_sec=0.05)
-    await make().aimages([files / "red.png"] * 30)
+    await make().aimages([media.png((8 * i, 0, 0)) for i in range(30)])
     assert 2 <= emulator.most_at_once <= 8
 
 
