@@ -1,5 +1,24 @@
-"""TwelveLabs' Marengo embeddings for LlamaIndex."""
+"""TwelveLabs' Marengo embeddings for LlamaIndex: texts, pictures, sounds, films and documents in any of its indexes.
 
+from llama_index.core import VectorStoreIndex
+from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
+
+model = TwelveLabsEmbedding(model_name="marengo3.0")              # key from TWELVELABS_API_KEY
+files = TwelveLabsMediaReader().load_data("holiday/")
+nodes = TwelveLabsMediaEmbedder(embed_model=model)(files)
+index = VectorStoreIndex(nodes, embed_model=model)
+"""
+
+from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding
+from .postprocessor import TwelveLabsMomentPostprocessor
+from .reader import TwelveLabsMediaReader
+from .retriever import TwelveLabsMomentRetriever
 
-__all__ = ["TwelveLabsEmbedding"]
+__all__ = [
+    "TwelveLabsEmbedding",
+    "TwelveLabsMediaEmbedder",
+    "TwelveLabsMediaReader",
+    "TwelveLabsMomentPostprocessor",
+    "TwelveLabsMomentRetriever",
+]

@@ -5,15 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import fields, replace
+from os import PathLike
 from typing import Any
 
 from llama_index.core.embeddings import MultiModalEmbedding
-from llama_index.core.schema import ImageType
+from llama_index.core.schema import BaseNode, ImageType, QueryBundle
 from pydantic import Field
 
-from twelvelabs_core import DEFAULT_MODEL, Audio, Composed, Image, Model, Source, Video
+from twelvelabs_core import (
+    DEFAULT_MODEL,
+    Audio,
+    Composed,
+    Image,
+    InvalidInputError,
+    Item,
+    Media,
+    Model,
+    Segment,
+    SegmentOptions,
+    Source,
+    Video,
+)
+from twelvelabs_core import Document as Paper
 from twelvelabs_core._adapter import Adapter
 from twelvelabs_core._inputs import as_media
+
+from .nodes import media_from, stands_for_media
 
 __all__ = ["TwelveLabsEmbedding"]
 
@@ -30,8 +48,8 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         index = MultiModalVectorStoreIndex(nodes, embed_model=model, image_embed_model=model)
         index.as_retriever().retrieve("something to ride")
 
-        query = QueryBundle("", embedding=model.get_audio_embedding("hum.wav"))   # any index, any kind of query
-        VectorStoreIndex(nodes, embed_model=model).as_retriever().retrieve(query)
+        retriever = VectorStoreIndex(nodes, embed_model=model).as_retriever()
+        retriever.retrieve(model.query_bundle(audio="hum.wav"))            # any index, any kind of query
 
     Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0). All methods have
     a truly asynchronous twin and
@@ -82,15 +100,19 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avector(query, "query", prepaid=1)
 
     def _get_text_embedding(self, text: str) -> list[float]:
+        _refuse_media([text])
         return self._vector(text, "text", prepaid=1)
 
     async def _aget_text_embedding(self, text: str) -> list[float]:
+        _refuse_media([text])
         return await self._avector(text, "text", prepaid=1)
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        _refuse_media(texts)
         return self._vectors(texts, "texts", progress=_show_progress.get(), prepaid=1)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        _refuse_media(texts)
         return await self._avectors(texts, "texts", progress=_show_progress.get(), prepaid=1)
 
     def get_text_embedding_batch(
@@ -116,6 +138,20 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         """Async :meth:`get_text_embedding_batch`."""
         with _progress(show_progress):
             return await super().aget_text_embedding_batch(texts, show_progress=False, **kwargs)
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """As a step of a pipeline: embeds the nodes' texts, but for nodes that have a vector of this space
+        (LlamaIndex's own would put the vector of a film's name in the place of the film's)."""
+        super().__call__([node for node in nodes if not self._is_done(node)], **kwargs)
+        return nodes
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Async :meth:`__call__`."""
+        await super().acall([node for node in nodes if not self._is_done(node)], **kwargs)
+        return nodes
+
+    def _is_done(self, node: BaseNode) -> bool:
+        return node.embedding is not None and node.metadata.get("space") == self.space
 
     # -- LlamaIndex's contract: pictures ---------------------------------------------------------------------------
 
@@ -219,6 +255,107 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         """Async :meth:`get_composed_embedding`."""
         item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
         return await self._avector(item, "composed")
+
+    # -- segments, queries -------------------------------------------------------------------------------------------
+
+    def get_segments(
+        self, media: str | PathLike[str] | Media, options: SegmentOptions | None = None, **changes: Any
+    ) -> list[Segment]:
+        """The vectors of a film's or sound's segments, sorted by time.
+
+        Args:
+            media: path or URL, whose suffix (or content) says what it is; or ``Video(...)``, ``Audio(...)``, on
+                marengo3.5 ``Document(...)`` and ``Image(...)`` too.
+            options: how it is divided and what of it is embedded; by default every segment, each option apart.
+            changes: fields of :class:`twelvelabs_core.SegmentOptions`, instead of or above ``options``:
+                ``segmentation=Fixed(6)``, ``embedding_option="visual"``.
+
+        Raises:
+            InvalidInputError: the model cannot do what is asked, or the file is refused.
+        """
+        return self.client.embed_segments(media_from(media), _options(options, changes))
+
+    async def aget_segments(
+        self, media: str | PathLike[str] | Media, options: SegmentOptions | None = None, **changes: Any
+    ) -> list[Segment]:
+        """Async :meth:`get_segments`."""
+        return await self.client.aembed_segments(media_from(media), _options(options, changes))
+
+    def query_bundle(
+        self,
+        text: str | None = None,
+        *,
+        image: Source | Image | None = None,
+        audio: Source | Audio | None = None,
+        video: Source | Video | None = None,
+        document: Source | Paper | None = None,
+    ) -> QueryBundle:
+        """A query by anything, for any retriever and query engine of LlamaIndex: its vector is set already.
+
+        Args:
+            text: words; they are the bundle's ``query_str`` too, for language models, rerankers and hybrid search.
+            image: a picture to search by. Text and picture together are one composed vector.
+            audio: a sound to search by; together with others on marengo3.5.
+            video: a film to search by; together with others on marengo3.5.
+            document: a document file to search by (marengo3.5).
+
+        Returns:
+            A fresh bundle every time: retrievers write into those they are given.
+
+        Raises:
+            InvalidInputError: nothing was given, or the model cannot embed it.
+        """
+        item, name = _query(text, image, audio, video, document)
+        vector = self.get_query_embedding(item) if isinstance(item, str) else self._vector(item, name)
+        return QueryBundle(text or "", embedding=vector)
+
+    async def aquery_bundle(
+        self,
+        text: str | None = None,
+        *,
+        image: Source | Image | None = None,
+        audio: Source | Audio | None = None,
+        video: Source | Video | None = None,
+        document: Source | Paper | None = None,
+    ) -> QueryBundle:
+        """Async :meth:`query_bundle`."""
+        item, name = _query(text, image, audio, video, document)
+        vector = await self.aget_query_embedding(item) if isinstance(item, str) else await self._avector(item, name)
+        return QueryBundle(text or "", embedding=vector)
+
+
+def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) -> tuple[Item, str]:
+    given = {"image": (Image, image), "audio": (Audio, audio), "video": (Video, video), "document": (Paper, document)}
+    media = [m for kind, source in given.values() if source is not None for m in as_media(kind, [source])]
+    if text is None and not media:
+        raise InvalidInputError("A query needs text, image, audio, video or document.")
+    if not media:
+        return text or "", "query"
+    if text is None and len(media) == 1:
+        return media[0], "query"
+    return Composed(text, tuple(media)), "query"
+
+
+def _options(options: SegmentOptions | None, changes: dict[str, Any]) -> SegmentOptions | None:
+    unknown = set(changes) - {field.name for field in fields(SegmentOptions)}
+    if unknown:
+        raise InvalidInputError(
+            f"SegmentOptions has no {', '.join(sorted(unknown))}; it has "
+            f"{', '.join(field.name for field in fields(SegmentOptions))}."
+        )
+    return replace(options or SegmentOptions(), **changes) if changes else options
+
+
+def _refuse_media(texts: Sequence[str]) -> None:
+    """What a file's document looks like to an embedding model: its name, which would be found and mean nothing."""
+    for index, text in enumerate(texts):
+        if stands_for_media(text):
+            raise InvalidInputError(
+                f"{text.rpartition(chr(10))[2]!r} stands for a media file, and would be embedded as these words. "
+                "Put TwelveLabsMediaEmbedder(embed_model=...) before the index: transformations=[...], or "
+                "VectorStoreIndex(embedder(documents)).",
+                item=f"texts[{index}]",
+            )
 
 
 # LlamaIndex's batch methods keep show_progress to themselves; this carries it to where the work is.
