@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
 import pytest
 from adapters import KEY, Model
 from langchain_core.load import dumpd, dumps
@@ -22,7 +21,7 @@ SECRET = KEY.removeprefix("tlk_")
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda model: pickle.loads(pickle.dumps(model)),
-    "cloudpickle": lambda model: pickle.loads(cloudpickle.dumps(model)),
+    "cloudpickle": lambda model: pickle.loads(pytest.importorskip("cloudpickle").dumps(model)),  # Ray, Spark
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
     "model_copy": lambda model: model.model_copy(),
