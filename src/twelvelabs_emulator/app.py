@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
+from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import categories, control
+from . import asset_routes, categories, control, upload_routes
 from .auth import check_key
 from .breakage import TRANSPORT, broken, transport_of
 from .embed_v1 import embed_v1
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             Route(f"{PREFIX}/embed", _served(embed_v1, categories.of_form), methods=["POST"]),
             Route(f"{PREFIX}/embed-v2", _served(embed_v2, categories.of_json), methods=["POST"]),
+            *_asset_routes(),
             *control.routes(),
         ],
         exception_handlers={ApiError: _refusal, HTTPException: _no_route, Exception: _fault},
@@ -67,26 +69,53 @@ class _Application(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def _served(endpoint: Endpoint, limited_as: Categories | None = None) -> Endpoint:
+def _asset_routes() -> list[Route]:
+    assets, uploads = f"{PREFIX}/assets", f"{PREFIX}/assets/multipart-uploads"
+    return [
+        Route(uploads, _served(upload_routes.create_upload), methods=["POST"]),
+        Route(uploads, _served(upload_routes.list_uploads), methods=["GET"]),
+        Route(uploads + "/{upload_id}", _served(upload_routes.report_chunks), methods=["POST"]),
+        Route(uploads + "/{upload_id}", _served(upload_routes.upload_status), methods=["GET"]),
+        Route(uploads + "/{upload_id}/presigned-urls", _served(upload_routes.more_addresses), methods=["POST"]),
+        Route(
+            "/upload-part/{upload_id}/{index:int}", _served(upload_routes.put_part, open_to_all=True), methods=["PUT"]
+        ),
+        Route(assets, _served(asset_routes.create_asset, categories.of_upload), methods=["POST"]),
+        Route(assets, _served(asset_routes.list_assets), methods=["GET"]),
+        Route(assets + "/{asset_id}", _served(asset_routes.retrieve_asset), methods=["GET"]),
+        Route(assets + "/{asset_id}", _served(asset_routes.delete_asset), methods=["DELETE"]),
+    ]
+
+
+def _fault_path(request: Request) -> str:
+    """Return the path as fault rules name it."""
+    path = request.url.path
+    return f"upload-part/{request.path_params['index']}" if "index" in request.path_params else path[len(PREFIX) + 1 :]
+
+
+def _served(endpoint: Endpoint, limited_as: Categories | None = None, *, open_to_all: bool = False) -> Endpoint:
     """Let a request come to the endpoint: first the key, then the limits, then the faults."""
 
     async def served(request: Request) -> Response:
-        state = state_of(request)
-        settings = state.settings
-        current_ticket.set(None)
         try:
-            check_key(request.headers.get("x-api-key"), settings)
-            if limited_as is not None:
-                ticket = state.limiter.admit(await limited_as(request), settings)
-                request.scope[_TICKET] = ticket
-                current_ticket.set(ticket)
+            return await let_through(request)
         except ApiError:
             # Listen to the end: a client answered midway may take that for a broken connection.
             await drain(request)
             raise
+
+    async def let_through(request: Request) -> Response:
+        state = state_of(request)
+        settings = state.settings
+        current_ticket.set(None)
+        if not open_to_all:
+            check_key(request.headers.get("x-api-key"), settings)
+        if limited_as is not None:
+            ticket = state.limiter.admit(await limited_as(request), settings)
+            request.scope[_TICKET] = ticket
+            current_ticket.set(ticket)
         if settings.faults:
-            path = request.url.path[len(PREFIX) + 1 :]
-            fault = state.faults.next(settings.faults, request.method, path)
+            fault = state.faults.next(settings.faults, request.method, _fault_path(request))
             if fault is not None:
                 return await broken(fault, endpoint, request)
         return await endpoint(request)
@@ -96,6 +125,9 @@ def _served(endpoint: Endpoint, limited_as: Categories | None = None) -> Endpoin
 
 async def _refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
+    if request.url.path.startswith("/upload-part/"):  # The storage is another server and speaks XML.
+        said = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+        return Response(said, error.status, error.headers, media_type="application/xml")
     body = error_body(error, request.url.path, state_of(request).settings)
     if body is None:
         return Response(None, error.status, error.headers)

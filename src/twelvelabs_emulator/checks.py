@@ -77,6 +77,17 @@ class Fields:
             raise invalid(self.path(name), f"It must be {bounds}.")
         return float(value)
 
+    def integer(self, name: str, *, low: int, high: int | None = None, required: bool = False) -> int | None:
+        """Read a whole number within bounds, which belong to the range."""
+        value = self.number(name, low=low, high=high, required=required)
+        if value is not None and value != int(value):
+            raise invalid(self.path(name), "It must be a whole number.")
+        return None if value is None else int(value)
+
+    def anything(self, name: str) -> Any:
+        """Read a value whatever it is."""
+        return self._take(name, False)
+
     def whole(self, name: str, choices: Sequence[int]) -> int | None:
         """Read a whole number that must be one of a few."""
         value = self._take(name, False)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import sources
 from .errors import ApiError, invalid, missing, unknown_field
 from .limits import charge
 from .measure.audio import open_audio, words_of_sound, words_of_speech
@@ -17,7 +16,7 @@ from .measure.image import open_image, words_of_image
 from .models import MODELS, Model
 from .segments import fixed_spans
 from .settings import Settings
-from .sources import Source
+from .sources import Reader, Source
 from .texts import fitted
 from .vectors import finished, text_vector, vector
 from .wire import FilePart, answer, number, read_form, state_of
@@ -43,7 +42,9 @@ Form = dict[str, str | FilePart]
 
 async def embed_v1(request: Request) -> Response:
     """Answer one request; every refusal is an `ApiError`."""
-    settings = state_of(request).settings
+    state = state_of(request)
+    settings = state.settings
+    reader = Reader(settings, state.assets)
     form = await read_form(request, settings)
     if settings.unknown_fields == "refuse":
         for name in form:
@@ -60,10 +61,10 @@ async def embed_v1(request: Request) -> Response:
     body: dict[str, Any] = {"model_name": model.name}
     if text is not None:
         body["text_embedding"] = _text_part(text, truncate or "end", model, settings)
-    image = await _media(form, "image", settings)
+    image = await _media(form, "image", reader)
     if image is not None:
         body["image_embedding"] = await asyncio.to_thread(_image_part, image, model, settings)
-    audio = await _media(form, "audio", settings)
+    audio = await _media(form, "audio", reader)
     if audio is not None:
         body["audio_embedding"] = await asyncio.to_thread(_audio_part, audio, offset, model, settings)
     return answer(body)
@@ -100,10 +101,10 @@ def _seconds(form: Form, name: str) -> float:
     return seconds
 
 
-async def _media(form: Form, kind: str, settings: Settings) -> Source | None:
+async def _media(form: Form, kind: str, reader: Reader) -> Source | None:
     url = _string(form, f"{kind}_url")
     if url is not None:  # It wins over a file.
-        return await sources.from_url(url, f"{kind}_url", settings)
+        return await reader.from_url(url, f"{kind}_url")
     part = form.get(f"{kind}_file")
     if part is None:
         return None

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import sources
 from .answers import entry
 from .checks import Fields
 from .embed_v1 import model_named
@@ -22,7 +21,7 @@ from .models import Model
 from .multi_input import embed_multi_input
 from .segments import Row, TimeRequest, film_rows, read_time_request, sound_rows, span_of
 from .settings import Settings
-from .sources import Source
+from .sources import Reader, Source
 from .texts import fitted
 from .vectors import Vector, finished, fused, text_vector, vector
 from .wire import answer, number, read_json, state_of
@@ -34,7 +33,9 @@ _INPUT_TYPES = ("text", "image", "text_image", "audio", "video", "multi_input")
 
 async def embed_v2(request: Request) -> Response:
     """Answer one request; every refusal is an `ApiError`."""
-    settings = state_of(request).settings
+    state = state_of(request)
+    settings = state.settings
+    reader = Reader(settings, state.assets)
     fields = Fields(await read_json(request, settings), "", settings)
     input_type = fields.string("input_type", required=True, choices=_INPUT_TYPES) or ""
     model = model_named(fields.string("model_name"), settings.v2_models, settings)
@@ -51,9 +52,9 @@ async def embed_v2(request: Request) -> Response:
     if not fields.has(input_type):
         raise missing(input_type)
     if input_type == "multi_input":
-        return answer(await embed_multi_input(fields, model, settings))
+        return answer(await embed_multi_input(fields, model, reader))
     given = fields.needed(input_type)
-    body = await _EMBED[input_type](given, fields, model, settings)
+    body = await _EMBED[input_type](given, fields, model, reader)
     return answer(body)
 
 
@@ -71,31 +72,34 @@ def _text_of(given: Fields, model: Model, settings: Settings) -> Vector:
     return text_vector(kept.text, model)
 
 
-async def _source_of(given: Fields, settings: Settings) -> Source:
+async def _source_of(given: Fields, reader: Reader) -> Source:
     media = given.needed("media_source")
-    source = await sources.from_fields(media, settings)
+    source = await reader.from_fields(media)
     media.done()
     return source
 
 
-async def _text(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+async def _text(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
+    settings = reader.settings
     found = _text_of(given, model, settings)
     given.done()
     fields.done()
     return _single(found, settings, None)
 
 
-async def _image(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
-    source = await _source_of(given, settings)
+async def _image(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
+    settings = reader.settings
+    source = await _source_of(given, reader)
     given.done()
     fields.done()
     found = await asyncio.to_thread(_image_vector, source, model, settings)
     return _single(found, settings, {"input_type": "image", **source.metadata()})
 
 
-async def _text_image(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+async def _text_image(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
+    settings = reader.settings
     text = _text_of(given, model, settings)
-    source = await _source_of(given, settings)
+    source = await _source_of(given, reader)
     given.done()
     fields.done()
     image = await asyncio.to_thread(_image_vector, source, model, settings)
@@ -106,9 +110,10 @@ def _image_vector(source: Source, model: Model, settings: Settings) -> Vector:
     return vector(words_of_image(open_image(source, model, settings)), model)
 
 
-async def _audio(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+async def _audio(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
+    settings = reader.settings
     asked = read_time_request(given, "audio")
-    source = await _source_of(given, settings)
+    source = await _source_of(given, reader)
     given.done()
     fields.done()
     return await asyncio.to_thread(_audio_body, source, asked, model, settings)
@@ -122,9 +127,10 @@ def _audio_body(source: Source, asked: TimeRequest, model: Model, settings: Sett
     return _timed_body("audio", rows, asked, span, sound.duration, source, settings)
 
 
-async def _video(given: Fields, fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+async def _video(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
+    settings = reader.settings
     asked = read_time_request(given, "video")
-    source = await _source_of(given, settings)
+    source = await _source_of(given, reader)
     given.done()
     fields.done()
     return await asyncio.to_thread(_video_body, source, asked, model, settings)

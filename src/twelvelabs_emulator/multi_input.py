@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import sources
 from .answers import entry
 from .checks import Fields
 from .errors import invalid, missing
@@ -19,7 +18,7 @@ from .measure.image import open_image, words_of_image
 from .measure.video import open_video, words_of_film
 from .models import Model
 from .settings import Settings
-from .sources import Source
+from .sources import Reader, Source
 from .texts import FittedText, fitted
 from .vectors import Vector, finished, fused, text_vector, uncertainty, vector
 from .words import merged
@@ -53,8 +52,9 @@ class _Part:
     truncated: bool = False
 
 
-async def embed_multi_input(fields: Fields, model: Model, settings: Settings) -> dict[str, Any]:
+async def embed_multi_input(fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
     """Return the answer's body. Raises the API's 400, 403 or 413."""
+    settings = reader.settings
     auto_truncate = fields.boolean("auto_truncate") or False
     wants_uncertainty = fields.boolean("embedding_uncertainty") or False
     dimension = fields.whole("embedding_dimension", model.dimensions)
@@ -66,7 +66,7 @@ async def embed_multi_input(fields: Fields, model: Model, settings: Settings) ->
     listed = given.children("media_sources")
     given.done()
     _check_listed(given, text, listed, model)
-    media = [await _read_source(item, model, settings) for item in listed]
+    media = [await _read_source(item, model, reader) for item in listed]
     _check_placeholders(text, media)
     _check_mix(text, media)
     if wants_uncertainty:
@@ -91,10 +91,10 @@ def _check_listed(given: Fields, text: str | None, listed: list[Fields], model: 
         raise invalid(given.path("media_sources"), f"It must not have more than {_MOST_SOURCES} items.")
 
 
-async def _read_source(item: Fields, model: Model, settings: Settings) -> _Given:
+async def _read_source(item: Fields, model: Model, reader: Reader) -> _Given:
     media_type = item.string("media_type", required=True, choices=model.source_types) or ""
     name = item.string("name")
-    source = await sources.from_fields(item, settings)
+    source = await reader.from_fields(item)
     item.done()
     return _Given(media_type, name, source)
 
@@ -129,7 +129,7 @@ def _check_uncertainty(text: str | None, media: list[_Given]) -> None:
 def _kind(item: _Given) -> str:
     if item.media_type != "document":
         return item.media_type
-    return "pdf" if b"%PDF-" in item.source.content[:1024] else "text"
+    return "pdf" if b"%PDF-" in item.source.head(1024) else "text"
 
 
 def _text_part(text: str, model: Model, settings: Settings, over_long: OverLong) -> _Part | None:

@@ -112,7 +112,7 @@ def read_text(hint: Any, text: str) -> Any:
     if hint in (int, float):
         return hint(text)
     if hint == tuple[str, ...]:
-        return tuple(item for item in text.split(",") if item)
+        return json.loads(text) if text.startswith("[") else tuple(item for item in text.split(",") if item)
     if get_origin(hint) is Literal:
         return next((choice for choice in get_args(hint) if str(choice) == text), text)
     if hint is str:

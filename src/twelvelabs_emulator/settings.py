@@ -119,6 +119,25 @@ class Settings:
     #: Most megabytes read from a URL, or taken as the body of a request.
     max_transfer_megabytes: int = 300
 
+    # --- assets and uploads ---
+    #: How often ``GET /assets/{id}`` says "processing" before an asset is ready …
+    asset_polls: int = 1
+    #: … and how many seconds it takes at least.
+    asset_ready_sec: float = 0.0
+    #: Messages with which new assets fail, one after the other; an empty one lets its asset be.
+    asset_failures: tuple[str, ...] = ()
+    #: ``GET`` and ``DELETE`` of an asset that is not there: 403 ``read_not_allowed`` or 404.
+    unknown_asset_status: Literal[403, 404] = 403
+    #: Whether assets are in use elsewhere, so that deleting one without ``force`` is a conflict (409).
+    assets_in_use: bool = False
+    #: Size in bytes of a part of a multipart upload.
+    chunk_bytes: int = 5_242_880
+    #: How many addresses for parts a new upload comes with.
+    first_upload_urls: int = 10
+    #: Seconds that an address for a part lasts, and an upload as a whole.
+    upload_url_sec: float = 3600.0
+    upload_session_sec: float = 86_400.0
+
     # --- answers ---
     #: v1 audio of marengo3.0: two vectors (sound, then speech) for every span of six seconds, or one.
     audio_v1_two_vectors: bool = True

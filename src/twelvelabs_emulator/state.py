@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from .assets import Assets
 from .faults import FaultLine
+from .files import Files
 from .limits import Limiter
 from .log import RequestLog
 from .settings import Settings
+from .uploads import Uploads
 
 __all__ = ["State"]
 
 
 class State:
-    """Settings, request log, and (as the emulator grows) everything clients have made on it."""
+    """Settings, request log, what has been counted, and everything that clients have made on it."""
 
     def __init__(self, settings: Settings) -> None:
         self._first_settings = settings
@@ -21,14 +24,24 @@ class State:
         self.log = RequestLog()
         self.limiter = Limiter()
         self.faults = FaultLine()
+        self.files = Files()
+        self.assets = Assets()
+        self.uploads = Uploads()
 
     def configure(self, **changes: Any) -> None:
         """Change settings; requests already being answered keep the old ones. Raises ``ValueError``."""
         self.settings = self.settings.replace(**changes)
 
     def reset(self) -> None:
-        """Go back to how it was at the start: the first settings, an empty log, no request counted."""
+        """Go back to how it was at the start: the first settings, an empty log, nothing counted and nothing kept."""
         self.settings = self._first_settings
         self.log.clear()
         self.limiter.reset()
         self.faults.reset()
+        self.assets.clear()
+        self.uploads.clear()
+        self.files.clear()
+
+    def close(self) -> None:
+        """Delete the files."""
+        self.files.clear()

@@ -41,7 +41,7 @@ class Document:
 def open_document(source: Source, model: Model, settings: Settings) -> Document:
     """Read a PDF, txt or md; raise the API's 400, or 413 for too many megabytes or pages."""
     check_size(source, model.media_megabytes, model, settings)
-    if b"%PDF-" not in source.content[:1024]:
+    if b"%PDF-" not in source.head(1024):
         try:
             text = source.content.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -54,7 +54,7 @@ def open_document(source: Source, model: Model, settings: Settings) -> Document:
     pages = _pages(source.content)
     if pages == 0:
         raise refused(source, "The document could not be read, or has no pages.")
-    megabytes = len(source.content) / settings.megabyte
+    megabytes = source.size / settings.megabyte
     whole = math.ceil(megabytes) if settings.pdf_partial_megabyte == "counts" else math.floor(megabytes)
     allowed = _PAGES_PER_MEGABYTE * max(1, whole)
     if pages > allowed:

@@ -19,8 +19,8 @@ def check_size(
     source: Source, megabytes: int, model: Model, settings: Settings, *, code: str = "parameter_invalid"
 ) -> None:
     """Raise the API's 400, or 413 for marengo3.5, if a file is larger than so many megabytes."""
-    if not source.content:
+    if not source.size:
         raise refused(source, "The file is empty.")
-    if len(source.content) > megabytes * settings.megabyte:
-        status = settings.too_large_status if model.name == "marengo3.5" else 400
+    if source.size > megabytes * settings.megabyte:
+        status = settings.too_large_status if model.limits_every_source else 400
         raise refused(source, f"The file must not be larger than {megabytes} MB.", code=code, status=status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -25,6 +24,7 @@ __all__ = ["Film", "open_video", "shots", "words_of_film"]
 _SIDE = 64
 _LOOKS_PER_SEC = 4
 _LOOKS_PER_CLIP = 6
+_LONG_SEC = 120
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Film:
 
 def open_video(source: Source, model: Model, settings: Settings) -> Film:
     """Decode a film; raise the API's 400 or 413 for one it does not take."""
-    if source.given_as == "base64_string" or model.name == "marengo3.5":
+    if source.given_as == "base64_string" or model.limits_every_source:
         check_size(source, model.media_megabytes, model, settings, code="video_filesize_too_large")
     broken = refused(source, "The video could not be read.", code="video_file_broken")
     # A playlist would send the decoder off to other files and hosts.
-    if not source.content or source.content.lstrip()[:7] == b"#EXTM3U":
+    if not source.size or source.head(64).lstrip()[:7] == b"#EXTM3U":
         raise broken
     try:
-        with av.open(io.BytesIO(source.content), options={"protocol_whitelist": "none"}) as container:
+        with source.opened() as stream, av.open(stream, options={"protocol_whitelist": "none"}) as container:
             still = container.format.name.endswith("_pipe") or container.format.name in ("tty", "image2")
             if still or not container.streams.video:
                 raise broken
@@ -61,9 +61,9 @@ def open_video(source: Source, model: Model, settings: Settings) -> Film:
                 check_duration(source, container.duration / av.time_base, model, settings, "video")
             track = container.streams.video[0]
             _check_picture(source, track.codec_context.width, track.codec_context.height)
-            times, pictures, end = _looks(container)
+            times, pictures, end = _looks(container, (container.duration or 0) / av.time_base)
         sound = None
-        with av.open(io.BytesIO(source.content), options={"protocol_whitelist": "none"}) as container:
+        with source.opened() as stream, av.open(stream, options={"protocol_whitelist": "none"}) as container:
             duration = max(end, (container.duration or 0) / av.time_base)
             if container.streams.audio:
                 sound = decoded(container)
@@ -90,11 +90,15 @@ def _check_picture(source: Source, width: int, height: int) -> None:
         )
 
 
-def _looks(container: Any) -> tuple[list[float], list[npt.NDArray[np.uint8]], float]:
-    """Decode the pictures, keep four a second; also return when the last one ends."""
+def _looks(container: Any, duration: float) -> tuple[list[float], list[npt.NDArray[np.uint8]], float]:
+    """Decode pictures, keep a few of every second; also return when the last one ends."""
     track = container.streams.video[0]
     track.thread_type = "AUTO"
     pace = float(track.average_rate or 25)
+    gap = 1 / _LOOKS_PER_SEC
+    if duration > _LONG_SEC:
+        track.codec_context.skip_frame = _skipped(container, track, duration)
+        gap = 1 / 4 if duration <= 600 else 1 / 2 if duration <= 3600 else 1
     times: list[float] = []
     pictures: list[npt.NDArray[np.uint8]] = []
     first: float | None = None
@@ -108,11 +112,19 @@ def _looks(container: Any) -> tuple[list[float], list[npt.NDArray[np.uint8]], fl
             at = frame.time if frame.time is not None else end
             first = at if first is None else first
             end = at - first + 1 / pace
-            if not times or at - first >= times[-1] + 1 / _LOOKS_PER_SEC - 1e-6:
+            if not times or at - first >= times[-1] + gap - 1e-6:
                 times.append(at - first)
                 small = frame.reformat(_SIDE, _SIDE, "rgb24", interpolation="AREA")
                 pictures.append(small.to_ndarray())
     return times, pictures, end
+
+
+def _skipped(container: Any, track: Any, duration: float) -> str:
+    """Choose which pictures of a long film are not decoded: all but key pictures, if those are dense enough."""
+    keys = sum(packet.is_keyframe for packet in container.demux(track) if packet.size)
+    container.seek(0)
+    spacing = duration / max(1, keys)
+    return "NONKEY" if spacing <= (1.0 if duration <= 600 else 10.0) else "NONREF"
 
 
 def words_of_film(film: Film, start: float, end: float) -> Words:
