@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from ._client import EmbeddingClient
 from ._config import API_KEY_VARIABLES
@@ -43,7 +43,7 @@ class Adapter(BaseModel):
         arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=(), populate_by_name=True
     )
 
-    api_key: SecretStr | None = Field(default_factory=_key_from_environment, exclude=True, repr=False)
+    api_key: SecretStr | str | None = Field(default_factory=_key_from_environment, exclude=True, repr=False)
     """Else ``TWELVELABS_API_KEY``, else ``TWELVE_LABS_API_KEY``."""
     base_url: str | None = None
     """With the version (``…/v1.3``); else ``TWELVELABS_BASE_URL``, else the public address."""
@@ -81,6 +81,11 @@ class Adapter(BaseModel):
 
     _client: EmbeddingClient | None = PrivateAttr(default=None)
     _made_from: dict[str, Any] | None = PrivateAttr(default=None)
+
+    @field_validator("api_key")
+    @classmethod
+    def _hide_key(cls, key: SecretStr | str | None) -> SecretStr | None:
+        return SecretStr(key) if isinstance(key, str) else key
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client, so that a wrong model, dimension or missing key is told here and not at the first call."""

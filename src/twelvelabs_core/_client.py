@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -11,31 +12,26 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from . import _loop
-from ._batch import embed_batch, equal_jobs, run_batch, warn_truncated
+from ._batch import embed_batch, warn_truncated
 from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
 from ._embedder import Embedder, Job
 from ._engine import Engine, EngineSettings
 from ._errors import BatchError, InvalidInputError, TwelveLabsError
-from ._inputs import Audio, Image, Item, Media
-from ._keys import content_digest
+from ._inputs import Item, Media
 from ._limits import RateLimits
-from ._media import inspect
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
-from ._naming import named
-from ._plan import Plan, shortest_time
-from ._probe import duration_sec
+from ._parts import embed_parts
+from ._plan import Plan, make_plan
 from ._progress import Bar
 from ._results import Embedding, Parts, Segment
 from ._retry import RetryPolicy
-from ._rows import Row, rows_of
+from ._rows import Row
 from ._segmentation import SegmentOptions
 from ._segmenter import Segmenter, SegmentJob
 from ._stats import Budget, Run, Stats
-from ._stream import Chunk, StreamResult, stream, stream_async
-from ._truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens, exceeds
-from ._wire import answers, v1
-from ._wire.content import content_of
+from ._stream import Chunk, StreamResult, embed_chunk, stream, stream_async
+from ._truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
 
 if TYPE_CHECKING:
     import httpx
@@ -273,13 +269,15 @@ class EmbeddingClient:
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
         run = Run(1)
         label: str = name or str(getattr(item, "kind", "text"))
-        (job,) = await self._embedder.check_all([item], lambda _: label)
+        (job,) = await self._embedder.check_all([item], [label])
         return (await self._batch([job], run, prepaid))[0]
 
     async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
         run = Run(len(items), Bar(len(items), self._engine.opens_at) if progress else None)
-        jobs = await self._embedder.check_all(items, lambda i: f"{name}[{i}]")
-        return await self._batch(jobs, run, prepaid)
+        return await self._batch(await self._check(items, name), run, prepaid)
+
+    async def _check(self, items: Sequence[Item], name: str) -> list[Job]:
+        return await self._embedder.check_all(items, zip(itertools.repeat(name), itertools.count()))
 
     async def _batch(self, jobs: Sequence[Job], run: Run, prepaid: int) -> list[Embedding]:
         results: Sequence[Embedding | None] = ()
@@ -358,7 +356,7 @@ class EmbeddingClient:
             if progress and run.progress is None:
                 run.progress = Bar(total, self._engine.opens_at)
             run.stats.items += len(chunk)
-            return await self._chunk(first, chunk, run)
+            return await embed_chunk(self._embedder, first, chunk, run, self._cache)
 
         async def finish() -> None:
             self._finish(run)
@@ -366,35 +364,6 @@ class EmbeddingClient:
                 warn_truncated(["see .truncated of the results"], run)
 
         return embed, finish
-
-    async def _chunk(self, first: int, items: list[Item], run: Run) -> Chunk:
-        refused: dict[int, TwelveLabsError] = {}
-        jobs: list[Job] = []
-        places: list[int] = []
-        for i, item in enumerate(items):
-            try:
-                jobs += await self._embedder.check_all([item], lambda _, i=i: f"items[{first + i}]")  # type: ignore[misc]
-                places.append(i)
-            except InvalidInputError as error:
-                refused[i] = error
-                run.stats.failed += 1
-        fatal = None
-        errors: dict[int, TwelveLabsError] = {}
-        try:
-            results, errors = await run_batch(self._embedder, jobs, run, self._cache)
-        except TwelveLabsError as error:
-            fatal, results = error, error.results
-            error.results = []
-        found = dict(zip(places, results, strict=True))
-        failed = refused | {places[i]: error for i, error in errors.items()}
-        return Chunk(
-            [
-                StreamResult(first + i, item, found.get(i), failed.get(i))
-                for i, item in enumerate(items)
-                if found.get(i) is not None or i in failed
-            ],
-            fatal,
-        )
 
     # -- segments --------------------------------------------------------------------------------------------------
 
@@ -512,19 +481,13 @@ class EmbeddingClient:
     async def _rows(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str, progress: bool
     ) -> list[list[Row]]:
-        async def rows(item: Media, segments: list[Segment]) -> list[Row]:
-            source = await asyncio.to_thread(inspect, item, self._model, name)
-            digest = await asyncio.to_thread(content_digest, source)
-            length = await asyncio.to_thread(duration_sec, source)
-            return rows_of(item, segments, space=self.space, content_digest=digest, duration_sec=length)
-
         try:
-            found: list[list[Segment]] = await self._segments(media, options, name, progress=progress)
+            found = await self._segments(media, options, name, progress=progress)
         except TwelveLabsError as error:
             pairs = zip(media, error.results, strict=False)
-            error.results = [None if s is None else await rows(m, s) for m, s in pairs]
+            error.results = [None if s is None else await self._segmenter.rows(m, s) for m, s in pairs]
             raise
-        return [await rows(item, segments) for item, segments in zip(media, found, strict=True)]
+        return [await self._segmenter.rows(item, segments) for item, segments in zip(media, found, strict=True)]
 
     # -- before paying ---------------------------------------------------------------------------------------------
 
@@ -534,36 +497,15 @@ class EmbeddingClient:
         Raises:
             InvalidInputError: an item cannot be sent; ``item`` names it.
         """
-        return _loop.run(self._plan(list(items), name))
+        return _loop.run(self._make_plan(items, name))
 
     async def aplan(self, items: Iterable[Item], *, name: str = "items") -> Plan:
         """Async :meth:`plan`."""
-        return await _loop.arun(self._plan(list(items), name))
+        return await _loop.arun(self._make_plan(items, name))
 
-    async def _plan(self, items: Sequence[Item], name: str) -> Plan:
-        jobs = await self._embedder.check_all(items, lambda i: f"{name}[{i}]")
-        groups = await equal_jobs(self._embedder, jobs, for_cache=self._cache is not None)
-        known = await self._cache.get_many(list(groups)) if self._cache is not None else {}
-        limits = self._engine.settings.limits
-        requests: dict[str, int] = {}
-        minutes: dict[str, float] = {}
-        total = unknown = 0
-        for key, indices in groups.items():
-            if key in known:
-                continue
-            job = jobs[indices[0]]
-            count = self._embedder.request_count(job)
-            length = self._embedder.minutes(job)
-            total += count
-            unknown += length is None
-            for category in limits.categories(job.kinds):
-                requests[category] = requests.get(category, 0) + count
-                if length:
-                    minutes[category] = minutes.get(category, 0.0) + length
-        seconds, days = shortest_time(limits, requests, minutes)
-        cached = sum(len(groups[key]) for key in known)
-        equal = len(jobs) - len(groups)
-        return Plan(len(jobs), equal, cached, requests, total, minutes, unknown, seconds, days)
+    async def _make_plan(self, items: Iterable[Item], name: str) -> Plan:
+        jobs = await self._check(list(items), name)
+        return await make_plan(self._embedder, jobs, self._cache)
 
     # -- several kinds in one v1 call --------------------------------------------------------------------------------
 
@@ -600,46 +542,8 @@ class EmbeddingClient:
         return await _loop.arun(self._parts(text, image, audio, audio_start_offset_sec))
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
-        if "v1" not in self._model.api_versions:
-            raise InvalidInputError(
-                f"{self._model.name} is not served by v1 (/embed). Embed each part alone, or use marengo3.0."
-            )
-        if text is None and image is None and audio is None:
-            raise InvalidInputError("give at least one of text, image and audio.")
-        if start is not None and audio is None:
-            raise InvalidInputError("audio_start_offset_sec needs audio.")
-        given: dict[str, Item] = {}
-        if text is not None:
-            given["text"] = text
-        if image is not None:
-            given["image"] = image if isinstance(image, Image) else Image(image)
-        if audio is not None:
-            sound = audio if isinstance(audio, Audio) else Audio(audio)
-            given["audio"] = sound if start is None else replace(sound, start_sec=start)
-        names = list(given)
-        checked = await self._embedder.check_all(list(given.values()), lambda i: names[i])
-        jobs = dict(zip(names, checked, strict=True))
-        contents = {n: await asyncio.to_thread(content_of, job.sources[0]) for n, job in jobs.items() if job.sources}
-        request = v1.request(
-            self._model,
-            text=text,
-            text_truncate="end" if self._truncate == "average" else self._truncate,
-            image=contents.get("image"),
-            audio=contents.get("audio"),
-        )
-        run = Run(len(jobs))
+        run = Run(1)
         try:
-            answer = await self._engine.send(request, run, heavy=bool(contents))
-            over = text is not None and exceeds(text, self._model.max_text_tokens, self._count)
-            vectors = {part: answers.v1_part(answer, part, self._dimensions) for part in jobs}
-            single = {
-                part: Embedding(answers.single(found, part).vector, self.space, part == "text" and over)
-                for part, found in vectors.items()
-                if part != "audio"
-            }
-        except TwelveLabsError as error:
-            raise named(error, "embed_parts") from error.__cause__
+            return await embed_parts(self._embedder, run, text=text, image=image, audio=audio, start_sec=start)
         finally:
             self._finish(run)
-        sound_segments = tuple(vectors.get("audio", ()))
-        return Parts(single.get("text"), single.get("image"), sound_segments, answers.v1_metadata(answer))

@@ -5,9 +5,8 @@ options.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 from ._engine import Engine
 from ._errors import InvalidInputError, TextTooLongError, TwelveLabsError
@@ -25,10 +24,17 @@ from ._truncate import TextPlan, TokenCounter, Truncate, exceeds, mean, plan_tex
 from ._wire import answers, v1, v2
 from ._wire.content import Content, Request, content_of
 
-__all__ = ["Embedder", "Job"]
+__all__ = ["Embedder", "Job", "Label"]
+
+# Ten thousand texts need no ten thousand names: a name and a place are put together when an error asks.
+Label: TypeAlias = "str | tuple[str, int]"
 
 
-@dataclass(frozen=True, slots=True)
+def spoken(label: Label) -> str:
+    """``texts[3]``."""
+    return label if isinstance(label, str) else f"{label[0]}[{label[1]}]"
+
+
 class Job:
     """One checked item.
 
@@ -37,9 +43,14 @@ class Job:
         sources: its media, inspected.
     """
 
-    item: Item
-    label: str
-    sources: tuple[Resolved, ...] = ()
+    __slots__ = ("_label", "item", "sources")
+
+    def __init__(self, item: Item, label: Label, sources: tuple[Resolved, ...] = ()) -> None:
+        self.item, self._label, self.sources = item, label, sources
+
+    @property
+    def label(self) -> str:
+        return spoken(self._label)
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -73,23 +84,31 @@ class Embedder:
         self.truncate: Truncate = truncate
         self.count = count
         self._key_prefix = key_prefix(self.space, api_version, engine.settings.base_url)
+        self._takes_text = "text" in model.inputs[api_version]
         # Tokens we cut to ourselves; None until the server has refused a text that was left to it.
         self._own_limit: int | None = None
 
     # -- before anything is sent -----------------------------------------------------------------------------------
 
-    async def check_all(self, items: Sequence[Item], label: Callable[[int], str]) -> list[Job]:
+    async def check_all(self, items: Sequence[Item], labels: Iterable[Label]) -> list[Job]:
         """Every item, checked before any is sent. Files are looked at off the loop."""
         if all(isinstance(item, str) for item in items):
-            return [self.check(item, label(i)) for i, item in enumerate(items)]
-        return await asyncio.to_thread(lambda: [self.check(item, label(i)) for i, item in enumerate(items)])
+            return [self.check(item, label) for item, label in zip(items, labels, strict=False)]
+        return await asyncio.to_thread(
+            lambda: [self.check(item, label) for item, label in zip(items, labels, strict=False)]
+        )
 
-    def check(self, item: Item, label: str) -> Job:
+    def check(self, item: Item, label: Label) -> Job:
         """One item, checked against what the model takes.
 
         Raises:
             InvalidInputError, TextTooLongError: it cannot be sent; ``item`` is ``label``.
         """
+        if isinstance(item, str) and item and not item.isspace() and self._takes_text and self.truncate != "none":
+            return Job(item, label)  # what nearly all items are
+        return self._check(item, spoken(label))
+
+    def _check(self, item: Item, label: str) -> Job:
         kind = _kind(item)
         if kind is None:
             raise InvalidInputError(

@@ -150,6 +150,8 @@ class BatchError(TwelveLabsError):
         first = errors[min(errors)]
         more = f" (and {len(errors) - 1} more in .errors)" if len(errors) > 1 else ""
         rest = "the rest is in .results" if results else "the rest was yielded"
+        if len(errors) == len(results):
+            rest = "none is left"
         of = f" of {len(results)}" if results else ""
         super().__init__(
             f"{len(errors)}{of} item{'s' if results or len(errors) > 1 else ''} failed; {rest}. First: {first}{more}"

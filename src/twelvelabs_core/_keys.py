@@ -22,7 +22,7 @@ def key_prefix(space: str, api_version: str, base_url: str) -> bytes:
     return _SEPARATOR.join(part.encode() for part in ("1", space, api_version, service))
 
 
-def digest(prefix: bytes, item: Item, sources: tuple[Resolved, ...], options: str = "") -> str:
+def digest(prefix: bytes, item: Item, sources: tuple[Resolved, ...] = (), options: str = "") -> str:
     """The key of one item. Reads media files; call it off the event loop for those.
 
     Args:
@@ -36,17 +36,16 @@ def digest(prefix: bytes, item: Item, sources: tuple[Resolved, ...], options: st
         _add(found, "composed", options, "" if item.text is None else f"={item.text}")
     for source in sources:
         media = source.media
-        _add(found, media.kind, media.name or "")
-        if isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None):
-            _add(found, f"{media.start_sec}-{media.end_sec}")
+        part = (media.start_sec, media.end_sec) if isinstance(media, (Audio, Video)) else None
+        _add(found, media.kind, media.name or "", repr(part))
         found.update(_content(source))
     return found.hexdigest()
 
 
 def _add(found: Any, *parts: str) -> None:
-    for part in parts:
-        found.update(_SEPARATOR)
-        found.update(part.encode("utf-8", "surrogatepass"))
+    """With their lengths, so that no two sequences of parts read alike."""
+    lengths = ",".join([str(len(part)) for part in parts])
+    found.update("\x1f".join((lengths, *parts)).encode("utf-8", "surrogatepass"))
 
 
 def content_digest(source: Resolved) -> str:

@@ -1,14 +1,17 @@
-"""What a run would take, told before it is paid for. Pure arithmetic on the windows."""
+"""What a run would take, told before it is paid for; nothing is sent."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ._batch import equal_jobs
+from ._cache import Cache
+from ._embedder import Embedder, Job
 from ._limits import DAY, RateLimits
 
-__all__ = ["Plan", "shortest_time"]
+__all__ = ["Plan", "make_plan", "shortest_time"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,29 @@ class Plan:
         if self.seconds is not None:
             text += f", at least {_spoken(self.seconds)} under the limits"
         return text + (f", {self.days} days of quota" if self.days and self.days > 1 else "")
+
+
+async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None) -> Plan:
+    """Count what checked items would take: equal ones once, known ones not at all."""
+    groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
+    known = await cache.get_many(list(groups)) if cache is not None else {}
+    limits = embedder.engine.settings.limits
+    requests: dict[str, int] = {}
+    minutes: dict[str, float] = {}
+    total = unknown = 0
+    for key, indices in groups.items():
+        if key in known:
+            continue
+        job = jobs[indices[0]]
+        count, length = embedder.request_count(job), embedder.minutes(job)
+        total += count
+        unknown += length is None
+        for category in limits.categories(job.kinds):
+            requests[category] = requests.get(category, 0) + count
+            minutes[category] = minutes.get(category, 0.0) + (length or 0.0)
+    seconds, days = shortest_time(limits, requests, minutes)
+    cached = sum(len(groups[key]) for key in known)
+    return Plan(len(jobs), len(jobs) - len(groups), cached, requests, total, minutes, unknown, seconds, days)
 
 
 def shortest_time(

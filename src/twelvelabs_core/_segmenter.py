@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,14 @@ from ._engine import Engine
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Media, describe
 from ._journal import Journal
-from ._keys import digest, key_prefix
+from ._keys import content_digest, digest, key_prefix
 from ._media import Resolved
 from ._models import ApiVersion, Model
 from ._naming import named
-from ._probe import examine
+from ._probe import examine, probe
 from ._results import Segment
 from ._route import Route, route
+from ._rows import Row, rows_of
 from ._segmentation import SegmentOptions, check_options
 from ._stats import Run
 from ._tasks import Tasks
@@ -61,6 +63,7 @@ class Segmenter:
         self._dimensions = dimensions
         self._api_version = api_version
         self._cache = cache
+        self._space = model.space(dimensions)
         self._key_prefix = key_prefix(model.space(dimensions), f"segments-{api_version}", engine.settings.base_url)
         self._journal = Journal(None if cache is None else cache.store)
         scope = digest(self._key_prefix, "", ())[:8]
@@ -96,6 +99,13 @@ class Segmenter:
         run.stats.segments += len(known)
         run.finished()
         return known
+
+    async def rows(self, media: Media, segments: Sequence[Segment]) -> list[Row]:
+        """A file's segments as rows for a store."""
+        source = await asyncio.to_thread(examine, media, self._model, media.kind, may_task=True)
+        held = await asyncio.to_thread(content_digest, source)
+        length = (await asyncio.to_thread(probe, source)).duration_sec
+        return rows_of(media, segments, space=self._space, content_digest=held, duration_sec=length)
 
     async def whole(self, source: Resolved, run: Run) -> Segment:
         """One vector of a whole file, by a task: it is too long for a request."""

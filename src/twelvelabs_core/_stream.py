@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from . import _loop
-from ._errors import BatchError, TwelveLabsError
+from ._batch import run_batch
+from ._cache import Cache
+from ._embedder import Embedder, Job
+from ._errors import BatchError, InvalidInputError, TwelveLabsError
 from ._inputs import Item
 from ._results import Embedding
+from ._stats import Run
 
-__all__ = ["Chunk", "StreamResult", "stream", "stream_async"]
+__all__ = ["Chunk", "StreamResult", "embed_chunk", "stream", "stream_async"]
 
 # Items handed to the background loop together: each hand-over wakes another thread, which costs more than an item's own
 # work.
@@ -53,6 +57,36 @@ class Chunk:
 
 
 Embed: TypeAlias = Callable[[int, list[Item]], Awaitable[Chunk]]
+
+
+async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Run, cache: Cache | None) -> Chunk:
+    """Embed some neighbours of a stream. Each is checked apart: one that cannot be sent does not stop the others."""
+    failed: dict[int, TwelveLabsError] = {}
+    jobs: list[Job] = []
+    places: list[int] = []
+    for place, item in enumerate(items):
+        try:
+            jobs += await embedder.check_all([item], [("items", first + place)])
+            places.append(place)
+        except InvalidInputError as error:
+            failed[place] = error
+            run.stats.failed += 1
+    fatal = None
+    try:
+        results, errors = await run_batch(embedder, jobs, run, cache)
+        failed |= {places[i]: error for i, error in errors.items()}
+    except TwelveLabsError as error:
+        fatal, results = error, error.results
+        error.results = []  # they are yielded
+    found = dict(zip(places, results, strict=True))
+    return Chunk(
+        [
+            StreamResult(first + place, item, found.get(place), failed.get(place))
+            for place, item in enumerate(items)
+            if found.get(place) is not None or place in failed
+        ],
+        fatal,
+    )
 
 
 class _Flow:
