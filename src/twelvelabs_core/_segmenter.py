@@ -81,7 +81,8 @@ class Segmenter:
         check_options(options, self._model, media.kind, label)
         if self._api_version == "v1" and media.kind != "video":
             raise InvalidInputError(f"v1 divides films only, not {media.kind}; leave api_version out.", item=label)
-        return SegmentJob(examine(media, self._model, label, may_task=True), options, label)
+        source = examine(media, self._model, label, may_task=True)
+        return SegmentJob(source, options, source.label)
 
     async def embed(self, job: SegmentJob, run: Run) -> list[Segment]:
         """All vectors of one file, sorted by time; from the cache where it has them."""
