@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -24,6 +25,8 @@ __all__ = ["TwelveLabsMediaEmbedder"]
 
 # What of the embed model changes a vector. The rest (time limits, concurrency) must not empty a pipeline's cache.
 _DECISIVE = ("class_name", "model_name", "dimensions", "api_version", "base_url", "truncate")
+
+logger = logging.getLogger(__name__)
 
 _Place: TypeAlias = tuple[int, Media]
 
@@ -47,13 +50,15 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     ``image_resource``, ``audio_resource`` or ``video_resource`` (data, path or URL), and texts, mixed; splitters may
     run before it. Nodes that have a vector keep it.
 
-    Gives ``TextNode`` for segments, texts and documents' pages, ``ImageNode`` for pictures: with ``.embedding``, the
-    flat metadata of a :class:`twelvelabs_core.Row` beside the origin's own, ids made from content, segment and space,
-    and the origin as ``SOURCE``, so that ``delete_ref_doc`` and docstore upserts work. A node's own text (a caption)
-    stays its text; its vector is the picture's.
+    Gives a ``TextNode`` for each segment, text and document's page, a ``Node`` with ``image_resource`` for a picture:
+    with ``.embedding``, the flat metadata of a :class:`twelvelabs_core.Row` beside the origin's own, ids made from
+    content, segment and space, and the origin as ``SOURCE``, so that ``delete_ref_doc`` and docstore upserts work. A
+    node's own text (a caption) stays its text; its vector is the picture's.
 
-    In a pipeline its cache may be on: a file document names its content's digest, and :meth:`to_dict` holds everything
-    that changes a vector, neither a key nor anything else. With ``num_workers`` it is pickled with its key.
+    In a pipeline its cache may be on: a reader's document names its content's digest, and :meth:`to_dict` holds
+    everything that changes a vector, neither a key nor anything else. (LlamaIndex keys that cache by texts and metadata
+    alone: pictures of other origin need their path in the metadata, and are warned of if they have not.) With
+    ``num_workers`` it is pickled with its key.
 
     Raises (when called):
         InvalidInputError: a file or text cannot be embedded, a node's ``space`` is not the model's, or it is a segment
@@ -131,6 +136,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
             media = [self._opened(item) for item in media_in(node)]
             for item in media:
                 work.files.setdefault(item.kind, []).append((index, item))
+            _warn_of_the_cache(node, media)
             if not media:
                 work.texts.append(index)
                 work.said.append(node.get_content(MetadataMode.EMBED))
@@ -180,6 +186,18 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         digest = content_digest(inspect(media, self.embed_model.client.model, "image"))
         whole = Segment(found.vector, option="visual", scope="asset")
         return rows_of(media, [whole], space=found.space, content_digest=digest)
+
+
+def _warn_of_the_cache(node: BaseNode, media: Sequence[Media]) -> None:
+    if media and "content_digest" not in node.metadata:
+        seen = node.get_content(MetadataMode.ALL)
+        if not all(isinstance(item.source, str) and item.source in seen for item in media):
+            logger.warning(
+                "Node %s names its media neither in its text nor in its metadata: an IngestionPipeline with its cache "
+                "on takes it for any other such node and answers with that one's vector. Load files with "
+                "TwelveLabsMediaReader, put the path into the metadata, or set disable_cache=True.",
+                node.node_id,
+            )
 
 
 @dataclass

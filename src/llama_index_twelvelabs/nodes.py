@@ -2,7 +2,8 @@
 
 LlamaIndex drops the media resources of a ``Document`` at the first splitter and store, and keys its caches by text. So
 a file is a text (its name) with flat metadata: where it is, what kind, and a digest of its content. A segment is a
-``TextNode``, a picture an ``ImageNode``: both come back from every store as what they were.
+``TextNode``, a picture a plain ``Node``: both come back from every store as what they were. (An ``ImageNode`` would
+too, but one of them in a ``VectorStoreIndex`` over a store that keeps texts makes its retrievers find pictures alone.)
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from llama_index.core.schema import (
     Document,
     ImageNode,
     MediaResource,
+    Node,
     NodeRelationship,
     ObjectType,
     RelatedNodeInfo,
@@ -241,18 +243,24 @@ def vector_nodes(origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[
             "excluded_llm_metadata_keys": _united(_TECHNICAL_KEYS, origin.excluded_llm_metadata_keys),
             "relationships": relationships,
         }
-        picture = _picture_fields(origin, media) if media.kind == "image" else {}
-        yield ImageNode(**made, **picture) if picture else TextNode(**made)
+        picture = _picture_at(media)
+        text = made.pop("text") if picture is not None else ""
+        yield (
+            Node(text_resource=MediaResource(text=text), image_resource=picture, **made)
+            if picture
+            else TextNode(**made)
+        )
 
 
-def _picture_fields(origin: BaseNode, media: Media) -> dict[str, Any]:
-    """Where a multi-modal language model finds the picture itself, as far as that can be said in a node."""
-    if isinstance(media.source, bytes):
-        return {"image": base64.b64encode(media.source).decode()} if isinstance(origin, ImageNode) else {}
-    where = str(media.source)
-    if where.startswith(("http://", "https://")):
-        return {"image_url": where}
-    return {} if is_address(where) else {"image_path": where}
+def _picture_at(media: Media) -> MediaResource | None:
+    """Where a multi-modal language model finds the picture itself, as far as a store can keep that."""
+    if media.kind != "image" or not isinstance(media.source, (str, os.PathLike)):
+        return None
+    where = os.fspath(media.source)
+    path = local_path(where)
+    if path is not None:
+        return MediaResource(path=path)
+    return MediaResource(url=where) if where.startswith(("http://", "https://")) else None  # type: ignore[arg-type]
 
 
 def text_node(node: BaseNode, vector: list[float], space: str) -> BaseNode:
