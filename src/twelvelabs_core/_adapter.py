@@ -85,7 +85,8 @@ class Adapter(BaseModel):
     @field_validator("api_key")
     @classmethod
     def _hide_key(cls, key: SecretStr | str | None) -> SecretStr | None:
-        return SecretStr(key) if isinstance(key, str) else key
+        """None is looked up now, so that a copy made later does not depend on the environment then."""
+        return SecretStr(key) if isinstance(key, str) else key or _key_from_environment()
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client, so that a wrong model, dimension or missing key is told here and not at the first call."""

@@ -18,7 +18,7 @@ from ._config import resolve_api_key, resolve_base_url
 from ._embedder import Embedder, Job
 from ._engine import Engine, EngineSettings
 from ._errors import BatchError, InvalidInputError, TwelveLabsError
-from ._inputs import Item, Media
+from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._parts import embed_parts
@@ -258,13 +258,13 @@ class EmbeddingClient:
             BatchError: some items failed; the others were finished and are in ``.results``.
             AuthenticationError, QuotaExceededError: about the account; stops at once, what is done is in ``.results``.
         """
-        return _loop.run(self._many(list(items), name, progress, prepaid))
+        return _loop.run(self._many(as_items(items), name, progress, prepaid))
 
     async def aembed_many(
         self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
     ) -> list[Embedding]:
         """Async :meth:`embed_many`."""
-        return await _loop.arun(self._many(list(items), name, progress, prepaid))
+        return await _loop.arun(self._many(as_items(items), name, progress, prepaid))
 
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
         run = Run(1)
@@ -504,7 +504,7 @@ class EmbeddingClient:
         return await _loop.arun(self._make_plan(items, name))
 
     async def _make_plan(self, items: Iterable[Item], name: str) -> Plan:
-        jobs = await self._check(list(items), name)
+        jobs = await self._check(as_items(items), name)
         return await make_plan(self._embedder, jobs, self._cache)
 
     # -- several kinds in one v1 call --------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ def resolve_base_url(base_url: str | None, environ: Mapping[str, str] = os.envir
     Raises:
         InvalidInputError: it is no http(s) address.
     """
-    url = (base_url or environ.get(BASE_URL_VARIABLE) or PUBLIC_BASE_URL).strip().rstrip("/")
+    candidates = (base_url, environ.get(BASE_URL_VARIABLE), PUBLIC_BASE_URL)
+    url = next(c.strip() for c in candidates if c and c.strip()).rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise InvalidInputError(f"base_url {url!r} is not an http(s) address. Example: {PUBLIC_BASE_URL}.")
     return url

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ._engine import Engine
 from ._errors import InvalidInputError, TextTooLongError, TwelveLabsError
-from ._inputs import Composed, Item, Media, describe
+from ._inputs import Audio, Composed, Item, Media, Video, describe
 from ._keys import digest, key_prefix
 from ._media import Resolved
 from ._models import ApiVersion, Kind, Model, models_that
@@ -104,7 +104,9 @@ class Embedder:
         Raises:
             InvalidInputError, TextTooLongError: it cannot be sent; ``item`` is ``label``.
         """
-        if isinstance(item, str) and item and not item.isspace() and self._takes_text and self.truncate != "none":
+        if type(item) is str and self._takes_text and self.truncate != "none" and not item.isspace() and item:
+            if not item.isascii():
+                check_unicode(item, label)
             return Job(item, label)  # what nearly all items are
         return self._check(item, spoken(label))
 
@@ -117,6 +119,7 @@ class Embedder:
         if kind not in self.model.inputs[self.api_version]:
             raise InvalidInputError(self._cannot(kind), item=label)
         if isinstance(item, str):
+            check_unicode(item, label)
             if not item.strip():
                 raise InvalidInputError("is an empty text; leave it out, the API takes no empty texts.", item=label)
             if self.truncate == "none" and self.model.truncation is None and self._over(item):
@@ -125,9 +128,17 @@ class Embedder:
         if isinstance(item, Composed):
             return self._check_composed(item, label)
         may_task = self.api_version == "v2" and item.kind != "document"
-        return Job(item, label, (examine(item, self.model, label, may_task=may_task),))
+        if self.api_version == "v1" and isinstance(item, Audio) and item.end_sec is not None:
+            raise InvalidInputError("v1 knows no end_sec of a sound; use v2, or cut the file.", item=label)
+        source = examine(item, self.model, label, may_task=may_task)
+        return Job(item, source.label, (source,))
 
     def _check_composed(self, item: Composed, label: str) -> Job:
+        if not isinstance(item.text, (str, type(None))) or not isinstance(item.media, Sequence):
+            raise InvalidInputError("expected Composed(text, [media, …]): a str or None, and a list.", item=label)
+        for media in item.media:
+            if isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None):
+                raise InvalidInputError("start_sec and end_sec cannot be composed; cut the file first.", item=label)
         sources = tuple(
             examine(media, self.model, f"{label}.media[{i}]", may_task=False)
             for i, media in enumerate(item.media)
@@ -219,7 +230,8 @@ class Embedder:
         requests = [self._text_request(piece, plan.server_truncate) for piece in plan.pieces]
         if len(requests) == 1:
             found = await self._request(requests[0], run, prepaid=prepaid)
-            if plan.over and not found.truncated:
+            told = found.usage is not None and self.model.truncation == "auto_truncate" and plan.server_truncate is True
+            if plan.over and not found.truncated and not told:
                 return Embedding(found.vector, found.space, True, 1, found.usage)
             return found
         parts = await asyncio.gather(
@@ -238,7 +250,9 @@ class Embedder:
             contents = [await asyncio.to_thread(content_of, source) for source in job.sources]
             return await self._media_call(job, contents, run, prepaid)
         (source,) = job.sources
-        way = route(self.model, source.media.kind, size=source.size, seconds=source.seconds, segments=False)
+        media = source.media
+        part = isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None)
+        way = route(self.model, media.kind, size=source.size, seconds=source.seconds, segments=False, part=part)
         try:
             found = await self._by(job, source, way, run, prepaid)
         except TwelveLabsError as error:
@@ -291,6 +305,14 @@ class Embedder:
         # v1 has no whole-file vector for sounds, and no labels that would tell its vectors apart: all count alike.
         pooled = mean([segment.vector for segment in segments], [1.0] * len(segments))
         return Embedding(pooled, self.space, pooled=len(segments))
+
+
+def check_unicode(text: str, label: Label) -> None:
+    """A lone half of a surrogate pair (a broken emoji) cannot be written to the wire."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"holds broken Unicode at {error.start}; clean it first.", item=spoken(label)) from None
 
 
 def _kind(item: Any) -> Kind | None:

@@ -165,6 +165,8 @@ class Engine:
                 run.stats.minutes += minutes
                 counted = True
                 response, body = await self._exchange(live, request)
+            if live.key in body:  # a server that echoes the key must not get it into an error or a log
+                body = body.replace(live.key, b"***")
             word = read_limits(response.headers.raw, time.time())
             if 200 <= response.status_code < 300:
                 return parse_json(body) if request.reads == "json" else dict(response.headers)
@@ -193,9 +195,8 @@ class Engine:
                 raise self._connection_error(error) from error
 
     def _refusal(self, response: httpx.Response, body: bytes) -> TwelveLabsError:
-        refusal = from_status(response.status_code, body, trace_id=response.headers.get("x-trace-id"))
-        if self.settings.api_key in refusal.message:  # a server that echoes the key must not get it into a log
-            refusal.message = refusal.message.replace(self.settings.api_key, "***")
+        trace_id = response.headers.get("x-trace-id", "").replace(self.settings.api_key, "***") or None
+        refusal = from_status(response.status_code, body, trace_id=trace_id)
         if isinstance(refusal, RateLimitError):
             headers = response.headers
             refusal.retry_after = read_wait(headers.get("retry-after"), headers.raw, body, time.time())
@@ -293,6 +294,7 @@ class _Live:
 
         self.generation = _loop.generation()
         self.limits = settings.limits
+        self.key = settings.api_key.encode()
         self.gates = _gates(settings)
         self.own_transport = settings.transport is None
         self.transport = settings.transport or default_transport(settings.base_url)

@@ -12,8 +12,9 @@ or no scheme a path. Nothing is read or checked until it is embedded.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
@@ -50,6 +51,9 @@ class Media:
     def __post_init__(self) -> None:
         if isinstance(self.source, Media):
             raise InvalidInputError(f"{type(self).__name__}(...) was given {self.source!r}; pass its source instead.")
+        start, end = getattr(self, "start_sec", None), getattr(self, "end_sec", None)
+        if (start is not None and not 0 <= start < float("inf")) or (end is not None and not (start or 0) < end):
+            raise InvalidInputError(f"{self!r} has no part from start_sec={start} to end_sec={end}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({describe(self.source)})"
@@ -130,7 +134,9 @@ class Composed:
         for kind, sources in ((Image, images), (Audio, audio), (Video, videos), (Document, documents)):
             named = sources.items() if isinstance(sources, Mapping) else ((None, s) for s in as_list(sources))
             for name, source in named:
-                media.append(source if isinstance(source, kind) and name is None else kind(_bare(source), name=name))
+                if not isinstance(source, Media):
+                    source = kind(source)
+                media.append(source if name is None else replace(source, name=name))
         return cls(text, tuple(media))
 
 
@@ -140,9 +146,20 @@ Item: TypeAlias = "str | Media | Composed"
 
 def as_list(sources: Any) -> list[Any]:
     """A list of sources. One bare string or path is the usual slip, and would be taken apart letter by letter."""
-    if isinstance(sources, (str, bytes, bytearray, os.PathLike, Media)) or hasattr(sources, "read"):
-        raise InvalidInputError(f"Expected a list of sources, got one: {describe(sources)}. Wrap it: [source].")
+    _refuse_one(sources, "sources", "[source]")
     return list(sources)
+
+
+def as_items(items: Any) -> list[Any]:
+    """A list of items to embed; one bare text is the usual slip."""
+    _refuse_one(items, "items", "[item]")
+    return list(items)
+
+
+def _refuse_one(found: Any, what: str, wrapped: str) -> None:
+    single = (str, bytes, bytearray, os.PathLike, Media, Composed)
+    if isinstance(found, single) or hasattr(found, "read") or not hasattr(found, "__iter__"):
+        raise InvalidInputError(f"Expected a list of {what}, got one: {describe(found)}. Wrap it: {wrapped}.")
 
 
 def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
@@ -150,18 +167,24 @@ def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
     return [s if isinstance(s, kind) else kind(s, **options) for s in as_list(sources)]
 
 
-def _bare(source: Any) -> Any:
-    return source.source if isinstance(source, Media) else source
+def _bare_url(url: str) -> str:
+    """Without what may be secret: a user and password, the query (signatures), the fragment."""
+    scheme, _, rest = url.partition("://")
+    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def describe(source: Any) -> str:
     """A source in a few words, for messages: never its content, never a URL's query (it may hold a signature)."""
     if isinstance(source, Media):
         return describe(source.source)
+    if isinstance(source, Composed):
+        return "a composition"
     if isinstance(source, str):
         if source.startswith("data:"):
             return f"data URI of {len(source)} characters"
-        return repr(source.partition("?")[0] if "://" in source else source[:200])
+        return repr(_bare_url(source) if "://" in source else source[:200])
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
     if isinstance(source, (PurePath, os.PathLike)):

@@ -13,10 +13,13 @@ import asyncio
 import atexit
 import contextlib
 import os
+import selectors
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from ._transport import prepare
 
 __all__ = ["arun", "call_soon", "generation", "run", "submit"]
 
@@ -27,18 +30,36 @@ class _Background:
     """The loop and its thread."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.selector = selectors.DefaultSelector() if hasattr(os, "fork") else None
+        self.loop = asyncio.SelectorEventLoop(self.selector) if self.selector else asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
+        prepare()  # a third of a second of imports, before anything runs that they would hold up
         try:
             self.loop.run_forever()
         finally:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
+
+    def disown(self) -> None:
+        """In a forked child: put nothing in the place of the parent's sockets.
+
+        They, and the kernel's list of them (epoll), are shared with the parent. A child that drops them, at its end at
+        the latest, would take
+        them off that list, and the parent would wait for answers it is never told of.
+        """
+        if self.selector is None:
+            return
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for fd in list(self.selector.get_map()):
+            os.dup2(nothing, fd if isinstance(fd, int) else fd.fileno(), inheritable=False)
+        os.close(nothing)
+        self.loop.set_debug(False)
+        self.loop.set_exception_handler(lambda *_: None)  # "Unclosed client session": the parent will close it
 
     def stop(self) -> None:
         """End what still runs, close what is open, join the thread: nothing may outlive the interpreter."""
@@ -133,6 +154,7 @@ def _after_fork() -> None:
     global _background, _generation, _lock
     _lock = threading.Lock()
     if _background is not None:
+        _background.disown()
         _orphans.append(_background)
     _background = None
     _generation += 1

@@ -102,6 +102,14 @@ def _locate(media: Media, label: str) -> Resolved:
     source = media.source
     label = label if describe(source) in label else f"{label} {describe(source)}"
     resolved = Resolved(media, label, media.filename or "")
+    try:
+        return _find(resolved, source, label)
+    except (ValueError, RuntimeError, TypeError) as error:  # of urlsplit, expanduser, a closed file, a path with NUL
+        raise InvalidInputError(f"cannot be used: {error}.", item=label) from error
+
+
+def _find(resolved: Resolved, source: Any, label: str) -> Resolved:
+    media = resolved.media
     if isinstance(source, str):
         scheme = source.partition(":")[0].lower()
         if scheme in ("http", "https") and "://" in source:
@@ -114,7 +122,7 @@ def _locate(media: Media, label: str) -> Resolved:
             raise InvalidInputError("is an empty string; expected a path, URL or data URI.", item=label)
         return _local(resolved, Path(source).expanduser())
     if isinstance(source, os.PathLike):
-        return _local(resolved, Path(source))
+        return _local(resolved, Path(os.fsdecode(source)))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _with_data(resolved, bytes(source))
     if hasattr(source, "read"):
@@ -223,13 +231,31 @@ def _check_file(resolved: Resolved, limit: MediaLimit, model: Model) -> Resolved
     found = sniff(_head(resolved))
     if resolved.media.kind == "document" and found is None:
         suffix = Path(resolved.filename).suffix.lower().lstrip(".")
-        found = "md" if suffix in ("md", "markdown") else "txt"
+        head = _head(resolved)
+        readable = b"\x00" not in head and not head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
+        found = ("md" if suffix in ("md", "markdown") else "txt") if readable else None
     if limit.formats and found not in limit.formats:
         raise _wrong_format(resolved, found, limit)
-    if not limit.formats and (found is None or not MIME[found].startswith(f"{resolved.media.kind}/")):
+    # Any container FFmpeg reads is taken; of those that are not known by their first bytes PyAV can tell.
+    if not limit.formats and not (
+        MIME[found].startswith(f"{resolved.media.kind}/") if found else _has_picture_stream(resolved)
+    ):
         raise _wrong_format(resolved, found, limit)
     _check_size(resolved, limit)
     return _named(resolved, found)
+
+
+def _has_picture_stream(resolved: Resolved) -> bool:
+    try:
+        import av
+    except ImportError:
+        return False
+    content: Any = str(resolved.path) if resolved.path is not None else io.BytesIO(resolved.data or b"")
+    try:
+        with av.open(content) as container:
+            return bool(container.streams.video)
+    except (av.FFmpegError, OSError, ValueError):
+        return False
 
 
 def _named(resolved: Resolved, found: str | None) -> Resolved:
@@ -301,7 +327,12 @@ def _decode_check(resolved: Resolved, limit: MediaLimit) -> tuple[int, int]:
 
 
 def _encode_picture(picture: Any) -> bytes:
-    """PNG, so that the pixels stay what they were; JPEG when the PNG would be too large to send."""
+    """PNG, so that the pixels stay what they were, upright; JPEG when the PNG would be too large to send."""
+    from PIL import ImageOps
+
+    picture = ImageOps.exif_transpose(picture)  # PNG readers do not look for the mark that says which side is up
+    if picture.mode.startswith("I"):  # 16 bits a pixel; plain conversion would clip at 255
+        picture = picture.point(lambda value: value / 256, "L") if picture.mode != "I" else _scaled(picture)
     if picture.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
         picture = picture.convert("RGB")
     out = io.BytesIO()
@@ -310,6 +341,13 @@ def _encode_picture(picture: Any) -> bytes:
         out = io.BytesIO()
         picture.convert("RGB").save(out, "JPEG", quality=95)
     return out.getvalue()
+
+
+def _scaled(picture: Any) -> Any:
+    """A 32-bit grey picture to 8 bits; its values are 16-bit ones if any is over 255."""
+    _, top = picture.getextrema()
+    scale = 1 / 256 if top > 255 else 1.0
+    return picture.point(lambda value: value * scale).convert("L")
 
 
 def _reason(error: Exception) -> str:

@@ -31,13 +31,16 @@ class Route:
     sure: bool = True
 
 
-def route(model: Model, kind: Kind, *, size: int | None, seconds: float | None, segments: bool) -> Route:
+def route(
+    model: Model, kind: Kind, *, size: int | None, seconds: float | None, segments: bool, part: bool = False
+) -> Route:
     """The way for one file.
 
     Args:
         size: bytes; None for a URL, which the server fetches.
         seconds: length of the part to embed; None = unknown.
         segments: vectors of segments are wanted, not one of the whole.
+        part: only a stretch of time is to be embedded.
     """
     sync, task = model.media.get(kind), model.task_media.get(kind)
     upload: Literal["inline", "direct", "multipart"] = "inline"
@@ -45,8 +48,8 @@ def route(model: Model, kind: Kind, *, size: int | None, seconds: float | None, 
         upload = "direct" if size <= DIRECT_BYTES else "multipart"
     if task is None or kind == "image":
         return Route(upload, task=False)
-    if segments and model.request_form == "multi_input":
-        return Route(upload, task=True)  # a synchronous request of marengo3.5 gives one vector alone
+    if (segments or part) and model.request_form == "multi_input":
+        return Route(upload, task=True)  # a synchronous request of marengo3.5 gives one vector, of the whole file
     longest = sync.max_sec if sync is not None else None
     if seconds is not None:
         return Route(upload, task=longest is not None and seconds > longest)

