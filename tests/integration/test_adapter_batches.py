@@ -135,7 +135,6 @@ def test_a_refused_picture_does_not_lose_the_rest(model: Model, refused_picture:
     assert refused_picture.errors[1].status == 400
 
 
-@pytest.mark.xfail(strict=True, reason="what the server refuses is named by its number alone")
 def test_a_refused_picture_is_named(refused_picture: BatchError) -> None:
     assert "[1] " in str(refused_picture)
     assert "blue.jpg" in str(refused_picture)

@@ -105,7 +105,6 @@ async def test_bad_input_async(model: Model, emulator: Emulator, folder: Path, c
     assert not emulator.requests
 
 
-@pytest.mark.xfail(strict=True, reason="a bare string is taken for a list of letters")
 def test_one_string_for_a_list_of_texts(langchain: Any, emulator: Emulator) -> None:
     """A string is a sequence of strings: each letter would be embedded, and paid for."""
     assert "list" in refused(lambda: langchain.embed_documents("bike"))

@@ -65,7 +65,6 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 @has_fork
 @pytest.mark.parametrize("framework", ["langchain"])
-@pytest.mark.xfail(strict=True, reason="a child that ends closes what it inherited, in the epoll object it shares")
 def test_children_that_end_leave_their_parent_alone(start: str, script: Script) -> None:
     """Whatever a child does with the model: nothing, a call, or drop it."""
     done = script(
@@ -189,7 +188,6 @@ def test_import_of_the_core_is_light(script: Script) -> None:
     assert not loaded & {"aiohttp", "httpx", "PIL", "av", "numpy", "langchain_core", "llama_index", "twelvelabs"}
 
 
-@pytest.mark.xfail(strict=True, reason="the first request imports httpx and aiohttp on the loop itself")
 def test_slow_imports_do_not_hold_up_a_loop(emulator: Emulator, script: Script) -> None:
     """They take a third of a second, in which no request of anybody makes progress."""
     script(

@@ -86,7 +86,6 @@ def test_odd_usage_does_not_cost_the_vector(usage: Any) -> None:
     assert ask(v2_answer(vector("a"), usage=usage), "marengo3.5").vector == vector("a")
 
 
-@pytest.mark.xfail(strict=True, reason="usage.input_tokens that is no object: AttributeError escapes")
 @pytest.mark.parametrize("tokens", [7, [7], "7"])
 def test_odd_token_counts_do_not_cost_the_vector(tokens: Any) -> None:
     assert ask(v2_answer(vector("a"), usage={"input_tokens": tokens}), "marengo3.5").vector == vector("a")
@@ -101,7 +100,6 @@ def test_absent_metadata_of_a_part_do_no_harm(metadata: Any) -> None:
     assert not parts.metadata.get("image")
 
 
-@pytest.mark.xfail(strict=True, reason="metadata that is no object: AttributeError escapes")
 def test_odd_metadata_do_not_cost_the_vector() -> None:
     answer = v1_answer("marengo3.0", image=vector("i"))
     answer["image_embedding"]["metadata"] = "01.jpg"
@@ -159,7 +157,6 @@ def test_large_numbers_are_finite_all_the_same() -> None:
     assert ask(v2_answer([1e308] * 512)).vector == [1e308] * 512
 
 
-@pytest.mark.xfail(strict=True, reason="an integer too large for a float: OverflowError escapes")
 def test_an_integer_of_absurd_size_is_a_malformed_answer() -> None:
     number = "1" + "0" * 400
     body = f'{{"data": [{{"embedding": [{",".join([number] * 512)}]}}]}}'
@@ -201,7 +198,6 @@ def test_a_v1_answer_for_the_wrong_part() -> None:
         ask(v1_answer("marengo3.0", image=vector("i")), api_version="v1")
 
 
-@pytest.mark.xfail(strict=True, reason="times that are no numbers are compared as they come: TypeError escapes")
 def test_times_that_are_no_numbers_are_a_malformed_answer() -> None:
     segments = [{"float": vector(t), "start_offset_sec": s} for t, s in (("a", "0"), ("b", 6.0))]
     answer = {"model_name": "marengo3.0", "audio_embedding": {"segments": segments}}

@@ -101,7 +101,6 @@ def test_what_may_not_is_refused_before_anything_is_sent(model: str, item: Compo
     assert service.requests == []
 
 
-@pytest.mark.xfail(strict=True, reason="a wrong type inside Composed: a bare TypeError or AttributeError escapes")
 @pytest.mark.parametrize(
     "item",
     [Composed(5, [PIC]), Composed("a", PIC), Composed("a", 5), Composed("a", None)],  # type: ignore[arg-type]
@@ -137,7 +136,6 @@ def test_media_stay_what_they_are() -> None:
     assert Composed.of(audio=[mine]).media == (mine,)
 
 
-@pytest.mark.xfail(strict=True, reason="a mapping keeps only the source of what is media already")
 def test_media_under_a_name_keep_their_range_and_file_name() -> None:
     (found,) = Composed.of(audio={"hum": Audio("a.wav", start_sec=2, filename="b.wav")}).media
     assert found == Audio("a.wav", start_sec=2, filename="b.wav", name="hum")

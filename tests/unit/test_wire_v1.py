@@ -335,7 +335,6 @@ def test_a_model_without_v1_says_which_has_it() -> None:
     assert service.requests == []
 
 
-@pytest.mark.xfail(strict=True, reason="v1 knows no end of a sound, and end_sec is dropped without a word")
 def test_an_end_that_v1_cannot_say_is_refused() -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match="end_sec"):
