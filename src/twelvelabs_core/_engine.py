@@ -30,7 +30,7 @@ from ._limits import Category, RateLimits
 from ._pace import pause
 from ._retry import RetryPolicy
 from ._stats import Budget, Run
-from ._transport import default_transport, network_errors, unreachable
+from ._transport import default_transport, network_errors, pieces, unreachable
 from ._wire.answers import parse_json
 from ._wire.content import Request
 from ._wire.faults import from_status
@@ -45,6 +45,8 @@ J = TypeVar("J")
 
 # Requests with media inside are held in memory whole (base64 adds a third), so few of them are under way at a time.
 MEDIA_IN_FLIGHT = 8
+# A larger body is written in pieces: in one piece it would hold up every other request on the loop.
+LARGE_BODY = 256 * 1024
 CONNECT_TIMEOUT = 10.0
 VERSION = "0.1.0"
 
@@ -203,20 +205,25 @@ class Engine:
         return refusal
 
     def _http_request(self, live: _Live, request: Request, files: contextlib.ExitStack) -> httpx.Request:
-        """Written anew for every try, as a streamed file is read to its end. ``files`` closes it."""
+        """Written anew for every try, as a streamed body is read to its end. ``files`` closes what it opens."""
         url, extensions = live.url(request.path), live.extensions
+        if request.form:
+            form = [(name, _form_value(value, files)) for name, value in request.form]
+            built = live.new_request("POST", url, headers=live.headers, files=form, extensions=extensions)
+            if not any(isinstance(value, tuple) for _, value in request.form):
+                built.read()
+            return built
         if request.json is not None:
-            return live.new_request("POST", url, headers=live.json_headers, content=request.json, extensions=extensions)
-        if not request.form:
-            headers = request.headers if "://" in request.path else {**live.headers, **request.headers}
-            return live.new_request(
-                request.method, url, headers=headers, content=request.content, extensions=extensions
-            )
-        form = [(name, _form_value(value, files)) for name, value in request.form]
-        built = live.new_request("POST", url, headers=live.headers, files=form, extensions=extensions)
-        if not any(isinstance(value, tuple) and isinstance(value[1], Path) for _, value in request.form):
-            built.read()
-        return built
+            headers, body = live.json_headers, request.json
+        else:
+            headers, body = live.headers_for(request), request.content or b""
+        if len(body) <= LARGE_BODY:
+            return live.new_request(request.method, url, headers=headers, content=body, extensions=extensions)
+        headers = headers.copy()
+        headers["content-length"] = str(len(body))
+        return live.new_request(
+            request.method, url, headers=headers, stream=live.new_stream(body), extensions=extensions
+        )
 
     def _connection_error(self, error: BaseException) -> TwelveLabsError:
         import httpx
@@ -304,6 +311,8 @@ class _Live:
         self.new_request = httpx.Request
         self._base_url = settings.base_url
         self._new_url = httpx.URL
+        self._new_headers = httpx.Headers
+        self.new_stream = pieces
         self._urls: dict[str, httpx.URL] = {}
         self.headers = httpx.Headers(
             {
@@ -318,6 +327,11 @@ class _Live:
         self.extensions = {"timeout": timeout.as_dict()}
         self._gates_of: dict[Any, list[Gate]] = {}
         _loop.close_at_exit(self.aclose)
+
+    def headers_for(self, request: Request) -> httpx.Headers:
+        """Headers of a request without JSON or form. An upload's part goes to another service, which gets no key."""
+        own = {} if "://" in request.path else self.headers
+        return self._new_headers({**own, **request.headers})
 
     def url(self, path: str) -> httpx.URL:
         """The address of a path below the base address."""

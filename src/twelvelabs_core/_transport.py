@@ -9,6 +9,7 @@ anyone's own.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -16,9 +17,10 @@ from urllib.request import getproxies, proxy_bypass
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["default_transport", "network_errors", "prepare", "unreachable"]
+__all__ = ["default_transport", "network_errors", "pieces", "prepare", "unreachable"]
 
 _ssl_context: Any = None
+PIECE = 64 * 1024
 
 
 def prepare() -> None:
@@ -72,3 +74,16 @@ def unreachable(error: BaseException) -> bool:
 
     kinds = (httpx.ConnectError, aiohttp.ClientConnectorError, ConnectionRefusedError)
     return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
+
+
+def pieces(body: bytes) -> httpx.AsyncByteStream:
+    """A large body as a stream that lets other requests run between its pieces."""
+    import httpx
+
+    class Pieces(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            view = memoryview(body)
+            for start in range(0, len(view), PIECE):
+                yield bytes(view[start : start + PIECE])
+
+    return Pieces()
