@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
@@ -44,7 +46,6 @@ logger = logging.getLogger("twelvelabs_embeddings")
 # A picture is one small request and one vector; a film is uploaded and gives hundreds.
 _PICTURES_FOR_A_FILM = 16
 _Options = SegmentOptions | Mapping[str, SegmentOptions] | None
-_Entry = tuple[Found, "Future[list[Document]]", int]
 
 
 class TwelveLabsMediaLoader(BaseLoader):
@@ -124,34 +125,31 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
-        files, window = self._files(), deque[_Entry]()
-        try:
-            while self._fill(files, window):
-                found, future, _ = window[0]
+        with contextlib.closing(self._ahead()) as ahead:
+            while ahead.fill():
+                found, future = ahead.first
                 try:
                     documents = future.result()
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
-                window.popleft()
+                ahead.drop_first()
                 yield from documents
-        finally:
-            _abandon(window)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Async :meth:`lazy_load`."""
-        files, window = self._files(), deque[_Entry]()
-        try:
-            while await asyncio.to_thread(self._fill, files, window):
-                found, future, _ = window[0]
+        with contextlib.closing(self._ahead()) as ahead:
+            while await asyncio.to_thread(ahead.fill):
+                found, future = ahead.first
                 try:
                     documents = await asyncio.wrap_future(future)
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
-                window.popleft()
+                ahead.drop_first()
                 for document in documents:
                     yield document
-        finally:
-            _abandon(window)
+
+    def _ahead(self) -> _Ahead:
+        return _Ahead(self._files(), self._documents, self.files_ahead * _PICTURES_FOR_A_FILM)
 
     def _files(self) -> Iterator[Found]:
         model = self.embeddings.client.model
@@ -163,15 +161,6 @@ class TwelveLabsMediaLoader(BaseLoader):
                 yield found
             else:
                 logger.info("%s has the content of %s and is left out", _shown(found), _shown(first))
-
-    def _fill(self, files: Iterator[Found], window: deque[_Entry]) -> bool:
-        """Start files until enough are under way; False when all are done. May read the disk."""
-        room = self.files_ahead * _PICTURES_FOR_A_FILM
-        while sum(weight for *_, weight in window) < room and (found := next(files, None)) is not None:
-            light = found.media is None or found.media.kind == "image"
-            future = _loop.submit(self._documents(found))
-            window.append((found, future, 1 if light else _PICTURES_FOR_A_FILM))
-        return bool(window)
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """No documents, if a file that failed so may be skipped."""
@@ -241,7 +230,43 @@ def _shown(found: Found) -> str:
     return found.where.partition("?")[0] if "://" in found.where else found.where
 
 
-def _abandon(window: deque[_Entry]) -> None:
-    """The caller wants no more: what is still under way must not be paid for."""
-    for _, future, _ in window:
-        future.cancel()
+class _Ahead:
+    """Files that were started and not yet asked for, in order."""
+
+    def __init__(
+        self, files: Iterator[Found], embed: Callable[[Found], Coroutine[Any, Any, list[Document]]], room: int
+    ) -> None:
+        self._files, self._embed, self._room = files, embed, room
+        self._entries: deque[tuple[Found, Future[list[Document]], int]] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def fill(self) -> bool:
+        """Start files until enough are under way; False when all are done. May read the disk."""
+        while sum(weight for *_, weight in self._entries) < self._room:
+            found = next(self._files, None)
+            if found is None:
+                break
+            light = found.media is None or found.media.kind == "image"
+            with self._lock:
+                if self._closed:  # meanwhile: a cancelled task does not stop the thread this runs in
+                    return False
+                future = _loop.submit(self._embed(found))
+                self._entries.append((found, future, 1 if light else _PICTURES_FOR_A_FILM))
+        return bool(self._entries)
+
+    @property
+    def first(self) -> tuple[Found, Future[list[Document]]]:
+        """The file whose turn it is."""
+        return self._entries[0][:2]
+
+    def drop_first(self) -> None:
+        """Make room for another."""
+        self._entries.popleft()
+
+    def close(self) -> None:
+        """The caller wants no more: what is still under way must not be paid for."""
+        with self._lock:
+            self._closed = True
+            for _, future, _ in self._entries:
+                future.cancel()

@@ -38,8 +38,8 @@ class TwelveLabsRetriever(BaseRetriever):
         retriever.by_composed("the same in blue", images=["bike.jpg"])
 
     By default the nearest vectors come first, whatever they were made from. With ``fuse`` what is seen, heard and said
-    is searched apart (``embedding_option`` in the metadata) and the rankings are put together, so that a passage that is
-    good in two of them comes before one that is good in one, and no option wins because all its scores are higher.
+    is searched apart (``embedding_option`` in the metadata) and the rankings are put together, so that a passage that
+    is good in two of them comes before one that is good in one, and no option wins because all its scores are higher.
     Ranks say nothing about how near: in a collection of fewer than some hundred segments prefer the default, or
     weights. Chroma, Qdrant, FAISS, LanceDB and ``InMemoryVectorStore`` filter themselves; any other store is asked once
     for more, and the answer is divided here.
@@ -167,7 +167,7 @@ class TwelveLabsRetriever(BaseRetriever):
     ) -> list[Document]:
         return await self.aby_vector(await self.embeddings.aembed_query(query))
 
-    # -- how -----------------------------------------------------------------------------------------------------------
+    # -- how ----------------------------------------------------------------------------------------------------------
 
     def _weights(self, options: Sequence[str]) -> dict[str, float]:
         if isinstance(self.fuse, dict):
