@@ -20,6 +20,7 @@ from twelvelabs_core._media import inspect
 
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
+from .spaces import check_store
 
 __all__ = ["TwelveLabsMediaEmbedder"]
 
@@ -61,8 +62,8 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     ``num_workers`` it is pickled with its key.
 
     Raises (when called):
-        InvalidInputError: a file or text cannot be embedded, a node's ``space`` is not the model's, or it is a segment
-            that has lost its vector.
+        InvalidInputError: a file or text cannot be embedded, a node's or the store's ``space`` is not the model's, or a
+            node is a segment that has lost its vector.
         BatchError: some files failed. With ``cache=`` on the model, the next run sends only those.
         AuthenticationError, QuotaExceededError: about the account.
     """
@@ -83,6 +84,15 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     fs: Any = Field(default=None, exclude=True, repr=False)
     """fsspec filesystem that opens sources with a scheme of its own (``s3://…``); by default fsspec's for that scheme.
     Such files are read into memory."""
+    vector_store: Any = Field(default=None, exclude=True, repr=False)
+    """The store, or index, that the nodes are meant for: it is asked first, and refused if it holds vectors of another
+    space."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker only embeds; the store was asked here or is open in one process alone.
+        if self.vector_store is None:
+            return super().__getstate__()
+        return self.model_copy(update={"vector_store": None}).__getstate__()
 
     @classmethod
     def class_name(cls) -> str:
@@ -128,6 +138,8 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     def _plan(self, nodes: Sequence[BaseNode]) -> _Work:
         """What is to be embedded of which node. Reads files that are neither here nor at a URL."""
         check_space((node.metadata for node in nodes), self.embed_model.space)
+        if self.vector_store is not None:
+            check_store(self.vector_store, self.embed_model.space, self.embed_model.client.dimensions)
         work = _Work(nodes)
         for index, node in enumerate(nodes):
             if node.embedding is not None:

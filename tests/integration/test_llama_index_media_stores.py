@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -199,6 +200,25 @@ def test_another_space_is_refused(index: VectorStoreIndex, emulator: Emulator, k
     nodes = [hit.node for hit in hits]
     with pytest.raises(InvalidInputError, match=both):
         TwelveLabsMediaEmbedder(embed_model=newer)(nodes)
+
+
+def test_a_store_of_another_space_takes_nothing(
+    index: VectorStoreIndex, library: Path, llama: TwelveLabsEmbedding, emulator: Emulator, tmp_path: Path, kind: str
+) -> None:
+    newer = TwelveLabsEmbedding(model_name="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
+    picture = TwelveLabsMediaReader().load_data(library / "striped.png")
+    paid = len(emulator.requests)
+    for target in (index, index.vector_store):
+        with pytest.raises(InvalidInputError, match=r"marengo3\.0/512.*marengo3\.5/512"):
+            TwelveLabsMediaEmbedder(embed_model=newer, vector_store=target)(picture)
+    assert len(emulator.requests) == paid
+    embedder = TwelveLabsMediaEmbedder(embed_model=llama, vector_store=index)
+    assert len(embedder(picture)) == 1
+    assert pickle.loads(pickle.dumps(embedder)).vector_store is None
+    empty = open_store(kind, tmp_path / "empty")
+    assert len(TwelveLabsMediaEmbedder(embed_model=newer, vector_store=empty)(picture)) == 1
+    if kind == "qdrant":
+        empty.client.close()
 
 
 def test_reopened_in_a_process_of_its_own(
