@@ -129,7 +129,11 @@ _MARENGO_30 = Model(
         "video": MediaLimit(frozenset(), 36 * MB, max_sec=600, min_side=360, max_side=5184),
     },
     task_media={"audio": _TASK_AUDIO, "video": _TASK_VIDEO},
-    segment_options={"video": ("visual", "audio", "transcription"), "audio": ("audio", "transcription")},
+    segment_options={
+        "video": ("visual", "audio", "transcription"),
+        "audio": ("audio", "transcription"),
+        "image": ("visual",),
+    },
 )
 
 _MARENGO_35 = Model(

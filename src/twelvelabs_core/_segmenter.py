@@ -24,7 +24,7 @@ from ._segmentation import SegmentOptions, check_options
 from ._stats import Run
 from ._tasks import Tasks
 from ._uploads import Uploads
-from ._wire import answers, tasks, v2
+from ._wire import answers, tasks, v1, v2
 from ._wire.content import Content, Request, content_of
 
 __all__ = ["SegmentJob", "Segmenter"]
@@ -79,7 +79,7 @@ class Segmenter:
         if not isinstance(media, Media):
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
         check_options(options, self._model, media.kind, label)
-        if self._api_version == "v1" and media.kind != "video":
+        if self._api_version == "v1" and media.kind not in ("video", "image"):
             raise InvalidInputError(f"v1 divides films only, not {media.kind}; leave api_version out.", item=label)
         source = examine(media, self._model, label, may_task=True)
         return SegmentJob(source, options, source.label)
@@ -142,9 +142,11 @@ class Segmenter:
         return [_labelled(segment) for segment in found]
 
     async def _by(self, job: SegmentJob, way: Route, key: str, run: Run) -> list[Segment]:
+        if job.source.media.kind == "image" and not job.options.embedding_uncertainty:
+            return [await self._picture(job.source, run)]
         if self._api_version == "v1":
             return await self._by_v1_task(job, key, run)
-        if way.task:
+        if way.task or job.source.media.kind == "image":
             return await self._by_task(job, way, key, run)
         content = await self.upload(job.source, way, run)
         try:
@@ -159,6 +161,18 @@ class Segmenter:
                 raise
             return await self._by_task(job, way, key, run)
         return answers.v2_segments(answer, self._dimensions)
+
+    async def _picture(self, source: Resolved, run: Run) -> Segment:
+        """A picture has one segment, itself, and needs no task."""
+        content = await asyncio.to_thread(content_of, source)
+        if self._api_version == "v1":
+            answer = await self._engine.send(v1.request(self._model, image=content), run, heavy=bool(content.data))
+            found = answers.single(answers.v1_part(answer, "image", self._dimensions), "image")
+        else:
+            request = v2.media(self._model, content, dimensions=self._dimensions)
+            answer = await self._engine.send(request, run, heavy=bool(content.data))
+            found = answers.single(answers.v2_segments(answer, self._dimensions), "image")
+        return replace(found, option="visual", scope="asset")
 
     async def _by_task(self, job: SegmentJob, way: Route, key: str, run: Run) -> list[Segment]:
         async def create() -> tuple[Request, bool, float]:
