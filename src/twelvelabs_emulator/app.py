@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import asset_routes, categories, control, upload_routes
+from . import asset_routes, categories, control, tasks_v1, tasks_v2, upload_routes
 from .auth import check_key
 from .breakage import TRANSPORT, broken, transport_of
 from .embed_v1 import embed_v1
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             Route(f"{PREFIX}/embed", _served(embed_v1, categories.of_form), methods=["POST"]),
             Route(f"{PREFIX}/embed-v2", _served(embed_v2, categories.of_json), methods=["POST"]),
+            *_task_routes(),
             *_asset_routes(),
             *control.routes(),
         ],
@@ -67,6 +68,19 @@ class _Application(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[TRANSPORT] = transport_of(send)
         await super().__call__(scope, receive, send)
+
+
+def _task_routes() -> list[Route]:
+    v1, v2 = f"{PREFIX}/embed/tasks", f"{PREFIX}/embed-v2/tasks"
+    return [
+        Route(v1, _served(tasks_v1.create_task, categories.of_video_form), methods=["POST"]),
+        Route(v1, _served(tasks_v1.list_tasks), methods=["GET"]),
+        Route(v1 + "/{task_id}", _served(tasks_v1.retrieve_task), methods=["GET"]),
+        Route(v1 + "/{task_id}/status", _served(tasks_v1.task_status), methods=["GET"]),
+        Route(v2, _served(tasks_v2.create_task, categories.of_json), methods=["POST"]),
+        Route(v2, _served(tasks_v2.list_tasks), methods=["GET"]),
+        Route(v2 + "/{task_id}", _served(tasks_v2.retrieve_task), methods=["GET"]),
+    ]
 
 
 def _asset_routes() -> list[Route]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .answers import entry
+from .answers import entries, entry, timed_metadata
 from .checks import Fields
 from .embed_v1 import model_named
 from .errors import invalid, missing
@@ -19,12 +18,12 @@ from .measure.image import open_image, words_of_image
 from .measure.video import open_video
 from .models import Model
 from .multi_input import embed_multi_input
-from .segments import Row, TimeRequest, film_rows, read_time_request, sound_rows, span_of
+from .segments import TimeRequest, film_rows, read_time_request, sound_rows, span_of
 from .settings import Settings
 from .sources import Reader, Source
 from .texts import fitted
 from .vectors import Vector, finished, fused, text_vector, vector
-from .wire import answer, number, read_json, state_of
+from .wire import answer, read_json, state_of
 
 __all__ = ["embed_v2"]
 
@@ -124,7 +123,7 @@ def _audio_body(source: Source, asked: TimeRequest, model: Model, settings: Sett
     span = span_of(asked, sound.duration, "audio")
     charge("audio", span[1] - span[0])
     rows = sound_rows(sound, asked, span, model, settings)
-    return _timed_body("audio", rows, asked, span, sound.duration, source, settings)
+    return {"data": entries(rows, settings), "metadata": timed_metadata("audio", source, asked, sound.duration, span)}
 
 
 async def _video(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
@@ -143,34 +142,7 @@ def _video_body(source: Source, asked: TimeRequest, model: Model, settings: Sett
     rows = film_rows(film, asked, span, model, settings)
     if not rows:
         raise invalid("video.embedding_option", "The video has no sound to embed.")
-    body = _timed_body("video", rows, asked, span, film.duration, source, settings)
-    if asked.strategy == "fixed":
-        body["metadata"]["clip_length"] = number(asked.clip_sec)
-    return body
-
-
-def _timed_body(
-    kind: str,
-    rows: list[Row],
-    asked: TimeRequest,
-    span: tuple[float, float],
-    duration: float,
-    source: Source,
-    settings: Settings,
-) -> dict[str, Any]:
-    data = [entry(finished(row.vector, settings), row.option, row.scope, row.start, row.end) for row in rows]
-    if settings.shuffle_segments:
-        random.shuffle(data)
-    metadata = {
-        "input_type": kind,
-        **source.metadata(),
-        "embedding_options": asked.options,
-        "embedding_scopes": asked.scopes,
-        "duration": number(duration),
-        "start_offset_sec": number(span[0]),
-        "end_offset_sec": number(span[1]),
-    }
-    return {"data": data, "metadata": metadata}
+    return {"data": entries(rows, settings), "metadata": timed_metadata("video", source, asked, film.duration, span)}
 
 
 _EMBED = {"text": _text, "image": _image, "text_image": _text_image, "audio": _audio, "video": _video}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from .models import Model
 from .settings import Settings
 from .sources import Reader, Source
 from .texts import FittedText, fitted
+from .usage import IMAGE_TOKENS, PAGE_TOKENS, sound_tokens, usage_of, video_tokens
 from .vectors import Vector, finished, fused, text_vector, uncertainty, vector
 from .words import merged
 
@@ -27,8 +27,6 @@ __all__ = ["embed_multi_input"]
 
 _MOST_SOURCES = 10
 _PLACEHOLDER = re.compile(r"<@([^<>]*)>")
-# How many tokens media count for is not published. These stand in, so that there is something to add up.
-_IMAGE_TOKENS, _AUDIO_TOKENS_PER_SEC, _VIDEO_TOKENS_PER_SEC, _PAGE_TOKENS = 258, 25, 258, 258
 
 OverLong = Literal["end", "refuse"]
 
@@ -148,11 +146,11 @@ def _from_text(kept: FittedText, counted_as: str, model: Model) -> _Part:
 def _media_part(item: _Given, model: Model, settings: Settings, over_long: OverLong) -> _Part:
     if item.media_type == "image":
         words = words_of_image(open_image(item.source, model, settings))
-        return _Part(vector(words, model), "image", _IMAGE_TOKENS)
+        return _Part(vector(words, model), "image", IMAGE_TOKENS)
     if item.media_type == "audio":
         sound = open_audio(item.source, model, settings)
         charge("audio", sound.duration)
-        tokens = math.ceil(sound.duration * _AUDIO_TOKENS_PER_SEC)
+        tokens = sound_tokens(sound.duration)
         return _Part(vector(words_of_sound(sound), model), "audio", tokens)
     if item.media_type == "video":
         film = open_video(item.source, model, settings)
@@ -160,13 +158,13 @@ def _media_part(item: _Given, model: Model, settings: Settings, over_long: OverL
         bags = [words_of_film(film, 0, film.duration)]
         if film.sound is not None:
             bags.append(words_of_sound(film.sound))
-        return _Part(vector(merged(bags), model), "video", math.ceil(film.duration * _VIDEO_TOKENS_PER_SEC))
+        return _Part(vector(merged(bags), model), "video", video_tokens(film.duration))
     return _document_part(open_document(item.source, model, settings), item, model, settings, over_long)
 
 
 def _document_part(document: Document, item: _Given, model: Model, settings: Settings, over_long: OverLong) -> _Part:
     if not document.is_text:
-        return _Part(vector(words_of_pdf(document), model), "document", _PAGE_TOKENS * document.pages)
+        return _Part(vector(words_of_pdf(document), model), "document", PAGE_TOKENS * document.pages)
     kept = fitted(document.text, item.source.parameter, model, settings, over_long=over_long)
     return _from_text(kept, "document", model)
 
@@ -185,8 +183,6 @@ def _body(
         for part in parts:
             counted[part.counted_as] = counted.get(part.counted_as, 0) + part.tokens
         truncated = any(part.truncated for part in parts)
-        body["usage"] = {"input_tokens": counted, "truncated": truncated}
-        if truncated:
-            body["usage"]["truncation_reason"] = "model_context_window"
+        body["usage"] = usage_of(counted, truncated)
         metadata["embedding_dimension"] = dimension or model.dimension
     return body

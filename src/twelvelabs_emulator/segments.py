@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
 from .checks import Fields
 from .errors import invalid
-from .measure.audio import TOLERANCE_SEC, Sound, words_of_sound, words_of_speech
+from .measure.audio import TOLERANCE_SEC, Sound, changes, words_of_sound, words_of_speech
+from .measure.halt import check_halt
 from .measure.video import Film, shots, words_of_film
 from .models import Model
 from .settings import Settings
-from .vectors import Vector, fused, vector
+from .vectors import Vector, fused, text_vector, vector
 
-__all__ = ["Row", "TimeRequest", "film_rows", "fixed_spans", "read_time_request", "sound_rows"]
+__all__ = [
+    "Note",
+    "Row",
+    "TimeRequest",
+    "film_rows",
+    "fixed_spans",
+    "read_time_request",
+    "read_time_request_35",
+    "sound_rows",
+    "span_of",
+]
 
 _OPTIONS = {"audio": ("audio", "transcription"), "video": ("visual", "audio", "transcription")}
+_OPTIONS_35 = {"audio": ("audio",), "video": ("visual", "audio")}
 _SCOPES = ("clip", "asset")
 _TYPES = ("separate_embedding", "fused_embedding")
+
+
+@dataclass(frozen=True)
+class Note:
+    """Words about a stretch of time (or a moment), in seconds; they go into the fused vectors around it."""
+
+    start: float
+    end: float
+    text: str
+
+    def touches(self, start: float, end: float) -> bool:
+        """Tell whether it is about any of a span."""
+        return self.start < end and (self.end > start or self.start >= start)
 
 
 @dataclass(frozen=True)
@@ -33,17 +58,19 @@ class TimeRequest:
     clip_sec: float
     start: float
     end: float | None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
 class Row:
-    """One vector of an answer, and what it is the vector of."""
+    """One vector of an answer, and what it is the vector of: a time in seconds, or a place in a document."""
 
     vector: Vector
-    option: str
+    option: str | None
     scope: str
-    start: float
-    end: float
+    start: float | None = None
+    end: float | None = None
+    place: Mapping[str, int | str | None] = field(default_factory=dict)
 
 
 def read_time_request(fields: Fields, kind: Literal["audio", "video"]) -> TimeRequest:
@@ -53,19 +80,59 @@ def read_time_request(fields: Fields, kind: Literal["audio", "video"]) -> TimeRe
     types = fields.strings("embedding_type", _TYPES, _TYPES[:1])
     if "fused_embedding" in types and len(options) < 2:
         raise invalid(fields.path("embedding_type"), "A fused embedding needs at least two embedding options.")
+    start, end = _read_span(fields)
+    segmentation = fields.child("segmentation")
+    if segmentation is None:
+        strategy, clip_sec = ("fixed", 6.0) if kind == "audio" else ("dynamic", 4.0)
+    else:
+        strategy, clip_sec = _read_strategy(segmentation, ("fixed",) if kind == "audio" else ("fixed", "dynamic"))
+    return TimeRequest(options, scopes, types, strategy, clip_sec, start, end)
+
+
+def read_time_request_35(fields: Fields, kind: Literal["audio", "video"], settings: Settings) -> TimeRequest:
+    """Read the marengo3.5 options of a task's ``audio`` or ``video``. Raises the API's 400."""
+    if kind == "video" and not fields.has("embedding_option") and settings.default_video_options_marengo35 == "refuse":
+        why = "Its default contains transcription, which marengo3.5 does not have. Set it."
+        raise invalid(fields.path("embedding_option"), why)
+    options = fields.strings("embedding_option", _OPTIONS_35[kind], _OPTIONS_35[kind])
+    asked = fields.strings("embedding_scope", ("clip", "local", "asset"), _SCOPES)
+    scopes = list(dict.fromkeys("clip" if scope == "local" else scope for scope in asked))
+    types = fields.strings("embedding_type", _TYPES, _TYPES[:1])
+    notes = tuple(_read_note(item) for item in fields.children("time_based_metadata"))
+    if "fused_embedding" in types and not notes:
+        raise invalid(fields.path("embedding_type"), "A fused embedding needs `time_based_metadata`.")
+    if notes and "fused_embedding" not in types:
+        raise invalid(fields.path("time_based_metadata"), "It needs the embedding type fused_embedding.")
+    start, end = _read_span(fields)
+    segmentation = fields.child("segmentation")
+    strategy, clip_sec = "dynamic", 2.0
+    if segmentation is not None:
+        strategy, clip_sec = _read_strategy(segmentation.needed("temporal"), ("fixed", "dynamic"))
+        segmentation.done()
+    return TimeRequest(options, scopes, types, strategy, clip_sec, start, end, notes)
+
+
+def _read_note(item: Fields) -> Note:
+    start = item.number("start", low=0, required=True) or 0.0
+    end = item.number("end", low=0, required=True) or 0.0
+    text = item.string("text", required=True) or ""
+    item.done()
+    if end < start:
+        raise invalid(item.path("end"), "It must not be less than `start`.")
+    if not text.strip():
+        raise invalid(item.path("text"), "It must not be empty.")
+    return Note(start, end, text)
+
+
+def _read_span(fields: Fields) -> tuple[float, float | None]:
     start = fields.number("start_sec", low=0) or 0.0
     end = fields.number("end_sec", low=0)
     if end is not None and end <= start:
         raise invalid(fields.path("end_sec"), "It must be greater than `start_sec`.")
-    strategy, clip_sec = _read_segmentation(fields, kind)
-    return TimeRequest(options, scopes, types, strategy, clip_sec, start, end)
+    return start, end
 
 
-def _read_segmentation(fields: Fields, kind: str) -> tuple[str, float]:
-    segmentation = fields.child("segmentation")
-    if segmentation is None:
-        return ("fixed", 6.0) if kind == "audio" else ("dynamic", 4.0)
-    strategies = ("fixed",) if kind == "audio" else ("fixed", "dynamic")
+def _read_strategy(segmentation: Fields, strategies: tuple[str, ...]) -> tuple[str, float]:
     strategy = segmentation.string("strategy", required=True, choices=strategies) or ""
     details = segmentation.needed(strategy)
     if strategy == "fixed":
@@ -109,8 +176,11 @@ def sound_rows(
         "audio": lambda start, end: vector(words_of_sound(sound.part(start, end)), model),
         "transcription": lambda start, end: vector(words_of_speech(sound.part(start, end)), model),
     }
-    clips = fixed_spans(*span, request.clip_sec, settings.drop_last_clip_under_sec)
-    return _rows(embed, request, clips, span)
+    if request.strategy == "fixed":
+        clips = fixed_spans(*span, request.clip_sec, settings.drop_last_clip_under_sec)
+    else:
+        clips = changes(sound, *span, request.clip_sec)
+    return _rows(embed, request, clips, span, model)
 
 
 def film_rows(
@@ -134,7 +204,7 @@ def film_rows(
         clips = fixed_spans(*span, request.clip_sec, settings.drop_last_clip_under_sec)
     else:
         clips = shots(film, *span, request.clip_sec)
-    return _rows(embed, request, clips, span)
+    return _rows(embed, request, clips, span, model)
 
 
 def _rows(
@@ -142,15 +212,18 @@ def _rows(
     request: TimeRequest,
     clips: list[tuple[float, float]],
     whole: tuple[float, float],
+    model: Model,
 ) -> list[Row]:
     rows: list[Row] = []
     options = [option for option in request.options if option in embed]
     spans = [("clip", clip) for clip in clips] if "clip" in request.scopes else []
     spans += [("asset", whole)] if "asset" in request.scopes else []
     for scope, (start, end) in spans if options else []:
+        check_halt()
         vectors = [embed[option](start, end) for option in options]
         if "separate_embedding" in request.types:
             rows += [Row(found, option, scope, start, end) for option, found in zip(options, vectors, strict=True)]
         if "fused_embedding" in request.types:
-            rows.append(Row(fused(vectors), "fused", scope, start, end))
+            said = [text_vector(note.text, model) for note in request.notes if note.touches(start, end)]
+            rows.append(Row(fused([*vectors, *said]), "fused", scope, start, end))
     return rows

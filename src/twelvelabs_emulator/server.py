@@ -115,6 +115,7 @@ class Emulator:
     def close(self) -> None:
         """Stop serving and free the port. May be called twice."""
         if self._server is not None:
+            self._state.stop()
             self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()

@@ -138,6 +138,28 @@ class Settings:
     upload_url_sec: float = 3600.0
     upload_session_sec: float = 86_400.0
 
+    # --- tasks ---
+    #: How often a task's status, or the task, is "processing" before it is ready …
+    task_polls: int = 1
+    #: … and how many seconds it takes at least.
+    task_sec: float = 0.0
+    #: Messages with which new tasks fail, one after the other; an empty one lets its task be.
+    task_failures: tuple[str, ...] = ()
+    #: Media that cannot be fetched, read or are too short or long: a 400 at once, or a task that fails later.
+    task_media_check: Literal["create", "later"] = "create"
+    #: Shortest audio or video of a task, in seconds.
+    task_least_sec: float = 4.0
+    #: Seconds that a task and its result are kept (a week) …
+    task_kept_sec: float = 604_800.0
+    #: … and what it is then: not there any more, or failed.
+    expired_task: Literal["gone", "failed"] = "gone"
+    #: v1 ``video_clip_length`` written with a point, such as 6.0 (users report a 400).
+    fractional_clip_length: Literal["refuse", "accept"] = "refuse"
+    #: marengo3.5 video tasks without ``embedding_option``: sources disagree about the default.
+    default_video_options_marengo35: Literal["visual_audio", "refuse"] = "visual_audio"
+    #: Names of lists in the metadata that ``GET /embed-v2/tasks`` shows: ``…_option`` or ``…_options``.
+    task_list_metadata: Literal["singular", "plural"] = "singular"
+
     # --- answers ---
     #: v1 audio of marengo3.0: two vectors (sound, then speech) for every span of six seconds, or one.
     audio_v1_two_vectors: bool = True

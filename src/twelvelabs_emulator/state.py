@@ -10,6 +10,7 @@ from .files import Files
 from .limits import Limiter
 from .log import RequestLog
 from .settings import Settings
+from .tasks import Tasks
 from .uploads import Uploads
 
 __all__ = ["State"]
@@ -27,6 +28,7 @@ class State:
         self.files = Files()
         self.assets = Assets()
         self.uploads = Uploads()
+        self.tasks = Tasks()
 
     def configure(self, **changes: Any) -> None:
         """Change settings; requests already being answered keep the old ones. Raises ``ValueError``."""
@@ -40,8 +42,13 @@ class State:
         self.faults.reset()
         self.assets.clear()
         self.uploads.clear()
+        self.tasks.clear()
         self.files.clear()
 
+    def stop(self) -> None:
+        """Give up what is being worked on; nobody will ask for it."""
+        self.tasks.stop()
+
     def close(self) -> None:
-        """Delete the files."""
+        """Delete the files, once nothing uses them."""
         self.files.clear()

@@ -14,6 +14,7 @@ from ..models import Model
 from ..settings import Settings
 from ..sources import Source
 from ..words import Words
+from .halt import check_halt
 from .limits import check_size, refused
 from .scale import add, ramp
 
@@ -97,6 +98,7 @@ def decoded(container: av.container.InputContainer) -> Sound:
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
     pieces: list[npt.NDArray[np.int16]] = []
     for packet in container.demux(container.streams.audio[0]):
+        check_halt()
         try:
             for frame in packet.decode():
                 pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
@@ -141,6 +143,7 @@ def changes(sound: Sound, start: float, end: float, shortest: float) -> list[tup
     step = 0.5
     before: tuple[float, float] | None = None
     for number in range(int((end - start) / step)):
+        check_halt()
         at = start + number * step
         samples = sound.part(at, at + step).numbers()
         level = 10 * math.log10(float(np.mean(samples**2)) + 1e-12)
@@ -157,7 +160,8 @@ def _spectrum(samples: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean power at each frequency, over up to 200 windows spread over the whole."""
     if len(samples) < _WINDOW:
         samples = np.pad(samples, (0, _WINDOW - len(samples)))
-    starts = np.unique(np.linspace(0, len(samples) - _WINDOW, num=200).astype(int))
+    count = min(200, max(2, 2 * len(samples) // _WINDOW))
+    starts = np.unique(np.linspace(0, len(samples) - _WINDOW, num=count).astype(int))
     windows = np.stack([samples[start : start + _WINDOW] for start in starts]) * np.hanning(_WINDOW)
     power: npt.NDArray[np.float64] = (np.abs(np.fft.rfft(windows, axis=1)) ** 2).mean(axis=0)
     return power

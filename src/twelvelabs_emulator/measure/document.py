@@ -16,21 +16,30 @@ from .limits import check_size, refused
 
 __all__ = ["Document", "open_document", "words_of_pdf"]
 
-_PAGES_PER_MEGABYTE = 16
+#: Pages of a PDF for each of its megabytes: in a synchronous request, in a task.
+_PAGES_PER_MEGABYTE = {False: 16, True: 64}
+_TASK_MEGABYTES = 512
 _PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _COUNT = re.compile(rb"/Type\s*/Pages\b[^>]*?/Count\s+(\d+)|/Count\s+(\d+)[^>]*?/Type\s*/Pages\b")
 _STREAM = re.compile(rb"(<<(?:[^<>]|<<[^<>]*>>|<[^<>]*>)*>>)\s*stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _SHOWN = re.compile(rb"\(((?:\\.|[^\\()])*)\)\s*(?:Tj|'|\")|\[((?:\\.|[^\]])*)\]\s*TJ", re.DOTALL)
 _STRING = re.compile(rb"\(((?:\\.|[^\\()])*)\)", re.DOTALL)
+_OBJECT = re.compile(rb"\b(\d+)\s+\d+\s+obj\b(.*?)\bendobj\b", re.DOTALL)
+_CONTENTS = re.compile(rb"/Contents\s*(\[[^\]]*\]|\d+\s+\d+\s+R)")
+_REFERENCE = re.compile(rb"(\d+)\s+\d+\s+R")
 _MOST_INFLATED = 64_000_000
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document: its text, and its pages if it is a PDF (0 for txt and md, which are embedded as text)."""
+    """A document: its text, and its pages if it is a PDF (0 for txt and md, which are embedded as text).
+
+    ``page_texts`` is the text page by page, as far as it can be told which is on which.
+    """
 
     text: str
     pages: int
+    page_texts: tuple[str, ...] = ()
 
     @property
     def is_text(self) -> bool:
@@ -38,9 +47,14 @@ class Document:
         return self.pages == 0
 
 
-def open_document(source: Source, model: Model, settings: Settings) -> Document:
-    """Read a PDF, txt or md; raise the API's 400, or 413 for too many megabytes or pages."""
-    check_size(source, model.media_megabytes, model, settings)
+def open_document(
+    source: Source, model: Model, settings: Settings, *, in_task: bool = False, each_page_counts: int = 1
+) -> Document:
+    """Read a PDF, txt or md; raise the API's 400, or 413 for too many megabytes or pages.
+
+    Tasks allow more of both. ``each_page_counts`` is 5 where its quarters are embedded, too.
+    """
+    check_size(source, _TASK_MEGABYTES if in_task else model.media_megabytes, model, settings)
     if b"%PDF-" not in source.head(1024):
         try:
             text = source.content.decode("utf-8-sig")
@@ -51,16 +65,17 @@ def open_document(source: Source, model: Model, settings: Settings) -> Document:
         if not text.strip():
             raise refused(source, "The document has no content to embed.")
         return Document(text, 0)
-    pages = _pages(source.content)
+    content = source.content
+    pages = _pages(content)
     if pages == 0:
         raise refused(source, "The document could not be read, or has no pages.")
     megabytes = source.size / settings.megabyte
     whole = math.ceil(megabytes) if settings.pdf_partial_megabyte == "counts" else math.floor(megabytes)
-    allowed = _PAGES_PER_MEGABYTE * max(1, whole)
-    if pages > allowed:
-        why = f"Document ({pages} pages) exceeds maximum limit of {allowed} pages."
+    allowed = _PAGES_PER_MEGABYTE[in_task] * max(1, whole)
+    if pages * each_page_counts > allowed:
+        why = f"Document ({pages * each_page_counts} pages) exceeds maximum limit of {allowed} pages."
         raise refused(source, why, status=settings.too_large_status)
-    return Document(_text(source.content), pages)
+    return Document(_text(content), pages, _page_texts(content, pages))
 
 
 def words_of_pdf(document: Document) -> Words:
@@ -94,6 +109,17 @@ def _pages(content: bytes) -> int:
     both = outside + b" " + inside
     counts = [int(first or second) for first, second in _COUNT.findall(both)]
     return len(_PAGE.findall(both)) or max(counts, default=0)
+
+
+def _page_texts(content: bytes, pages: int) -> tuple[str, ...]:
+    """Return each page's text, where pages point to their contents plainly; else every page has all of it."""
+    objects = {int(number): body for number, body in _OBJECT.findall(content)}
+    found: list[str] = []
+    for body in objects.values():
+        if _PAGE.search(_STREAM.sub(rb"\1", body)):
+            numbers = _REFERENCE.findall((_CONTENTS.search(body) or [b""])[0])
+            found.append(_text(b"\n".join(objects.get(int(number), b"") for number in numbers)))
+    return tuple(found) if len(found) == pages else (_text(content),) * pages
 
 
 def _text(content: bytes) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -15,15 +17,17 @@ from ..settings import Settings
 from ..sources import Source
 from ..words import Words, merged
 from .audio import Sound, check_duration, decoded
+from .halt import check_halt
 from .image import color_histogram, words_of_pixels
 from .limits import check_size, refused
 from .scale import add, ramp
 
-__all__ = ["Film", "open_video", "shots", "words_of_film"]
+__all__ = ["Film", "check_picture", "open_video", "shots", "words_of_film"]
 
 _SIDE = 64
 _LOOKS_PER_SEC = 4
 _LOOKS_PER_CLIP = 6
+_MOST_STEPS = 200
 _LONG_SEC = 120
 
 
@@ -36,12 +40,26 @@ class Film:
     pictures: list[npt.NDArray[np.uint8]]
     sound: Sound | None
 
-    def between(self, start: float, end: float) -> list[npt.NDArray[np.float64]]:
-        """Return the pictures seen in a span, at least one, as numbers from 0 to 1."""
-        seen = [n for n, time in enumerate(self.times) if start <= time < end]
-        if not seen:
-            seen = [min(range(len(self.times)), key=lambda n: abs(self.times[n] - start))]
-        return [self.pictures[n] / 255 for n in seen]
+    def between(self, start: float, end: float) -> range:
+        """Return which pictures are seen in a span, at least one."""
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        if first == last:  # Between two of them: take the one that is still to be seen.
+            first = max(0, first - 1)
+        return range(first, max(last, first + 1))
+
+    def picture(self, number: int) -> npt.NDArray[np.float64]:
+        """Return a picture as numbers from 0 to 1."""
+        return self.pictures[number] / 255
+
+    @cached_property
+    def cuts(self) -> list[bool]:
+        """Tell for each picture whether its colours are quite other than those of the one before."""
+        colors = []
+        for picture in self.pictures:
+            check_halt()
+            # By colours, not pixels: what moves through the picture keeps its colours.
+            colors.append(color_histogram(picture[::4, ::4] / 255))
+        return [False, *(bool(np.abs(before - after).sum() / 2 > 0.4) for before, after in pairwise(colors))]
 
 
 def open_video(source: Source, model: Model, settings: Settings) -> Film:
@@ -60,7 +78,7 @@ def open_video(source: Source, model: Model, settings: Settings) -> Film:
             if container.duration is not None:
                 check_duration(source, container.duration / av.time_base, model, settings, "video")
             track = container.streams.video[0]
-            _check_picture(source, track.codec_context.width, track.codec_context.height)
+            check_picture(source, track.codec_context.width, track.codec_context.height)
             times, pictures, end = _looks(container, (container.duration or 0) / av.time_base)
         sound = None
         with source.opened() as stream, av.open(stream, options={"protocol_whitelist": "none"}) as container:
@@ -75,7 +93,8 @@ def open_video(source: Source, model: Model, settings: Settings) -> Film:
     return Film(duration, times, pictures, sound if sound is not None and len(sound.samples) else None)
 
 
-def _check_picture(source: Source, width: int, height: int) -> None:
+def check_picture(source: Source, width: int, height: int) -> None:
+    """Raise the API's 400 for a film of a size or shape in pixels that it does not take."""
     long, short = max(width, height), min(width, height)
     size = f"The video has {width}x{height} pixels."
     if short < 360:
@@ -104,6 +123,7 @@ def _looks(container: Any, duration: float) -> tuple[list[float], list[npt.NDArr
     first: float | None = None
     end = 0.0
     for packet in container.demux(track):
+        check_halt()
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
@@ -130,10 +150,17 @@ def _skipped(container: Any, track: Any, duration: float) -> str:
 def words_of_film(film: Film, start: float, end: float) -> Words:
     """Measure what is to be seen from one time to another: the mean of some pictures, and motion."""
     seen = film.between(start, end)
-    chosen = np.unique(np.linspace(0, len(seen) - 1, num=_LOOKS_PER_CLIP).astype(int))
-    words = merged(words_of_pixels(seen[n]) for n in chosen)
+    chosen = np.unique(np.linspace(seen[0], seen[-1], num=_LOOKS_PER_CLIP).astype(int))
+    words = merged(words_of_pixels(film.picture(n)) for n in chosen)
     words["film"] = 0.35
-    changes = [float(np.abs(after - before).mean()) for before, after in pairwise(seen) if not _cut(before, after)]
+    steps = list(pairwise(seen))
+    if len(steps) > _MOST_STEPS:
+        steps = [steps[n] for n in np.linspace(0, len(steps) - 1, num=_MOST_STEPS).astype(int)]
+    changes = [
+        float(np.abs(film.picture(after) - film.picture(before)).mean())
+        for before, after in steps
+        if not film.cuts[after]
+    ]
     moving = ramp(float(np.mean(changes)), 0.01, 0.04) if changes else 0.0
     add(words, "moving", 0.4 * moving)
     add(words, "still", 0.4 * (1 - moving))
@@ -143,14 +170,7 @@ def words_of_film(film: Film, start: float, end: float) -> Words:
 def shots(film: Film, start: float, end: float, shortest: float) -> list[tuple[float, float]]:
     """Cut a span where the colours change at once; no shot is shorter than ``shortest`` seconds."""
     edges = [start]
-    looks = [(time, picture) for time, picture in zip(film.times, film.pictures, strict=True)]
-    for (_, before), (time, after) in pairwise(looks):
-        if edges[-1] + shortest <= time <= end - shortest and _cut(before / 255, after / 255):
+    for time, cut in zip(film.times, film.cuts, strict=True):
+        if cut and edges[-1] + shortest <= time <= end - shortest:
             edges.append(time)
     return list(pairwise([*edges, end]))
-
-
-def _cut(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> bool:
-    # By colours, not pixels: what moves through the picture keeps its colours.
-    difference = np.abs(color_histogram(before[::4, ::4]) - color_histogram(after[::4, ::4])).sum() / 2
-    return bool(difference > 0.4)
