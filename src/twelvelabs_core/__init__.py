@@ -27,6 +27,7 @@ from ._pace import no_waiting
 from ._plan import Plan
 from ._results import Embedding, Parts, Segment, Usage
 from ._retry import RetryPolicy
+from ._route import Part, plan_parts
 from ._rows import Moment, Row, check_space, clock, merge_moments, rows_of
 from ._segmentation import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._stats import Budget, Stats
@@ -55,6 +56,7 @@ __all__ = [
     "MediaLimit",
     "Model",
     "Moment",
+    "Part",
     "Parts",
     "Plan",
     "Quadrants",
@@ -81,5 +83,6 @@ __all__ = [
     "estimate_tokens",
     "merge_moments",
     "no_waiting",
+    "plan_parts",
     "rows_of",
 ]

@@ -121,7 +121,7 @@ class Tasks:
             run.stats.tasks_waiting -= 1
 
     async def _poll(self, path: str, task_id: str, run: Run, *, resumed: bool) -> dict[str, Any] | None:
-        poll, waited = FIRST_POLL_SEC, 0.0
+        poll, begun = FIRST_POLL_SEC, time.monotonic()
         by_status = path == "embed/tasks"
         while True:
             run.show()
@@ -135,13 +135,13 @@ class Tasks:
             if tasks.read_task(answer).status != "processing":
                 by_vectors = by_status and tasks.read_task(answer).status == "ready"
                 return await self._engine.send(tasks.retrieve(path, task_id), run) if by_vectors else answer
+            waited = time.monotonic() - begun
             if waited > self._timeout:
                 raise ServerError(
                     f"The task {task_id} is not ready after {waited:.0f} s. It goes on; "
                     "with cache= the next run takes it up."
                 )
             await pause(poll)
-            waited += poll
             poll = min(SLOWEST_POLL_SEC, poll * POLL_GROWTH)
 
 

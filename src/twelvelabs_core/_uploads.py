@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ class Uploads:
 
     async def _ready(self, asset_id: str, name: str, run: Run) -> None:
         """Wait until the server has processed the upload: it may not be used before."""
-        poll, waited = FIRST_POLL_SEC, 0.0
+        poll, begun = FIRST_POLL_SEC, time.monotonic()
         while True:
             try:
                 _, status = assets.read_asset(await self._engine.send(assets.retrieve(asset_id), run))
@@ -187,10 +188,9 @@ class Uploads:
                 raise
             if status == "ready":
                 return
-            if waited > self._timeout:
-                raise ServerError(f"The upload (asset {asset_id}) is still processed after {waited:.0f} s.")
+            if time.monotonic() - begun > self._timeout:
+                raise ServerError(f"The upload (asset {asset_id}) is still processed after {self._timeout:.0f} s.")
             await pause(poll)
-            waited += poll
             poll = min(SLOWEST_POLL_SEC, poll * POLL_GROWTH)
 
 
