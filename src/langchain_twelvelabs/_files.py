@@ -17,7 +17,7 @@ from langchain_core.documents.base import Blob
 
 from twelvelabs_core import Audio, Document, Image, InvalidInputError, Media, Video
 
-__all__ = ["SUFFIXES", "Equals", "Found", "Paths", "Suffixes", "find", "kinds_of", "media_from"]
+__all__ = ["SUFFIXES", "Equals", "Found", "Paths", "Suffixes", "find", "is_pdf", "kinds_of", "media_from"]
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -114,6 +114,20 @@ def media_from(source: Any, table: Mapping[str, str] = SUFFIXES) -> Media:
             item=_named(source),
         )
     return _TYPES[kind](source)
+
+
+def is_pdf(media: Media) -> bool:
+    """Whether a document is a PDF: by its first bytes where they are at hand, else by its name."""
+    source: Any = media.source
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source[:5]) == b"%PDF-"
+    if isinstance(source, (str, os.PathLike)):
+        try:
+            with Path(source).expanduser().open("rb") as file:
+                return file.read(5) == b"%PDF-"
+        except (OSError, ValueError):
+            return _suffix(source) == ".pdf"
+    return _suffix(media.filename or getattr(source, "name", None) or "") == ".pdf"
 
 
 def _suffix(source: str | os.PathLike[str]) -> str:

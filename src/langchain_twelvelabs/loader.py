@@ -30,12 +30,9 @@ from twelvelabs_core import (
     Sentences,
     TwelveLabsError,
     _loop,
-    rows_of,
 )
-from twelvelabs_core._keys import content_digest
-from twelvelabs_core._media import inspect
 
-from ._files import Equals, Found, Paths, Suffixes, find, kinds_of
+from ._files import Equals, Found, Paths, Suffixes, find, is_pdf, kinds_of
 from .embeddings import TwelveLabsEmbeddings
 from .references import reference_to
 
@@ -45,6 +42,8 @@ logger = logging.getLogger("twelvelabs_embeddings")
 
 # A picture is one small request and one vector; a film is uploaded and gives hundreds.
 _PICTURES_FOR_A_FILM = 16
+# A paragraph's worth; the overlap keeps what spans two chunks findable.
+_SENTENCES = Sentences(5, overlap_sentences=1)
 _Options = SegmentOptions | Mapping[str, SegmentOptions] | None
 
 
@@ -60,10 +59,11 @@ class TwelveLabsMediaLoader(BaseLoader):
         store.similarity_search("a red bike")
 
     A film or sound gives one document for each segment and option (visual, audio, transcription); a picture one; on
-    marengo3.5 a PDF or text one for each page or chunk. ``page_content`` is a reference: readable, and answered by
-    ``model.embed_documents`` with the vector that was made while loading. So the store must embed with *the same
-    object*, or one with the same ``cache=``. Who holds the vectors: the cache if there is one, else the embeddings
-    object, in memory, 4 kB a segment (see ``TwelveLabsEmbeddings.forget_references``). This loader holds none.
+    marengo3.5 a PDF one a page, a text one for every five sentences or as ``options`` say. ``page_content`` is a
+    reference: readable, and answered by ``model.embed_documents`` with the vector that was made while loading. So the
+    store must embed with *the same object*, or one with the same ``cache=``. Who holds the vectors: the cache if there
+    is one, else the embeddings object, in memory, 4 kB a segment (see ``TwelveLabsEmbeddings.forget_references``). This
+    loader holds none.
 
     ``metadata`` is flat: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
     ``embedding_option``, ``embedding_scope``, ``content_digest``, ``space``, and where there are any ``page``,
@@ -83,8 +83,8 @@ class TwelveLabsMediaLoader(BaseLoader):
             hold (``{".ts": "video"}``). Others are left out, with one line of the log. By default all that the API
             takes.
         options: how files are divided and what of them is embedded; one for all (each kind takes from it what fits it:
-            ``Fixed`` does not divide a PDF), or a mapping by kind (``{"video": …, "audio": …, "document": …}``). With
-            ``embedding_scope="asset"`` a file is one vector for each option.
+            ``Fixed`` does not divide a PDF, nor ``Quadrants`` a text), or a mapping by kind (``{"video": …,
+            "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for each option.
         on_error: ``raise``, or ``skip`` a file that fails, with a line of the log that names it. Errors about the
             account (key, quota) always raise.
         files_ahead: films, sounds and documents under way at a time; of pictures sixteen times as many. This bounds the
@@ -176,7 +176,7 @@ class TwelveLabsMediaLoader(BaseLoader):
             assert found.error is not None
             raise found.error
         try:
-            rows = await self._rows(found.media, self._options_for(found.media.kind))
+            rows = await self._rows(found.media, self._options_for(found.media))
         except BatchError as error:
             (only,) = error.errors.values()
             raise _about(only, found) from only.__cause__
@@ -199,24 +199,33 @@ class TwelveLabsMediaLoader(BaseLoader):
         if media.kind != "image" and not (media.kind == "document" and whole):
             (rows,) = await client.arows_many([media], options)
             return rows
+        # One vector: a plain request, where segments would take a task.
         (embedding,) = await client.aembed_many([media])
-        source = await asyncio.to_thread(inspect, media, client.model, media.kind)
-        digest = await asyncio.to_thread(content_digest, source)
-        option = "text" if source.mime.startswith("text/") else "visual"
-        segment = Segment(embedding.vector, option=option, scope="asset")
-        return rows_of(media, [segment], space=client.space, content_digest=digest)
+        option = "text" if media.kind == "document" and not is_pdf(media) else "visual"
+        return await client._segmenter.rows(media, [Segment(embedding.vector, option=option, scope="asset")])
 
-    def _options_for(self, kind: str) -> SegmentOptions | None:
-        """What of the options is about this kind."""
-        if self.options is None or isinstance(self.options, Mapping):
-            return (self.options or {}).get(kind)
-        options = self.options
-        fitting = (Sentences, Quadrants) if kind == "document" else (Fixed, Dynamic)
-        if options.segmentation is not None and not isinstance(options.segmentation, fitting):
+    def _options_for(self, media: Media) -> SegmentOptions | None:
+        """What of the options is about this file."""
+        by_kind = isinstance(self.options, Mapping)
+        options = self.options.get(media.kind) if isinstance(self.options, Mapping) else self.options
+        if media.kind == "document":
+            return self._for_document(options, pdf=is_pdf(media))
+        if options is None or by_kind:
+            return options
+        if not isinstance(options.segmentation, (Fixed, Dynamic)):
             options = replace(options, segmentation=None)
-        has = self.embeddings.client.model.segment_options.get(kind, ())  # type: ignore[call-overload]
+        has = self.embeddings.client.model.segment_options.get(media.kind, ())
         shared = [option for option in options.embedding_option or () if option in has]
         return replace(options, embedding_option=shared) if shared else options
+
+    def _for_document(self, options: SegmentOptions | None, *, pdf: bool) -> SegmentOptions | None:
+        """PDFs go by page, and by quarter if asked; texts by sentences, which the API wants to be told how many."""
+        options = options or SegmentOptions()
+        whole = tuple(options.embedding_scope) == ("asset",)
+        if not isinstance(options.segmentation, Quadrants if pdf else Sentences):
+            options = replace(options, segmentation=None if pdf or whole else _SENTENCES)
+        # Each has one option, and what was chosen for films is not about it.
+        return replace(options, embedding_option=None)
 
 
 def _about(error: TwelveLabsError, found: Found) -> TwelveLabsError:

@@ -20,9 +20,9 @@ from service import Service, right_answer, sent_json, vector
 from twelvelabs_core import (
     Audio,
     AuthenticationError,
+    Document,
     Dynamic,
     Fixed,
-    Image,
     InvalidInputError,
     Segment,
     SegmentOptions,
@@ -416,7 +416,7 @@ async def test_embed_segments(model: TwelveLabsEmbeddings, service: Service, fol
         (b"bytes", {}, "wrap it"),
         (Video(FILM), {"seconds": 4}, "no option 'seconds'"),
         (Video(FILM), {"options": SegmentOptions(), "segmentation": Fixed(4)}, "not both"),
-        (Image(media.png("red")), {}, "divides video, audio into segments, not image"),
+        (Document(b"# words", filename="a.md"), {}, "not document"),
     ],
 )
 def test_embed_segments_refuses(
