@@ -84,7 +84,8 @@ _MARK = re.compile(
 
 def stands_for_media(text: str) -> bool:
     """Whether a text is what LlamaIndex shows an embedding model of a file or segment: words about it, not itself."""
-    return _MARK.match(text.partition("\n\n")[0]) is not None
+    # What is no text at all is refused later, with its place.
+    return isinstance(text, str) and _MARK.match(text.partition("\n\n")[0]) is not None
 
 
 # -- what a file is ------------------------------------------------------------------------------------------------
