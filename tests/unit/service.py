@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 import itertools
@@ -20,7 +21,13 @@ KEY = "tlk_0123456789abcdefSECRET"
 BASE = "https://api.twelvelabs.io/v1.3"
 
 
-# -- vectors and answers ---------------------------------------------------------------------------------------
+# -- texts, vectors and answers ---------------------------------------------------------------------------------------
+
+
+def words(count: int, first: int = 0) -> str:
+    """So many different words of five letters, one token each by our count."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return " ".join("".join(letters[n // 26**i % 26] for i in range(5)) for n in range(first, first + count))
 
 
 def vector(of: str, dimensions: int = 512) -> list[float]:
@@ -31,7 +38,7 @@ def vector(of: str, dimensions: int = 512) -> list[float]:
     return [x / length for x in numbers]
 
 
-def v2_answer(found: list[float], **more: Any) -> dict[str, Any]:
+def v2_answer(found: list[Any], **more: Any) -> dict[str, Any]:
     """A v2 answer with one vector, in all the fields the API documents."""
     entry = {
         "embedding": found,
@@ -197,3 +204,25 @@ def scripted(answers: Iterable[Answer]) -> Callable[[httpx.Request], Answer]:
         return right_answer(request) if found is None else found
 
     return answer
+
+
+def refusal(status: int, **headers: str) -> httpx.Response:
+    """A refusal in the API's flat shape; ``retry_after="7"`` is a header."""
+    return httpx.Response(
+        status, json={"code": "c", "message": "m"}, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+class Counter:
+    """Answers after a moment and remembers how many it had at a time."""
+
+    def __init__(self, seconds: float = 0.01) -> None:
+        self.now = self.most = 0
+        self.seconds = seconds
+
+    async def __call__(self, request: httpx.Request) -> Any:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self.seconds)
+        self.now -= 1
+        return right_answer(request)
