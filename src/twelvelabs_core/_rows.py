@@ -64,15 +64,17 @@ def rows_of(
     length = duration_sec if duration_sec is not None else max(ends, default=None)
     rows = []
     for segment in segments:
-        place = (segment.start_sec, segment.end_sec, segment.page, segment.quadrant, segment.chunk)
+        # JSON writes 6.0 as 6 too, and a store's filter may tell the two apart.
+        start, end = (None if at is None else float(at) for at in (segment.start_sec, segment.end_sec))
+        place = (start, end, segment.page, segment.quadrant, segment.chunk)
         identity = "|".join(map(str, (content_digest, segment.option, segment.scope, *place, space)))
         metadata = {
             "source": where,
             "file_name": name,
             "media_type": media.kind,
-            "start_sec": segment.start_sec,
-            "end_sec": segment.end_sec,
-            "duration_sec": length,
+            "start_sec": start,
+            "end_sec": end,
+            "duration_sec": None if length is None else float(length),
             "embedding_option": segment.option,
             "embedding_scope": segment.scope,
             "page": segment.page,
