@@ -211,13 +211,16 @@ def _mp4(scenes: tuple[Scene, ...], size: tuple[int, int], fps: int, sound: bool
         number = 0
         for color, seconds, _ in scenes:
             still = picture(color, size)
+            # Converted once, not for every frame: films of minutes are made here.
+            same = None if moving else av.VideoFrame.from_image(still).reformat(format="yuv420p").to_ndarray()
             for _ in range(round(seconds * fps)):
-                image = still
-                if moving:
+                if same is not None:
+                    frame = av.VideoFrame.from_ndarray(same, format="yuv420p")
+                else:
                     image = still.copy()
                     left = (number * size[0] // 8) % size[0]
                     ImageDraw.Draw(image).rectangle((left, 0, left + size[0] // 6, size[1]), fill="white")
-                frame = av.VideoFrame.from_image(image)
+                    frame = av.VideoFrame.from_image(image)
                 frame.pts = number
                 frame.time_base = Fraction(1, fps)
                 number += 1

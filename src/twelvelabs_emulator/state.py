@@ -40,15 +40,15 @@ class State:
         self.log.clear()
         self.limiter.reset()
         self.faults.reset()
-        self.assets.clear()
-        self.uploads.clear()
-        self.tasks.clear()
-        self.files.clear()
+        self.close()
 
     def stop(self) -> None:
         """Give up what is being worked on; nobody will ask for it."""
         self.tasks.stop()
 
     def close(self) -> None:
-        """Delete the files, once nothing uses them."""
+        """Forget what clients have made, and delete the files."""
+        self.tasks.clear()
+        self.uploads.clear()
+        self.assets.clear()
         self.files.clear()

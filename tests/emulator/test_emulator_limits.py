@@ -15,6 +15,8 @@ from twelvelabs.errors import TooManyRequestsError
 
 import media
 from twelvelabs_emulator import Emulator, Settings
+from twelvelabs_emulator.faults import Fault
+from twelvelabs_emulator.settings import from_text
 
 TEXT = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": "a"}}
 
@@ -309,3 +311,25 @@ def test_sdk(emulator: Emulator, sdk: TwelveLabs, shape: str) -> None:
     with pytest.raises(ApiError) as v1:
         sdk.embed.create(model_name="marengo3.0", text="a")
     assert v1.value.status_code == 429 and not isinstance(v1.value, TooManyRequestsError)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("limits", '{"text": [5, 1]}', {"text": ((5, 1.0),)}),
+        ("limit_minutes", '{"audio": [[1, 60], [9, 3600]]}', {"audio": ((1, 60.0), (9, 3600.0))}),
+        ("plan", "tier2", "tier2"),
+        ("plan", "none", None),
+        ("quota_after", "3", 3),
+        ("retry_after", "11382", 11382),
+        ("retry_after", "date", "date"),
+        ("faults", '[{"kind": "drop", "every": 3}]', (Fault("drop", every=3),)),
+        ("task_failures", '["one, two", "three"]', ("one, two", "three")),
+        ("v1_models", "marengo3.0", ("marengo3.0",)),
+        ("unknown_asset_status", "404", 404),
+        ("text_image_share", "false", False),
+        ("task_sec", "1.5", 1.5),
+    ],
+)
+def test_settings_on_the_command_line(name: str, text: str, value: Any) -> None:
+    assert getattr(Settings().replace(**{name: from_text(name, text)}), name) == value

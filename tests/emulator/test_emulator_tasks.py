@@ -721,3 +721,12 @@ def test_close_does_not_wait_for_long_work() -> None:
     assert not [
         thread for thread in threading.enumerate() if thread.name == "twelvelabs-emulator" and not thread.daemon
     ]
+
+
+def test_start_again_after_close() -> None:
+    own = Emulator()
+    for _ in range(2):
+        with own, httpx.Client(base_url=own.base_url + "/", headers={"x-api-key": own.api_key}) as http:
+            assert http.get("embed-v2/tasks").json()["data"] == []
+            again = Tasks(http)
+            assert again.wait(again.create("image", media.png()))["status"] == "ready"
