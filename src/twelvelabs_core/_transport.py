@@ -25,6 +25,8 @@ PIECE = 64 * 1024
 
 def prepare() -> None:
     """Import what sending needs. Slow (0.3 s, measured), and not needed before the first request."""
+    import httpx_aiohttp  # noqa: F401
+
     network_errors()
 
 
