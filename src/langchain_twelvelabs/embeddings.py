@@ -26,7 +26,7 @@ from twelvelabs_core import (
     _loop,
 )
 from twelvelabs_core._adapter import Adapter
-from twelvelabs_core._inputs import as_media
+from twelvelabs_core._inputs import as_items, as_media
 
 from ._files import media_from
 from .references import References, mentions, reference_to, spread
@@ -96,7 +96,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
             TextTooLongError: over the limit with ``truncate="none"``.
             BatchError: some texts failed; the rest is in ``.results``.
         """
-        texts = list(texts)
+        texts = as_items(texts)
         if not mentions(texts):
             return self._vectors(texts, "texts", progress=self.show_progress_bar)
         known = _loop.run(self._references.find(self.client, texts, "texts"))
@@ -109,7 +109,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Async :meth:`embed_documents`."""
-        texts = list(texts)
+        texts = as_items(texts)
         if not mentions(texts):
             return await self._avectors(texts, "texts", progress=self.show_progress_bar)
         known = await _loop.arun(self._references.find(self.client, texts, "texts"))
