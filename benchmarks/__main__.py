@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 from collections.abc import Callable
 from datetime import date
 
@@ -29,8 +28,7 @@ CASES: dict[str, Callable[..., Case]] = {
 }
 
 
-def main() -> int:
-    """Returns 1 if a bar was not met."""
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer texts and three rounds")
     parser.add_argument("--only", choices=CASES, action="append", metavar="NAME", help=f"of {', '.join(CASES)}")
@@ -42,7 +40,6 @@ def main() -> int:
         if name.lower().endswith("_proxy") or name.startswith(("TWELVELABS_", "TWELVE_LABS_")):
             del os.environ[name]
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.2f}")
-    met = True
     with Server() as server:
         for name in options.only or CASES:
             print(f"\n{name}", flush=True)
@@ -59,12 +56,10 @@ def main() -> int:
             report.save(case)
             for bar in case.bars:
                 print(report.verdict(bar))
-                met = met and bar.met
             for note in case.notes:
                 print(f"  {note}")
     print(f"\n{report.write_docs(report.load(list(CASES)))}")
-    return 0 if met else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

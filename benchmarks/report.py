@@ -102,7 +102,7 @@ def shown(figure: float, unit: str) -> str:
 
 # -- the picture -----------------------------------------------------------------------------------------------------
 
-WIDTH, LABELS, BAR_HEIGHT, STEP, TOP = 760, 210, 22, 34, 64
+WIDTH, LABELS, BAR_HEIGHT, STEP, TOP = 800, 250, 22, 34, 64
 OURS, YARDSTICK, OTHERS = "#0d7a5f", "#8a8f98", "#c2c6cc"
 STYLE = """
  text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1c1f23 }
