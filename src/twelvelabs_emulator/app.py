@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -117,6 +117,8 @@ def _served(endpoint: Endpoint, limited_as: Categories | None = None, *, open_to
             # Listen to the end: a client answered midway may take that for a broken connection.
             await drain(request)
             raise
+        except ClientDisconnect:
+            return Response(None, 400)  # Nobody is there to read it.
 
     async def let_through(request: Request) -> Response:
         state = state_of(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any
@@ -89,7 +89,7 @@ class FaultLine:
     """The rules in order. The first that strikes is the one; those after it do not see that request."""
 
     def __init__(self) -> None:
-        self._rules: tuple[Fault, ...] = ()
+        self._rules: Sequence[Fault] = ()
         self.reset()
 
     def reset(self) -> None:
@@ -98,7 +98,7 @@ class FaultLine:
         self._struck = [0] * len(self._rules)
         self._random = [random.Random(rule.seed) for rule in self._rules]  # Repeatable, so not a secret.
 
-    def next(self, rules: tuple[Fault, ...], method: str, path: str) -> Fault | None:
+    def next(self, rules: Sequence[Fault], method: str, path: str) -> Fault | None:
         """Return the fault that this request meets, if any, and count it."""
         if rules is not self._rules:
             self._rules = rules

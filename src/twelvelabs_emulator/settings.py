@@ -7,14 +7,12 @@ likeliest reading, so that a client can be tried against the other readings too.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from .faults import Fault
-from .plans import Windows
 from .setting_values import checked, plain, read_text
 
 __all__ = ["Settings", "choices", "count_words", "from_text", "plain_names"]
@@ -45,9 +43,9 @@ class Settings:
     #: Published limits to start from: fills ``limits`` and ``limit_minutes`` where they say nothing.
     plan: Literal["free", "tier1", "tier2", "tier3"] | None = None
     #: Requests by category (text, image, audio, video, upload): one ``(count, seconds)`` or a list of them.
-    limits: Mapping[str, Windows] = field(default_factory=lambda: MappingProxyType({}))
+    limits: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     #: Minutes of media by category (audio, video): one ``(minutes, seconds)`` or a list of them.
-    limit_minutes: Mapping[str, Windows] = field(default_factory=lambda: MappingProxyType({}))
+    limit_minutes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     #: A sliding window forgets each request as it grows old, a fixed one starts with its first request.
     window: Literal["sliding", "fixed"] = "sliding"
     #: Whether pictures are counted, and limited, together with texts (the documentation can be read both ways).
@@ -64,8 +62,8 @@ class Settings:
     retry_after: str | float = "seconds"
 
     # --- faults ---
-    #: Rules in order, as `Fault` or as mappings: ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
-    faults: tuple[Fault, ...] = ()
+    #: Rules in order, such as ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
+    faults: Sequence[Any] = ()
 
     # --- models ---
     #: Models that ``POST /embed`` serves. Take the first out to see the service after its sunset.

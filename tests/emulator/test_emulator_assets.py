@@ -6,6 +6,8 @@ import gc
 import hashlib
 import json
 import resource
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,6 +254,26 @@ def test_files_go_away(http: httpx.Client) -> None:
             assert list(directory.iterdir()) == []
             upload(client, media.png())
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("path", ["/v1.3/assets", "/v1.3/embed-v2"])
+def test_a_client_that_goes_away(
+    emulator: Emulator, http: httpx.Client, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    kind = "multipart/form-data; boundary=b" if path.endswith("assets") else "application/json"
+    host, port = emulator.origin.removeprefix("http://").split(":")
+    begun = (
+        f"POST {path} HTTP/1.1\r\nhost: {host}\r\nx-api-key: {emulator.api_key}\r\ncontent-type: {kind}\r\n"
+        'content-length: 5000000\r\n\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    )
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(begun.encode() + b"x" * 1_500_000)
+    for _ in range(200):
+        if emulator.requests and emulator.requests[0].status is not None:
+            break
+        time.sleep(0.01)
+    assert emulator.requests[0].status == 400
+    assert not caplog.records and http.get("assets").json()["data"] == []
 
 
 # --- in parts ---------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_limits_come_first(emulator: Emulator, http: httpx.Client) -> None:
 )
 def test_rules_are_checked(rule: Any) -> None:
     with pytest.raises(ValueError, match="faults"):
-        Settings(faults=[rule])  # type: ignore[arg-type]
+        Settings(faults=[rule])
 
 
 def test_over_http(emulator: Emulator, http: httpx.Client) -> None:
@@ -142,7 +142,7 @@ def test_connections_that_close(emulator: Emulator, http: httpx.Client, caplog: 
 
 
 async def test_connection_without_a_server() -> None:
-    transport = httpx.ASGITransport(create_app(Settings(faults=[{"kind": "drop"}])))  # type: ignore[list-item]
+    transport = httpx.ASGITransport(create_app(Settings(faults=[{"kind": "drop"}])))
     async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as client:
         with pytest.raises(ConnectionResetError):
             await client.post("/v1.3/embed-v2", json=TEXT, headers={"x-api-key": "tlk_emulator"})
