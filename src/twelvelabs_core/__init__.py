@@ -1,10 +1,12 @@
 """TwelveLabs' Embed API as Python: models, inputs, wire formats and one engine. The framework adapters stand on it.
 
-from twelvelabs_core import EmbeddingClient, Image
+.. code-block:: python
 
-client = EmbeddingClient("marengo3.0")            # key from TWELVELABS_API_KEY
-client.embed("a red bike").vector                 # 512 floats
-client.embed(Image("bike.jpg")).vector            # in the same space
+    from twelvelabs_core import EmbeddingClient, Image
+
+    client = EmbeddingClient("marengo3.0")    # key from TWELVELABS_API_KEY
+    client.embed("a red bike").vector         # 512 floats
+    client.embed(Image("bike.jpg")).vector    # in the same space
 """
 
 from ._client import DEFAULT_MODEL, EmbeddingClient

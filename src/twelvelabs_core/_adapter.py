@@ -33,9 +33,8 @@ def _key_from_environment() -> SecretStr | None:
 class Adapter(BaseModel):
     """Settings of an :class:`EmbeddingClient` as fields, and the client.
 
-    The fields stay true: after ``model_copy(update=…)`` or an assignment the next call uses a client made from the new
-    values.
-    The key is a ``SecretStr`` and is left out of every dump and repr; it is kept by pickling.
+    The fields stay true: after ``model_copy(update=…)`` or an assignment the next call uses a client made from the
+    new values. The key is a ``SecretStr`` and is left out of every dump and repr; it is kept by pickling.
     """
 
     # A validation error that prints its input would print the key.

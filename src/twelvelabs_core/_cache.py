@@ -1,8 +1,7 @@
 """Finished vectors, kept: a SQLite file of ours, or any object with LangChain's ``mget``/``mset``.
 
-A vector is in the cache before its item counts as done, so that a killed process loses no more than what was under way.
-Calls that come together are
-written in one transaction. Several processes may share a file (WAL).
+A vector is in the cache before its item counts as done, so that a killed process loses no more than what was under
+way. Calls that come together are written in one transaction. Several processes may share a file (WAL).
 """
 
 from __future__ import annotations

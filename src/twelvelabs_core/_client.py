@@ -47,8 +47,8 @@ class EmbeddingClient:
     """TwelveLabs embeddings, for one model and one account. What the framework adapters stand on; usable by itself.
 
     Every method has an async twin (``aembed`` …) that may be awaited from any event loop. Sync methods work inside a
-    running loop too. The
-    object may be shared by threads, pickled and deep-copied (configuration alone; connections are made anew).
+    running loop too. The object may be shared by threads, pickled and deep-copied (configuration alone; connections
+    are made anew).
 
     Args:
         model: a name from :data:`MODELS`, or a :class:`Model`.
@@ -57,8 +57,7 @@ class EmbeddingClient:
         api_version: ``v1`` (``/embed``) or ``v2`` (``/embed-v2``); the model's own default if None.
         dimensions: vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128.
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
-            :class:`TextTooLongError`,
-            ``average`` embeds chunks and returns their weighted mean.
+            :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``; the default estimates, on the high side (no tokenizer is published).
         max_concurrency: requests under way at a time, 1 or more.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's answers.
@@ -312,8 +311,7 @@ class EmbeddingClient:
             items: any iterable.
             ordered: in the items' order; False = as they come, which a slow item does not hold up.
             errors: ``raise`` = a failed item ends the stream with :class:`BatchError`, after everything under way was
-                yielded; ``yield`` = it is a result with
-                ``.error`` set.
+                yielded; ``yield`` = it is a result with ``.error`` set.
             progress: show a tqdm bar.
 
         Raises:

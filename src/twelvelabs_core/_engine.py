@@ -1,8 +1,7 @@
 """The one place that does network I/O: sends requests, limited, bounded and retried, and works through batches of them.
 
 An engine holds a transport, a bound on concurrency and its account's gates, all made on the background loop with the
-first request and made anew
-after a fork.
+first request and made anew after a fork.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from ._pace import pause
 from ._retry import RetryPolicy
 from ._stats import Budget, Run
 from ._transport import default_transport, network_errors, pieces, unreachable
+from ._version import __version__
 from ._wire.answers import parse_json
 from ._wire.content import Request
 from ._wire.faults import from_status
@@ -48,7 +48,6 @@ MEDIA_IN_FLIGHT = 8
 # A larger body is written in pieces: in one piece it would hold up every other request on the loop.
 LARGE_BODY = 256 * 1024
 CONNECT_TIMEOUT = 10.0
-VERSION = "0.1.0"
 
 
 @dataclass(frozen=True)
@@ -317,7 +316,7 @@ class _Live:
         self.headers = httpx.Headers(
             {
                 "x-api-key": settings.api_key,
-                "user-agent": f"twelvelabs-embeddings/{VERSION}",
+                "user-agent": f"twelvelabs-embeddings/{__version__}",
                 "accept": "application/json",
                 "accept-encoding": "gzip, deflate",
             }

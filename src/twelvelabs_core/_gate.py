@@ -1,11 +1,9 @@
 """One gate per category, through which every request of an account goes: declared windows, and the server's own word.
 
 Lives on the background loop alone, so that it needs no lock. pyrate-limiter was looked at first (4.5.1, MIT, well
-kept). It stamps an item when it is let
-through, while the server counts it when it arrives, so that a full burst one window later is refused for the
-milliseconds between; it stores a
-weight of n as n items (a day of media minutes is thousands); and it takes no word from the server, nor tells when it
-will open.
+kept). It stamps an item when it is let through, while the server counts it when it arrives, so that a full burst one
+window later is refused for the milliseconds between; it stores a weight of n as n items (a day of media minutes is
+thousands); and it takes no word from the server, nor tells when it will open.
 """
 
 from __future__ import annotations

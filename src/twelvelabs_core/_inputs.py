@@ -5,8 +5,7 @@ type holds it.
     Composed("a <@coat> in blue", [Image("coat.jpg", name="coat")])
 
 Inside a media type a ``str`` is read by its scheme alone: ``http://``/``https://`` is a URL, ``data:`` a data URI,
-``file://``
-or no scheme a path. Nothing is read or checked until it is embedded.
+``file://`` or no scheme a path. Nothing is read or checked until it is embedded.
 """
 
 from __future__ import annotations

@@ -48,8 +48,7 @@ class RateLimits:
 
     Attributes:
         text: texts, documents, and pictures too unless ``image`` is given: whether the two share a counter the API
-            leaves
-            open, and one counter is the safe reading.
+            leaves open, and one counter is the safe reading.
         image: pictures, where they are counted apart.
         audio, video: sounds and films.
         upload: uploads of assets.

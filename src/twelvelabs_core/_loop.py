@@ -1,10 +1,8 @@
 """One asyncio loop in one background thread per process, for all network work of all clients.
 
 Sync callers submit and wait; async callers submit and await, from any loop. So a client has no loop of its own that
-could be closed under
-it, sync batches run concurrently, and sync calls work inside a running loop. The thread starts with the first call and,
-being made anew
-after a fork, never depends on what a parent process left behind.
+could be closed under it, sync batches run concurrently, and sync calls work inside a running loop. The thread starts
+with the first call and, being made anew after a fork, never depends on what a parent process left behind.
 """
 
 from __future__ import annotations
@@ -48,9 +46,8 @@ class _Background:
     def disown(self) -> None:
         """In a forked child: put nothing in the place of the parent's sockets.
 
-        They, and the kernel's list of them (epoll), are shared with the parent. A child that drops them, at its end at
-        the latest, would take
-        them off that list, and the parent would wait for answers it is never told of.
+        They, and the kernel's list of them (epoll), are shared with the parent. A child that drops them, at its end
+        at the latest, would take them off that list, and the parent would wait for answers it is never told of.
         """
         if self.selector is None:
             return

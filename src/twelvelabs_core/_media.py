@@ -1,9 +1,8 @@
 """A media input, looked at before anything is sent: where it is, what it really contains, whether the model takes it.
 
-:func:`inspect` touches no network. It reads a file's first bytes (a picture is decoded, with Pillow present, so that a
-broken one
-is found before it is paid for) and leaves the content where it is; :meth:`Resolved.load` reads it when its turn to be
-sent comes.
+:func:`inspect` touches no network. It reads a file's first bytes (a picture is decoded, with Pillow present, so that
+a broken one is found before it is paid for) and leaves the content where it is; :meth:`Resolved.load` reads it when
+its turn to be sent comes.
 """
 
 from __future__ import annotations

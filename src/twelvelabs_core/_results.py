@@ -63,8 +63,7 @@ class Embedding:
         vector: Python floats, as many as the model's ``dimensions``.
         space: the vector space it belongs to, for example ``marengo3.0/512``; vectors of two spaces do not compare.
         truncated: the text was over the limit, so that the vector stands for a part of it (or, on models that cut
-            without
-            saying so, may do). False for ``truncate="average"``, which uses all of it.
+            without saying so, may do). False for ``truncate="average"``, which uses all of it.
         pooled: vectors averaged into this one: chunks of a text, or segments of a sound on v1; 1 = as the server sent
             it.
         usage: what the server says it used, or None.

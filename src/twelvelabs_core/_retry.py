@@ -21,8 +21,7 @@ class RetryPolicy:
     """When a failed request is sent again.
 
     Retried: 408, 429, 5xx, connection and read errors, answers that are not JSON. Never: any other 4xx. An embedding
-    request is safe to
-    repeat but for its price, which the server's answer would have told.
+    request is safe to repeat but for its price, which the server's answer would have told.
 
     Attributes:
         max_retries: tries after the first.

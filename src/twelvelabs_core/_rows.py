@@ -30,9 +30,8 @@ class Row:
             does.
         text: what a person reads: ``film.mp4 00:01:12-00:01:18 visual``.
         metadata: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
-            ``embedding_option``, ``embedding_scope``,
-            ``page``, ``quadrant``, ``chunk``, ``content_digest``, ``space``; strings and numbers alone, absent where
-            there is none.
+            ``embedding_option``, ``embedding_scope``, ``page``, ``quadrant``, ``chunk``, ``content_digest``,
+            ``space``; strings and numbers alone, absent where there is none.
         vector: the segment's.
     """
 

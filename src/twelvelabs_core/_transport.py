@@ -1,9 +1,8 @@
 """The default transport: aiohttp's connections behind httpx's interface.
 
 httpx's own async pool looks at every connection for every request and reaches a tenth of aiohttp's rate at 64
-connections (measured). httpx keeps
-the request, the response and the transport interface, so that ``transport=`` takes ``httpx.MockTransport``, respx, or
-anyone's own.
+connections (measured). httpx keeps the request, the response and the transport interface, so that ``transport=``
+takes ``httpx.MockTransport``, respx, or anyone's own.
 """
 
 from __future__ import annotations
@@ -68,8 +67,7 @@ def network_errors() -> tuple[type[BaseException], ...]:
 
 def unreachable(error: BaseException) -> bool:
     """Nothing answered at the address, so that nothing can have been processed. httpx-aiohttp gives both this and a
-    connection that
-    broke later as ``ConnectTimeout``; aiohttp's own error is behind it.
+    connection that broke later as ``ConnectTimeout``; aiohttp's own error is behind it.
     """
     import aiohttp
     import httpx

@@ -1,8 +1,8 @@
 """What happens to a text that is longer than the model takes. Pure: counts, cuts and plans; sends nothing.
 
 No tokenizer of these models is published (API page), so a token counter is any ``str -> int``. The default leans
-towards counting
-too many, because a text that is cut a little early costs less than one that is refused after it was sent.
+towards counting too many, because a text that is cut a little early costs less than one that is refused after it was
+sent.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ def estimate_tokens(text: str) -> int:
     """Tokens of a text, estimated on the high side.
 
     A Latin word counts one for every five letters begun, digits one for two, any other sign one each (so every letter
-    of other
-    scripts). Byte-pair tokenizers keep most words of up to ten letters whole, so English prose needs fewer.
+    of other scripts). Byte-pair tokenizers keep most words of up to ten letters whole, so English prose needs fewer.
     """
     return len(_TOKENS.findall(text))
 
@@ -75,9 +74,8 @@ def plan_text(
     """Decide how to send ``text``.
 
     Args:
-        limit: None = the server's way first, where it has one: its own control, or (3.0, undocumented) letting it cut.
-            A number =
-            cut or split here to that many tokens, by ``count``; given after a refusal.
+        limit: None = the server's way first, where it has one: its own control, or (3.0, undocumented) letting it
+            cut. A number = cut or split here to that many tokens, by ``count``; given after a refusal.
 
     Raises:
         TextTooLongError: over the limit with ``truncate="none"`` on a model that might cut it silently.

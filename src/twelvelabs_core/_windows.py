@@ -18,8 +18,7 @@ class SlidingWindow:
     """At most ``limit`` within any ``seconds``: what is under way, and what was answered within the last ``seconds``.
 
     A slot is held until ``seconds`` after the *answer*: the server counts a request some time between sending and
-    answer, and counting
-    from sending would let a request into a window that, by the server's clock, is still full.
+    answer, and counting from sending would let a request into a window that, by the server's clock, is still full.
     """
 
     __slots__ = ("answered", "limit", "seconds", "spent", "under_way")

@@ -21,8 +21,8 @@ def request(
     """One v1 call for any of the three parts.
 
     Fields: ``model_name``, ``text``, ``text_truncate`` (2.7 alone knows it), ``image_url`` or ``image_file``,
-    ``audio_url`` or
-    ``audio_file``, ``audio_start_offset_sec``. Absent fields are left out: an empty ``text`` field counts as a text.
+    ``audio_url`` or ``audio_file``, ``audio_start_offset_sec``. Absent fields are left out: an empty ``text`` field
+    counts as a text.
     """
     form: list[tuple[str, Any]] = [("model_name", model.name)]
     kinds: set[Kind] = set()

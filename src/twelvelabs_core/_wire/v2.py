@@ -1,8 +1,7 @@
 """``POST /embed-v2``: JSON, one item, one answer.
 
-marengo3.0 has one object an input type (``text``, ``image``, ``text_image``, ``audio``, ``video``) and ``multi_input``
-for pictures;
-marengo3.5 takes everything as ``multi_input``, a lone text too (SDK 1.3.6).
+marengo3.0 has one object an input type (``text``, ``image``, ``text_image``, ``audio``, ``video``) and
+``multi_input`` for pictures; marengo3.5 takes everything as ``multi_input``, a lone text too (SDK 1.3.6).
 """
 
 from __future__ import annotations
