@@ -483,9 +483,11 @@ class EmbeddingClient:
             found = await self._segments(media, options, name, progress=progress)
         except TwelveLabsError as error:
             pairs = zip(media, error.results, strict=False)
-            error.results = [None if s is None else await self._segmenter.rows(m, s) for m, s in pairs]
+            error.results = [None if s is None else await self._segmenter.rows(m, s, options) for m, s in pairs]
             raise
-        return [await self._segmenter.rows(item, segments) for item, segments in zip(media, found, strict=True)]
+        return [
+            await self._segmenter.rows(item, segments, options) for item, segments in zip(media, found, strict=True)
+        ]
 
     # -- before paying ---------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Any
 from ._errors import InvalidInputError
 from ._inputs import Media, describe
 from ._results import Segment
+from ._segmentation import SegmentOptions
 
 __all__ = ["Moment", "Row", "check_space", "clock", "merge_moments", "rows_of"]
 
@@ -49,6 +50,7 @@ def rows_of(
     content_digest: str,
     duration_sec: float | None = None,
     source: str | None = None,
+    options: SegmentOptions | None = None,
 ) -> list[Row]:
     """The rows of one file.
 
@@ -56,6 +58,7 @@ def rows_of(
         content_digest: of the file's bytes; a changed file has other rows.
         duration_sec: the file's length, to keep merged ranges inside it; the last segment's end if None.
         source: what to call it; its path or URL by default.
+        options: how it was divided: chunk 0 of five sentences is not chunk 0 of one, and notes change a fused vector.
     """
     where = source or _source(media)
     name = media.filename or Path(where.partition("?")[0]).name or media.kind
@@ -65,7 +68,11 @@ def rows_of(
     for segment in segments:
         # JSON writes 6.0 as 6 too, and a store's filter may tell the two apart.
         start, end = (None if at is None else float(at) for at in (segment.start_sec, segment.end_sec))
-        place = (start, end, segment.page, segment.quadrant, segment.chunk)
+        place: tuple[object, ...] = (start, end, segment.page, segment.quadrant, segment.chunk)
+        if options is not None and segment.chunk is not None:
+            place = (*place, repr(options.segmentation))
+        if options is not None and segment.option == "fused":
+            place = (*place, repr(options.time_based_metadata))
         identity = "|".join(map(str, (content_digest, segment.option, segment.scope, *place, space)))
         metadata = {
             "source": where,

@@ -101,12 +101,12 @@ class Segmenter:
         run.finished()
         return known
 
-    async def rows(self, media: Media, segments: Sequence[Segment]) -> list[Row]:
+    async def rows(self, media: Media, segments: Sequence[Segment], options: SegmentOptions | None = None) -> list[Row]:
         """A file's segments as rows for a store."""
         source = await asyncio.to_thread(examine, media, self._model, media.kind, may_task=True)
         held = await asyncio.to_thread(content_digest, source)
         length = (await asyncio.to_thread(probe, source)).duration_sec
-        return rows_of(media, segments, space=self._space, content_digest=held, duration_sec=length)
+        return rows_of(media, segments, space=self._space, content_digest=held, duration_sec=length, options=options)
 
     async def whole(self, source: Resolved, run: Run) -> Segment:
         """One vector of a whole file, by a task: it is too long for a request."""
