@@ -1,24 +1,32 @@
 """TwelveLabs' Marengo embeddings for LangChain."""
 
-from typing import TYPE_CHECKING, Any
-
-from .embeddings import TwelveLabsEmbeddings
-from .loader import TwelveLabsMediaLoader
-from .moments import merge_segments
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .embeddings import TwelveLabsEmbeddings
+    from .loader import TwelveLabsMediaLoader
+    from .moments import merge_segments
     from .retriever import TwelveLabsRetriever
 
 __all__ = ["TwelveLabsEmbeddings", "TwelveLabsMediaLoader", "TwelveLabsRetriever", "merge_segments"]
 
+# As LangChain's own packages do: each name brings what it needs when it is asked for. The retriever's base class alone
+# takes over a second.
+_MODULES = {
+    "TwelveLabsEmbeddings": "embeddings",
+    "TwelveLabsMediaLoader": "loader",
+    "TwelveLabsRetriever": "retriever",
+    "merge_segments": "moments",
+}
 
-def __getattr__(name: str) -> Any:
-    # LangChain's retrievers take over a second to import: only who uses one shall wait for it.
-    if name == "TwelveLabsRetriever":
-        from .retriever import TwelveLabsRetriever
 
-        return TwelveLabsRetriever
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(_import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

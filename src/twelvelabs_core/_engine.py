@@ -29,7 +29,7 @@ from ._limits import Category, RateLimits
 from ._pace import pause
 from ._retry import RetryPolicy
 from ._stats import Budget, Run
-from ._transport import default_transport, network_errors, pieces, unreachable
+from ._transport import default_transport, pieces
 from ._version import __version__
 from ._wire.answers import parse_json
 from ._wire.content import Request
@@ -48,6 +48,8 @@ MEDIA_IN_FLIGHT = 8
 # A larger body is written in pieces: in one piece it would hold up every other request on the loop.
 LARGE_BODY = 256 * 1024
 CONNECT_TIMEOUT = 10.0
+# Items that could not be sent at all, and none that could, after which a batch ends.
+GIVE_UP_AFTER = 3
 
 
 @dataclass(frozen=True)
@@ -227,17 +229,14 @@ class Engine:
     def _connection_error(self, error: BaseException) -> TwelveLabsError:
         import httpx
 
+        where = self.settings.base_url
         if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
-            return InvalidInputError(f"The request cannot be sent to {self.settings.base_url}: {error}.")
-        timed_out = isinstance(error, (httpx.TimeoutException, asyncio.TimeoutError))
-        if timed_out and not isinstance(error, httpx.ConnectTimeout):
-            return ConnectionFailedError(f"No answer from {self.settings.base_url} within {self.settings.timeout:g} s.")
-        never_stood = unreachable(error)
-        what = "Cannot reach" if never_stood else "The connection broke to"
-        return ConnectionFailedError(
-            f"{what} {self.settings.base_url}: {str(error) or type(error).__name__}.",
-            code="unreachable" if never_stood else None,
-        )
+            return InvalidInputError(f"The request cannot be sent to {where}: {error}.")
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionRefusedError)):
+            return ConnectionFailedError(f"Cannot reach {where}: {error}.", code="unreachable")
+        if isinstance(error, (httpx.TimeoutException, asyncio.TimeoutError)):
+            return ConnectionFailedError(f"No answer from {where} within {self.settings.timeout:g} s.")
+        return ConnectionFailedError(f"The connection broke to {where}: {str(error) or type(error).__name__}.")
 
     async def work(
         self, jobs: Iterable[tuple[int, J]], do: Callable[[int, J], Awaitable[None]], run: Run, *, at_most: int
@@ -252,6 +251,7 @@ class Engine:
             the errors by index.
 
         Raises:
+            ConnectionFailedError: nothing answers at the address.
             AuthenticationError, QuotaExceededError: about the account: no other job would fare better, so no new one is
             begun. What is
                 under way is finished first, as it may have been paid for.
@@ -272,6 +272,9 @@ class Engine:
                 except TwelveLabsError as error:
                     errors[index] = error
                     run.stats.failed += 1
+                    if error.code == "unreachable" and run.stats.done == 0 and len(errors) >= GIVE_UP_AFTER:
+                        run.stopping = True  # nobody is there: ten thousand items need not find it out each
+                        fatal.append(error)
 
         workers = [asyncio.ensure_future(worker()) for _ in range(min(at_most, self.settings.max_concurrency))]
         try:
@@ -306,7 +309,7 @@ class _Live:
         self.transport = settings.transport or default_transport(settings.base_url)
         self.slots = asyncio.Semaphore(settings.max_concurrency)
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
-        self.network_errors = network_errors()
+        self.network_errors = (httpx.TransportError, OSError, asyncio.TimeoutError)
         self.new_request = httpx.Request
         self._base_url = settings.base_url
         self._new_url = httpx.URL

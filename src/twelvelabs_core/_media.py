@@ -25,6 +25,7 @@ from ._models import MediaLimit, Model
 
 __all__ = ["Resolved", "inspect"]
 
+LARGEST_PNG = 32_000_000  # what the API takes of a picture
 _SUFFIX = {"jpeg": "jpg", "matroska": "mkv"}
 _CONVERTIBLE = frozenset({"webp", "gif", "bmp", "tiff", "avif", "heic"})
 
@@ -174,7 +175,7 @@ def _decode_data_uri(uri: str, label: str) -> bytes:
     if not header.endswith(";base64"):
         return unquote_to_bytes(payload)
     try:
-        return base64.b64decode(unquote_to_bytes(payload), validate=True)
+        return base64.b64decode(b"".join(unquote_to_bytes(payload).split()), validate=True)
     except binascii.Error as error:
         raise InvalidInputError(f"holds broken base64: {error}.", item=label) from error
 
@@ -336,7 +337,7 @@ def _encode_picture(picture: Any) -> bytes:
         picture = picture.convert("RGB")
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=3)
-    if out.tell() > 32_000_000:
+    if out.tell() > LARGEST_PNG:
         out = io.BytesIO()
         picture.convert("RGB").save(out, "JPEG", quality=95)
     return out.getvalue()

@@ -16,35 +16,81 @@ from urllib.request import getproxies, proxy_bypass
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["default_transport", "network_errors", "pieces", "prepare", "unreachable"]
+__all__ = ["default_transport", "pieces", "prepare"]
 
-_ssl_context: Any = None
 PIECE = 64 * 1024
+KEPT_ALIVE_SEC = 30
 
 
 def prepare() -> None:
-    """Import what sending needs. Slow (0.3 s, measured), and not needed before the first request."""
-    import httpx_aiohttp  # noqa: F401
+    """Import what sending needs, 0.3 s of it (measured), before a loop runs that it would hold up."""
+    import aiohttp
+    import httpx  # noqa: F401
 
-    network_errors()
+    # In 25 ms (measured) the certificates are read; aiohttp keeps them for all sessions.
+    _ = aiohttp.TCPConnector
 
 
 def default_transport(base_url: str) -> httpx.AsyncBaseTransport:
     """A transport for the running loop. The proxy comes from the environment; the engine bounds the connections."""
     import aiohttp
     import httpx
-    from httpx_aiohttp import AiohttpTransport
-
-    global _ssl_context
-    if _ssl_context is None:  # 25 ms to make (measured), and safe to share
-        _ssl_context = httpx.create_ssl_context()
-
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, ssl=_ssl_context, keepalive_timeout=30)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    from multidict import CIMultiDict
 
     proxy = _proxy(base_url)
-    return AiohttpTransport(verify=_ssl_context, client=session, proxy=httpx.Proxy(proxy) if proxy else None)
+    made: list[aiohttp.ClientSession] = []
+    timeouts: dict[Any, aiohttp.ClientTimeout] = {}
+
+    def session() -> aiohttp.ClientSession:
+        if not made:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE_SEC)
+            made.append(aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()))
+        return made[0]
+
+    def timeout_of(request: httpx.Request) -> aiohttp.ClientTimeout:
+        asked = request.extensions.get("timeout", {})
+        key = asked.get("connect"), asked.get("read")
+        if key not in timeouts:
+            timeouts[key] = aiohttp.ClientTimeout(sock_connect=key[0], sock_read=key[1])
+        return timeouts[key]
+
+    class Aiohttp(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            try:
+                body: Any = request.content
+            except httpx.RequestNotRead:
+                body = request.stream
+            headers = CIMultiDict([(k.decode("ascii"), v.decode("latin-1")) for k, v in request.headers.raw])
+            try:
+                async with session().request(
+                    request.method,
+                    str(request.url),
+                    headers=headers,
+                    data=body or None,
+                    allow_redirects=False,
+                    proxy=proxy,
+                    timeout=timeout_of(request),
+                ) as answer:
+                    content = await answer.read()  # decompressed, so that the header no longer holds
+                    raw = [(k, v) for k, v in answer.raw_headers if k.lower() not in _OF_THE_WIRE]
+                    return httpx.Response(answer.status, headers=raw, content=content, request=request)
+            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+                raise httpx.UnsupportedProtocol(str(error), request=request) from error
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                raise httpx.ConnectError(str(error), request=request) from error
+            except asyncio.TimeoutError as error:
+                raise httpx.ReadTimeout(str(error), request=request) from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise httpx.ReadError(str(error) or type(error).__name__, request=request) from error
+
+        async def aclose(self) -> None:
+            while made:
+                await made.pop().close()
+
+    return Aiohttp()
+
+
+_OF_THE_WIRE = frozenset({b"content-encoding", b"transfer-encoding", b"content-length"})
 
 
 def _proxy(base_url: str) -> str | None:
@@ -55,25 +101,6 @@ def _proxy(base_url: str) -> str | None:
     proxies = getproxies()
     found = proxies.get(address.scheme) or proxies.get("all")
     return None if found is None or proxy_bypass(address.hostname or "") else found
-
-
-def network_errors() -> tuple[type[BaseException], ...]:
-    """What a transport raises when no answer came. httpx-aiohttp lets some of aiohttp's own errors through."""
-    import aiohttp
-    import httpx
-
-    return (httpx.TransportError, aiohttp.ClientError, OSError, asyncio.TimeoutError)
-
-
-def unreachable(error: BaseException) -> bool:
-    """Nothing answered at the address, so that nothing can have been processed. httpx-aiohttp gives both this and a
-    connection that broke later as ``ConnectTimeout``; aiohttp's own error is behind it.
-    """
-    import aiohttp
-    import httpx
-
-    kinds = (httpx.ConnectError, aiohttp.ClientConnectorError, ConnectionRefusedError)
-    return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
 
 
 def pieces(body: bytes) -> httpx.AsyncByteStream:

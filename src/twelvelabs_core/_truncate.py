@@ -122,7 +122,7 @@ def exceeds(text: str, limit: int, count: TokenCounter) -> bool:
 
 def cut(text: str, limit: int, count: TokenCounter, *, side: Literal["start", "end"]) -> str:
     """The longest run of whole words within ``limit`` tokens, from the start (``side="end"`` is cut off) or the end."""
-    words = _words(text, limit, count)
+    words = _words(text, limit, count, from_end=side == "start")
     if side == "start":
         words.reverse()
     low, high = 1, len(words)
@@ -151,18 +151,31 @@ def split(text: str, limit: int, count: TokenCounter) -> list[str]:
         chunks += 1  # a counter need not be additive: try smaller pieces
 
 
-def _words(text: str, limit: int, count: TokenCounter) -> list[str]:
-    """Words with their trailing space; one longer than the limit is halved until it fits."""
+def _words(text: str, limit: int, count: TokenCounter, *, from_end: bool = False) -> list[str]:
+    """Words with their trailing space. One over the limit (Chinese has no spaces) is cut into pieces that fill it, from
+    its start or its end, so that what is cut off is the rest.
+    """
     words = []
     stack = list(reversed(_SPACED.findall(text)))
     while stack:
         word = stack.pop()
-        if len(word) > 1 and count(word) > limit:
-            middle = len(word) // 2
-            stack += [word[middle:], word[:middle]]
-        else:
+        if len(word) == 1 or count(word) <= limit:
             words.append(word)
+            continue
+        fits = _letters_within(word, limit, count, from_end)
+        middle = len(word) - fits if from_end else fits
+        stack += [word[middle:], word[:middle]]
     return words
+
+
+def _letters_within(word: str, limit: int, count: TokenCounter, from_end: bool) -> int:
+    """Letters of the longest beginning (or end) within the limit, 1 at least."""
+    low, high = 1, len(word) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        part = word[-middle:] if from_end else word[:middle]
+        low, high = (middle, high) if count(part) <= limit else (low, middle - 1)
+    return low
 
 
 def _join(words: list[str], side: str) -> str:

@@ -195,7 +195,7 @@ def test_slow_imports_do_not_hold_up_a_loop(emulator: Emulator, script: Script) 
 import asyncio, sys
 class Watch:
     def find_spec(self, name, path=None, target=None):
-        if name in ("httpx", "aiohttp", "httpx_aiohttp"):
+        if name in ("httpx", "aiohttp"):
             assert asyncio._get_running_loop() is None, name
 sys.meta_path.insert(0, Watch())
 from twelvelabs_core import EmbeddingClient

@@ -95,7 +95,7 @@ def from_status(status: int, body: bytes, *, trace_id: str | None = None) -> Twe
     if status >= 500 or status == 408:
         return ServerError(fault.message or f"The server failed with status {status}.", **tags)
     if status < 400:
-        return ServerError(f"Unexpected status {status}: check the base URL.", **tags)
+        return InvalidInputError(f"Unexpected status {status}: check the base URL.", **tags)
     return from_message(message, **tags)
 
 
