@@ -1,4 +1,4 @@
-"""Pictures, sounds and texts found by one another, through LangChain and LlamaIndex.
+"""Pictures, films, sounds and texts found by one another, through LangChain and LlamaIndex.
 
     python examples/demo.py [--media FOLDER] [--query TEXT]
 

@@ -1,4 +1,4 @@
-"""Draw the pictures, play the sounds and write the texts that the demo searches.
+"""Draw the pictures, shoot the films, play the sounds and write the texts that the demo searches.
 
     python examples/sample_media.py [folder]        # examples/media by default
 
@@ -10,13 +10,17 @@ from __future__ import annotations
 import sys
 import wave
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-__all__ = ["SAMPLES", "make"]
+__all__ = ["FILMS", "SAMPLES", "Scene", "make", "scene_of"]
 
 FOLDER = Path(__file__).parent / "media"
 SIZE = (480, 320)
@@ -29,6 +33,7 @@ Color = tuple[int, int, int]
 BLACK, WHITE = (15, 15, 18), (250, 250, 248)
 RED, BLUE, YELLOW = (205, 25, 30), (25, 90, 215), (255, 221, 20)
 GREEN, DARK_GREEN, BROWN = (30, 150, 50), (10, 100, 25), (110, 68, 32)
+TURQUOISE, PALE = (64, 215, 205), (120, 232, 222)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------
@@ -136,47 +141,153 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
 
 # --- sounds -----------------------------------------------------------------------------------------------
 
-_TIME: Samples = np.arange(round(RATE * SECONDS)) / RATE
+Sound = Callable[[Samples], Samples]
+"""What is heard at these times, in seconds: from -1 to 1."""
 
 
-def _tone(*parts: tuple[float, float]) -> Samples:
+def _tone(time: Samples, *parts: tuple[float, float]) -> Samples:
     """Sine waves, each with its frequency in hertz and its share of the loudness."""
-    total: Samples = sum((share * np.sin(2 * np.pi * hertz * _TIME) for hertz, share in parts), np.zeros_like(_TIME))
+    total: Samples = sum((share * np.sin(2 * np.pi * hertz * time) for hertz, share in parts), np.zeros_like(time))
     return total / sum(share for _, share in parts)
 
 
-def _noise(seed: int) -> Samples:
-    return np.random.default_rng(seed).uniform(-1, 1, len(_TIME))
+def _noise(time: Samples, seed: int) -> Samples:
+    return np.random.default_rng(seed).uniform(-1, 1, len(time))
 
 
-def _pulses(per_second: float, decay: float) -> Samples:
+def _pulses(time: Samples, per_second: float, decay: float) -> Samples:
     """Strokes that fade: 1 at each stroke, falling off ``decay`` times a second."""
-    return np.exp(-decay * ((_TIME * per_second) % 1.0) / per_second)
+    return np.exp(-decay * ((time * per_second) % 1.0) / per_second)
 
 
-def _swell(per_second: float) -> Samples:
-    return 0.08 + 0.92 * np.sin(np.pi * per_second * _TIME) ** 2
+def _swell(time: Samples, per_second: float) -> Samples:
+    return 0.08 + 0.92 * np.sin(np.pi * per_second * time) ** 2
 
 
-SOUNDS: dict[str, Callable[[], Samples]] = {
-    "low-hum.wav": lambda: 0.45 * _tone((110, 1), (220, 0.25)),
-    "double-bass.wav": lambda: 0.6 * _tone((104, 1), (208, 0.3), (312, 0.1)) * _pulses(0.5, 2),
-    "high-whistle.wav": lambda: 0.35 * _tone((2000, 1)),
-    "tea-kettle.wav": lambda: 0.45 * _tone((2100, 1), (1900, 0.1)) * _swell(1.5) + 0.01 * _noise(5),
-    "drum-beat.wav": lambda: 0.95 * np.tanh(4 * _tone((80, 1), (160, 0.2)) * _pulses(2, 8)),
-    "bird-chirps.wav": lambda: 0.6 * _tone((3100, 1), (3300, 0.4)) * _pulses(3, 12),
-    "waterfall.wav": lambda: 0.35 * _noise(1),
-    "surf.wav": lambda: 0.4 * _noise(2) * _swell(0.5),
+SOUNDS: dict[str, Sound] = {
+    "low-hum.wav": lambda t: 0.45 * _tone(t, (110, 1), (220, 0.25)),
+    "double-bass.wav": lambda t: 0.6 * _tone(t, (104, 1), (208, 0.3), (312, 0.1)) * _pulses(t, 0.5, 2),
+    "high-whistle.wav": lambda t: 0.35 * _tone(t, (2000, 1)),
+    "tea-kettle.wav": lambda t: 0.45 * _tone(t, (2100, 1), (1900, 0.1)) * _swell(t, 1.5) + 0.01 * _noise(t, 5),
+    "drum-beat.wav": lambda t: 0.95 * np.tanh(4 * _tone(t, (80, 1), (160, 0.2)) * _pulses(t, 2, 8)),
+    "bird-chirps.wav": lambda t: 0.6 * _tone(t, (3100, 1), (3300, 0.4)) * _pulses(t, 3, 12),
+    "waterfall.wav": lambda t: 0.35 * _noise(t, 1),
+    "surf.wav": lambda t: 0.4 * _noise(t, 2) * _swell(t, 0.5),
 }
 
 
-def _write_sound(path: Path, samples: Samples) -> None:
-    fade = np.minimum(1, np.minimum(_TIME, SECONDS - _TIME) / 0.02)  # no click at either end
+def _played(sound: Sound, seconds: float) -> npt.NDArray[np.int16]:
+    """Samples of 16 bits, without a click at either end."""
+    time: Samples = np.arange(round(RATE * seconds)) / RATE
+    fade = np.minimum(1, np.minimum(time, seconds - time) / 0.02)
+    return (np.clip(sound(time) * fade, -1, 1) * 32767).astype("<i2")
+
+
+def _write_sound(path: Path, sound: Sound) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes((np.clip(samples * fade, -1, 1) * 32767).astype("<i2").tobytes())
+        file.writeframes(_played(sound, SECONDS).tobytes())
+
+
+# --- films ------------------------------------------------------------------------------------------------
+
+FILM_SIZE = (480, 360)  # the API takes no fewer than 360 pixels a side
+FILM_RATE = 12
+SCENE_SECONDS = 6.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is seen and heard for six seconds.
+
+    Attributes:
+        still: the picture, which
+        moves: by so many pixels a second to the right and down, and comes in again on the other side.
+        sound: what is heard.
+    """
+
+    still: Callable[[], Image.Image]
+    moves: tuple[int, int]
+    sound: Sound
+
+
+def _pool() -> Image.Image:
+    image = _gradient((0, TURQUOISE), (1, (70, 222, 212)))
+    for x, y in np.random.default_rng(8).integers((20, 10), (460, 310), size=(14, 2)).tolist():
+        ImageDraw.Draw(image).arc((x - 34, y - 12, x + 34, y + 12), 200, 340, fill=PALE, width=3)
+    return image
+
+
+FILMS: dict[str, tuple[Scene, ...]] = {
+    "day-at-the-sea.mp4": (
+        Scene(_dawn, (0, 0), SOUNDS["bird-chirps.wav"]),
+        Scene(PICTURES["sea-waves.png"], (0, 24), SOUNDS["surf.wav"]),
+        Scene(_sunset, (0, 0), SOUNDS["low-hum.wav"]),
+        Scene(_night_sky, (-8, 0), lambda t: np.zeros_like(t)),
+    ),
+    "picnic.mp4": (
+        Scene(PICTURES["picnic-cloth.png"], (0, 0), SOUNDS["drum-beat.wav"]),
+        Scene(_lemon, (80, 0), SOUNDS["high-whistle.wav"]),
+        Scene(_forest, (-30, 0), SOUNDS["waterfall.wav"]),
+    ),
+    "across-the-street.mp4": (
+        Scene(PICTURES["zebra.png"], (-60, 0), lambda t: 0.5 * _tone(t, (440, 1)) * _pulses(t, 2, 10)),
+        Scene(lambda: Image.new("RGB", SIZE, BROWN), (0, 0), lambda t: 0.4 * _tone(t, (392, 1), (494, 0.5))),
+        Scene(_pool, (0, 6), lambda t: 0.04 * _tone(t, (523, 1), (659, 0.6))),
+    ),
+}
+
+
+def scene_of(film: str, number: int) -> tuple[float, float]:
+    """When the first (0), second (1) … scene of a film begins and ends, in seconds."""
+    assert number < len(FILMS[film])
+    return number * SCENE_SECONDS, (number + 1) * SCENE_SECONDS
+
+
+def _codecs() -> tuple[str, str, dict[str, str]]:
+    """H.264 and AAC, which every browser and player knows; a PyAV built without H.264 has VP9 and Opus."""
+    if "libx264" in av.codecs_available:
+        # Presets that look ahead gave other bytes from run to run.
+        return "libx264", "aac", {"preset": "ultrafast", "crf": "23"}
+    return "libvpx-vp9", "libopus", {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"}
+
+
+def _write_film(path: Path, scenes: tuple[Scene, ...]) -> None:
+    video, audio, options = _codecs()
+    # The index goes to the front, so that a player can start, and jump, before it has all of the file.
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        film: Any = container.add_stream(video, rate=FILM_RATE, options=options)
+        film.width, film.height = FILM_SIZE
+        film.pix_fmt = "yuv420p"
+        film.gop_size = FILM_RATE  # a picture to jump to every second
+        film.codec_context.thread_count = 1  # with more, the bytes would depend on the machine
+        track: Any = container.add_stream(audio, rate=RATE)
+        track.layout = "mono"
+        number = 0
+        for scene in scenes:
+            still = np.asarray(scene.still().resize(FILM_SIZE))
+            for step in range(round(SCENE_SECONDS * FILM_RATE)):
+                right, down = (round(pixels * step / FILM_RATE) for pixels in scene.moves)
+                frame = av.VideoFrame.from_ndarray(np.roll(still, (down, right), axis=(0, 1)), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, FILM_RATE)
+                number += 1
+                container.mux(film.encode(frame))
+        container.mux(film.encode(None))
+        _mux_sound(container, track, np.concatenate([_played(scene.sound, SCENE_SECONDS) for scene in scenes]))
+
+
+def _mux_sound(container: Any, track: Any, samples: npt.NDArray[np.int16]) -> None:
+    # The resampler parts the one long frame into those the encoder wants.
+    resampler = av.AudioResampler(
+        track.format.name, "mono", track.codec_context.sample_rate, track.codec_context.frame_size or 1024
+    )
+    whole = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    whole.sample_rate, whole.pts = RATE, 0
+    for frame in [*resampler.resample(whole), *resampler.resample(None)]:
+        container.mux(track.encode(frame))
+    container.mux(track.encode(None))
 
 
 # --- texts ------------------------------------------------------------------------------------------------
@@ -195,7 +306,7 @@ TEXTS: dict[str, str] = {
 
 # --- all of them ------------------------------------------------------------------------------------------
 
-SAMPLES = (*PICTURES, *SOUNDS, *TEXTS)
+SAMPLES = (*PICTURES, *FILMS, *SOUNDS, *TEXTS)
 
 
 def make(folder: Path = FOLDER) -> list[Path]:
@@ -208,7 +319,9 @@ def make(folder: Path = FOLDER) -> list[Path]:
         if path.name in PICTURES:
             PICTURES[path.name]().save(half, format="PNG")
         elif path.name in SOUNDS:
-            _write_sound(half, SOUNDS[path.name]())
+            _write_sound(half, SOUNDS[path.name])
+        elif path.name in FILMS:
+            _write_film(half, FILMS[path.name])
         else:
             half.write_text(TEXTS[path.name] + "\n", encoding="utf-8")
         half.replace(path)

@@ -1,19 +1,21 @@
-"""Pictures, sounds and texts in one Chroma collection, through LangChain."""
+"""Pictures, films, sounds and texts in one Chroma collection, through LangChain."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import chromadb
 from chromadb.config import Settings
 from langchain_chroma import Chroma
 from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
 
-from langchain_twelvelabs import TwelveLabsEmbeddings
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, merge_segments
 
 from .media import Item, Kind, Library
-from .queries import Answer, Hit, Query
+from .queries import DEEP, GAP, Answer, Hit, Query, near_the_best
 from .service import Service
 
 __all__ = ["LangChainSearch"]
@@ -42,6 +44,10 @@ class LangChainSearch:
             self.store.add_images(
                 uris=[str(item.path) for item in pictures], metadatas=[_metadata(item) for item in pictures]
             )
+        if films := library.of("film"):
+            # A document for each scene and what of it is embedded: seen, heard, said.
+            blobs = [Blob.from_path(item.path, metadata=_metadata(item)) for item in films]
+            self.store.add_documents(TwelveLabsMediaLoader(blobs, self.embeddings).load())
         if sounds:
             # Chroma's LangChain class has no method for sounds, so they go in by Chroma's own, as a document with its
             # metadata: the shape in which LangChain reads them back.
@@ -67,14 +73,35 @@ class LangChainSearch:
             return self.embeddings.embed_composed(query.text, images=[query.file.path])
         if query.file.kind == "picture":
             return self.embeddings.embed_image([query.file.path])[0]
+        if query.file.kind == "film":
+            return self.embeddings.embed_video([query.file.path])[0]
         return self.embeddings.embed_audio([query.file.path])[0]
 
     def _nearest(self, vector: list[float], kind: Kind, query: Query, most: int) -> list[Hit]:
+        if kind == "film":
+            return self._moments(vector, query)[:most]
         # One more than wanted, since a file that queries finds itself first.
         found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=most + 1, filter={"kind": kind})
         # What Chroma calls a score is the distance, 1 - cosine.
         hits = [Hit(self.library.named(document.metadata["file"]), 1 - distance) for document, distance in found]
         return [hit for hit in hits if hit.item != query.file][:most]
+
+    def _moments(self, vector: list[float], query: Query) -> list[Hit]:
+        """Scenes of films, neighbours joined."""
+        where: dict[str, Any] = {"kind": "film"}
+        if query.file and query.file.kind == "film":  # it would fill the list with itself
+            where = {"$and": [where, {"file": {"$ne": query.file.name}}]}
+        found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=DEEP, filter=where)
+        near = near_the_best([(document, 1 - distance) for document, distance in found])
+        return [
+            Hit(
+                self.library.named(document.metadata["file"]),
+                document.metadata["score"],
+                (document.metadata["start_sec"], document.metadata["end_sec"]),
+                document.metadata["embedding_option"],
+            )
+            for document in merge_segments(near, gap=GAP)
+        ]
 
 
 def _metadata(item: Item) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Pictures in one Qdrant collection, texts and sounds in another, through LlamaIndex."""
+"""Pictures in one Qdrant collection, texts, sounds and films in another, through LlamaIndex."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 from llama_index.core import QueryBundle, StorageContext, VectorStoreIndex
 from llama_index.core.indices import MultiModalVectorStoreIndex
 from llama_index.core.schema import BaseNode, ImageNode, NodeWithScore, TextNode
-from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores import FilterOperator, MetadataFilter, MetadataFilters
 from llama_index.vector_stores.qdrant import QdrantVectorStore
 from qdrant_client import QdrantClient
 
-from llama_index_twelvelabs import TwelveLabsEmbedding
+from llama_index_twelvelabs import (
+    TwelveLabsEmbedding,
+    TwelveLabsMediaEmbedder,
+    TwelveLabsMediaReader,
+    TwelveLabsMomentPostprocessor,
+)
 
 from .media import Item, Kind, Library
-from .queries import Answer, Hit, Query
+from .queries import DEEP, GAP, Answer, Hit, Query, near_the_best
 from .service import Service
 
 __all__ = ["LlamaIndexSearch"]
@@ -30,7 +35,7 @@ class LlamaIndexSearch:
         self.model = TwelveLabsEmbedding(base_url=service.base_url, api_key=service.api_key)
         client = QdrantClient(location=":memory:")
         # Qdrant in memory has no indexes on metadata, and warns of one it is asked for.
-        self.text_store = QdrantVectorStore("texts_and_sounds", client=client, index_doc_id=False)
+        self.text_store = QdrantVectorStore("texts_sounds_films", client=client, index_doc_id=False)
         self.image_store = QdrantVectorStore("pictures", client=client, index_doc_id=False)
         texts, pictures, sounds = library.of("text"), library.of("picture"), library.of("sound")
         nodes: list[BaseNode] = [TextNode(text=item.text, **_described(item)) for item in texts]
@@ -41,6 +46,10 @@ class LlamaIndexSearch:
             TextNode(text=f"Sound {item.name}", embedding=vector, **_described(item))
             for item, vector in zip(sounds, vectors, strict=True)
         ]
+        # A node for each scene of a film and what of it is embedded: seen, heard, said.
+        reader, embedder = TwelveLabsMediaReader(), TwelveLabsMediaEmbedder(embed_model=self.model)
+        films = [reader.load_data(item.path, extra_info=_metadata(item)) for item in library.of("film")]
+        nodes += embedder([document for documents in films for document in documents])
         self.index = MultiModalVectorStoreIndex(
             nodes,
             storage_context=StorageContext.from_defaults(vector_store=self.text_store, image_store=self.image_store),
@@ -50,9 +59,13 @@ class LlamaIndexSearch:
 
     def ask(self, query: Query, most: int = 3) -> Answer:
         """Find files: texts and pictures by the index's own methods, everything else by a vector."""
+        return Answer(query, {kind: self._nearest(query, kind, most)[:most] for kind in query.seeks})
+
+    def _nearest(self, query: Query, kind: Kind, most: int) -> list[Hit]:
+        if kind == "film":
+            return self._moments(query)
         # One more than wanted, since a file that queries finds itself first.
-        hits = {kind: self._hits(self._retrieve(query, kind, most + 1), query)[:most] for kind in query.seeks}
-        return Answer(query, hits)
+        return self._hits(self._retrieve(query, kind, most + 1), query)
 
     def _retrieve(self, query: Query, kind: Kind, most: int) -> list[NodeWithScore]:
         file, text = query.file, query.text or ""
@@ -70,14 +83,36 @@ class LlamaIndexSearch:
         bundle = QueryBundle("", embedding=self._vector(text, file))
         return plain.as_retriever(similarity_top_k=most, filters=filters).retrieve(bundle)
 
+    def _moments(self, query: Query) -> list[Hit]:
+        """Scenes of films, neighbours joined."""
+        filters = [MetadataFilter(key="kind", value="film")]
+        if query.file and query.file.kind == "film":  # it would fill the list with itself
+            filters.append(MetadataFilter(key="file", value=query.file.name, operator=FilterOperator.NE))
+        plain = VectorStoreIndex.from_vector_store(self.text_store, embed_model=self.model)
+        vector = self._vector(query.text or "", query.file) if query.file else None
+        retriever = plain.as_retriever(similarity_top_k=DEEP, filters=MetadataFilters(filters=[*filters]))
+        found = retriever.retrieve(QueryBundle(query.text or "", embedding=vector))
+        near = [node for node, _ in near_the_best([(node, node.score or 0.0) for node in found])]
+        moments = TwelveLabsMomentPostprocessor(embed_model=self.model, gap=GAP).postprocess_nodes(near)
+        return [
+            Hit(
+                self.library.named(moment.metadata["file"]),
+                moment.score or 0.0,
+                (moment.metadata["start_sec"], moment.metadata["end_sec"]),
+                moment.metadata["embedding_option"],
+            )
+            for moment in moments
+        ]
+
     def _vector(self, text: str, file: Item) -> list[float]:
         if text:
             return self.model.get_composed_embedding(text, images=[file.path])
         if file.kind == "picture":
             return self.model.get_image_embedding(str(file.path))
-        return self.model.get_audio_embedding(file.path) if file.kind == "sound" else self._text_vector(file)
-
-    def _text_vector(self, file: Item) -> list[float]:
+        if file.kind == "film":
+            return self.model.get_video_embedding(file.path)
+        if file.kind == "sound":
+            return self.model.get_audio_embedding(file.path)
         return self.model.get_query_embedding(file.text)
 
     def _hits(self, found: list[NodeWithScore], query: Query) -> list[Hit]:
@@ -86,9 +121,13 @@ class LlamaIndexSearch:
 
 
 def _described(item: Item) -> dict[str, Any]:
-    metadata = {"kind": item.kind, "file": item.name}
+    metadata = _metadata(item)
     if item.kind == "picture":
         # What would be embedded as text is never sent for a picture, but must not be empty: the index drops such nodes.
         return {"metadata": metadata}
     # Else metadata is embedded together with the text, and names would decide what is found.
     return {"metadata": metadata, "excluded_embed_metadata_keys": list(metadata)}
+
+
+def _metadata(item: Item) -> dict[str, str]:
+    return {"kind": item.kind, "file": item.name}

@@ -1,8 +1,9 @@
-"""What can be searched: the pictures, sounds and texts of a folder, and why a file is not among them."""
+"""What can be searched: the pictures, films, sounds and texts of a folder, and why a file is not among them."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,22 +13,27 @@ from PIL import Image
 
 from twelvelabs_core import DEFAULT_MODEL, MODELS, estimate_tokens
 
-__all__ = ["KINDS", "Item", "Kind", "Library", "MediaError", "find"]
+__all__ = ["FILMS_AT_MOST", "KINDS", "Item", "Kind", "Library", "MediaError", "find"]
 
-Kind = Literal["picture", "sound", "text"]
-KINDS: tuple[Kind, ...] = ("picture", "sound", "text")
+Kind = Literal["picture", "film", "sound", "text"]
+KINDS: tuple[Kind, ...] = ("picture", "film", "sound", "text")
+
+FILMS_AT_MOST = 5
+"""A film costs by its minutes, far more than the one request of any other file."""
 
 # Formats besides JPEG and PNG are converted by the library before they are sent.
 _SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"), "picture"),
+    # What both of the library's readers know as films.
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".flv"), "film"),
     **dict.fromkeys((".wav", ".mp3", ".flac"), "sound"),
     **dict.fromkeys((".txt", ".md"), "text"),
 }
-_FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 _OTHER_SOUNDS = {".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
 
 _MODEL = MODELS[DEFAULT_MODEL]
 _LIMITS = _MODEL.media
+_TASK_LIMITS = _MODEL.task_media
 
 
 class MediaError(Exception):
@@ -61,12 +67,13 @@ class Library:
         return {item.name: item for item in self.items}[name]
 
 
-def find(folder: Path, *, most: int = 50) -> Library:
+def find(folder: Path, *, most: int = 50, films: int = FILMS_AT_MOST) -> Library:
     """Look through a folder and those inside it; hidden files are passed over.
 
     Args:
         folder: where to look.
         most: files of a kind taken at most: each costs a request, on the real service a paid one.
+        films: films taken at most, of up to ten minutes.
 
     Raises:
         MediaError: there is no such folder, or nothing in it that can be searched.
@@ -78,6 +85,7 @@ def find(folder: Path, *, most: int = 50) -> Library:
     items: list[Item] = []
     notes: list[tuple[str, str]] = []
     beyond: dict[Kind, int] = {}
+    room: dict[Kind, int] = {**dict.fromkeys(KINDS, most), "film": min(most, films)}
     try:
         paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
     except OSError as error:
@@ -89,19 +97,24 @@ def find(folder: Path, *, most: int = 50) -> Library:
             notes.append((name.encode("utf-8", "replace").decode(), "skipped: its name is not valid UTF-8"))
         elif kind is None:
             notes.append((name, f"skipped: {_why_not(path.suffix.lower())}"))
-        elif sum(item.kind == kind for item in items) >= most:
+        elif sum(item.kind == kind for item in items) >= room[kind]:
             beyond[kind] = beyond.get(kind, 0) + 1
         else:
             item, note = _item(path, name, kind)
             items += [item] if item else []
             notes += [(name, note)] if note else []
     notes += [
-        (f"{number} more {kind}s", f"skipped: the demo takes {most} of a kind") for kind, number in beyond.items()
+        (f"{number} more {kind}{'' if number == 1 else 's'}", f"skipped: the demo takes {_room(kind, room[kind])}")
+        for kind, number in beyond.items()
     ]
     if not items:
         seen = f"; looked at {len(paths)}, first {notes[0][0]!r}: {notes[0][1]}" if notes else ""
-        raise MediaError(f"no picture, sound or text file in {str(folder)!r}{seen}")
+        raise MediaError(f"no picture, film, sound or text file in {str(folder)!r}{seen}")
     return Library(folder, tuple(items), tuple(notes))
+
+
+def _room(kind: Kind, most: int) -> str:
+    return f"{most} film{'' if most == 1 else 's'} (--films)" if kind == "film" else f"{most} of a kind (--most)"
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -117,11 +130,9 @@ def _is_text(name: str) -> bool:
 
 
 def _why_not(suffix: str) -> str:
-    if suffix in _FILMS:
-        return "the demo takes no films (the library does: embed_video)"
     if suffix in _OTHER_SOUNDS:
         return f"{suffix} is not among the sound formats the API takes: WAV, MP3, FLAC"
-    return f"{suffix} is neither a picture, a sound nor a text" if suffix else "no suffix tells what it is"
+    return f"{suffix} is neither a picture, a film, a sound nor a text" if suffix else "no suffix tells what it is"
 
 
 def _item(path: Path, name: str, kind: Kind) -> tuple[Item | None, str | None]:
@@ -131,11 +142,16 @@ def _item(path: Path, name: str, kind: Kind) -> tuple[Item | None, str | None]:
             return None, "skipped: it is empty"
         if kind == "text":
             return _text(path, name)
-        too_big = path.stat().st_size > _LIMITS["image" if kind == "picture" else "audio"].max_inline_bytes
-        why = "it is too large a file" if too_big else _picture(path) if kind == "picture" else _sound(path)
+        why = "it is too large a file" if path.stat().st_size > _largest(kind) else _CHECKS[kind](path)
     except OSError as error:
         why = f"it cannot be read: {error.strerror or error}"
     return (None, f"skipped: {why}") if why else (Item(path, kind, name), None)
+
+
+def _largest(kind: Kind) -> int:
+    if kind == "film":  # what does not fit into a request is uploaded
+        return _TASK_LIMITS["video"].max_bytes or _TASK_LIMITS["video"].max_inline_bytes
+    return _LIMITS["image" if kind == "picture" else "audio"].max_inline_bytes
 
 
 def _text(path: Path, name: str) -> tuple[Item | None, str | None]:
@@ -179,7 +195,34 @@ def _sound(path: Path) -> str | None:
             seconds = (container.duration or 0) / av.time_base
     except (av.error.FFmpegError, ValueError):
         return "it is no sound that can be read"
-    most = _LIMITS["audio"].max_sec
+    return _too_long(seconds, _LIMITS["audio"].max_sec)
+
+
+def _film(path: Path) -> str | None:
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                return "there is no film in it"
+            track = container.streams.video[0]
+            sides = (track.codec_context.width, track.codec_context.height)
+            seconds = (container.duration or 0) / av.time_base
+    except (av.error.FFmpegError, ValueError):
+        return "it is no film that can be read"
+    limit = _TASK_LIMITS["video"]
+    if min(sides) < (limit.min_side or 0):
+        return f"the API takes films from {limit.min_side}x{limit.min_side} pixels; it has {sides[0]}x{sides[1]}"
+    if limit.max_side is not None and max(sides) > limit.max_side:
+        return f"the API takes films of up to {limit.max_side} pixels a side; it has {sides[0]}x{sides[1]}"
+    if limit.min_sec is not None and seconds < limit.min_sec:
+        return f"the API takes films from {limit.min_sec:g} seconds; it lasts {seconds:.1f}"
+    # As a query it is one vector, made in one request.
+    return _too_long(seconds, _LIMITS["video"].max_sec)
+
+
+def _too_long(seconds: float, most: float | None) -> str | None:
     if most is not None and seconds > most:
-        return f"it lasts {seconds / 60:.0f} minutes; one request takes {most / 60:.0f}"
+        return f"it lasts {seconds / 60:.1f} minutes; one request takes {most / 60:.0f}"
     return None
+
+
+_CHECKS: dict[Kind, Callable[[Path], str | None]] = {"picture": _picture, "film": _film, "sound": _sound}

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from sample_media import scene_of
+from twelvelabs_core import clock
 
 from .media import KINDS, Item, Kind, Library
 
-__all__ = ["Answer", "Hit", "Query", "Search", "file_queries", "sample_queries", "text_query"]
+__all__ = [
+    "DEEP",
+    "GAP",
+    "Answer",
+    "Hit",
+    "Query",
+    "Search",
+    "Span",
+    "file_queries",
+    "near_the_best",
+    "sample_queries",
+    "text_query",
+]
+
+Span = tuple[float, float]
+"""From when to when, in seconds."""
+
+DEEP = 40
+"""Segments of films that are looked at for a query; neighbours among them become one moment."""
+GAP = 1.0
+"""Seconds between two segments of one moment."""
+_NEAR = 0.75
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
 class Query:
     """A text, a file, or a text and a picture together, and the kinds of files it shall find.
 
-    ``expected`` names, by kind, the sample that was made to be found; it plays no part in the search.
+    ``expected`` names, by kind, the sample that was made to be found, ``scene`` when that is seen or heard in the film;
+    they play no part in the search.
     """
 
     seeks: tuple[Kind, ...]
     text: str | None = None
     file: Item | None = None
     expected: Mapping[Kind, str] = field(default_factory=dict)
+    scene: Span | None = None
 
     @property
     def sort(self) -> str:
-        """``text``, ``picture``, ``sound`` or ``text + picture``."""
+        """``text``, ``picture``, ``film``, ``sound`` or ``text + picture``."""
         return " + ".join(filter(None, ("text" if self.text else "", self.file.kind if self.file else "")))
 
     @property
@@ -36,10 +64,25 @@ class Query:
 
 @dataclass(frozen=True)
 class Hit:
-    """A file that was found. ``score`` is the cosine of the angle between the two vectors: 1 = the same direction."""
+    """A file that was found, or a moment of a film.
+
+    Attributes:
+        score: the cosine of the angle between the two vectors: 1 = the same direction.
+        span: from when to when, in seconds; None for what has no duration to search in.
+        by: which vectors of the moment were near: ``visual``, ``audio``, ``transcription``, or several.
+    """
 
     item: Item
     score: float
+    span: Span | None = None
+    by: str = ""
+
+    @property
+    def label(self) -> str:
+        """The file's name, and the moment: ``film.mp4, 00:00:06–00:00:12``."""
+        if self.span is None:
+            return self.item.name
+        return f"{self.item.name}, {clock(self.span[0])}–{clock(self.span[1])}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +96,16 @@ class Answer:
         """Name of the best file of a kind."""
         return self.hits[kind][0].item.name if self.hits.get(kind) else None
 
+    def right(self, kind: Kind) -> bool:
+        """Whether the best is what was made to be found: of a film a moment that is mostly the scene."""
+        if self.first(kind) != self.query.expected.get(kind):
+            return False
+        span, scene = self.hits[kind][0].span, self.query.scene
+        if span is None or scene is None:
+            return span == scene or kind != "film"
+        shared = min(span[1], scene[1]) - max(span[0], scene[0])
+        return shared > 0.5 * (max(span[1], scene[1]) - min(span[0], scene[0]))
+
 
 class Search(Protocol):
     """A framework and its store, filled with a library."""
@@ -64,30 +117,44 @@ class Search(Protocol):
         ...
 
 
+def near_the_best(found: Sequence[tuple[_Found, float]]) -> list[tuple[_Found, float]]:
+    """Pairs of segment and score without those far below the best: a small collection has no others to fill the places,
+    and a poor neighbour would lengthen a moment."""
+    best = max((score for _, score in found), default=0.0)
+    return [(segment, score) for segment, score in found if score >= _NEAR * best]
+
+
 def sample_queries(library: Library) -> list[Query]:
     """The fixed questions about the sample media."""
 
-    def text(words: str, **expected: str) -> Query:
+    def text(words: str, scene: tuple[str, int] | None = None, **expected: str) -> Query:
         named: dict[Kind, str] = {kind: expected[kind] for kind in KINDS if kind in expected}
-        return Query(tuple(named), text=words, expected=named)
+        if scene is None:
+            return Query(tuple(named), text=words, expected=named)
+        named["film"] = scene[0]
+        return Query(tuple(kind for kind in KINDS if kind in named), words, expected=named, scene=scene_of(*scene))
 
-    def file(name: str, words: str | None = None, **expected: str) -> Query:
-        return replace(text(words or "", **expected), text=words, file=library.named(name))
+    def file(name: str, words: str | None = None, scene: tuple[str, int] | None = None, **expected: str) -> Query:
+        return replace(text(words or "", scene, **expected), text=words, file=library.named(name))
 
+    sea, picnic, street = "day-at-the-sea.mp4", "picnic.mp4", "across-the-street.mp4"
     return [
-        text("an orange and purple sunset sky", picture="sunset.png", text="evening.txt"),
+        text("an orange and purple sunset sky", (sea, 2), picture="sunset.png", text="evening.txt"),
         text("a board of black and white checks", picture="chessboard.png", text="game.txt"),
-        text("green woods with brown trunks", picture="forest.png", text="woods.txt"),
-        text("white stars in a dark, black night", picture="night-sky.png", text="night.txt"),
-        text("a low, steady hum", sound="low-hum.wav", text="engine-room.txt"),
-        text("a high, steady whistle", sound="high-whistle.wav", text="referee.txt"),
-        text("a loud, low, pulsing drum", sound="drum-beat.wav"),
-        text("the steady hiss of a waterfall", sound="waterfall.wav"),
-        file("sunset.png", picture="dawn.png", text="evening.txt"),
-        file("picnic-cloth.png", text="picnic.txt"),
-        file("low-hum.wav", sound="double-bass.wav", text="engine-room.txt"),
+        text("green woods with brown trunks", (picnic, 2), picture="forest.png", text="woods.txt"),
+        text("white stars in a dark, black night", (sea, 3), picture="night-sky.png", text="night.txt"),
+        text("a yellow lemon rolls by", (picnic, 1)),
+        text("a low, steady hum", (sea, 2), sound="low-hum.wav", text="engine-room.txt"),
+        text("a high, steady whistle", (picnic, 1), sound="high-whistle.wav", text="referee.txt"),
+        text("a loud, low, pulsing drum", (picnic, 0), sound="drum-beat.wav"),
+        text("the steady hiss of a waterfall", (picnic, 2), sound="waterfall.wav"),
+        file("sunset.png", scene=(sea, 2), picture="dawn.png", text="evening.txt"),
+        file("picnic-cloth.png", scene=(picnic, 0), text="picnic.txt"),
+        file("zebra.png", scene=(street, 0)),
+        file("low-hum.wav", scene=(sea, 2), sound="double-bass.wav", text="engine-room.txt"),
         file("waterfall.wav", sound="surf.wav"),
-        file("chessboard.png", "the same in red", picture="picnic-cloth.png"),
+        file("bird-chirps.wav", scene=(sea, 0)),
+        file("chessboard.png", "the same in red", picture="picnic-cloth.png", scene=(picnic, 0)),
     ]
 
 

@@ -1,6 +1,6 @@
 """Answers as one HTML page: the files found beside what was asked.
 
-Pictures are in the page as small copies; sounds are played from where they lie.
+Pictures are in the page as small copies; sounds, and films from the moment that was found, play from where they lie.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import av
 from PIL import Image
 
 from .media import Item, Kind, Library
-from .queries import Answer, Hit
+from .queries import Answer, Hit, Span
 from .report_text import counted
 from .service import Service
 
@@ -43,13 +44,16 @@ p { margin: .4rem 0; }
 article { border-top: 1px solid var(--line); margin-top: 2rem; padding-top: 1.25rem; }
 .asked { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; }
 .asked img { width: 9rem; }
+.asked video { width: 15rem; max-width: 100%; }
 ol { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); gap: .75rem;
   list-style: none; margin: 0; padding: 0; }
 li { background: var(--card); border-radius: .5rem; padding: .6rem; }
 figure { margin: 0; display: flex; flex-direction: column; gap: .4rem; height: 100%; }
 figcaption { margin-top: auto; display: flex; justify-content: space-between; gap: .5rem; }
-img { display: block; width: 100%; height: auto; border-radius: .3rem; }
+figcaption span:last-child { flex: none; }
+img, video { display: block; width: 100%; height: auto; border-radius: .3rem; }
 li img { aspect-ratio: 3 / 2; object-fit: contain; }
+video { background: #000; max-height: 20rem; }
 audio { width: 100%; min-width: 12rem; }
 .asked audio { width: 18rem; max-width: 100%; }
 blockquote { margin: 0; }
@@ -71,7 +75,7 @@ def write(
 
 
 def page(library: Library, service: Service, answers: Mapping[str, Sequence[Answer]], *, beside: Path = Path()) -> str:
-    """The page as text; sounds are linked as seen from the folder ``beside``."""
+    """The page as text; films and sounds are linked as seen from the folder ``beside``."""
     sections = [
         _asked(dict(zip(answers, same_query, strict=True)), beside)
         for same_query in zip(*answers.values(), strict=True)
@@ -80,15 +84,15 @@ def page(library: Library, service: Service, answers: Mapping[str, Sequence[Answ
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Pictures, sounds and texts, found by one another</title>
+<title>Pictures, films, sounds and texts, found by one another</title>
 <style>{_STYLE}</style>
 <body>
 <header>
-<h1>Pictures, sounds and texts, found by one another</h1>
+<h1>Pictures, films, sounds and texts, found by one another</h1>
 <p class="about">{escape(" ".join(service.about))}</p>
-<p>Searched: {escape(counted(library))} in <code>{escape(str(library.folder))}</code>, each as one vector, through
-{escape(" and ".join(answers))}. The number beside a file is the cosine of the angle between its vector and the
-query’s: 1 is the same direction, 0 nothing in common. Compare numbers within one list only.</p>
+<p>Searched: {escape(counted(library))} in <code>{escape(str(library.folder))}</code>, each as one vector, films
+scene by scene, through {escape(" and ".join(answers))}. The number beside a file is the cosine of the angle between its
+vector and the query’s: 1 is the same direction, 0 nothing in common. Compare numbers within one list only.</p>
 {_notes(library)}
 </header>
 <main>
@@ -126,8 +130,8 @@ def _found(kind: Kind, by_framework: Mapping[str, Answer], beside: Path) -> str:
     """One list when all frameworks found the same in the same order, which is the rule: the vectors are the same."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for framework, answer in by_framework.items():
-        alike.setdefault(tuple(hit.item.name for hit in answer.hits[kind]), []).append(framework)
-    parts = [f"<h3>{kind.capitalize()}s</h3>"]
+        alike.setdefault(tuple(hit.label for hit in answer.hits[kind]), []).append(framework)
+    parts = [f"<h3>{'Moments of films' if kind == 'film' else kind.capitalize() + 's'}</h3>"]
     for frameworks in alike.values():
         hits = by_framework[frameworks[0]].hits[kind]
         parts += [f"<h4>{escape(' and '.join(frameworks))}</h4>"] if len(alike) > 1 else []
@@ -138,15 +142,23 @@ def _found(kind: Kind, by_framework: Mapping[str, Answer], beside: Path) -> str:
 def _hit(hit: Hit, beside: Path) -> str:
     share = max(0.0, min(1.0, hit.score))
     return (
-        f"<li><figure>{_shown(hit.item, beside)}"
-        f"<figcaption><span>{escape(hit.item.name)}</span><span>{hit.score:.2f}</span></figcaption>"
+        f"<li><figure>{_shown(hit.item, beside, hit.span)}"
+        f"<figcaption><span>{escape(hit.label)}{f' ({escape(hit.by)})' if hit.by else ''}</span>"
+        f"<span>{hit.score:.2f}</span></figcaption>"
         f'<meter min="0" max="1" value="{share:.3f}">{hit.score:.2f}</meter></figure></li>\n'
     )
 
 
-def _shown(item: Item, beside: Path) -> str:
+def _shown(item: Item, beside: Path, span: Span | None = None) -> str:
     if item.kind == "picture":
         return f'<img src="{_thumbnail(item.path)}" alt="{escape(item.name)}">'
+    if item.kind == "film":
+        # The fragment tells a player where to begin and end.
+        source = escape(_link(item.path, beside)) + (f"#t={span[0]:g},{span[1]:g}" if span else "")
+        still = _still(item.path, span[0] if span else 0.0)
+        poster = f' poster="{still}"' if still else ""
+        title = escape(item.name)
+        return f'<video controls playsinline preload="metadata" src="{source}"{poster} title="{title}"></video>'
     if item.kind == "sound":
         source = escape(_link(item.path, beside))
         return f'<audio controls preload="none" src="{source}" title="{escape(item.name)}"></audio>'
@@ -163,8 +175,32 @@ def _thumbnail(path: Path) -> str:
         # JPEG knows no transparency; paper shows through.
         paper = Image.new("RGBA", shown.size, "white")
         paper.alpha_composite(shown)
-        out = io.BytesIO()
-        paper.convert("RGB").save(out, format="JPEG", quality=85)
+        return _inside(paper.convert("RGB"))
+
+
+@functools.cache
+def _still(path: Path, start: float) -> str | None:
+    """What is seen a little after a time, when the cut to it is over; None if it cannot be decoded."""
+    last: av.VideoFrame | None = None
+    try:
+        with av.open(str(path)) as film:
+            first = (film.start_time or 0) / av.time_base
+            film.seek(round((first + start) * av.time_base))  # to the key frame before it
+            for last in film.decode(film.streams.video[0]):
+                if last.time is None or last.time >= first + start + 0.25:
+                    break
+        image: Image.Image | None = last.to_image() if last is not None else None  # type: ignore[no-untyped-call]
+    except (av.error.FFmpegError, ValueError, IndexError):
+        return None
+    if image is None:
+        return None
+    image.thumbnail(_THUMBNAIL)
+    return _inside(image)
+
+
+def _inside(image: Image.Image) -> str:
+    out = io.BytesIO()
+    image.save(out, format="JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 

@@ -65,7 +65,9 @@ class Terminal:
                 quoted = _shortened(f"“{hit.item.text}”", left - _NAME - 1)
                 self.line(f"{row}{fitted(hit.item.name, _NAME)} {self._styled(quoted, '2')}")
             else:
-                self.line(row + _shortened(hit.item.name, left))
+                by = f"  ({hit.by})" if hit.by else ""
+                name = _shortened(hit.item.name, left - columns(hit.label) + columns(hit.item.name) - len(by))
+                self.line(row + _shortened(name + hit.label[len(hit.item.name) :], left) + self._styled(by, "2"))
 
     def _styled(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colors and text else text
