@@ -146,7 +146,7 @@ def test_what_fails_is_named(
     assert list(caught.value.errors) == [1]
     assert len(caught.value.results[0]) == 3
     (tmp_path / "report.pdf").write_bytes(media.pdf(1))
-    with pytest.raises(InvalidInputError, match=r"marengo3\.0 divides video, audio into segments, not document"):
+    with pytest.raises(InvalidInputError, match=r"marengo3\.0 divides video, audio, image into segments, not document"):
         embedder(read(tmp_path / "report.pdf"))
 
 
