@@ -121,7 +121,8 @@ def near_the_best(found: Sequence[tuple[_Found, float]]) -> list[tuple[_Found, f
     """Pairs of segment and score without those far below the best: a small collection has no others to fill the places,
     and a poor neighbour would lengthen a moment."""
     best = max((score for _, score in found), default=0.0)
-    return [(segment, score) for segment, score in found if score >= _NEAR * best]
+    least = _NEAR * best if best > 0 else best
+    return [(segment, score) for segment, score in found if score >= least]
 
 
 def sample_queries(library: Library) -> list[Query]:
