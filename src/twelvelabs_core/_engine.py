@@ -11,7 +11,7 @@ import contextlib
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +29,7 @@ from ._limits import Category, RateLimits
 from ._pace import pause
 from ._retry import RetryPolicy
 from ._stats import Budget, Run
-from ._transport import default_transport, pieces
+from ._transport import Answer, default_transport, pieces
 from ._version import __version__
 from ._wire.answers import parse_json
 from ._wire.content import Request
@@ -167,13 +167,13 @@ class Engine:
                 run.stats.requests += 1
                 run.stats.minutes += minutes
                 counted = True
-                response, body = await self._exchange(live, request)
-            if live.key in body:  # a server that echoes the key must not get it into an error or a log
-                body = body.replace(live.key, b"***")
-            word = read_limits(response.headers.raw, time.time())
-            if 200 <= response.status_code < 300:
-                return parse_json(body) if request.reads == "json" else dict(response.headers)
-            refusal = self._refusal(response, body)
+                answer = await self._exchange(live, request)
+            if live.key in answer.body:  # a server that echoes the key must not get it into an error or a log
+                answer = replace(answer, body=answer.body.replace(live.key, b"***"))
+            word = read_limits(answer.headers, time.time())
+            if 200 <= answer.status < 300:
+                return parse_json(answer.body) if request.reads == "json" else _headers(answer)
+            refusal = self._refusal(answer)
             if isinstance(refusal, RateLimitError):
                 counted = False
                 for gate in gates:
@@ -186,23 +186,26 @@ class Engine:
             for gate in entered:
                 gate.leave(minutes, counted=counted, word=word)
 
-    async def _exchange(self, live: _Live, request: Request) -> tuple[httpx.Response, bytes]:
+    async def _exchange(self, live: _Live, request: Request) -> Answer:
         with contextlib.ExitStack() as files:
             try:
+                if live.post is not None and request.json is not None and len(request.json) <= LARGE_BODY:
+                    address = f"{self.settings.base_url}/{request.path}"
+                    return await live.post(address, live.post_headers, request.json, live.timeout)
                 response = await live.transport.handle_async_request(self._http_request(live, request, files))
                 try:
-                    return response, await response.aread()
+                    return Answer(response.status_code, response.headers.raw, await response.aread())
                 finally:
                     await response.aclose()
             except live.network_errors as error:
                 raise self._connection_error(error) from error
 
-    def _refusal(self, response: httpx.Response, body: bytes) -> TwelveLabsError:
-        trace_id = response.headers.get("x-trace-id", "").replace(self.settings.api_key, "***") or None
-        refusal = from_status(response.status_code, body, trace_id=trace_id)
+    def _refusal(self, answer: Answer) -> TwelveLabsError:
+        trace_id = (answer.header(b"x-trace-id") or "").replace(self.settings.api_key, "***") or None
+        refusal = from_status(answer.status, answer.body, trace_id=trace_id)
         if isinstance(refusal, RateLimitError):
-            headers = response.headers
-            refusal.retry_after = read_wait(headers.get("retry-after"), headers.raw, body, time.time())
+            told = answer.header(b"retry-after")
+            refusal.retry_after = read_wait(told, answer.headers, answer.body, time.time())
         return refusal
 
     def _http_request(self, live: _Live, request: Request, files: contextlib.ExitStack) -> httpx.Request:
@@ -306,7 +309,9 @@ class _Live:
         self.key = settings.api_key.encode()
         self.gates = _gates(settings)
         self.own_transport = settings.transport is None
-        self.transport = settings.transport or default_transport(settings.base_url)
+        own = default_transport(settings.base_url) if settings.transport is None else None
+        self.transport: Any = settings.transport or own
+        self.post = own.post if own is not None else None
         self.slots = asyncio.Semaphore(settings.max_concurrency)
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
         self.network_errors = (httpx.TransportError, OSError, asyncio.TimeoutError)
@@ -324,9 +329,11 @@ class _Live:
                 "accept-encoding": "gzip, deflate",
             }
         )
-        self.json_headers = httpx.Headers({**self.headers, "content-type": "application/json"})
+        self.post_headers = {**self.headers, "content-type": "application/json"}
+        self.json_headers = httpx.Headers(self.post_headers)
         timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_TIMEOUT, settings.timeout), pool=None)
-        self.extensions = {"timeout": timeout.as_dict()}
+        self.timeout = timeout.as_dict()
+        self.extensions = {"timeout": self.timeout}
         self._gates_of: dict[Any, list[Gate]] = {}
         _loop.close_at_exit(self.aclose)
 
@@ -385,6 +392,10 @@ def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
         return (None, value)
     filename, content, mime = value
     return filename, files.enter_context(content.open("rb")) if isinstance(content, Path) else content, mime
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
 
 
 async def _ask(limiter: Any) -> None:
