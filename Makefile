@@ -12,7 +12,7 @@ CODE := $(wildcard src tests examples benchmarks)
 .PHONY: help demo test lint typecheck bench clean
 
 help: ## list what make can do
-	@echo 'make demo        texts, pictures and sounds found by one another (no key needed)'
+	@echo 'make demo        texts, pictures, sounds and films found by one another (no key needed)'
 	@echo '                 your own files: make demo MEDIA=some/folder QUERY="what you look for"'
 	@echo 'make test        all tests'
 	@echo 'make lint        ruff: rules and format'

@@ -48,7 +48,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         similarity_top_k: hits wanted of each kind, and of all after fusing; neighbours among these become one range, so
             that fewer results may come back.
         fuse: ``rrf`` (reciprocal rank, equal weights), weights by kind (``{"visual": 1, "audio": 0.5}``; kinds
-            without one are not searched), or None = one search for everything, by similarity.
+            without one are not searched), or None = one search for everything, by similarity (``by_image`` and its kin
+            still rank what fits the query, so that their scores are not similarities).
         gap: seconds between hits that become one range; None = no ranges.
         pad: seconds added on both sides of a range.
         filters: LlamaIndex's ``MetadataFilters``, for an index.
