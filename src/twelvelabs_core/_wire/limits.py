@@ -81,7 +81,8 @@ def read_wait(
     if told is not None:
         return max(0.0, told)
     times = _TIMESTAMP.findall(fault.message)
-    return max(0.0, _epoch(times[-1]) - now) if times else None
+    moment = _epoch(times[-1]) if times else None
+    return None if moment is None else max(0.0, moment - now)
 
 
 def _number(text: str | None) -> float | None:
@@ -97,7 +98,10 @@ def _until(reset: float, now: float) -> float:
     return max(0.0, reset - now) if reset > 1e9 else max(0.0, reset)
 
 
-def _epoch(timestamp: str) -> float:
+def _epoch(timestamp: str) -> float | None:
     text = timestamp.replace("Z", "+00:00")
-    moment = datetime.fromisoformat(text if len(text) > 19 else text + "+00:00")
+    try:
+        moment = datetime.fromisoformat(text if len(text) > 19 else text + "+00:00")
+    except ValueError:
+        return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
