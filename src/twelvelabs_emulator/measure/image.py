@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -43,12 +45,22 @@ _SIDE = 64
 _CELLS = 4
 
 
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Pillow's remarks on odd files are not ours to pass on. Python keeps one list of filters for all threads."""
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def open_image(source: Source, model: Model, settings: Settings) -> Image.Image:
     """Decode a picture; raise the API's 400 or 413 for one it does not take."""
     check_size(source, model.image_megabytes, model, settings)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files are not ours to pass on.
+        with quiet_pillow():
             image: Image.Image = Image.open(io.BytesIO(source.content))
             if image.format not in settings.image_formats:
                 raise refused(source, f"The image format must be one of: {', '.join(settings.image_formats)}.")

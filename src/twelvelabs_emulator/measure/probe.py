@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
@@ -11,6 +10,7 @@ import av
 from PIL import Image
 
 from ..sources import Source
+from .image import quiet_pillow
 
 __all__ = ["Kind", "Probe", "probed"]
 
@@ -47,11 +47,9 @@ def probed(source: Source, filename: str) -> Probe | None:
 
 def _image(source: Source) -> Probe | None:
     try:
-        with warnings.catch_warnings(), source.opened() as stream:
-            warnings.simplefilter("ignore")
-            with Image.open(stream) as image:
-                mime = Image.MIME.get(image.format or "", "image/unknown")
-                return Probe("image", mime, None, image.width, image.height)
+        with quiet_pillow(), source.opened() as stream, Image.open(stream) as image:
+            mime = Image.MIME.get(image.format or "", "image/unknown")
+            return Probe("image", mime, None, image.width, image.height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
