@@ -32,7 +32,7 @@ from ._stats import Budget, Run
 from ._transport import Answer, default_transport, pieces
 from ._version import __version__
 from ._wire.answers import parse_json
-from ._wire.content import Request
+from ._wire.content import Request, Stretch
 from ._wire.faults import from_status
 from ._wire.limits import read_limits, read_wait
 
@@ -217,14 +217,15 @@ class Engine:
             if not any(isinstance(value, tuple) for _, value in request.form):
                 built.read()
             return built
+        body: bytes | Stretch
         if request.json is not None:
             headers, body = live.json_headers, request.json
         else:
             headers, body = live.headers_for(request), request.content or b""
-        if len(body) <= LARGE_BODY:
+        if isinstance(body, bytes) and len(body) <= LARGE_BODY:
             return live.new_request(request.method, url, headers=headers, content=body, extensions=extensions)
         headers = headers.copy()
-        headers["content-length"] = str(len(body))
+        headers["content-length"] = str(len(body) if isinstance(body, bytes) else body.length)
         return live.new_request(
             request.method, url, headers=headers, stream=live.new_stream(body), extensions=extensions
         )

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ._wire.content import Stretch
+
 if TYPE_CHECKING:
     import httpx
 
@@ -141,14 +143,24 @@ def _proxy(base_url: str) -> str | None:
     return None if found is None or proxy_bypass(address.hostname or "") else found
 
 
-def pieces(body: bytes) -> httpx.AsyncByteStream:
-    """A large body as a stream that lets other requests run between its pieces."""
+def pieces(body: bytes | Stretch) -> httpx.AsyncByteStream:
+    """A large body as a stream that lets other requests run between its pieces; a stretch of a file is never held
+    whole.
+    """
     import httpx
 
     class Pieces(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            view = memoryview(body)
-            for start in range(0, len(view), PIECE):
-                yield bytes(view[start : start + PIECE])
+            if isinstance(body, bytes):
+                view = memoryview(body)
+                for start in range(0, len(view), PIECE):
+                    yield bytes(view[start : start + PIECE])
+                return
+            with body.path.open("rb") as file:
+                file.seek(body.start)
+                left = body.length
+                while left > 0 and (block := await asyncio.to_thread(file.read, min(PIECE, left))):
+                    left -= len(block)
+                    yield block
 
     return Pieces()

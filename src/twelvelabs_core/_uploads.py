@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from pathlib import Path
 from typing import Any
 
 from ._engine import Engine
@@ -18,12 +17,13 @@ from ._media import Resolved
 from ._pace import pause
 from ._stats import Run
 from ._wire import assets
+from ._wire.content import Stretch
 
 __all__ = ["Uploads"]
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
-PARTS_AT_ONCE = 4  # each is held in memory while it is sent
+PARTS_AT_ONCE = 4
 REPORT_AT_ONCE = 8  # parts that are reported need not be sent again after a crash
 URLS_AT_ONCE = 50
 FIRST_POLL_SEC, POLL_GROWTH, SLOWEST_POLL_SEC = 0.5, 1.5, 10.0
@@ -147,7 +147,13 @@ class Uploads:
 
     async def _send_part(self, source: Resolved, upload: _Upload, index: int, run: Run) -> tuple[int, str, int]:
         """One part, to an address that is good for one try: a failed part gets a new one, and is sent again alone."""
-        content = await asyncio.to_thread(_read_part, source, (index - 1) * upload.part_size, upload.part_size)
+        start = (index - 1) * upload.part_size
+        length = min(upload.part_size, (source.size or 0) - start)
+        content: bytes | Stretch
+        if source.path is not None:
+            content = Stretch(source.path, start, length)
+        else:
+            content = (source.data or b"")[start : start + length]
         tries = 0
         while True:
             tries += 1
@@ -166,8 +172,8 @@ class Uploads:
         etag = str(answer.get("etag", "")).strip('"')
         if not etag:
             raise MalformedResponseError(f"The upload of part {index} was answered without an ETag.")
-        run.uploaded(len(content))
-        return index, etag, len(content)
+        run.uploaded(length)
+        return index, etag, length
 
     async def _part_url(self, upload: _Upload, index: int, run: Run) -> str:
         if index not in upload.urls:
@@ -221,11 +227,3 @@ class _Upload:
         """Everything has arrived."""
         self.done.update(range(1, self.parts + 1))
         return True
-
-
-def _read_part(source: Resolved, start: int, length: int) -> bytes:
-    if source.path is None:
-        return (source.data or b"")[start : start + length]
-    with Path(source.path).open("rb") as file:
-        file.seek(start)
-        return file.read(length)

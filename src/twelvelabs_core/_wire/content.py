@@ -16,7 +16,7 @@ from .._limits import Category
 from .._media import Resolved
 from .._models import Kind
 
-__all__ = ["Content", "Request", "content_of", "json_request"]
+__all__ = ["Content", "Request", "Stretch", "content_of", "json_request"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,6 +45,15 @@ class Content:
         return {"base64_string": base64.b64encode(self.data).decode("ascii")}
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some bytes of a file, read when they are sent."""
+
+    path: Path
+    start: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
     """One request, relative to the base address.
@@ -55,7 +64,7 @@ class Request:
         json: body of a JSON request.
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
             streamed.
-        content: body of any other request, with ``headers``.
+        content: body of any other request, with ``headers``; bytes, or a stretch of a file, which is streamed.
         categories: which limits it counts in, where that is not told by ``kinds``.
         reads: what the answer is wanted for: its JSON, or its headers (names in lower case).
     """
@@ -64,7 +73,7 @@ class Request:
     kinds: frozenset[Kind]
     json: bytes | None = None
     form: Sequence[tuple[str, Any]] = ()
-    content: bytes | None = None
+    content: bytes | Stretch | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     categories: tuple[Category, ...] | None = None
