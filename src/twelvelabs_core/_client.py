@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL", "EmbeddingClient"]
 
 DEFAULT_MODEL = "marengo3.0"
-# Equal and known items are looked for within so many items of a stream at a time.
+# Times max_concurrency: items of a stream under way at a time, so that no connection waits for the next item.
 STREAM_WINDOW_FACTOR = 2
 
 

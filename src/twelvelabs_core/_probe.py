@@ -15,7 +15,7 @@ from ._media import Resolved, inspect
 from ._models import MediaLimit, Model
 from ._route import limit_for
 
-__all__ = ["Probe", "check_probe", "duration_sec", "examine", "probe"]
+__all__ = ["Probe", "check_probe", "examine", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,6 @@ def examine(media: Media, model: Model, label: str, *, may_task: bool) -> Resolv
             )  # short enough for a request that has no lower limit
         check_probe(resolved, found, limit, "a task" if tasked else "one request")
     return replace(resolved, seconds=part_sec(resolved, found.duration_sec))
-
-
-def duration_sec(source: Resolved) -> float | None:
-    """Seconds of the part to embed, None if it cannot be told."""
-    return part_sec(source, probe(source).duration_sec)
 
 
 def part_sec(source: Resolved, whole: float | None) -> float | None:

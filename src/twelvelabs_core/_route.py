@@ -12,7 +12,6 @@ __all__ = ["DIRECT_BYTES", "Part", "Route", "limit_for", "plan_parts", "route"]
 
 # POST /assets takes so much at once; larger files go up in parts. Documents have no upload in parts (API page).
 DIRECT_BYTES = 200_000_000
-MULTIPART_BYTES = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
