@@ -23,10 +23,10 @@ from twelvelabs_core import (
     SegmentOptions,
     Source,
     Video,
-    _loop,
 )
-from twelvelabs_core._adapter import Adapter
 from twelvelabs_core._inputs import as_items, as_media
+from twelvelabs_core._net import loop
+from twelvelabs_core.adapter import Adapter
 
 from ._files import media_from
 from .references import References, mentions, reference_to, spread
@@ -74,13 +74,13 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     def embed_query(self, text: str) -> list[float]:
         """One vector for one text. A reference (see :meth:`embed_documents`) asks for more of its kind."""
         if mentions([text]):
-            return _loop.run(self._references.find(self.client, [text], "text"))[0]
+            return loop.run(self._references.find(self.client, [text], "text"))[0]
         return self._vector(text, "text")
 
     async def aembed_query(self, text: str) -> list[float]:
         """Async :meth:`embed_query`."""
         if mentions([text]):
-            return (await _loop.arun(self._references.find(self.client, [text], "text")))[0]
+            return (await loop.arun(self._references.find(self.client, [text], "text")))[0]
         return await self._avector(text, "text")
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -99,7 +99,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         texts = as_items(texts)
         if not mentions(texts):
             return self._vectors(texts, "texts", progress=self.show_progress_bar)
-        known = _loop.run(self._references.find(self.client, texts, "texts"))
+        known = loop.run(self._references.find(self.client, texts, "texts"))
         places = [i for i in range(len(texts)) if i not in known]
         with spread(known, places, "texts"):
             rest = [texts[i] for i in places]
@@ -112,7 +112,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         texts = as_items(texts)
         if not mentions(texts):
             return await self._avectors(texts, "texts", progress=self.show_progress_bar)
-        known = await _loop.arun(self._references.find(self.client, texts, "texts"))
+        known = await loop.arun(self._references.find(self.client, texts, "texts"))
         places = [i for i in range(len(texts)) if i not in known]
         with spread(known, places, "texts"):
             rest = [texts[i] for i in places]

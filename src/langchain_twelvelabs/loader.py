@@ -29,8 +29,8 @@ from twelvelabs_core import (
     SegmentOptions,
     Sentences,
     TwelveLabsError,
-    _loop,
 )
+from twelvelabs_core._net import loop
 
 from ._files import Equals, Found, Paths, Suffixes, find, is_pdf, kinds_of
 from .embeddings import TwelveLabsEmbeddings
@@ -260,7 +260,7 @@ class _Ahead:
             with self._lock:
                 if self._closed:  # meanwhile: a cancelled task does not stop the thread this runs in
                     return False
-                future = _loop.submit(self._embed(found))
+                future = loop.submit(self._embed(found))
                 self._entries.append((found, future, 1 if light else _PICTURES_FOR_A_FILM))
         return bool(self._entries)
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from twelvelabs_core import BatchError, EmbeddingClient, InvalidInputError, TwelveLabsError
-from twelvelabs_core._cache import READ_AT_ONCE, Store, _doubles, _floats
 from twelvelabs_core._config import PUBLIC_BASE_URL
+from twelvelabs_core._embed.cache import READ_AT_ONCE, Store, _doubles, _floats
 
 __all__ = ["Reference", "References", "mentions", "reference_to", "spread"]
 

@@ -15,8 +15,8 @@ from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
 from pydantic import Field
 
 from twelvelabs_core import Embedding, InvalidInputError, Media, Row, Segment, SegmentOptions, check_space, rows_of
-from twelvelabs_core._keys import content_digest
-from twelvelabs_core._media import inspect
+from twelvelabs_core._embed.keys import content_digest
+from twelvelabs_core._media.file import inspect
 
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes

@@ -28,8 +28,8 @@ from twelvelabs_core import (
     Video,
 )
 from twelvelabs_core import Document as Paper
-from twelvelabs_core._adapter import Adapter
 from twelvelabs_core._inputs import as_media
+from twelvelabs_core.adapter import Adapter
 
 from .nodes import media_from, stands_for_media
 

@@ -32,8 +32,8 @@ from llama_index.core.schema import (
 
 from twelvelabs_core import Audio, Image, InvalidInputError, Media, Row, Video
 from twelvelabs_core import Document as Paper
-from twelvelabs_core._formats import MIME, sniff
 from twelvelabs_core._inputs import describe
+from twelvelabs_core._media.formats import MIME, sniff
 
 __all__ = [
     "MEDIA",

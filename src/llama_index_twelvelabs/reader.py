@@ -16,9 +16,9 @@ from llama_index.core.schema import BaseNode, Document
 from pydantic import Field
 
 from twelvelabs_core import InvalidInputError, SegmentOptions
+from twelvelabs_core._embed.keys import content_digest
 from twelvelabs_core._inputs import describe
-from twelvelabs_core._keys import content_digest
-from twelvelabs_core._media import Resolved
+from twelvelabs_core._media.file import Resolved
 
 from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding

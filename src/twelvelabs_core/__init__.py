@@ -10,6 +10,10 @@
 """
 
 from ._client import DEFAULT_MODEL, EmbeddingClient
+from ._embed.plan import Plan
+from ._embed.route import Part, plan_parts
+from ._embed.stream import StreamResult
+from ._embed.truncate import estimate_tokens
 from ._errors import (
     AuthenticationError,
     BatchError,
@@ -25,16 +29,12 @@ from ._errors import (
 from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
 from ._limits import RateLimits, Window
 from ._models import MODELS, MediaLimit, Model
-from ._pace import no_waiting
-from ._plan import Plan
+from ._net.pace import no_waiting
+from ._net.retry import RetryPolicy
+from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._results import Embedding, Parts, Segment, Usage
-from ._retry import RetryPolicy
-from ._route import Part, plan_parts
-from ._rows import Moment, Row, check_space, clock, merge_moments, rows_of
-from ._segmentation import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._stats import Budget, Stats
-from ._stream import StreamResult
-from ._truncate import estimate_tokens
+from ._store import Moment, Row, check_space, clock, merge_moments, rows_of
 
 __all__ = [
     "DEFAULT_MODEL",

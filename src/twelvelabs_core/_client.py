@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from . import _loop
-from ._batch import embed_batch, warn_truncated
-from ._cache import Cache, Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
-from ._embedder import Embedder, Job
-from ._engine import Engine, EngineSettings
+from ._embed.batch import embed_batch, warn_truncated
+from ._embed.cache import Cache, Store, open_cache
+from ._embed.embedder import Embedder, Job
+from ._embed.parts import embed_parts
+from ._embed.plan import Plan, make_plan
+from ._embed.progress import Bar
+from ._embed.segmenter import Segmenter, SegmentJob
+from ._embed.stream import Chunk, StreamResult, embed_chunk, stream, stream_async
+from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
 from ._errors import BatchError, InvalidInputError, TwelveLabsError
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
-from ._parts import embed_parts
-from ._plan import Plan, make_plan
-from ._progress import Bar
+from ._net import loop
+from ._net.retry import RetryPolicy
+from ._net.sender import Engine, EngineSettings
+from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
-from ._retry import RetryPolicy
-from ._rows import Row
-from ._segmentation import SegmentOptions
-from ._segmenter import Segmenter, SegmentJob
 from ._stats import Budget, Run, Stats
-from ._stream import Chunk, StreamResult, embed_chunk, stream, stream_async
-from ._truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
+from ._store import Row
 
 if TYPE_CHECKING:
     import httpx
@@ -233,11 +233,11 @@ class EmbeddingClient:
             AuthenticationError, RateLimitError, QuotaExceededError: about the account.
             ServerError, ConnectionFailedError, MalformedResponseError: the retries are used up.
         """
-        return _loop.run(self._one(item, name, prepaid))
+        return loop.run(self._one(item, name, prepaid))
 
     async def aembed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
         """Async :meth:`embed`."""
-        return await _loop.arun(self._one(item, name, prepaid))
+        return await loop.arun(self._one(item, name, prepaid))
 
     def embed_many(
         self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
@@ -257,13 +257,13 @@ class EmbeddingClient:
             BatchError: some items failed; the others were finished and are in ``.results``.
             AuthenticationError, QuotaExceededError: about the account; stops at once, what is done is in ``.results``.
         """
-        return _loop.run(self._many(as_items(items), name, progress, prepaid))
+        return loop.run(self._many(as_items(items), name, progress, prepaid))
 
     async def aembed_many(
         self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
     ) -> list[Embedding]:
         """Async :meth:`embed_many`."""
-        return await _loop.arun(self._many(as_items(items), name, progress, prepaid))
+        return await loop.arun(self._many(as_items(items), name, progress, prepaid))
 
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
         run = Run(1)
@@ -323,7 +323,7 @@ class EmbeddingClient:
         try:
             yield from stream(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
         finally:
-            _loop.run(finish())
+            loop.run(finish())
 
     async def astream(
         self,
@@ -342,7 +342,7 @@ class EmbeddingClient:
                 yield result
         finally:
             await found.aclose()  # type: ignore[attr-defined]  # it is an async generator
-            await _loop.arun(finish())
+            await loop.arun(finish())
 
     def _streamer(self, items: Any, errors: str, progress: bool) -> tuple[Any, Any]:
         if errors not in ("raise", "yield"):
@@ -378,13 +378,13 @@ class EmbeddingClient:
         Raises:
             InvalidInputError: the model cannot do what is asked, or the file is refused.
         """
-        return _loop.run(self._segments([media], options, name, many=False))[0]
+        return loop.run(self._segments([media], options, name, many=False))[0]
 
     async def aembed_segments(
         self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None
     ) -> list[Segment]:
         """Async :meth:`embed_segments`."""
-        return (await _loop.arun(self._segments([media], options, name, many=False)))[0]
+        return (await loop.arun(self._segments([media], options, name, many=False)))[0]
 
     def embed_segments_many(
         self,
@@ -401,7 +401,7 @@ class EmbeddingClient:
             BatchError: some files failed; the others' segments are in ``.results``.
             AuthenticationError, QuotaExceededError: about the account; what is done is in ``.results``.
         """
-        return _loop.run(self._segments(list(media), options, name, progress=progress))
+        return loop.run(self._segments(list(media), options, name, progress=progress))
 
     async def aembed_segments_many(
         self,
@@ -412,7 +412,7 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> list[list[Segment]]:
         """Async :meth:`embed_segments_many`."""
-        return await _loop.arun(self._segments(list(media), options, name, progress=progress))
+        return await loop.arun(self._segments(list(media), options, name, progress=progress))
 
     async def _segments(
         self,
@@ -463,7 +463,7 @@ class EmbeddingClient:
         """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
         ``.results``.
         """
-        return _loop.run(self._rows(media, options, name, progress))
+        return loop.run(self._rows(media, options, name, progress))
 
     async def arows_many(
         self,
@@ -474,7 +474,7 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> list[list[Row]]:
         """Async :meth:`rows_many`."""
-        return await _loop.arun(self._rows(media, options, name, progress))
+        return await loop.arun(self._rows(media, options, name, progress))
 
     async def _rows(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str, progress: bool
@@ -497,11 +497,11 @@ class EmbeddingClient:
         Raises:
             InvalidInputError: an item cannot be sent; ``item`` names it.
         """
-        return _loop.run(self._make_plan(items, name))
+        return loop.run(self._make_plan(items, name))
 
     async def aplan(self, items: Iterable[Item], *, name: str = "items") -> Plan:
         """Async :meth:`plan`."""
-        return await _loop.arun(self._make_plan(items, name))
+        return await loop.arun(self._make_plan(items, name))
 
     async def _make_plan(self, items: Iterable[Item], name: str) -> Plan:
         jobs = await self._check(as_items(items), name)
@@ -528,7 +528,7 @@ class EmbeddingClient:
         Raises:
             InvalidInputError: the model is not served by v1, nothing was given, or a part is refused.
         """
-        return _loop.run(self._parts(text, image, audio, audio_start_offset_sec))
+        return loop.run(self._parts(text, image, audio, audio_start_offset_sec))
 
     async def aembed_parts(
         self,
@@ -539,7 +539,7 @@ class EmbeddingClient:
         audio_start_offset_sec: float | None = None,
     ) -> Parts:
         """Async :meth:`embed_parts`."""
-        return await _loop.arun(self._parts(text, image, audio, audio_start_offset_sec))
+        return await loop.arun(self._parts(text, image, audio, audio_start_offset_sec))
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
         run = Run(1)

@@ -14,7 +14,7 @@ import pytest
 from adapters import Model
 
 import media
-from twelvelabs_core import _loop
+from twelvelabs_core._net import loop
 from twelvelabs_emulator import Emulator
 
 Make = Callable[..., Model]
@@ -127,7 +127,7 @@ async def _until(condition: Callable[[], bool], seconds: float = 2) -> None:
 async def test_cancelled_await_cancels_its_requests(make: Make, emulator: Emulator) -> None:
     model = make(max_concurrency=10)
     expected = await model.atext("red")
-    await _until(lambda: _loop.run(_tasks_in_flight()) == 0)
+    await _until(lambda: loop.run(_tasks_in_flight()) == 0)
     emulator.configure(latency_sec=1)
     task = asyncio.ensure_future(model.atexts(TEXTS))
     await _until(lambda: len(emulator.requests) == 11)
@@ -136,7 +136,7 @@ async def test_cancelled_await_cancels_its_requests(make: Make, emulator: Emulat
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - started < 0.5
-    await _until(lambda: _loop.run(_tasks_in_flight()) == 0)
+    await _until(lambda: loop.run(_tasks_in_flight()) == 0)
     emulator.configure(latency_sec=0)
     assert await model.atext("red") == expected
     assert len(emulator.requests) == 12, "the other 190 texts were never sent"

@@ -121,7 +121,7 @@ def test_a_failed_upload_is_told_with_the_file(
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch, emulator: Emulator) -> int:
     """Let the 40 MB count as too large for one upload, and parts be small, so that there are many."""
-    monkeypatch.setattr("twelvelabs_core._route.DIRECT_BYTES", 1_000_000)
+    monkeypatch.setattr("twelvelabs_core._embed.route.DIRECT_BYTES", 1_000_000)
     emulator.configure(chunk_bytes=2_000_000, first_upload_urls=5)
     return -(-(40_000_000 + len(FILM) + 8) // 2_000_000)
 
@@ -215,8 +215,8 @@ def test_a_sound_too_long_for_a_request_becomes_a_task(
 def test_a_length_that_is_not_known_is_learned_from_the_refusal(
     client: Callable[..., EmbeddingClient], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twelvelabs_core._probe._by_pyav", lambda _: None)
-    monkeypatch.setattr("twelvelabs_core._probe._by_wave", lambda _: None)
+    monkeypatch.setattr("twelvelabs_core._media.probe._by_pyav", lambda _: None)
+    monkeypatch.setattr("twelvelabs_core._media.probe._by_wave", lambda _: None)
     assert client("marengo3.5").embed(Audio(media.wav(440, 40, 0.5))).vector
     assert asked(emulator)[:2] == ["POST embed-v2", "POST embed-v2/tasks"]
 
@@ -306,9 +306,9 @@ def test_ten_films_keep_within_the_limits(client: Callable[..., EmbeddingClient]
     emulator.configure(limits={"video": [[4, 0.5]]}, task_sec=0.3)
     films = [Video(media.mp4([("red", 4, 200 + i)], size=(360, 360), fps=2)) for i in range(10)]
     limits = RateLimits(video=(Window(4, 0.5),))
-    from twelvelabs_core import _pace
+    from twelvelabs_core._net import pace
 
-    _pace._waiting = True  # here the waiting is what is tested
+    pace._waiting = True  # here the waiting is what is tested
     run = client("marengo3.5", rate_limits=limits)
     found = run.embed_segments_many(films, SegmentOptions(embedding_option="visual"))
     assert all(found)

@@ -11,7 +11,7 @@ import pytest
 
 from service import Service, v1_answer, v2_answer, vector
 from twelvelabs_core import Embedding, InvalidInputError, MalformedResponseError, TextTooLongError, TwelveLabsError
-from twelvelabs_core._wire import answers
+from twelvelabs_core._api import responses
 
 V = [0.1, 0.2, 0.3]
 
@@ -59,9 +59,9 @@ def test_the_order_of_data_is_not_trusted() -> None:
         {"embedding": [1.0, 0, 0], "embedding_scope": "clip", "start_sec": 0.0, "end_sec": 6.0},
         {"embedding": [2.0, 0, 0], "embedding_scope": "clip", "start_sec": 0.0, "end_sec": 9.0},
     ]
-    segments = answers.v2_segments({"data": entries}, 3)
+    segments = responses.v2_segments({"data": entries}, 3)
     assert [s.vector[0] for s in segments] == [1.0, 2.0, 3.0, 0.1]
-    assert answers.single(segments, "video").vector == V
+    assert responses.single(segments, "video").vector == V
 
 
 def test_usage_is_told_with_the_vector() -> None:

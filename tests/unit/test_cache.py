@@ -15,7 +15,7 @@ from langchain_core.stores import InMemoryByteStore
 import media
 from service import Service, right_answer, vector
 from twelvelabs_core import BatchError, Composed, EmbeddingClient, Image, InvalidInputError
-from twelvelabs_core._cache import SqliteStore
+from twelvelabs_core._embed.cache import SqliteStore
 
 
 @pytest.fixture(params=["file", "store"])

@@ -21,7 +21,7 @@ from twelvelabs_core import (
     TextTooLongError,
     TwelveLabsError,
 )
-from twelvelabs_core._wire.faults import from_status, read_fault
+from twelvelabs_core._api.errors import from_status, read_fault
 
 WORDS = "The server's own words."
 

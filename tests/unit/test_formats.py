@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from twelvelabs_core import MODELS
-from twelvelabs_core._formats import MIME, sniff
+from twelvelabs_core._media.formats import MIME, sniff
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]

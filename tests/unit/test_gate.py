@@ -9,10 +9,10 @@ from collections import deque
 import pytest
 
 from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window
-from twelvelabs_core import _pace as pace
-from twelvelabs_core._gate import Gate
-from twelvelabs_core._windows import Learned, ServerBudget, SlidingWindow
-from twelvelabs_core._wire.limits import ServerWord, read_limits, read_wait
+from twelvelabs_core._api.rate_headers import ServerWord, read_limits, read_wait
+from twelvelabs_core._net import pace as pace
+from twelvelabs_core._net.limiter import Gate
+from twelvelabs_core._net.windows import Learned, ServerBudget, SlidingWindow
 
 NOW = 1_800_000_000.0
 

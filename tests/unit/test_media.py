@@ -19,7 +19,7 @@ import media
 from service import Service, sent_json
 from twelvelabs_core import MODELS, Audio, Composed, Document, Image, InvalidInputError, Media, Video
 from twelvelabs_core._inputs import as_list, as_media, describe
-from twelvelabs_core._media import Resolved, inspect
+from twelvelabs_core._media.file import Resolved, inspect
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]

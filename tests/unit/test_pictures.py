@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 import media
 from twelvelabs_core import MODELS, Image, InvalidInputError, Media
-from twelvelabs_core._media import Resolved, inspect
+from twelvelabs_core._media.file import Resolved, inspect
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]

@@ -192,21 +192,21 @@ def test_errors_that_last_have_no_wait(error: TwelveLabsError) -> None:
 def test_retries_really_wait() -> None:
     service = Service(scripted([refusal(503), refusal(503), None]))
     client = service.client(retry=RetryPolicy(base=0.1, jitter=0))
-    from twelvelabs_core import _pace
+    from twelvelabs_core._net import pace
 
-    before, _pace._waiting = _pace._waiting, True
+    before, pace._waiting = pace._waiting, True
     try:
         started = time.perf_counter()
         client.embed("a")
         assert 0.3 <= time.perf_counter() - started < 1.5
     finally:
-        _pace._waiting = before
+        pace._waiting = before
 
 
 def test_waiting_is_back_after_no_waiting() -> None:
-    from twelvelabs_core import _pace
+    from twelvelabs_core._net import pace
 
-    before = _pace.waiting()
+    before = pace.waiting()
     with no_waiting():
-        assert not _pace.waiting()
-    assert _pace.waiting() == before
+        assert not pace.waiting()
+    assert pace.waiting() == before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service import words
 from twelvelabs_core import InvalidInputError, estimate_tokens
-from twelvelabs_core._truncate import cut, exceeds, mean, split
+from twelvelabs_core._embed.truncate import cut, exceeds, mean, split
 
 # -- the estimate --------------------------------------------------------------------------------------------------
 

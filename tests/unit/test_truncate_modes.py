@@ -12,7 +12,7 @@ import pytest
 
 from service import Service, fields_of, right_answer, sent_json, text_of, v2_answer, vector, words
 from twelvelabs_core import BatchError, Composed, Image, InvalidInputError, TextTooLongError, estimate_tokens
-from twelvelabs_core._truncate import split
+from twelvelabs_core._embed.truncate import split
 
 OLD = "Marengo-retrieval-2.7"
 pytestmark = pytest.mark.filterwarnings("ignore:Marengo-retrieval-2.7 was switched off")

@@ -1,0 +1,101 @@
+"""``/assets`` and ``/assets/multipart-uploads``: how a file that is too large to inline gets to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from .._errors import InvalidInputError, MalformedResponseError
+from .requests import Request, Stretch
+
+__all__ = [
+    "complete",
+    "create",
+    "create_multipart",
+    "delete",
+    "more_urls",
+    "part",
+    "read_asset",
+    "retrieve",
+    "uploaded",
+]
+
+UPLOADS = "assets/multipart-uploads"
+_NONE: frozenset[Any] = frozenset()
+
+
+def create(file: Path | bytes, filename: str, mime: str) -> Request:
+    """One file as an asset. A path is streamed. No previews are made: nobody watches it."""
+    form: list[tuple[str, Any]] = [
+        ("method", "direct"),
+        ("file", (filename, file, mime)),
+        ("filename", filename[-255:]),
+        ("enable_hls", "false"),
+        ("enable_thumbnail", "false"),
+    ]
+    return Request("assets", _NONE, form=form, categories=("upload",))
+
+
+def retrieve(asset_id: str) -> Request:
+    """The state of an asset."""
+    return Request(f"assets/{asset_id}", _NONE, method="GET")
+
+
+def delete(asset_id: str) -> Request:
+    """Remove an asset of ours."""
+    return Request(f"assets/{asset_id}", _NONE, method="DELETE", reads="headers")
+
+
+def create_multipart(filename: str, kind: str, total_size: int) -> Request:
+    """Begin an upload in parts. Documents have none (SDK)."""
+    body = {
+        "filename": filename[-255:],
+        "type": kind,
+        "total_size": total_size,
+        "enable_hls": False,
+        "enable_thumbnail": False,
+    }
+    return Request(UPLOADS, _NONE, json=to_json(body), categories=("upload",))
+
+
+def part(url: str, content: bytes | Stretch, headers: dict[str, str]) -> Request:
+    """One part, to its presigned address; without the API key."""
+    return Request(url, _NONE, method="PUT", content=content, headers=headers, reads="headers")
+
+
+def more_urls(upload_id: str, start: int, count: int) -> Request:
+    """Addresses of ``count`` (1 to 50) parts from number ``start``."""
+    return Request(f"{UPLOADS}/{upload_id}/presigned-urls", _NONE, json=to_json({"start": start, "count": count}))
+
+
+def complete(upload_id: str, parts: Sequence[tuple[int, str, int]]) -> Request:
+    """Report parts (number, ETag, size) as uploaded; 1 to 50."""
+    done = [
+        {"chunk_index": index, "proof": etag, "proof_type": "etag", "chunk_size": size} for index, etag, size in parts
+    ]
+    return Request(f"{UPLOADS}/{upload_id}", _NONE, json=to_json({"completed_chunks": done}))
+
+
+def uploaded(upload_id: str, page: int) -> Request:
+    """Which parts of an upload have arrived."""
+    return Request(f"{UPLOADS}/{upload_id}?page={page}&page_limit=50", _NONE, method="GET")
+
+
+def read_asset(answer: dict[str, Any]) -> tuple[str, str]:
+    """Id and status (``processing``, ``ready``) of an asset.
+
+    Raises:
+        InvalidInputError: the server could not process the file.
+        MalformedResponseError: no id.
+    """
+    asset_id = answer.get("_id")
+    if not isinstance(asset_id, str):
+        raise MalformedResponseError("The answer has no asset id.")
+    status = str(answer.get("status", "ready"))
+    if status == "failed":
+        message = (answer.get("error") or {}).get("message") or "no reason given"
+        raise InvalidInputError(f"the server could not process the upload: {message}")
+    return asset_id, status

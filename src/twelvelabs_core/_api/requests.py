@@ -1,0 +1,106 @@
+"""The two halves of a request that both endpoint generations share: one piece of media ready to be written, and the
+request.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic_core import to_json
+
+from .._limits import Category
+from .._media.file import Resolved
+from .._models import Kind
+
+__all__ = ["Content", "Request", "Stretch", "content_of", "json_request"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Content:
+    """Media as it goes on the wire: a URL for the server to fetch, an asset uploaded before, bytes, or a file to
+    stream.
+    """
+
+    kind: Kind
+    url: str | None = None
+    asset_id: str | None = None
+    data: bytes = b""
+    path: Path | None = None
+    filename: str = "file"
+    mime: str = "application/octet-stream"
+    name: str | None = None
+    start_sec: float | None = None
+    end_sec: float | None = None
+
+    def source(self) -> dict[str, str]:
+        """v2 ``media_source``: one of ``url``, ``asset_id`` and ``base64_string`` (plain, no ``data:`` prefix)."""
+        if self.asset_id is not None:
+            return {"asset_id": self.asset_id}
+        if self.url is not None:
+            return {"url": self.url}
+        return {"base64_string": base64.b64encode(self.data).decode("ascii")}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some bytes of a file, read when they are sent."""
+
+    path: Path
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """One request, relative to the base address.
+
+    Attributes:
+        path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is not shown the key.
+        kinds: what it embeds, for the limits' categories.
+        json: body of a JSON request.
+        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
+            streamed.
+        content: body of any other request, with ``headers``; bytes, or a stretch of a file, which is streamed.
+        categories: which limits it counts in, where that is not told by ``kinds``.
+        reads: what the answer is wanted for: its JSON, or its headers (names in lower case).
+    """
+
+    path: str
+    kinds: frozenset[Kind]
+    json: bytes | None = None
+    form: Sequence[tuple[str, Any]] = ()
+    content: bytes | Stretch | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
+    categories: tuple[Category, ...] | None = None
+    reads: Literal["json", "headers"] = "json"
+
+
+def content_of(source: Resolved, *, asset_id: str | None = None, stream: bool = False) -> Content:
+    """One inspected piece of media as content. Reads (and converts) it, unless it is an asset or to be streamed: blocks
+    on the disk.
+    """
+    media = source.media
+    streamed = source.path if stream and not source.convert else None
+    unread = source.url is not None or asset_id is not None or streamed is not None
+    return Content(
+        media.kind,
+        url=source.url,
+        asset_id=asset_id,
+        data=b"" if unread else source.load(),
+        path=streamed,
+        filename=source.filename,
+        mime=source.mime,
+        name=media.name,
+        start_sec=getattr(media, "start_sec", None),
+        end_sec=getattr(media, "end_sec", None),
+    )
+
+
+def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:
+    """A request with a JSON body."""
+    return Request(path, kinds, json=to_json(body))

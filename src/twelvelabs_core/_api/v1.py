@@ -1,0 +1,48 @@
+"""``POST /embed``: multipart, several kinds in one call, each answered apart (seed of both API pages)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._models import Kind, Model
+from .requests import Content, Request
+
+__all__ = ["request"]
+
+
+def request(
+    model: Model,
+    *,
+    text: str | None = None,
+    text_truncate: str | None = None,
+    image: Content | None = None,
+    audio: Content | None = None,
+) -> Request:
+    """One v1 call for any of the three parts.
+
+    Fields: ``model_name``, ``text``, ``text_truncate`` (2.7 alone knows it), ``image_url`` or ``image_file``,
+    ``audio_url`` or ``audio_file``, ``audio_start_offset_sec``. Absent fields are left out: an empty ``text`` field
+    counts as a text.
+    """
+    form: list[tuple[str, Any]] = [("model_name", model.name)]
+    kinds: set[Kind] = set()
+    if text is not None:
+        kinds.add("text")
+        form.append(("text", text))
+        if text_truncate is not None and model.truncation == "text_truncate":
+            form.append(("text_truncate", text_truncate))
+    for content in (image, audio):
+        if content is None:
+            continue
+        kinds.add(content.kind)
+        if content.url is not None:
+            form.append((f"{content.kind}_url", content.url))
+        else:
+            form.append((f"{content.kind}_file", (content.filename, content.data, content.mime)))
+    if audio is not None and audio.start_sec is not None:
+        form.append(("audio_start_offset_sec", _number(audio.start_sec)))
+    return Request("embed", frozenset(kinds), form=form)
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)

@@ -1,0 +1,1 @@
+"""The work: check, truncate, cache, upload, wait for tasks, embed, batch, stream, plan."""

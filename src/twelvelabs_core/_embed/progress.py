@@ -1,0 +1,73 @@
+"""A progress bar with tqdm: done, rate, cached, and until when a limit makes us wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .._errors import InvalidInputError
+from .._stats import Stats
+
+__all__ = ["Bar"]
+
+REFRESH_SEC = 0.5
+
+
+class Bar:
+    """Drawn from the background loop, so that it also moves while everything waits.
+
+    Args:
+        total: items, or None if unknown.
+        opens_at: tells the wall-clock time (epoch seconds) a closed limit opens, None while nothing waits.
+    """
+
+    def __init__(self, total: int | None, opens_at: Callable[[], float | None], desc: str = "embedding") -> None:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            raise InvalidInputError("A progress bar needs tqdm: pip install tqdm.") from None
+        self._bar: Any = tqdm(total=total, desc=desc, unit="item", smoothing=0.1)
+        self._opens_at = opens_at
+        self._ticker = asyncio.ensure_future(self._tick())
+        self._stats = Stats()
+
+    def update(self, stats: Stats) -> None:
+        """Some items are done."""
+        self._stats = stats
+        if stats.done - self._bar.n >= 0:
+            self._bar.set_postfix_str(self._note(), refresh=False)
+            self._bar.update(stats.done - self._bar.n)
+
+    def close(self, stats: Stats) -> None:
+        """Draw the last state and leave the line."""
+        self._ticker.cancel()
+        self._stats = stats
+        self._bar.set_postfix_str(self._note(), refresh=False)
+        self._bar.update(stats.done - self._bar.n)
+        self._bar.close()
+
+    def _note(self) -> str:
+        notes = []
+        if self._stats.cached:
+            notes.append(f"{self._stats.cached} cached")
+        if self._stats.uploaded_bytes:
+            notes.append(f"{self._stats.uploaded_bytes / 1e6:.0f} MB uploaded")
+        if self._stats.tasks_waiting:
+            notes.append(f"{self._stats.tasks_waiting} tasks waiting")
+        if self._stats.segments:
+            notes.append(f"{self._stats.segments} segments")
+        if self._stats.retries:
+            notes.append(f"{self._stats.retries} sent again")
+        opens_at = self._opens_at()
+        if opens_at is not None and opens_at > time.time():
+            notes.append(f"waiting for the limit until {time.strftime('%H:%M:%S', time.localtime(opens_at))}")
+        return ", ".join(notes)
+
+    async def _tick(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(REFRESH_SEC)
+                self._bar.set_postfix_str(self._note(), refresh=True)

@@ -1,0 +1,230 @@
+"""Any number of items, taken lazily, their vectors yielded as an iterator, in memory that does not grow with their
+number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .._errors import BatchError, InvalidInputError, TwelveLabsError
+from .._inputs import Item
+from .._net import loop
+from .._results import Embedding
+from .._stats import Run
+from .batch import run_batch
+from .cache import Cache
+from .embedder import Embedder, Job
+
+__all__ = ["Chunk", "StreamResult", "embed_chunk", "stream", "stream_async"]
+
+# Items handed to the background loop together: each hand-over wakes another thread, which costs more than an item's own
+# work.
+CHUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StreamResult:
+    """One item of a stream.
+
+    Attributes:
+        index: its place in the input, from 0.
+        item: what was given.
+        embedding: its vector; None if it failed.
+        error: why, if it failed.
+    """
+
+    index: int
+    item: Item
+    embedding: Embedding | None
+    error: TwelveLabsError | None = None
+
+
+@dataclass
+class Chunk:
+    """Some items that came out together.
+
+    Attributes:
+        fatal: an error about the account, which ends the stream.
+    """
+
+    results: list[StreamResult] = field(default_factory=list)
+    fatal: TwelveLabsError | None = None
+
+
+Embed: TypeAlias = Callable[[int, list[Item]], Awaitable[Chunk]]
+
+
+async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Run, cache: Cache | None) -> Chunk:
+    """Embed some neighbours of a stream. Each is checked apart: one that cannot be sent does not stop the others."""
+    failed: dict[int, TwelveLabsError] = {}
+    jobs: list[Job] = []
+    places: list[int] = []
+    for place, item in enumerate(items):
+        try:
+            jobs += await embedder.check_all([item], [("items", first + place)])
+            places.append(place)
+        except InvalidInputError as error:
+            failed[place] = error
+            run.stats.failed += 1
+    fatal = None
+    try:
+        results, errors = await run_batch(embedder, jobs, run, cache)
+        failed |= {places[i]: error for i, error in errors.items()}
+    except TwelveLabsError as error:
+        fatal, results = error, error.results
+        error.results = []  # they are yielded
+    found = dict(zip(places, results, strict=True))
+    return Chunk(
+        [
+            StreamResult(first + place, item, found.get(place), failed.get(place))
+            for place, item in enumerate(items)
+            if found.get(place) is not None or place in failed
+        ],
+        fatal,
+    )
+
+
+class _Flow:
+    """What both kinds of stream decide: how much is under way, what is yielded, when to stop."""
+
+    def __init__(self, *, window: int, ordered: bool, raise_errors: bool) -> None:
+        self.under_way: deque[Future[Chunk]] = deque()
+        self._most = max(1, -(-window // CHUNK))
+        self._ordered, self._raise_errors = ordered, raise_errors
+        self._errors: dict[int, TwelveLabsError] = {}
+        self._fatal: TwelveLabsError | None = None
+
+    @property
+    def full(self) -> bool:
+        return len(self.under_way) >= self._most
+
+    @property
+    def stopped(self) -> bool:
+        return self._fatal is not None or bool(self._errors)
+
+    def start(self, embed: Embed, first: int, items: list[Item]) -> None:
+        async def run() -> Chunk:
+            return await embed(first, items)
+
+        self.under_way.append(loop.submit(run()))
+
+    def next(self) -> Future[Chunk] | None:
+        """The chunk to yield next, None while an unordered stream has to wait for any."""
+        if self._ordered:
+            return self.under_way[0]
+        return next((future for future in self.under_way if future.done()), None)
+
+    def take(self, future: Future[Chunk]) -> Iterator[StreamResult]:
+        self.under_way.remove(future)
+        chunk = future.result()
+        self._fatal = self._fatal or chunk.fatal
+        for result in chunk.results:
+            if result.error is not None and self._raise_errors:
+                self._errors[result.index] = result.error
+            else:
+                yield result
+
+    def end(self) -> None:
+        """Everything under way was yielded; now say what went wrong."""
+        if self._fatal is not None:
+            raise self._fatal
+        if self._errors:
+            raise BatchError((), self._errors)
+
+    def cancel(self) -> None:
+        for future in self.under_way:
+            future.cancel()
+
+
+def stream(
+    items: Iterable[Item], embed: Embed, *, window: int, ordered: bool, raise_errors: bool
+) -> Iterator[StreamResult]:
+    """Yield each item's result, about ``window`` items under way at a time.
+
+    The items are taken in the caller's thread, only as fast as results are taken. Closing the iterator cancels what is
+    under way.
+    """
+    flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
+
+    def results() -> Iterator[StreamResult]:
+        future = flow.next()
+        if future is None:
+            wait(flow.under_way, return_when=FIRST_COMPLETED)
+            future = flow.next()
+        assert future is not None
+        wait([future])
+        yield from flow.take(future)
+
+    try:
+        for first, chunk in _chunks(items):
+            flow.start(embed, first, chunk)
+            while flow.full and not flow.stopped:
+                yield from results()
+            if flow.stopped:
+                break
+        while flow.under_way:
+            yield from results()
+        flow.end()
+    finally:
+        flow.cancel()
+
+
+async def stream_async(
+    items: Iterable[Item] | AsyncIterable[Item], embed: Embed, *, window: int, ordered: bool, raise_errors: bool
+) -> AsyncIterator[StreamResult]:
+    """Async :func:`stream`; the items may come from an async iterator too."""
+    flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
+
+    async def results() -> Iterator[StreamResult]:
+        future = flow.next()
+        waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.under_way)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        future = future or flow.next()
+        assert future is not None
+        return flow.take(future)
+
+    try:
+        async for first, chunk in _achunks(items):
+            flow.start(embed, first, chunk)
+            while flow.full and not flow.stopped:
+                for result in await results():
+                    yield result
+            if flow.stopped:
+                break
+        while flow.under_way:
+            for result in await results():
+                yield result
+        flow.end()
+    finally:
+        flow.cancel()
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[tuple[int, list[Item]]]:
+    first, chunk = 0, []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == CHUNK:
+            yield first, chunk
+            first, chunk = first + CHUNK, []
+    if chunk:
+        yield first, chunk
+
+
+async def _achunks(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[tuple[int, list[Item]]]:
+    if not isinstance(items, AsyncIterable):
+        for found in _chunks(items):
+            yield found
+        return
+    first, chunk = 0, []
+    async for item in items:
+        chunk.append(item)
+        if len(chunk) == CHUNK:
+            yield first, chunk
+            first, chunk = first + CHUNK, []
+    if chunk:
+        yield first, chunk

@@ -1,0 +1,1 @@
+"""Media: a source, opened, typed, measured and digested once."""
