@@ -1,24 +1,200 @@
-"""What every test may use."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from pytest_socket import disable_socket, enable_socket
 
+from tests.support import media
+from twelvelabs_core import no_waiting
+from twelvelabs_core._config import API_KEY_VARIABLES, BASE_URL_VARIABLE
 from twelvelabs_emulator import Emulator
+
+if TYPE_CHECKING:
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+    from llama_index_twelvelabs import TwelveLabsEmbedding
+    from tests.support.adapters import Model
+
+# The same examples in every run, and no folder of earlier failures: a failing run fails for everyone.
+settings.register_profile(
+    "unit",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("unit")
+
+# Folders whose tests use a real server or processes of their own.
+NETWORK_FOLDERS = ("emulator", "end_to_end")
+
+
+def _needs_network(request: pytest.FixtureRequest) -> bool:
+    return (
+        "running_emulator" in request.fixturenames
+        or request.node.get_closest_marker("network") is not None
+        or any(part in NETWORK_FOLDERS for part in request.path.relative_to(Path(__file__).parent).parts)
+    )
+
+
+@pytest.fixture(autouse=True)
+def _unit_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A unit test opens no socket (but the pair asyncio wakes its loop with) and waits for no retry or rate limit.
+
+    The number and order of attempts stay as they are.
+    """
+    if _needs_network(request):
+        yield
+        return
+    disable_socket(allow_unix_socket=True)
+    with no_waiting():
+        yield
+    enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own key or address is neither used nor sent."""
+    for name in (*API_KEY_VARIABLES, BASE_URL_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
 def running_emulator() -> Iterator[Emulator]:
-    """One emulator for the whole run. Tests ask for `emulator`, which is as new every time."""
+    """One emulator for the whole run. Tests ask for `emulator`, which is reset for each."""
     with Emulator() as emulator:
         yield emulator
 
 
 @pytest.fixture
 def emulator(running_emulator: Emulator) -> Iterator[Emulator]:
-    """The API on a port of this machine: ``.base_url``, ``.api_key``, ``.requests``, ``.configure(…)``."""
+    """The API on a local port: ``.base_url``, ``.api_key``, ``.requests``, ``.configure(…)``."""
     running_emulator.reset()
     yield running_emulator
     running_emulator.reset()
+
+
+# -- adapters ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["langchain", "llama-index"])
+def framework(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def make(framework: str, emulator: Emulator) -> Callable[..., Model]:
+    """Make an adapter, of each framework in turn, that talks to the emulator."""
+    from tests.support.adapters import KEY, Model
+
+    emulator.configure(api_keys=(emulator.api_key, KEY))
+
+    def make(**settings: Any) -> Model:
+        return Model.make(framework, **{"api_key": KEY, "base_url": emulator.base_url, "max_retries": 0, **settings})
+
+    return make
+
+
+@pytest.fixture
+def model(make: Callable[..., Model]) -> Model:
+    """The adapter of each framework in turn, for marengo3.0."""
+    return make()
+
+
+@pytest.fixture
+def langchain(emulator: Emulator) -> TwelveLabsEmbeddings:
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+
+    return TwelveLabsEmbeddings(api_key=emulator.api_key, base_url=emulator.base_url)
+
+
+@pytest.fixture
+def llama(emulator: Emulator) -> TwelveLabsEmbedding:
+    from llama_index_twelvelabs import TwelveLabsEmbedding
+
+    return TwelveLabsEmbedding(api_key=emulator.api_key, base_url=emulator.base_url)
+
+
+# -- files and stores --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of media, named for its content."""
+    folder = tmp_path_factory.mktemp("media")
+    for name, content in {
+        "red.png": media.png("red"),
+        "blue.png": media.png("blue"),
+        "blue.jpg": media.jpeg("blue"),
+        "purple.png": media.png("purple"),
+        "green-stripes.jpg": media.jpeg("green", pattern="horizontal"),
+        "low.wav": media.wav(110),
+        "low.mp3": media.mp3(110),
+        "high.wav": media.wav(4000),
+        "red.mp4": media.mp4((("red", 1, 0),)),
+    }.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chroma_client() -> Any:
+    """Chroma in this process. All its clients share one memory: every test takes a collection name of its own."""
+    import chromadb
+
+    return chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
+
+
+@pytest.fixture
+def qdrant_client() -> Iterator[Any]:
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(":memory:")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def qdrant_aclient() -> Any:
+    """Has its own memory: it does not see what the sync client stores."""
+    from qdrant_client import AsyncQdrantClient
+
+    return AsyncQdrantClient(":memory:")
+
+
+@pytest.fixture
+def fresh_name() -> str:
+    """A collection name that no other test has."""
+    return f"c{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Python code in its own process; a failure shows what it printed."""
+
+    def run(code: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "script.py"
+        file.write_text(textwrap.dedent(code))
+        done = subprocess.run(
+            [sys.executable, *options, str(file)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **environment},
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done
+
+    return run

@@ -33,7 +33,7 @@ from llama_index.core.schema import (
 from twelvelabs_core import Audio, Image, InvalidInputError, Media, Row, Video
 from twelvelabs_core import Document as Paper
 from twelvelabs_core._inputs import describe
-from twelvelabs_core._media.formats import MIME, sniff
+from twelvelabs_core._media.formats import MIME, detect_format
 
 __all__ = [
     "MEDIA",
@@ -102,7 +102,7 @@ def kind_of(name: str, head: bytes = b"") -> MediaKind | None:
     known = _KINDS.get(PurePosixPath(path).suffix.lower())
     if known is not None:
         return known
-    found = sniff(head)
+    found = detect_format(head)
     kind = "document" if found == "pdf" else MIME[found].partition("/")[0] if found else None
     return kind if kind in MEDIA else None  # type: ignore[return-value]  # its keys are the kinds
 

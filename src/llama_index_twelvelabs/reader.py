@@ -18,7 +18,7 @@ from pydantic import Field
 from twelvelabs_core import InvalidInputError, SegmentOptions
 from twelvelabs_core._embed.keys import content_digest
 from twelvelabs_core._inputs import describe
-from twelvelabs_core._media.file import Resolved
+from twelvelabs_core._media.file import MediaFile
 
 from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding
@@ -200,7 +200,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
                 item=describe(source),
             )
         url = source if path is None and content is None else None
-        resolved = Resolved(MEDIA[kind](source), source, "", url=url, path=path, data=content)
+        resolved = MediaFile(MEDIA[kind](source), source, "", url=url, path=path, data=content)
         return file_document(source, kind, content_digest(resolved), extra)
 
 

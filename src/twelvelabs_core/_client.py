@@ -27,7 +27,7 @@ from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
-from ._net.sender import Engine, EngineSettings
+from ._net.sender import Sender, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
@@ -120,7 +120,7 @@ class EmbeddingClient:
         self._stats = Stats()
         self._last_run = Stats()
         self._start(
-            EngineSettings(
+            SenderSettings(
                 base_url=resolve_base_url(base_url),
                 api_key=resolve_api_key(api_key).get_secret_value(),
                 max_concurrency=max_concurrency,
@@ -141,12 +141,12 @@ class EmbeddingClient:
                 stacklevel=2,
             )
 
-    def _start(self, settings: EngineSettings) -> None:
+    def _start(self, settings: SenderSettings) -> None:
         """Make what belongs to this process alone."""
-        self._engine = Engine(settings)
+        self._sender = Sender(settings)
         self._cache = None if self._store is None else Cache(self._store, self.space)
         self._segmenter = Segmenter(
-            self._engine,
+            self._sender,
             self._model,
             dimensions=self._dimensions,
             api_version=self._api_version,
@@ -155,7 +155,7 @@ class EmbeddingClient:
             task_timeout=self._task_timeout,
         )
         self._embedder = Embedder(
-            self._engine,
+            self._sender,
             self._model,
             dimensions=self._dimensions,
             api_version=self._api_version,
@@ -184,7 +184,7 @@ class EmbeddingClient:
     @property
     def base_url(self) -> str:
         """Address requests go to, with the version."""
-        return self._engine.settings.base_url
+        return self._sender.settings.base_url
 
     @property
     def stats(self) -> Stats:
@@ -200,8 +200,8 @@ class EmbeddingClient:
         return f"EmbeddingClient({self.space}, {self.base_url})"
 
     def __getstate__(self) -> dict[str, Any]:
-        live = {"_engine", "_cache", "_embedder", "_segmenter", "_stats", "_last_run"}
-        return {k: v for k, v in self.__dict__.items() if k not in live} | {"_settings": self._engine.settings}
+        live = {"_sender", "_cache", "_embedder", "_segmenter", "_stats", "_last_run"}
+        return {k: v for k, v in self.__dict__.items() if k not in live} | {"_settings": self._sender.settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         settings = state.pop("_settings")
@@ -272,7 +272,7 @@ class EmbeddingClient:
         return (await self._batch([job], run, prepaid))[0]
 
     async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
-        run = Run(len(items), Bar(len(items), self._engine.opens_at) if progress else None)
+        run = Run(len(items), Bar(len(items), self._sender.opens_at) if progress else None)
         return await self._batch(await self._check(items, name), run, prepaid)
 
     async def _check(self, items: Sequence[Item], name: str) -> list[Job]:
@@ -319,7 +319,7 @@ class EmbeddingClient:
             AuthenticationError, QuotaExceededError: about the account, after everything finished was yielded.
         """
         embed, finish = self._streamer(items, errors, progress)
-        window = STREAM_WINDOW_FACTOR * self._engine.settings.max_concurrency
+        window = STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
         try:
             yield from stream(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
         finally:
@@ -335,7 +335,7 @@ class EmbeddingClient:
     ) -> AsyncIterator[StreamResult]:
         """Async :meth:`stream`; the items may come from an async iterator too."""
         embed, finish = self._streamer(items, errors, progress)
-        window = STREAM_WINDOW_FACTOR * self._engine.settings.max_concurrency
+        window = STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
         found = stream_async(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
         try:
             async for result in found:
@@ -352,7 +352,7 @@ class EmbeddingClient:
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
             if progress and run.progress is None:
-                run.progress = Bar(total, self._engine.opens_at)
+                run.progress = Bar(total, self._sender.opens_at)
             run.stats.items += len(chunk)
             return await embed_chunk(self._embedder, first, chunk, run, self._cache)
 
@@ -424,7 +424,7 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> list[list[Segment]]:
         asked = options or SegmentOptions()
-        run = Run(len(media), Bar(len(media), self._engine.opens_at) if progress else None)
+        run = Run(len(media), Bar(len(media), self._sender.opens_at) if progress else None)
 
         def label(index: int) -> str:
             return f"{name}[{index}]" if many else name or str(getattr(media[index], "kind", "media"))
@@ -438,7 +438,7 @@ class EmbeddingClient:
             jobs = await asyncio.to_thread(
                 lambda: [self._segmenter.check(m, asked, label(i)) for i, m in enumerate(media)]
             )
-            errors = await self._engine.work(enumerate(jobs), do, run, at_most=len(jobs))
+            errors = await self._sender.work(enumerate(jobs), do, run, at_most=len(jobs))
         except TwelveLabsError as error:
             error.results = list(results)
             raise

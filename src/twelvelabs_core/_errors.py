@@ -158,3 +158,10 @@ class BatchError(TwelveLabsError):
         )
         self.results = list(results)
         self.errors = dict(errors)
+
+
+def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
+    """Give an error the label of its item, unless it has one, or is about the account or the connection."""
+    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError)):
+        error.item = label
+    return error

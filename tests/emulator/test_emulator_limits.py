@@ -13,7 +13,7 @@ from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import TooManyRequestsError
 
-import media
+from tests.support import media
 from twelvelabs_emulator import Emulator, Settings
 from twelvelabs_emulator.faults import Fault
 from twelvelabs_emulator.settings import from_text

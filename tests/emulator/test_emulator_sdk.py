@@ -12,7 +12,7 @@ from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError, ContentTooLargeError
 
-import media
+from tests.support import media
 from twelvelabs_emulator import Emulator
 
 

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-import media
 import twelvelabs_emulator
+from tests.support import media
 from twelvelabs_emulator import Emulator, RecordedRequest, Settings, create_app
 
 TEXT = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": "a"}}
@@ -215,7 +215,7 @@ def test_leaves_nothing_behind() -> None:
 import base64, sys, urllib.request, json
 from twelvelabs_emulator import Emulator
 sys.path.insert(0, sys.argv[1])
-import media
+from tests.support import media
 body = {"input_type": "image", "model_name": "marengo3.0",
         "image": {"media_source": {"base64_string": media.b64(media.png())}}}
 with Emulator() as emulator:
@@ -224,7 +224,7 @@ with Emulator() as emulator:
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
 """
-    tests = str(Path(media.__file__).parent)
+    tests = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", code, tests],
         capture_output=True,

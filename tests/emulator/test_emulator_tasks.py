@@ -15,7 +15,7 @@ from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError, NotFoundError, TooManyRequestsError
 
-import media
+from tests.support import media
 from twelvelabs_emulator import Emulator
 
 UNKNOWN = "6b010d65f996b7b30d62dfc6"

@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 
-import media
+from tests.support import media
 from twelvelabs_emulator import Emulator
 
 M27, M30 = "Marengo-retrieval-2.7", "marengo3.0"

@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-import media
+from tests.support import media
 from twelvelabs_emulator import Emulator
 
 RED = {"base64_string": media.b64(media.png())}

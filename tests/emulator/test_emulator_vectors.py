@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import media
+from tests.support import media
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from .._errors import InvalidInputError, MalformedResponseError
-from .requests import Request, Stretch
+from .requests import FileRange, Request
 
 __all__ = [
     "complete",
@@ -61,7 +61,7 @@ def create_multipart(filename: str, kind: str, total_size: int) -> Request:
     return Request(UPLOADS, _NONE, json=to_json(body), categories=("upload",))
 
 
-def part(url: str, content: bytes | Stretch, headers: dict[str, str]) -> Request:
+def part(url: str, content: bytes | FileRange, headers: dict[str, str]) -> Request:
     """One part, to its presigned address; without the API key."""
     return Request(url, _NONE, method="PUT", content=content, headers=headers, reads="headers")
 

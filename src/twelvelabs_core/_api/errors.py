@@ -21,7 +21,7 @@ from .._errors import (
     TwelveLabsError,
 )
 
-__all__ = ["Fault", "from_message", "from_status", "read_fault"]
+__all__ = ["ErrorBody", "error_from_message", "error_from_status", "read_error_body"]
 
 _TOO_LONG = re.compile(
     r"\btext\b.*\b(too long|exceed\w*|longer|less than|at most|maximum|up to)\b"
@@ -43,7 +43,7 @@ _ACCOUNT_CODES = frozenset(
 _MAX_MESSAGE = 500
 
 
-class Fault:
+class ErrorBody:
     """What a refusal says: ``code``, ``message``, ``details``; each may be empty."""
 
     __slots__ = ("code", "details", "message")
@@ -52,7 +52,7 @@ class Fault:
         self.code, self.message, self.details = code, message, details
 
 
-def read_fault(body: bytes) -> Fault:
+def read_error_body(body: bytes) -> ErrorBody:
     """The code and message of an error body of any shape."""
     try:
         answer = from_json(body)
@@ -64,17 +64,17 @@ def read_fault(body: bytes) -> Fault:
         message = found.get("message") or (inner if isinstance(inner, str) else "") or ""
         details = found.get("details")
         code = found.get("code")
-        return Fault(
+        return ErrorBody(
             str(code) if code is not None else None,
             str(message)[:_MAX_MESSAGE],
             details if isinstance(details, dict) else {},
         )
-    return Fault(None, "", {})  # HTML of a proxy, or nothing: the status says all there is
+    return ErrorBody(None, "", {})  # HTML of a proxy, or nothing: the status says all there is
 
 
-def from_status(status: int, body: bytes, *, trace_id: str | None = None) -> TwelveLabsError:
+def error_from_status(status: int, body: bytes, *, trace_id: str | None = None) -> TwelveLabsError:
     """The error for an answer that is not 2xx. ``item`` is added by the caller, who knows it."""
-    fault = read_fault(body)
+    fault = read_error_body(body)
     tags: dict[str, Any] = {"status": status, "code": fault.code, "trace_id": trace_id}
     message = fault.message or "The server gave no reason."
     if fault.code == "usage_limit_exceeded":
@@ -96,10 +96,10 @@ def from_status(status: int, body: bytes, *, trace_id: str | None = None) -> Twe
         return ServerError(fault.message or f"The server failed with status {status}.", **tags)
     if status < 400:
         return InvalidInputError(f"Unexpected status {status}: check the base URL.", **tags)
-    return from_message(message, **tags)
+    return error_from_message(message, **tags)
 
 
-def from_message(message: str, **tags: Any) -> InvalidInputError:
+def error_from_message(message: str, **tags: Any) -> InvalidInputError:
     """A refusal of the input. No code tells an over-long text from other bad input, so the words must."""
     if tags.get("code") == "token_limit_exceeded" or _TOO_LONG.search(message):
         return TextTooLongError(message, **tags)

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-from .errors import read_fault
+from .errors import read_error_body
 
-__all__ = ["ServerWord", "read_limits", "read_wait"]
+__all__ = ["RateLimitInfo", "read_rate_limits", "read_retry_delay"]
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _PREFIX = b"x-ratelimit-"
 
 
 @dataclass(frozen=True, slots=True)
-class ServerWord:
+class RateLimitInfo:
     """One answer's limit headers.
 
     Attributes:
@@ -35,7 +35,7 @@ class ServerWord:
     minutes_remaining: float | None = None
 
 
-def read_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> ServerWord | None:
+def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> RateLimitInfo | None:
     """The limit headers of an answer, or None without any.
 
     Args:
@@ -54,14 +54,14 @@ def read_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> Serve
     duration = _number(found.get("duration-remaining"))  # seconds (live value 36000 = 600 minutes)
     if reset is None and remaining is None and duration is not None:
         reset = _number(found.get("duration-reset"))
-    return ServerWord(
+    return RateLimitInfo(
         None if remaining is None else int(remaining),
         None if reset is None else _until(reset, now),
         None if duration is None else duration / 60,
     )
 
 
-def read_wait(
+def read_retry_delay(
     retry_after: str | None, raw_headers: Iterable[tuple[bytes, bytes]], body: bytes, now: float
 ) -> float | None:
     """Seconds a refused request should wait, or None if the server does not say."""
@@ -73,10 +73,10 @@ def read_wait(
             return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now)
         except ValueError:
             pass
-    word = read_limits(raw_headers, now)
+    word = read_rate_limits(raw_headers, now)
     if word is not None and word.reset_in is not None:
         return word.reset_in
-    fault = read_fault(body)
+    fault = read_error_body(body)
     told = _number(str(fault.details.get("retryAfter", fault.details.get("retry_after", ""))))
     if told is not None:
         return max(0.0, told)

@@ -13,14 +13,14 @@ from typing import Any, Literal
 from pydantic_core import to_json
 
 from .._limits import Category
-from .._media.file import Resolved
+from .._media.file import MediaFile
 from .._models import Kind
 
-__all__ = ["Content", "Request", "Stretch", "content_of", "json_request"]
+__all__ = ["FileRange", "MediaPayload", "Request", "json_request", "payload_of"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Content:
+class MediaPayload:
     """Media as it goes on the wire: a URL for the server to fetch, an asset uploaded before, bytes, or a file to
     stream.
     """
@@ -46,7 +46,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class FileRange:
     """Some bytes of a file, read when they are sent."""
 
     path: Path
@@ -73,21 +73,21 @@ class Request:
     kinds: frozenset[Kind]
     json: bytes | None = None
     form: Sequence[tuple[str, Any]] = ()
-    content: bytes | Stretch | None = None
+    content: bytes | FileRange | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     categories: tuple[Category, ...] | None = None
     reads: Literal["json", "headers"] = "json"
 
 
-def content_of(source: Resolved, *, asset_id: str | None = None, stream: bool = False) -> Content:
+def payload_of(source: MediaFile, *, asset_id: str | None = None, stream: bool = False) -> MediaPayload:
     """One inspected piece of media as content. Reads (and converts) it, unless it is an asset or to be streamed: blocks
     on the disk.
     """
     media = source.media
     streamed = source.path if stream and not source.convert else None
     unread = source.url is not None or asset_id is not None or streamed is not None
-    return Content(
+    return MediaPayload(
         media.kind,
         url=source.url,
         asset_id=asset_id,

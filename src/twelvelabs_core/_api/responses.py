@@ -10,9 +10,9 @@ from pydantic_core import from_json
 
 from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
-from .errors import from_message
+from .errors import error_from_message
 
-__all__ = ["parse_json", "single", "usage", "v1_metadata", "v1_part", "v2_segments"]
+__all__ = ["parse_json", "single", "usage", "v1_metadata", "v1_segments", "v2_segments"]
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def v2_segments(answer: dict[str, Any], dimensions: int) -> list[Segment]:
     return segments
 
 
-def v1_part(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]:
+def v1_segments(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]:
     """All vectors of one part (``text``, ``image``, ``audio``) of a v1 answer, sorted by time.
 
     Raises:
@@ -68,7 +68,7 @@ def v1_part(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]
     if not isinstance(found, dict):
         raise MalformedResponseError(f"The answer has no '{part}_embedding'.")
     if found.get("error_message"):
-        raise from_message(str(found["error_message"]))
+        raise error_from_message(str(found["error_message"]))
     entries = found.get("segments")
     if not isinstance(entries, list) or not entries:
         raise MalformedResponseError(f"'{part}_embedding' of the answer has no segments.")
@@ -123,7 +123,7 @@ def single(segments: list[Segment], what: str) -> Segment:
     raise MalformedResponseError(f"Expected one vector for {what}, the answer has {len(segments)}.")
 
 
-def is_too_long_media(error: InvalidInputError) -> bool:
+def is_media_too_long(error: InvalidInputError) -> bool:
     """The refusal of a synchronous request whose media are too long: a task may take them."""
     if error.status not in (400, 413):
         return False

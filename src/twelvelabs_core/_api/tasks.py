@@ -9,7 +9,7 @@ from typing import Any
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._models import Model
 from .._options import Fixed, SegmentOptions
-from .requests import Content, Request
+from .requests import MediaPayload, Request
 
 __all__ = ["Task", "create_v1", "failure", "list_recent", "read_task", "retrieve", "status_v1"]
 
@@ -37,7 +37,7 @@ class Task:
     metadata: dict[str, Any]
 
 
-def create_v1(model: Model, content: Content, options: SegmentOptions) -> Request:
+def create_v1(model: Model, content: MediaPayload, options: SegmentOptions) -> Request:
     """A film by ``/embed/tasks``: multipart, fixed clips, ``clip`` or ``clip`` and ``video`` (the whole)."""
     form: list[tuple[str, Any]] = [("model_name", model.name)]
     if content.url is not None:

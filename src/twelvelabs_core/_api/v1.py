@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._models import Kind, Model
-from .requests import Content, Request
+from .requests import MediaPayload, Request
 
 __all__ = ["request"]
 
@@ -15,8 +15,8 @@ def request(
     *,
     text: str | None = None,
     text_truncate: str | None = None,
-    image: Content | None = None,
-    audio: Content | None = None,
+    image: MediaPayload | None = None,
+    audio: MediaPayload | None = None,
 ) -> Request:
     """One v1 call for any of the three parts.
 

@@ -14,7 +14,7 @@ from .._errors import InvalidInputError
 from .._inputs import Composed, Media
 from .._models import Kind, Model, models_that
 from .._options import SegmentOptions, option_fields
-from .requests import Content, Request, json_request
+from .requests import MediaPayload, Request, json_request
 
 __all__ = ["check_composed", "composed", "media", "segments", "text"]
 
@@ -32,7 +32,7 @@ def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool 
     return json_request("embed-v2", frozenset({"text"}), body)
 
 
-def media(model: Model, content: Content, *, dimensions: int) -> Request:
+def media(model: Model, content: MediaPayload, *, dimensions: int) -> Request:
     """One piece of media, as one vector: for sounds and films scope ``asset``, option ``audio`` or ``visual``."""
     kinds = frozenset({content.kind})
     if model.request_form == "multi_input":
@@ -49,7 +49,7 @@ def media(model: Model, content: Content, *, dimensions: int) -> Request:
 
 
 def segments(
-    model: Model, content: Content, options: SegmentOptions, *, dimensions: int, task: bool, is_text: bool = False
+    model: Model, content: MediaPayload, options: SegmentOptions, *, dimensions: int, task: bool, is_text: bool = False
 ) -> Request:
     """One piece of media, as many vectors: at once (marengo3.0 alone), or as a task."""
     part: dict[str, Any] = {"media_source": content.source()}
@@ -69,7 +69,7 @@ def segments(
 def composed(
     model: Model,
     input_text: str | None,
-    contents: Sequence[Content],
+    contents: Sequence[MediaPayload],
     *,
     dimensions: int,
     auto_truncate: bool | None,
@@ -87,7 +87,7 @@ def _multi_input(
     model: Model,
     kinds: frozenset[Kind],
     input_text: str | None,
-    contents: Sequence[Content],
+    contents: Sequence[MediaPayload],
     dimensions: int,
     auto_truncate: bool | None,
 ) -> Request:

@@ -69,7 +69,7 @@ async def run_batch(
 
     todo = list(groups.items())
     try:
-        errors = await embedder.engine.work(enumerate(todo), do, run, at_most=len(todo))
+        errors = await embedder.sender.work(enumerate(todo), do, run, at_most=len(todo))
     except TwelveLabsError as error:
         error.results = list(results)
         raise

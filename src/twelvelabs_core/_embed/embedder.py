@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._api import responses, v1, v2
-from .._api.requests import Content, Request, content_of
-from .._errors import InvalidInputError, TextTooLongError, TwelveLabsError
+from .._api.requests import MediaPayload, Request, payload_of
+from .._errors import InvalidInputError, TextTooLongError, TwelveLabsError, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe
-from .._media.file import Resolved
+from .._media.file import MediaFile
 from .._media.probe import examine
 from .._models import ApiVersion, Kind, Model, models_that
-from .._naming import named
-from .._net.sender import Engine
+from .._net.sender import Sender
 from .._results import Embedding
 from .._stats import Run
 from .keys import digest, key_prefix
@@ -45,7 +44,7 @@ class Job:
 
     __slots__ = ("_label", "item", "sources")
 
-    def __init__(self, item: Item, label: Label, sources: tuple[Resolved, ...] = ()) -> None:
+    def __init__(self, item: Item, label: Label, sources: tuple[MediaFile, ...] = ()) -> None:
         self.item, self._label, self.sources = item, label, sources
 
     @property
@@ -66,7 +65,7 @@ class Embedder:
 
     def __init__(
         self,
-        engine: Engine,
+        sender: Sender,
         model: Model,
         *,
         dimensions: int,
@@ -75,7 +74,7 @@ class Embedder:
         count: TokenCounter,
         segmenter: Segmenter,
     ) -> None:
-        self.engine = engine
+        self.sender = sender
         self.segmenter = segmenter  # what it does with files that are too long or large for a request
         self.model = model
         self.dimensions = dimensions
@@ -83,7 +82,7 @@ class Embedder:
         self.api_version = api_version
         self.truncate: Truncate = truncate
         self.count = count
-        self._key_prefix = key_prefix(self.space, api_version, engine.settings.base_url)
+        self._key_prefix = key_prefix(self.space, api_version, sender.settings.base_url)
         self._takes_text = "text" in model.inputs[api_version]
         # Tokens we cut to ourselves; None until the server has refused a text that was left to it.
         self._own_limit: int | None = None
@@ -123,7 +122,7 @@ class Embedder:
             if not item.strip():
                 raise InvalidInputError("is an empty text; leave it out, the API takes no empty texts.", item=label)
             if self.truncate == "none" and self.model.truncation is None and self._over(item):
-                raise named(too_long(self.model, self.count(item)), label)  # the server might cut it silently
+                raise with_item(too_long(self.model, self.count(item)), label)  # the server might cut it silently
             return Job(item, label)
         if isinstance(item, Composed):
             return self._check_composed(item, label)
@@ -148,7 +147,7 @@ class Embedder:
         v2.check_composed(item, self.model, is_pdf=pdfs, label=label)
         if item.text and self.model.truncation is None and self._over(item.text):
             # Cutting could lose a <@name>; only a model that cuts by itself (3.5) may be left to it.
-            raise named(too_long(self.model, self.count(item.text)), label)
+            raise with_item(too_long(self.model, self.count(item.text)), label)
         return Job(item, label, sources)
 
     def _cannot(self, kind: Kind) -> str:
@@ -197,7 +196,7 @@ class Embedder:
             else:
                 found = await self._media(job, run, prepaid)
         except TwelveLabsError as error:
-            raise named(error, job.label) from error.__cause__
+            raise with_item(error, job.label) from error.__cause__
         if found.truncated:
             run.stats.truncated += 1
         return found
@@ -247,7 +246,7 @@ class Embedder:
 
     async def _media(self, job: Job, run: Run, prepaid: bool) -> Embedding:
         if isinstance(job.item, Composed):
-            contents = [await asyncio.to_thread(content_of, source) for source in job.sources]
+            contents = [await asyncio.to_thread(payload_of, source) for source in job.sources]
             return await self._media_call(job, contents, run, prepaid)
         (source,) = job.sources
         media = source.media
@@ -261,22 +260,22 @@ class Embedder:
         await self.segmenter.clear(source, way, run)
         return found
 
-    async def _by(self, job: Job, source: Resolved, way: Route, run: Run, prepaid: bool) -> Embedding:
+    async def _by(self, job: Job, source: MediaFile, way: Route, run: Run, prepaid: bool) -> Embedding:
         if not way.task or self.api_version == "v1":
             content = await self.segmenter.upload(source, way, run)
             try:
                 return await self._media_call(job, [content], run, prepaid)
             except InvalidInputError as error:
-                if way.sure or self.api_version == "v1" or not responses.is_too_long_media(error):
+                if way.sure or self.api_version == "v1" or not responses.is_media_too_long(error):
                     raise
         return Embedding((await self.segmenter.whole(source, run)).vector, self.space)
 
-    async def _media_call(self, job: Job, contents: Sequence[Content], run: Run, prepaid: bool) -> Embedding:
+    async def _media_call(self, job: Job, contents: Sequence[MediaPayload], run: Run, prepaid: bool) -> Embedding:
         request = await asyncio.to_thread(self._media_request, job.item, contents)
-        heavy = any(content.data for content in contents)
-        return await self._request(request, run, heavy=heavy, minutes=self.minutes(job) or 0.0, prepaid=prepaid)
+        has_media = any(content.data for content in contents)
+        return await self._request(request, run, has_media=has_media, minutes=self.minutes(job) or 0.0, prepaid=prepaid)
 
-    def _media_request(self, item: Item, contents: Sequence[Content]) -> Request:
+    def _media_request(self, item: Item, contents: Sequence[MediaPayload]) -> Request:
         """Writes media into a request: base64 of whole files."""
         if isinstance(item, Composed):
             auto = self.truncate == "end" if self.model.truncation == "auto_truncate" else None
@@ -288,9 +287,9 @@ class Embedder:
         return v2.media(self.model, content, dimensions=self.dimensions)
 
     async def _request(
-        self, request: Request, run: Run, *, heavy: bool = False, minutes: float = 0.0, prepaid: bool = False
+        self, request: Request, run: Run, *, has_media: bool = False, minutes: float = 0.0, prepaid: bool = False
     ) -> Embedding:
-        answer = await self.engine.send(request, run, heavy=heavy, minutes=minutes, prepaid=prepaid)
+        answer = await self.sender.send(request, run, has_media=has_media, minutes=minutes, prepaid=prepaid)
         if request.path == "embed":
             return self._read_v1(answer, request)
         segment = responses.single(responses.v2_segments(answer, self.dimensions), " and ".join(sorted(request.kinds)))
@@ -299,7 +298,7 @@ class Embedder:
 
     def _read_v1(self, answer: dict[str, Any], request: Request) -> Embedding:
         (kind,) = request.kinds
-        segments = responses.v1_part(answer, kind, self.dimensions)
+        segments = responses.v1_segments(answer, kind, self.dimensions)
         if kind != "audio":
             return Embedding(responses.single(segments, kind).vector, self.space)
         # v1 has no whole-file vector for sounds, and no labels that would tell its vectors apart: all count alike.

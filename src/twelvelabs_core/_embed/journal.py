@@ -44,7 +44,7 @@ class Journal:
         """Keep an entry; returns when it is safe."""
         await self._set(name, json.dumps({**entry, "written": time.time()}).encode())
 
-    async def strike(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """It is over: forget the entry. Stores need no delete, so an empty one takes its place."""
         await self._set(name, b"")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._config import PUBLIC_BASE_URL
 from .._inputs import Audio, Composed, Item, Video
-from .._media.file import Resolved
+from .._media.file import MediaFile
 
 __all__ = ["content_digest", "digest", "key_prefix"]
 
@@ -22,7 +22,7 @@ def key_prefix(space: str, api_version: str, base_url: str) -> bytes:
     return _SEPARATOR.join(part.encode() for part in ("1", space, api_version, service))
 
 
-def digest(prefix: bytes, item: Item, sources: tuple[Resolved, ...] = (), options: str = "") -> str:
+def digest(prefix: bytes, item: Item, sources: tuple[MediaFile, ...] = (), options: str = "") -> str:
     """The key of one item. Reads media files; call it off the event loop for those.
 
     Args:
@@ -48,12 +48,12 @@ def _add(found: Any, *parts: str) -> None:
     found.update("\x1f".join((lengths, *parts)).encode("utf-8", "surrogatepass"))
 
 
-def content_digest(source: Resolved) -> str:
+def content_digest(source: MediaFile) -> str:
     """Of what a file holds (a URL: of the address), whatever it is called. Reads the file."""
     return _content(source).hex()
 
 
-def _content(source: Resolved) -> bytes:
+def _content(source: MediaFile) -> bytes:
     """A digest of what the media holds. A URL stands for its content: what changes under an address is not seen."""
     found = hashlib.blake2b(digest_size=20)
     if source.url is not None:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from .._api import responses, v1
-from .._api.requests import content_of
-from .._errors import InvalidInputError, TwelveLabsError
+from .._api.requests import payload_of
+from .._errors import InvalidInputError, TwelveLabsError, with_item
 from .._inputs import Audio, Image, Item
-from .._naming import named
 from .._results import Embedding, Parts
 from .._stats import Run
 from .embedder import Embedder
@@ -40,7 +39,7 @@ async def embed_parts(
         given["audio"] = sound if start_sec is None else replace(sound, start_sec=start_sec)
     checked = await embedder.check_all(list(given.values()), list(given))
     sources = {part: job.sources[0] for part, job in zip(given, checked, strict=True) if job.sources}
-    contents = {part: await asyncio.to_thread(content_of, source) for part, source in sources.items()}
+    contents = {part: await asyncio.to_thread(payload_of, source) for part, source in sources.items()}
     request = v1.request(
         model,
         text=text,
@@ -49,8 +48,8 @@ async def embed_parts(
         audio=contents.get("audio"),
     )
     try:
-        answer = await embedder.engine.send(request, run, heavy=bool(contents))
-        segments = {part: responses.v1_part(answer, part, embedder.dimensions) for part in given}
+        answer = await embedder.sender.send(request, run, has_media=bool(contents))
+        segments = {part: responses.v1_segments(answer, part, embedder.dimensions) for part in given}
         over = text is not None and exceeds(text, model.max_text_tokens, embedder.count)
         single = {
             part: Embedding(responses.single(found, part).vector, embedder.space, part == "text" and over)
@@ -58,7 +57,7 @@ async def embed_parts(
             if part != "audio"
         }
     except TwelveLabsError as error:
-        raise named(error, "embed_parts") from error.__cause__
+        raise with_item(error, "embed_parts") from error.__cause__
     run.finished()
     sounds = tuple(segments.get("audio", ()))
     return Parts(single.get("text"), single.get("image"), sounds, responses.v1_metadata(answer))

@@ -57,7 +57,7 @@ async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None
     """Count what checked items would take: equal ones once, known ones not at all."""
     groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
     known = await cache.get_many(list(groups)) if cache is not None else {}
-    limits = embedder.engine.settings.limits
+    limits = embedder.sender.settings.limits
     requests: dict[str, int] = {}
     minutes: dict[str, float] = {}
     total = unknown = 0

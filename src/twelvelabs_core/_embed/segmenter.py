@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from .._api import responses, tasks, v1, v2
-from .._api.requests import Content, Request, content_of
-from .._errors import InvalidInputError, TwelveLabsError
+from .._api.requests import MediaPayload, Request, payload_of
+from .._errors import InvalidInputError, TwelveLabsError, with_item
 from .._inputs import Media, describe
-from .._media.file import Resolved
+from .._media.file import MediaFile
 from .._media.probe import examine, probe
 from .._models import ApiVersion, Model
-from .._naming import named
-from .._net.sender import Engine
+from .._net.sender import Sender
 from .._options import SegmentOptions, check_options
 from .._results import Segment
 from .._stats import Run
@@ -35,7 +34,7 @@ class SegmentJob:
 
     __slots__ = ("label", "options", "source")
 
-    def __init__(self, source: Resolved, options: SegmentOptions, label: str) -> None:
+    def __init__(self, source: MediaFile, options: SegmentOptions, label: str) -> None:
         self.source, self.options, self.label = source, options, label
 
 
@@ -49,7 +48,7 @@ class Segmenter:
 
     def __init__(
         self,
-        engine: Engine,
+        sender: Sender,
         model: Model,
         *,
         dimensions: int,
@@ -58,17 +57,17 @@ class Segmenter:
         keep_assets: bool = False,
         task_timeout: float = 3600.0,
     ) -> None:
-        self._engine = engine
+        self._sender = sender
         self._model = model
         self._dimensions = dimensions
         self._api_version = api_version
         self._cache = cache
         self._space = model.space(dimensions)
-        self._key_prefix = key_prefix(model.space(dimensions), f"segments-{api_version}", engine.settings.base_url)
+        self._key_prefix = key_prefix(model.space(dimensions), f"segments-{api_version}", sender.settings.base_url)
         self._journal = Journal(None if cache is None else cache.store)
         scope = digest(self._key_prefix, "", ())[:8]
-        self._uploads = Uploads(engine, self._journal, scope=scope, keep=keep_assets, timeout=task_timeout)
-        self._tasks = Tasks(engine, self._journal, scope=scope, timeout=task_timeout)
+        self._uploads = Uploads(sender, self._journal, scope=scope, keep=keep_assets, timeout=task_timeout)
+        self._tasks = Tasks(sender, self._journal, scope=scope, timeout=task_timeout)
 
     def check(self, media: Media, options: SegmentOptions, label: str) -> SegmentJob:
         """One file, checked against what the model takes. Reads its head.
@@ -94,7 +93,7 @@ class Segmenter:
             try:
                 known = await self._ask(job, key, run)
             except TwelveLabsError as error:
-                raise named(error, job.label) from error.__cause__
+                raise with_item(error, job.label) from error.__cause__
             if self._cache is not None:
                 await self._cache.put_segments(key, known)
         run.stats.segments += len(known)
@@ -108,21 +107,21 @@ class Segmenter:
         length = (await asyncio.to_thread(probe, source)).duration_sec
         return rows_of(media, segments, space=self._space, content_digest=held, duration_sec=length, options=options)
 
-    async def whole(self, source: Resolved, run: Run) -> Segment:
+    async def whole(self, source: MediaFile, run: Run) -> Segment:
         """One vector of a whole file, by a task: it is too long for a request."""
         own = self._model.segment_options[source.media.kind][0]
         job = SegmentJob(source, SegmentOptions(embedding_option=(own,), embedding_scope=("asset",)), source.label)
         key = await asyncio.to_thread(digest, self._key_prefix, "", (source,), repr(job.options))
         return responses.single(await self._ask(job, key, run), source.media.kind)
 
-    async def upload(self, source: Resolved, way: Route, run: Run) -> Content:
+    async def upload(self, source: MediaFile, way: Route, run: Run) -> MediaPayload:
         """The file as the request takes it: inline, or as an asset, uploaded now unless it is there."""
         if way.upload == "inline" or source.url is not None:
-            return await asyncio.to_thread(content_of, source)
+            return await asyncio.to_thread(payload_of, source)
         asset_id = await self._uploads.obtain(source, run, in_parts=way.upload == "multipart")
-        return content_of(source, asset_id=asset_id)
+        return payload_of(source, asset_id=asset_id)
 
-    async def clear(self, source: Resolved, way: Route, run: Run, error: BaseException | None = None) -> None:
+    async def clear(self, source: MediaFile, way: Route, run: Run, error: BaseException | None = None) -> None:
         """Delete what was uploaded for it, unless another process can and may go on with it."""
         if way.upload == "inline" or (
             self._journal.lasting and error is not None and not isinstance(error, InvalidInputError)
@@ -150,27 +149,27 @@ class Segmenter:
             return await self._by_task(job, way, key, run)
         content = await self.upload(job.source, way, run)
         try:
-            answer = await self._engine.send(
+            answer = await self._sender.send(
                 await self._request(job, content, task=False),
                 run,
-                heavy=bool(content.data),
+                has_media=bool(content.data),
                 minutes=(job.source.seconds or 0.0) / 60,
             )
         except InvalidInputError as error:
-            if way.sure or not responses.is_too_long_media(error):
+            if way.sure or not responses.is_media_too_long(error):
                 raise
             return await self._by_task(job, way, key, run)
         return responses.v2_segments(answer, self._dimensions)
 
-    async def _picture(self, source: Resolved, run: Run) -> Segment:
+    async def _picture(self, source: MediaFile, run: Run) -> Segment:
         """A picture has one segment, itself, and needs no task."""
-        content = await asyncio.to_thread(content_of, source)
+        content = await asyncio.to_thread(payload_of, source)
         if self._api_version == "v1":
-            answer = await self._engine.send(v1.request(self._model, image=content), run, heavy=bool(content.data))
-            found = responses.single(responses.v1_part(answer, "image", self._dimensions), "image")
+            answer = await self._sender.send(v1.request(self._model, image=content), run, has_media=bool(content.data))
+            found = responses.single(responses.v1_segments(answer, "image", self._dimensions), "image")
         else:
             request = v2.media(self._model, content, dimensions=self._dimensions)
-            answer = await self._engine.send(request, run, heavy=bool(content.data))
+            answer = await self._sender.send(request, run, has_media=bool(content.data))
             found = responses.single(responses.v2_segments(answer, self._dimensions), "image")
         return replace(found, option="visual", scope="asset")
 
@@ -184,15 +183,15 @@ class Segmenter:
 
     async def _by_v1_task(self, job: SegmentJob, key: str, run: Run) -> list[Segment]:
         async def create() -> tuple[Request, bool, float]:
-            content = content_of(job.source, stream=True)
+            content = payload_of(job.source, stream=True)
             return tasks.create_v1(self._model, content, job.options), False, (job.source.seconds or 0.0) / 60
 
         answer = await self._tasks.run(key, create, run)
-        found = responses.v1_part(answer, "video", self._dimensions)
+        found = responses.v1_segments(answer, "video", self._dimensions)
         asked = job.options.embedding_option
         return [s for s in found if asked is None or s.option in asked]
 
-    async def _request(self, job: SegmentJob, content: Content, *, task: bool) -> Request:
+    async def _request(self, job: SegmentJob, content: MediaPayload, *, task: bool) -> Request:
         is_text = job.source.mime in ("text/plain", "text/markdown")
         made: Any = await asyncio.to_thread(
             v2.segments,

@@ -12,7 +12,7 @@ from .._api.requests import Request
 from .._api.tasks import Task
 from .._errors import ConnectionFailedError, InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._net.pace import pause
-from .._net.sender import Engine
+from .._net.sender import Sender
 from .._stats import Run
 from .journal import Journal
 
@@ -31,8 +31,8 @@ class Tasks:
         timeout: seconds a task may take until waiting for it ends; it goes on, and the next run takes it up.
     """
 
-    def __init__(self, engine: Engine, journal: Journal, *, scope: str, timeout: float) -> None:
-        self._engine, self._journal = engine, journal
+    def __init__(self, sender: Sender, journal: Journal, *, scope: str, timeout: float) -> None:
+        self._sender, self._journal = sender, journal
         self._scope, self._timeout = scope, timeout
         self._known: set[str] = set()
 
@@ -56,32 +56,32 @@ class Tasks:
             if entry is not None:
                 answer = await self._wait(entry["path"], entry["task_id"], run, resumed=True)
             if answer is None:
-                request, heavy, minutes = await create()
-                task_id = await self._create(request, run, heavy=heavy, minutes=minutes)
+                request, has_media, minutes = await create()
+                task_id = await self._create(request, run, has_media=has_media, minutes=minutes)
                 self._known.add(task_id)
                 await self._journal.write(name, task_id=task_id, path=request.path)
                 answer = await self._wait(request.path, task_id, run)
             assert answer is not None
             task = tasks.read_task(answer)
-            await self._journal.strike(name)
+            await self._journal.delete(name)
             if task.status == "ready":
                 return answer
             failed = tasks.failure(task)
             if isinstance(failed, InvalidInputError) or attempt == NEW_TASKS_AFTER_FAILURE:
                 raise failed
-            await pause(self._engine.settings.retry.wait(failed, attempt + 1, 0.0) or 0.0)
+            await pause(self._sender.settings.retry.wait(failed, attempt + 1, 0.0) or 0.0)
         raise AssertionError("unreachable")
 
-    async def _create(self, request: Request, run: Run, *, heavy: bool, minutes: float) -> str:
+    async def _create(self, request: Request, run: Run, *, has_media: bool, minutes: float) -> str:
         """Create a task. There is no idempotency key: when the answer is lost, the task may exist, and is looked for
         before another is bought.
         """
-        policy = self._engine.settings.retry
+        policy = self._sender.settings.retry
         begun = time.time()
         tries = 0
         while True:
             try:
-                answer = await self._engine.send(request, run, heavy=heavy, minutes=minutes, repeat=False)
+                answer = await self._sender.send(request, run, has_media=has_media, minutes=minutes, repeat=False)
                 return tasks.read_task(answer).id
             except (ConnectionFailedError, ServerError, MalformedResponseError) as error:
                 tries += 1
@@ -101,7 +101,7 @@ class Tasks:
         """
         for page in range(1, PAGES_SEARCHED + 1):
             try:
-                answer = await self._engine.send(tasks.list_recent(request.path, page), run)
+                answer = await self._sender.send(tasks.list_recent(request.path, page), run)
             except TwelveLabsError:
                 return None
             listed = [tasks.read_task(entry) for entry in answer.get("data") or [] if isinstance(entry, dict)]
@@ -127,14 +127,14 @@ class Tasks:
             run.show()
             try:
                 request = tasks.status_v1(task_id) if by_status else tasks.retrieve(path, task_id)
-                answer = await self._engine.send(request, run)
+                answer = await self._sender.send(request, run)
             except InvalidInputError:
                 if resumed:
                     return None
                 raise
             if tasks.read_task(answer).status != "processing":
                 by_vectors = by_status and tasks.read_task(answer).status == "ready"
-                return await self._engine.send(tasks.retrieve(path, task_id), run) if by_vectors else answer
+                return await self._sender.send(tasks.retrieve(path, task_id), run) if by_vectors else answer
             waited = time.monotonic() - begun
             if waited > self._timeout:
                 raise ServerError(

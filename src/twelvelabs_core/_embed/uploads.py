@@ -10,11 +10,11 @@ import time
 from typing import Any
 
 from .._api import assets
-from .._api.requests import Stretch
+from .._api.requests import FileRange
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
-from .._media.file import Resolved
+from .._media.file import MediaFile
 from .._net.pace import pause
-from .._net.sender import Engine
+from .._net.sender import Sender
 from .._stats import Run
 from .journal import Journal
 from .keys import content_digest
@@ -37,11 +37,11 @@ class Uploads:
         timeout: seconds an upload may be processed until it counts as lost.
     """
 
-    def __init__(self, engine: Engine, journal: Journal, *, scope: str, keep: bool, timeout: float) -> None:
-        self._engine, self._journal = engine, journal
+    def __init__(self, sender: Sender, journal: Journal, *, scope: str, keep: bool, timeout: float) -> None:
+        self._sender, self._journal = sender, journal
         self._scope, self._keep, self._timeout = scope, keep, timeout
 
-    async def obtain(self, source: Resolved, run: Run, *, in_parts: bool) -> str:
+    async def obtain(self, source: MediaFile, run: Run, *, in_parts: bool) -> str:
         """The id of an asset with this content, ready to be used: a known one, or uploaded now."""
         name = await self._name(source)
         asset_id = await self._known(name, run)
@@ -50,7 +50,7 @@ class Uploads:
         await self._ready(asset_id, name, run)
         return asset_id
 
-    async def discard(self, source: Resolved, run: Run) -> None:
+    async def discard(self, source: MediaFile, run: Run) -> None:
         """Delete the asset with this content, if there is one of ours; also one a process before us left behind."""
         if self._keep or source.url is not None:
             return
@@ -58,13 +58,13 @@ class Uploads:
         entry = await self._journal.find(name)
         if entry is None:
             return
-        await self._journal.strike(name)
+        await self._journal.delete(name)
         try:
-            await self._engine.send(assets.delete(entry["asset_id"]), run)
+            await self._sender.send(assets.delete(entry["asset_id"]), run)
         except TwelveLabsError as error:  # storage that is left over is no reason to lose the vectors
             logger.warning("The asset %s could not be deleted: %s", entry["asset_id"], error)
 
-    async def _name(self, source: Resolved) -> str:
+    async def _name(self, source: MediaFile) -> str:
         return f"asset/{self._scope}/{await asyncio.to_thread(content_digest, source)}"
 
     async def _known(self, name: str, run: Run) -> str | None:
@@ -74,21 +74,21 @@ class Uploads:
         if "upload_id" in entry:
             return None  # begun in parts and not finished: _in_parts goes on with it
         try:
-            asset_id, _ = assets.read_asset(await self._engine.send(assets.retrieve(entry["asset_id"]), run))
+            asset_id, _ = assets.read_asset(await self._sender.send(assets.retrieve(entry["asset_id"]), run))
             return asset_id
         except InvalidInputError:
-            await self._journal.strike(name)  # deleted, expired or failed meanwhile
+            await self._journal.delete(name)  # deleted, expired or failed meanwhile
             return None
 
-    async def _at_once(self, source: Resolved, name: str, run: Run) -> str:
+    async def _at_once(self, source: MediaFile, name: str, run: Run) -> str:
         file = source.path if source.path is not None else await asyncio.to_thread(source.load)
         request = assets.create(file, source.filename, source.mime)
-        asset_id, _ = assets.read_asset(await self._engine.send(request, run))
+        asset_id, _ = assets.read_asset(await self._sender.send(request, run))
         await self._journal.write(name, asset_id=asset_id)
         run.uploaded(source.size or 0)
         return asset_id
 
-    async def _in_parts(self, source: Resolved, name: str, run: Run) -> str:
+    async def _in_parts(self, source: MediaFile, name: str, run: Run) -> str:
         if source.media.kind not in ("audio", "video", "image"):
             raise InvalidInputError(
                 f"is {(source.size or 0) / 1e6:.0f} MB; a document of that size can be given as a public URL only.",
@@ -98,7 +98,7 @@ class Uploads:
         entry = await self._journal.find(name)
         upload = await self._resumed(entry, source.size, run) if entry and "upload_id" in entry else None
         if upload is None:
-            answer = await self._engine.send(
+            answer = await self._sender.send(
                 assets.create_multipart(source.filename, source.media.kind, source.size), run
             )
             upload = _Upload(answer)
@@ -113,7 +113,7 @@ class Uploads:
         page = 1
         try:
             while True:
-                answer = await self._engine.send(assets.uploaded(upload.id, page), run)
+                answer = await self._sender.send(assets.uploaded(upload.id, page), run)
                 if answer.get("status") not in ("active", None):
                     return upload if answer.get("status") == "completed" and upload.mark_all() else None
                 found = answer.get("uploaded_chunks") or []
@@ -124,7 +124,7 @@ class Uploads:
         except InvalidInputError:
             return None  # expired: 24 hours
 
-    async def _send_parts(self, source: Resolved, upload: _Upload, run: Run) -> None:
+    async def _send_parts(self, source: MediaFile, upload: _Upload, run: Run) -> None:
         todo = iter([index for index in range(1, upload.parts + 1) if index not in upload.done])
         proofs: list[tuple[int, str, int]] = []
 
@@ -133,7 +133,7 @@ class Uploads:
                 proofs.append(await self._send_part(source, upload, index, run))
                 if len(proofs) >= REPORT_AT_ONCE:
                     batch = [proofs.pop() for _ in range(REPORT_AT_ONCE)]
-                    await self._engine.send(assets.complete(upload.id, batch), run)
+                    await self._sender.send(assets.complete(upload.id, batch), run)
 
         workers = [asyncio.ensure_future(worker()) for _ in range(PARTS_AT_ONCE)]
         try:
@@ -143,15 +143,15 @@ class Uploads:
                 task.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             if proofs:  # what has arrived need not be sent again by the next run
-                await self._engine.send(assets.complete(upload.id, proofs), run)
+                await self._sender.send(assets.complete(upload.id, proofs), run)
 
-    async def _send_part(self, source: Resolved, upload: _Upload, index: int, run: Run) -> tuple[int, str, int]:
+    async def _send_part(self, source: MediaFile, upload: _Upload, index: int, run: Run) -> tuple[int, str, int]:
         """One part, to an address that is good for one try: a failed part gets a new one, and is sent again alone."""
         start = (index - 1) * upload.part_size
         length = min(upload.part_size, (source.size or 0) - start)
-        content: bytes | Stretch
+        content: bytes | FileRange
         if source.path is not None:
-            content = Stretch(source.path, start, length)
+            content = FileRange(source.path, start, length)
         else:
             content = (source.data or b"")[start : start + length]
         tries = 0
@@ -159,12 +159,12 @@ class Uploads:
             tries += 1
             url = await self._part_url(upload, index, run)
             try:
-                answer = await self._engine.send(
-                    assets.part(url, content, upload.headers), run, repeat=False, heavy=False
+                answer = await self._sender.send(
+                    assets.part(url, content, upload.headers), run, repeat=False, has_media=False
                 )
                 break
             except TwelveLabsError as error:
-                wait = self._engine.settings.retry.wait(error, tries, 0.0)
+                wait = self._sender.settings.retry.wait(error, tries, 0.0)
                 if wait is None:
                     raise
                 run.stats.retries += 1
@@ -178,7 +178,7 @@ class Uploads:
     async def _part_url(self, upload: _Upload, index: int, run: Run) -> str:
         if index not in upload.urls:
             count = min(URLS_AT_ONCE, upload.parts - index + 1)
-            upload.add(await self._engine.send(assets.more_urls(upload.id, index, count), run))
+            upload.add(await self._sender.send(assets.more_urls(upload.id, index, count), run))
         if index not in upload.urls:
             raise MalformedResponseError(f"The server gave no address for part {index} of the upload.")
         return upload.urls.pop(index)
@@ -188,9 +188,9 @@ class Uploads:
         poll, begun = FIRST_POLL_SEC, time.monotonic()
         while True:
             try:
-                _, status = assets.read_asset(await self._engine.send(assets.retrieve(asset_id), run))
+                _, status = assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run))
             except InvalidInputError:
-                await self._journal.strike(name)
+                await self._journal.delete(name)
                 raise
             if status == "ready":
                 return

@@ -1,7 +1,7 @@
 """A media input, looked at before anything is sent: where it is, what it really contains, whether the model takes it.
 
 :func:`inspect` touches no network. It reads a file's first bytes (a picture is decoded, with Pillow present, so that
-a broken one is found before it is paid for) and leaves the content where it is; :meth:`Resolved.load` reads it when
+a broken one is found before it is paid for) and leaves the content where it is; :meth:`MediaFile.load` reads it when
 its turn to be sent comes.
 """
 
@@ -21,9 +21,9 @@ from urllib.request import url2pathname
 from .._errors import InvalidInputError
 from .._inputs import Media, describe
 from .._models import MediaLimit, Model
-from .formats import MIME, sniff
+from .formats import MIME, detect_format
 
-__all__ = ["Resolved", "inspect"]
+__all__ = ["MediaFile", "inspect"]
 
 LARGEST_PNG = 32_000_000  # what the API takes of a picture
 _SUFFIX = {"jpeg": "jpg", "matroska": "mkv"}
@@ -36,7 +36,7 @@ _HOSTING_PAGES = re.compile(
 
 
 @dataclass(frozen=True)
-class Resolved:
+class MediaFile:
     """A media input that passed inspection.
 
     Attributes:
@@ -78,7 +78,7 @@ class Resolved:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
 
 
-def inspect(media: Media, model: Model, label: str, *, limit: MediaLimit | None = None) -> Resolved:
+def inspect(media: Media, model: Model, label: str, *, limit: MediaLimit | None = None) -> MediaFile:
     """Find the content of ``media`` and check it against what ``model`` takes in one request, or another ``limit``.
 
     Raises:
@@ -98,17 +98,17 @@ def inspect(media: Media, model: Model, label: str, *, limit: MediaLimit | None 
 # -- where it is ---------------------------------------------------------------------------------------------------
 
 
-def _locate(media: Media, label: str) -> Resolved:
+def _locate(media: Media, label: str) -> MediaFile:
     source = media.source
     label = label if describe(source) in label else f"{label} {describe(source)}"
-    resolved = Resolved(media, label, media.filename or "")
+    resolved = MediaFile(media, label, media.filename or "")
     try:
         return _find(resolved, source, label)
     except (ValueError, RuntimeError, TypeError) as error:  # of urlsplit, expanduser, a closed file, a path with NUL
         raise InvalidInputError(f"cannot be used: {error}.", item=label) from error
 
 
-def _find(resolved: Resolved, source: Any, label: str) -> Resolved:
+def _find(resolved: MediaFile, source: Any, label: str) -> MediaFile:
     media = resolved.media
     if isinstance(source, str):
         scheme = source.partition(":")[0].lower()
@@ -137,7 +137,7 @@ def _find(resolved: Resolved, source: Any, label: str) -> Resolved:
     )
 
 
-def _remote(resolved: Resolved, url: str) -> Resolved:
+def _remote(resolved: MediaFile, url: str) -> MediaFile:
     parts = urlsplit(url)
     if _HOSTING_PAGES.search((parts.hostname or "").lower()):
         raise InvalidInputError(
@@ -148,7 +148,7 @@ def _remote(resolved: Resolved, url: str) -> Resolved:
     return replace(resolved, url=url, filename=resolved.filename or Path(parts.path).name)
 
 
-def _local(resolved: Resolved, path: Path) -> Resolved:
+def _local(resolved: MediaFile, path: Path) -> MediaFile:
     try:
         if path.is_dir():
             raise InvalidInputError("is a directory; pass the files in it.", item=resolved.label)
@@ -164,7 +164,7 @@ def _local(resolved: Resolved, path: Path) -> Resolved:
     return replace(resolved, path=path, size=size, filename=resolved.filename or path.name)
 
 
-def _with_data(resolved: Resolved, data: bytes) -> Resolved:
+def _with_data(resolved: MediaFile, data: bytes) -> MediaFile:
     if not data:
         raise InvalidInputError("has no content (0 bytes).", item=resolved.label)
     return replace(resolved, data=data, size=len(data))
@@ -192,7 +192,7 @@ def _read_file_object(source: Any, label: str) -> bytes:
 # -- what it contains ----------------------------------------------------------------------------------------------
 
 
-def _head(resolved: Resolved) -> bytes:
+def _head(resolved: MediaFile) -> bytes:
     if resolved.data is not None:
         return resolved.data[:32]
     assert resolved.path is not None
@@ -203,11 +203,11 @@ def _head(resolved: Resolved) -> bytes:
         raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=resolved.label) from error
 
 
-def _check_picture(resolved: Resolved, limit: MediaLimit) -> Resolved:
+def _check_picture(resolved: MediaFile, limit: MediaLimit) -> MediaFile:
     if resolved.picture is not None:
         _check_side(resolved.picture.size, limit, resolved.label)
         return replace(resolved, mime=MIME["png"], filename=resolved.filename or "image.png")
-    found = sniff(_head(resolved))
+    found = detect_format(_head(resolved))
     pil = _pillow()
     if found not in limit.formats:
         if found not in _CONVERTIBLE:
@@ -227,8 +227,8 @@ def _check_picture(resolved: Resolved, limit: MediaLimit) -> Resolved:
     return _named(resolved, found)
 
 
-def _check_file(resolved: Resolved, limit: MediaLimit, model: Model) -> Resolved:
-    found = sniff(_head(resolved))
+def _check_file(resolved: MediaFile, limit: MediaLimit, model: Model) -> MediaFile:
+    found = detect_format(_head(resolved))
     if resolved.media.kind == "document" and found is None:
         suffix = Path(resolved.filename).suffix.lower().lstrip(".")
         head = _head(resolved)
@@ -245,7 +245,7 @@ def _check_file(resolved: Resolved, limit: MediaLimit, model: Model) -> Resolved
     return _named(resolved, found)
 
 
-def _has_picture_stream(resolved: Resolved) -> bool:
+def _has_picture_stream(resolved: MediaFile) -> bool:
     try:
         import av
     except ImportError:
@@ -258,7 +258,7 @@ def _has_picture_stream(resolved: Resolved) -> bool:
         return False
 
 
-def _named(resolved: Resolved, found: str | None) -> Resolved:
+def _named(resolved: MediaFile, found: str | None) -> MediaFile:
     if found is None:
         return replace(resolved, filename=resolved.filename or resolved.media.kind)
     name = resolved.filename or f"{resolved.media.kind}.{_SUFFIX.get(found, found)}"
@@ -267,7 +267,7 @@ def _named(resolved: Resolved, found: str | None) -> Resolved:
     return replace(resolved, mime=MIME[found], filename=name)
 
 
-def _check_size(resolved: Resolved, limit: MediaLimit) -> None:
+def _check_size(resolved: MediaFile, limit: MediaLimit) -> None:
     most = limit.max_bytes or limit.max_inline_bytes
     if resolved.size is not None and resolved.size > most:
         raise InvalidInputError(
@@ -285,7 +285,7 @@ def _check_side(size: tuple[int, int], limit: MediaLimit, label: str) -> None:
         )
 
 
-def _wrong_format(resolved: Resolved, found: str | None, limit: MediaLimit) -> InvalidInputError:
+def _wrong_format(resolved: MediaFile, found: str | None, limit: MediaLimit) -> InvalidInputError:
     kind = resolved.media.kind
     what = found.upper() if found else f"not a readable {kind} file"
     takes = _list(limit.formats) if limit.formats else f"any {kind} file that FFmpeg reads"
@@ -312,7 +312,7 @@ def _open_picture(raw: bytes | Path, label: str) -> Any:
         raise InvalidInputError(f"is not a readable picture: {_reason(error)}.", item=label) from error
 
 
-def _decode_check(resolved: Resolved, limit: MediaLimit) -> tuple[int, int]:
+def _decode_check(resolved: MediaFile, limit: MediaLimit) -> tuple[int, int]:
     """Decode once, at a JPEG's coarsest scale: finds truncated and corrupt files at a fraction of a full decode."""
     source = resolved.data if resolved.data is not None else resolved.path
     assert source is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MIME", "sniff"]
+__all__ = ["MIME", "detect_format"]
 
 MIME = {
     "jpeg": "image/jpeg",
@@ -58,7 +58,7 @@ _FTYP = {
 }
 
 
-def sniff(head: bytes) -> str | None:
+def detect_format(head: bytes) -> str | None:
     """Format of a file from its first 16 bytes or more, or None if it is none of the known binary ones."""
     for prefix, name in _PREFIXES:
         if head.startswith(prefix):

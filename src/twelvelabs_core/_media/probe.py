@@ -13,7 +13,7 @@ from .._embed.route import limit_for
 from .._errors import InvalidInputError
 from .._inputs import Audio, Media, Video
 from .._models import MediaLimit, Model
-from .file import Resolved, inspect
+from .file import MediaFile, inspect
 
 __all__ = ["Probe", "check_probe", "examine", "probe"]
 
@@ -32,7 +32,7 @@ class Probe:
     height: int | None = None
 
 
-def probe(source: Resolved) -> Probe:
+def probe(source: MediaFile) -> Probe:
     """Look into a sound or film. Reads the file's head; a URL is not looked at."""
     if source.url is not None or source.media.kind not in ("audio", "video"):
         return Probe()
@@ -43,7 +43,7 @@ def probe(source: Resolved) -> Probe:
     return found or Probe()
 
 
-def examine(media: Media, model: Model, label: str, *, may_task: bool) -> Resolved:
+def examine(media: Media, model: Model, label: str, *, may_task: bool) -> MediaFile:
     """Inspect a file and look into it, before anything is sent.
 
     Args:
@@ -67,7 +67,7 @@ def examine(media: Media, model: Model, label: str, *, may_task: bool) -> Resolv
     return replace(resolved, seconds=part_sec(resolved, found.duration_sec))
 
 
-def part_sec(source: Resolved, whole: float | None) -> float | None:
+def part_sec(source: MediaFile, whole: float | None) -> float | None:
     """Seconds of the part to embed, of a file of ``whole`` seconds."""
     media = source.media
     if whole is None or not isinstance(media, (Audio, Video)):
@@ -75,7 +75,7 @@ def part_sec(source: Resolved, whole: float | None) -> float | None:
     return max(0.0, min(whole, media.end_sec or whole) - (media.start_sec or 0.0))
 
 
-def check_probe(source: Resolved, found: Probe, limit: MediaLimit, what: str) -> None:
+def check_probe(source: MediaFile, found: Probe, limit: MediaLimit, what: str) -> None:
     """Refuse a file whose length or size in pixels the server would refuse after it was uploaded.
 
     Args:

@@ -15,19 +15,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
-from .._api.rate_headers import ServerWord
+from .._api.rate_headers import RateLimitInfo
 from .._errors import InvalidInputError, QuotaExceededError
 from .._limits import Window
 from .pace import waiting
 from .windows import Learned, ServerBudget, SlidingWindow
 
-__all__ = ["Gate"]
+__all__ = ["Limiter"]
 
 UNTOLD_WAIT = 1.0  # seconds the gate closes after a 429 without any hint, doubled while they go on
 MAX_UNTOLD_WAIT = 60.0
 
 
-class Gate:
+class Limiter:
     """Lets requests of one category through, in order of asking.
 
     Attributes:
@@ -77,7 +77,7 @@ class Gate:
                 self.leave(minutes, counted=False)
             raise
 
-    def leave(self, minutes: float = 0.0, *, counted: bool, word: ServerWord | None = None) -> None:
+    def leave(self, minutes: float = 0.0, *, counted: bool, word: RateLimitInfo | None = None) -> None:
         """The request was answered, or given up.
 
         Args:
@@ -108,7 +108,7 @@ class Gate:
         self._closed_until = max(self._closed_until, now + seconds)
         self._learned.refuse(self._closed_until)
 
-    def _hear(self, now: float, word: ServerWord) -> None:
+    def _hear(self, now: float, word: RateLimitInfo) -> None:
         self._server.hear(now, word, self._under_way)
         if word.remaining is not None:
             self._learned.forget()

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._api.errors import from_status
-from .._api.rate_headers import read_limits, read_wait
-from .._api.requests import Request, Stretch
+from .._api.errors import error_from_status
+from .._api.rate_headers import read_rate_limits, read_retry_delay
+from .._api.requests import FileRange, Request
 from .._api.responses import parse_json
 from .._errors import (
     AuthenticationError,
@@ -31,15 +31,15 @@ from .._limits import Category, RateLimits
 from .._stats import Budget, Run
 from .._version import __version__
 from . import loop
-from .limiter import Gate
+from .limiter import Limiter
 from .pace import pause
 from .retry import RetryPolicy
-from .transport import Answer, default_transport, pieces
+from .transport import RawResponse, default_transport, pieces
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Engine", "EngineSettings"]
+__all__ = ["Sender", "SenderSettings"]
 
 J = TypeVar("J")
 
@@ -53,7 +53,7 @@ GIVE_UP_AFTER = 3
 
 
 @dataclass(frozen=True)
-class EngineSettings:
+class SenderSettings:
     """What an engine is made from; nothing in it is tied to a loop, a thread or a process.
 
     Attributes:
@@ -78,13 +78,13 @@ class EngineSettings:
     transport: httpx.AsyncBaseTransport | None = None
 
     def __repr__(self) -> str:
-        return f"EngineSettings({self.base_url!r})"
+        return f"SenderSettings({self.base_url!r})"
 
 
-class Engine:
+class Sender:
     """Sends requests to one account at one address."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: SenderSettings) -> None:
         self.settings = settings
         self._live: _Live | None = None
 
@@ -98,7 +98,7 @@ class Engine:
         request: Request,
         run: Run,
         *,
-        heavy: bool = False,
+        has_media: bool = False,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
@@ -106,7 +106,7 @@ class Engine:
         """Send until answered: within the limits, bounded, retried by the policy.
 
         Args:
-            heavy: the request holds media in its body.
+            has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's limiter has been asked already.
             repeat: False = not sent again where the server may have acted on it: what it makes would be made, and paid,
@@ -129,7 +129,7 @@ class Engine:
             if asks and not (prepaid and tries + limited == 0):
                 await _ask(self.settings.rate_limiter)
             try:
-                return await self._pass(live, gates, request, run, heavy=heavy, minutes=minutes)
+                return await self._pass(live, gates, request, run, has_media=has_media, minutes=minutes)
             except QuotaExceededError:
                 raise
             except RateLimitError:
@@ -149,10 +149,10 @@ class Engine:
             run.stats.retries += 1
 
     async def _pass(
-        self, live: _Live, gates: list[Gate], request: Request, run: Run, *, heavy: bool, minutes: float
+        self, live: _Live, gates: list[Limiter], request: Request, run: Run, *, has_media: bool, minutes: float
     ) -> dict[str, Any]:
         """Through the gates, send once, tell the gates what came of it."""
-        entered: list[Gate] = []
+        entered: list[Limiter] = []
         counted, word = False, None
         try:
             for gate in gates:
@@ -163,14 +163,14 @@ class Engine:
                 entered.append(gate)
             if self.settings.budget is not None:
                 self.settings.budget.spend(minutes)
-            async with live.media_slots if heavy else _NO_SLOT, live.slots:
+            async with live.media_slots if has_media else _NO_SLOT, live.slots:
                 run.stats.requests += 1
                 run.stats.minutes += minutes
                 counted = True
                 answer = await self._exchange(live, request)
             if live.key in answer.body:  # a server that echoes the key must not get it into an error or a log
                 answer = replace(answer, body=answer.body.replace(live.key, b"***"))
-            word = read_limits(answer.headers, time.time())
+            word = read_rate_limits(answer.headers, time.time())
             if 200 <= answer.status < 300:
                 return parse_json(answer.body) if request.reads == "json" else _headers(answer)
             refusal = self._refusal(answer)
@@ -186,7 +186,7 @@ class Engine:
             for gate in entered:
                 gate.leave(minutes, counted=counted, word=word)
 
-    async def _exchange(self, live: _Live, request: Request) -> Answer:
+    async def _exchange(self, live: _Live, request: Request) -> RawResponse:
         with contextlib.ExitStack() as files:
             try:
                 if live.post is not None and request.json is not None and len(request.json) <= LARGE_BODY:
@@ -194,18 +194,18 @@ class Engine:
                     return await live.post(address, live.post_headers, request.json, live.timeout)
                 response = await live.transport.handle_async_request(self._http_request(live, request, files))
                 try:
-                    return Answer(response.status_code, response.headers.raw, await response.aread())
+                    return RawResponse(response.status_code, response.headers.raw, await response.aread())
                 finally:
                     await response.aclose()
             except live.network_errors as error:
                 raise self._connection_error(error) from error
 
-    def _refusal(self, answer: Answer) -> TwelveLabsError:
+    def _refusal(self, answer: RawResponse) -> TwelveLabsError:
         trace_id = (answer.header(b"x-trace-id") or "").replace(self.settings.api_key, "***") or None
-        refusal = from_status(answer.status, answer.body, trace_id=trace_id)
+        refusal = error_from_status(answer.status, answer.body, trace_id=trace_id)
         if isinstance(refusal, RateLimitError):
             told = answer.header(b"retry-after")
-            refusal.retry_after = read_wait(told, answer.headers, answer.body, time.time())
+            refusal.retry_after = read_retry_delay(told, answer.headers, answer.body, time.time())
         return refusal
 
     def _http_request(self, live: _Live, request: Request, files: contextlib.ExitStack) -> httpx.Request:
@@ -217,7 +217,7 @@ class Engine:
             if not any(isinstance(value, tuple) for _, value in request.form):
                 built.read()
             return built
-        body: bytes | Stretch
+        body: bytes | FileRange
         if request.json is not None:
             headers, body = live.json_headers, request.json
         else:
@@ -302,7 +302,7 @@ class Engine:
 class _Live:
     """What belongs to the loop: made on it, closed on it."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: SenderSettings) -> None:
         import httpx
 
         self.generation = loop.generation()
@@ -335,7 +335,7 @@ class _Live:
         timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_TIMEOUT, settings.timeout), pool=None)
         self.timeout = timeout.as_dict()
         self.extensions = {"timeout": self.timeout}
-        self._gates_of: dict[Any, list[Gate]] = {}
+        self._gates_of: dict[Any, list[Limiter]] = {}
         loop.close_at_exit(self.aclose)
 
     def headers_for(self, request: Request) -> httpx.Headers:
@@ -351,7 +351,7 @@ class _Live:
             self._urls[path] = self._new_url(path if "://" in path else f"{self._base_url}/{path}")
         return self._urls[path]
 
-    def gates_of(self, kinds: Iterable[Any]) -> list[Gate]:
+    def gates_of(self, kinds: Iterable[Any]) -> list[Limiter]:
         """The gates a request goes through; in one order for all, so that no two wait for each other."""
         kinds = frozenset(kinds)
         if kinds not in self._gates_of:
@@ -370,19 +370,19 @@ _NO_SLOT = contextlib.nullcontext()
 _CATEGORIES: tuple[Category, ...] = ("text", "image", "audio", "video", "upload")
 
 
-class _Gates(dict[Category, Gate]):
+class _Gates(dict[Category, Limiter]):
     """The gates of one account; a class, so that a weak dictionary can hold it."""
 
 
 _accounts: weakref.WeakValueDictionary[Any, _Gates] = weakref.WeakValueDictionary()
 
 
-def _gates(settings: EngineSettings) -> _Gates:
+def _gates(settings: SenderSettings) -> _Gates:
     """Limits count for the account: all clients of one key, address and declaration share their gates."""
     account = (settings.base_url, settings.api_key, settings.limits, loop.generation())
     gates = _accounts.get(account)
     if gates is None:
-        gates = _Gates({category: Gate(settings.limits.windows(category)) for category in _CATEGORIES})
+        gates = _Gates({category: Limiter(settings.limits.windows(category)) for category in _CATEGORIES})
         _accounts[account] = gates
     return gates
 
@@ -395,7 +395,7 @@ def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
     return filename, files.enter_context(content.open("rb")) if isinstance(content, Path) else content, mime
 
 
-def _headers(answer: Answer) -> dict[str, str]:
+def _headers(answer: RawResponse) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
 
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .._api.requests import Stretch
+from .._api.requests import FileRange
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Answer", "default_transport", "pieces", "prepare"]
+__all__ = ["RawResponse", "default_transport", "pieces", "prepare"]
 
 PIECE = 64 * 1024
 KEPT_ALIVE_SEC = 30
@@ -32,7 +32,7 @@ def prepare() -> None:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
+class RawResponse:
     """What came back, whichever way it was asked for.
 
     Attributes:
@@ -55,7 +55,7 @@ class DefaultTransport(Protocol):
     Making an ``httpx.Request`` and an ``httpx.Response`` costs a fifth of all that a text costs (measured).
     """
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: Mapping[str, Any]) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: Mapping[str, Any]) -> RawResponse:
         """Send a small body; raises httpx's errors."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -87,7 +87,7 @@ def default_transport(base_url: str) -> DefaultTransport:
             timeouts[key] = aiohttp.ClientTimeout(sock_connect=key[0], sock_read=key[1])
         return timeouts[key]
 
-    async def ask(method: str, url: str, headers: Any, body: Any, timeout: Mapping[str, Any]) -> Answer:
+    async def ask(method: str, url: str, headers: Any, body: Any, timeout: Mapping[str, Any]) -> RawResponse:
         try:
             async with session().request(
                 method,
@@ -98,7 +98,7 @@ def default_transport(base_url: str) -> DefaultTransport:
                 proxy=proxy,
                 timeout=timeout_of(timeout),
             ) as answer:
-                return Answer(answer.status, answer.raw_headers, await answer.read())
+                return RawResponse(answer.status, answer.raw_headers, await answer.read())
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise httpx.UnsupportedProtocol(str(error)) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -109,7 +109,9 @@ def default_transport(base_url: str) -> DefaultTransport:
             raise httpx.ReadError(str(error) or type(error).__name__) from error
 
     class Aiohttp(httpx.AsyncBaseTransport):
-        async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: Mapping[str, Any]) -> Answer:
+        async def post(
+            self, url: str, headers: Mapping[str, str], body: bytes, timeout: Mapping[str, Any]
+        ) -> RawResponse:
             return await ask("POST", url, headers, body, timeout)
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -143,7 +145,7 @@ def _proxy(base_url: str) -> str | None:
     return None if found is None or proxy_bypass(address.hostname or "") else found
 
 
-def pieces(body: bytes | Stretch) -> httpx.AsyncByteStream:
+def pieces(body: bytes | FileRange) -> httpx.AsyncByteStream:
     """A large body as a stream that lets other requests run between its pieces; a stretch of a file is never held
     whole.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from .._api.rate_headers import ServerWord
+from .._api.rate_headers import RateLimitInfo
 
 __all__ = ["Learned", "ServerBudget", "SlidingWindow"]
 
@@ -63,7 +63,7 @@ class ServerBudget:
         self.left: int | None = None
         self.resets_at = 0.0
 
-    def hear(self, now: float, word: ServerWord, under_way: int) -> None:
+    def hear(self, now: float, word: RateLimitInfo, under_way: int) -> None:
         """An answer's headers. What is under way the server may not have counted yet: it is taken off."""
         if word.remaining is not None:
             self.left = word.remaining - under_way

@@ -1,0 +1,164 @@
+"""The cache: what is kept, under which key, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.stores import InMemoryByteStore
+
+from tests.support import media
+from tests.support.service import Service, right_answer, vector
+from twelvelabs_core import BatchError, Composed, EmbeddingClient, Image, InvalidInputError
+from twelvelabs_core._embed.cache import SqliteStore
+
+
+@pytest.fixture(params=["file", "store"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A path, and an object of LangChain's kind."""
+    return tmp_path / "vectors.sqlite" if request.param == "file" else InMemoryByteStore()
+
+
+def test_what_is_known_is_not_sent_again(cache: Any) -> None:
+    service = Service()
+    first = service.client(cache=cache)
+    assert [e.cached for e in first.embed_many(["a", "b", "a"])] == [False, False, False]
+    assert service.texts == ["a", "b"]
+    assert (first.last_run.requests, first.last_run.deduplicated, first.last_run.cached) == (2, 1, 0)
+    second = service.client(cache=cache)
+    found = second.embed_many(["b", "c", "a"])
+    assert [e.cached for e in found] == [True, False, True]
+    assert [e.vector for e in found] == [vector("b"), vector("c"), vector("a")]  # to the last bit
+    assert service.texts == ["a", "b", "c"]
+
+
+def test_what_is_finished_is_kept_when_others_fail(cache: Any) -> None:
+    refusing = [True]
+    service = Service(
+        lambda r: (
+            httpx.Response(400, json={"message": "no"}) if refusing[0] and b"bad" in r.content else right_answer(r)
+        )
+    )
+    with pytest.raises(BatchError):
+        service.client(cache=cache).embed_many(["a", "bad", "b"])
+    refusing[0] = False
+    service.requests.clear()
+    service.client(cache=cache).embed_many(["a", "bad", "b"])
+    assert service.texts == ["bad"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": "marengo3.5"},
+        {"model": "marengo3.5", "dimensions": 128},
+        {"api_version": "v1"},
+        {"base_url": "http://127.0.0.1:8765/v1.3"},
+    ],
+    ids=["model", "dimensions", "endpoint", "service"],
+)
+def test_what_would_give_another_vector_has_another_key(cache: Any, other: dict[str, Any]) -> None:
+    """3.0 and 3.5 are equally long, and an emulator's vectors must never answer for the real service's."""
+    service = Service()
+    service.client(cache=cache).embed("a")
+    service.client(**{"cache": cache, **other}).embed("a")
+    assert len(service.requests) == 2
+
+
+def test_how_a_text_is_cut_is_part_of_the_key_only_where_it_is_cut(cache: Any) -> None:
+    service = Service()
+    long = "word " * 600
+    service.client(cache=cache, truncate="end").embed_many(["short", long])
+    service.client(cache=cache, truncate="start").embed_many(["short", long])
+    assert service.texts.count("short") == 1
+    assert len(service.requests) == 3
+
+
+def test_media_are_known_by_content_and_not_by_name(cache: Any, tmp_path: Path) -> None:
+    service = Service()
+    client = service.client(cache=cache)
+    picture = media.png("red")
+    (tmp_path / "a.png").write_bytes(picture)
+    (tmp_path / "b.png").write_bytes(picture)
+    client.embed_many([Image(tmp_path / "a.png"), Image(str(tmp_path / "b.png")), Image(picture)])
+    assert len(service.requests) == 1
+    (tmp_path / "a.png").write_bytes(media.png("blue"))
+    assert not client.embed(Image(tmp_path / "a.png")).cached
+    assert client.embed(Image(tmp_path / "b.png")).cached
+
+
+def test_compositions_are_told_apart(cache: Any) -> None:
+    service = Service()
+    client = service.client(cache=cache)
+    picture = media.png("red")
+    variants = [
+        Composed("a", [Image(picture)]),
+        Composed("b", [Image(picture)]),
+        Composed("a <@x>", [Image(picture, name="x")]),
+        Composed(None, [Image(picture), Image(media.png("blue"))]),
+        Composed(None, [Image(media.png("blue")), Image(picture)]),
+    ]
+    client.embed_many(variants)
+    assert len(service.requests) == len(variants)
+    assert all(e.cached for e in client.embed_many(variants))
+
+
+def test_truncation_is_remembered(cache: Any) -> None:
+    service = Service()
+    assert service.client(cache=cache).embed("word " * 600).truncated
+    again = service.client(cache=cache).embed("word " * 600)
+    assert again.cached
+    assert again.truncated
+
+
+def test_entries_that_cannot_be_read_count_as_not_there() -> None:
+    store = InMemoryByteStore()
+    service = Service()
+    client = service.client(cache=store)
+    client.embed("a")
+    (key,) = store.yield_keys()
+    for odd in (b"", b"odd", b"TL1\x00\x01\x00\x00\x00123", b"TL2" + b"\x00" * 13):
+        store.mset([(key, odd)])
+        assert not client.embed("a").cached
+    assert client.embed("a").cached
+
+
+def test_a_cache_that_cannot_be_written_costs_nobody_the_vector(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(InMemoryByteStore):
+        def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+            raise OSError("No space left on device")
+
+    found = Service().client(cache=Full()).embed_many(["a", "b"])
+    assert [e.vector for e in found] == [vector("a"), vector("b")]
+    assert "No space left on device" in caplog.text
+
+
+def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to look like one" * 50)
+    with pytest.raises(InvalidInputError, match=r"notes\.txt.*cannot be opened"):
+        Service().client(cache=tmp_path / "notes.txt").embed("a")
+
+
+@pytest.mark.parametrize("odd", [5, object(), {"a": 1}])
+def test_what_is_no_cache_is_refused_when_made(odd: Any) -> None:
+    with pytest.raises(InvalidInputError, match="mget and mset"):
+        EmbeddingClient(api_key="k", cache=odd)
+
+
+def test_the_file_is_made_with_its_folder_and_holds_no_key(tmp_path: Path) -> None:
+    service = Service()
+    path = tmp_path / "new" / "folder" / "vectors.sqlite"
+    client = service.client(cache=path)
+    client.embed("a")
+    copy = pickle.loads(pickle.dumps(SqliteStore(path)))
+    with sqlite3.connect(path) as connection:
+        keys = [row[0] for row in connection.execute("SELECT key FROM vectors")]
+    connection.close()
+    assert copy.mget(keys)[0] is not None
+    assert service.key.encode() not in path.read_bytes()
+    assert all(key.startswith("marengo3.0/512/") for key in keys)

@@ -1,0 +1,185 @@
+"""Over-long texts: counting, cutting, splitting and averaging by themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from tests.support.service import words
+from twelvelabs_core import InvalidInputError, estimate_tokens
+from twelvelabs_core._embed.truncate import cut, exceeds, mean, split
+
+# -- the estimate --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        (" \n\t ", 0),
+        ("a", 1),
+        ("horse", 1),
+        ("horses", 2),
+        ("a red bike", 3),
+        ("don't", 3),
+        ("2026", 2),
+        ("3.14", 3),
+        ("x=1;", 4),
+        ("猫が好き", 4),
+        ("привет", 6),
+        ("🚲🚲", 2),
+        ("é", 1),
+        ("a" * 10_000, 2_000),
+    ],
+)
+def test_the_estimate(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
+
+
+# Any letter but half of a surrogate pair; st.text() would first take seconds to sort all of Unicode by category.
+letter = st.one_of(st.integers(0x20, 0x7E), st.integers(0, 0xD7FF), st.integers(0xE000, 0x10FFFF)).map(chr)
+any_text = st.lists(letter, max_size=60).map("".join)
+
+
+@given(any_text, any_text)
+def test_the_estimate_adds_up_over_words(left: str, right: str) -> None:
+    assert estimate_tokens(f"{left} {right}") == estimate_tokens(left) + estimate_tokens(right)
+
+
+@given(any_text, any_text)
+def test_the_estimate_never_shrinks_as_the_text_grows(left: str, right: str) -> None:
+    assert estimate_tokens(left + right) >= max(estimate_tokens(left), estimate_tokens(right))
+
+
+@given(any_text, st.integers(1, 40))
+@example("é" * 30, 30)
+@example("a" * 31, 30)
+def test_the_shortcut_agrees_with_the_count(text: str, limit: int) -> None:
+    assert exceeds(text, limit, estimate_tokens) == (estimate_tokens(text) > limit)
+
+
+def test_a_counter_of_one_s_own_is_always_asked() -> None:
+    assert exceeds("a", 10, lambda _: 11)
+    assert not exceeds("a" * 100, 10, lambda _: 10)
+
+
+# -- cutting and splitting -----------------------------------------------------------------------------------------
+
+texts = st.text(st.sampled_from("abz AZ09.-\n\t猫é🚲 "), max_size=200)
+ordinary = st.lists(st.text(st.sampled_from("abcdefgh"), min_size=1, max_size=5), min_size=1, max_size=60).map(" ".join)
+limits = st.integers(1, 30)
+COUNTERS: dict[str, Callable[[str], int]] = {
+    "estimate": estimate_tokens,
+    "words": lambda text: len(text.split()),
+    "letters": len,
+    # what a real tokenizer does: a start and an end mark around each text
+    "marks": lambda text: estimate_tokens(text) + 2,
+}
+counters = pytest.mark.parametrize("counter", COUNTERS)
+
+
+def bare(text: str) -> str:
+    return "".join(text.split())
+
+
+@counters
+@given(texts, limits)
+def test_pieces_are_within_the_limit_and_nothing_is_lost(counter: str, text: str, limit: int) -> None:
+    assume(text.strip())
+    count = COUNTERS[counter]
+    limit += 3  # room for the marks and one token
+    pieces = split(text, limit, count)
+    assert all(count(piece) <= limit for piece in pieces)
+    assert "".join(map(bare, pieces)) == bare(text)
+    assert all(piece == piece.strip() and piece for piece in pieces)
+
+
+@counters
+@given(ordinary, limits)
+def test_words_that_fit_stay_whole(counter: str, text: str, limit: int) -> None:
+    limit += 8
+    pieces = split(text, limit, COUNTERS[counter])
+    assert [word for piece in pieces for word in piece.split()] == text.split()
+
+
+@given(ordinary, limits)
+def test_there_are_no_more_pieces_than_the_limit_asks_for(text: str, limit: int) -> None:
+    pieces = split(text, limit, estimate_tokens)
+    assert len(pieces) == math.ceil(estimate_tokens(text) / limit)
+    sizes = [estimate_tokens(piece) for piece in pieces]
+    assert max(sizes) - min(sizes) <= len(pieces)  # about equal: no crumb at the end
+
+
+def test_pieces_are_about_equally_long() -> None:
+    assert [len(piece.split()) for piece in split(words(501), 500, estimate_tokens)] == [251, 250]
+    assert [len(piece.split()) for piece in split(words(1001), 500, estimate_tokens)] == [334, 334, 333]
+
+
+@counters
+@pytest.mark.parametrize("side", ["end", "start"])
+@given(text=texts, limit=limits)
+def test_a_cut_text_is_one_side_of_it_within_the_limit(
+    counter: str, side: Literal["start", "end"], text: str, limit: int
+) -> None:
+    assume(text.strip())
+    count = COUNTERS[counter]
+    limit += 3
+    kept = cut(text, limit, count, side=side)
+    assert kept
+    assert count(kept) <= limit
+    assert text.strip().startswith(kept) if side == "end" else text.strip().endswith(kept)
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+@given(text=ordinary, limit=limits)
+def test_a_cut_text_is_as_long_as_it_may_be(side: Literal["start", "end"], text: str, limit: int) -> None:
+    kept = cut(text, limit, estimate_tokens, side=side).split()
+    all_words = text.split()
+    want = all_words[:limit] if side == "end" else all_words[-limit:]
+    assert kept == want
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("x" * 10_000, 500), ("猫" * 700, 500), ("🚲" * 700, 77), ("https://h.example/" + "a-" * 2000, 77)],
+)
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_a_text_without_spaces_can_be_cut(text: str, limit: int, side: Literal["start", "end"]) -> None:
+    kept = cut(text, limit, estimate_tokens, side=side)
+    assert limit / 2 <= estimate_tokens(kept) <= limit
+    assert text.startswith(kept) if side == "end" else text.endswith(kept)
+    assert "".join(split(text, limit, estimate_tokens)) == text
+
+
+# -- the mean ------------------------------------------------------------------------------------------------------
+
+numbers = st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6))
+vectors = st.integers(2, 6).flatmap(
+    lambda length: st.lists(st.lists(numbers, min_size=length, max_size=length), min_size=2, max_size=5)
+)
+
+
+@given(vectors, st.data())
+def test_the_mean_has_unit_length_and_the_weighted_direction(found: list[list[float]], data: st.DataObject) -> None:
+    weights = data.draw(st.lists(st.integers(1, 500).map(float), min_size=len(found), max_size=len(found)))
+    total = [sum(w * x for w, x in zip(weights, column, strict=True)) for column in zip(*found, strict=True)]
+    length = math.sqrt(sum(x * x for x in total))
+    assume(length > 1e-3)
+    result = mean(found, weights)
+    assert math.sqrt(sum(x * x for x in result)) == pytest.approx(1)
+    assert result == pytest.approx([x / length for x in total], abs=1e-9)
+    assert mean(found, [w * 7 for w in weights]) == pytest.approx(result, abs=1e-9)
+
+
+def test_the_mean_of_one_is_itself_whatever_its_length() -> None:
+    assert mean([[3.0, 4.0]], [9.0]) == [3.0, 4.0]
+
+
+def test_vectors_that_cancel_out_have_no_mean() -> None:
+    with pytest.raises(InvalidInputError, match="cancel out"):
+        mean([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0])

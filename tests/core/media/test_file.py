@@ -1,0 +1,457 @@
+"""Where media may come from, what is found out about them before anything is sent, and in which words."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from tests.support import media
+from tests.support.service import Service, sent_json
+from twelvelabs_core import MODELS, Audio, Composed, Document, Image, InvalidInputError, Media, Video
+from twelvelabs_core._inputs import as_list, as_media, describe
+from twelvelabs_core._media.file import MediaFile, inspect
+
+M30 = MODELS["marengo3.0"]
+M35 = MODELS["marengo3.5"]
+
+
+def look(item: Media, model: Any = M35, label: str = "uris[0]") -> MediaFile:
+    return inspect(item, model, label)
+
+
+def refusal(item: Media, model: Any = M35, label: str = "uris[0]") -> str:
+    with pytest.raises(InvalidInputError) as caught:
+        look(item, model, label).load()
+    assert caught.value.item is not None
+    return str(caught.value)
+
+
+# -- sources ---------------------------------------------------------------------------------------------------
+
+PNG = media.png()
+JPEG = media.jpeg()
+
+
+class MyPath:
+    """A path of some library's own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+class Pipe(io.RawIOBase):
+    """A stream that cannot be rewound."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def read(self, size: int = -1) -> bytes:
+        content, self.content = self.content, b""
+        return content
+
+
+def read_to_its_end(content: bytes) -> io.BytesIO:
+    file = io.BytesIO(content)
+    file.read()
+    return file
+
+
+SOURCES: dict[str, Callable[[Path], Any]] = {
+    "str": str,
+    "Path": lambda path: path,
+    "PurePath": lambda path: PurePath(path),
+    "PathLike": MyPath,
+    "file URI": lambda path: path.as_uri(),
+    "bytes": lambda path: path.read_bytes(),
+    "bytearray": lambda path: bytearray(path.read_bytes()),
+    "memoryview": lambda path: memoryview(path.read_bytes()),
+    "data URI": lambda path: "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
+    "BytesIO": lambda path: io.BytesIO(path.read_bytes()),
+    "BytesIO at its end": lambda path: read_to_its_end(path.read_bytes()),
+    "pipe": lambda path: Pipe(path.read_bytes()),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_of_source_is_read_whole(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a cat & 100%.png"
+    path.write_bytes(PNG)
+    found = look(Image(SOURCES[kind](path)))
+    assert found.load() == PNG
+    assert (found.mime, found.url) == ("image/png", None)
+    assert found.filename.endswith(".png")
+
+
+def test_an_open_file_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(PNG)
+    with path.open("rb") as file:
+        assert look(Image(file)).load() == PNG
+
+
+def test_a_directory_entry_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(PNG)
+    with os.scandir(tmp_path) as entries:
+        (entry,) = entries
+    assert look(Image(entry)).load() == PNG
+
+
+def test_the_home_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cat.png").write_bytes(PNG)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert look(Image("~/cat.png")).load() == PNG
+
+
+def test_a_data_uri_may_be_percent_encoded() -> None:
+    assert look(Document("data:text/plain,a%20b%C3%A9")).load() == "a bé".encode()
+    encoded = base64.b64encode(PNG).decode().replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
+    assert look(Image(f"data:image/png;base64,{encoded}")).load() == PNG
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h.example/a/cat.webp?sig=1", "http://h.example/x", "HTTPS://h.example/cat.gif"]
+)
+def test_a_url_is_left_to_the_server(url: str) -> None:
+    found = look(Image(url))
+    assert found.url == url
+    assert found.size is None
+
+
+def test_a_source_s_own_file_name_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "cat.PNG"
+    path.write_bytes(PNG)
+    assert look(Image(path)).filename == "cat.PNG"
+    assert look(Image(path, filename="other.png")).filename == "other.png"
+    assert look(Image(PNG, filename="told.png")).filename == "told.png"
+    assert look(Audio(media.mp3())).filename == "audio.mp3"
+
+
+def test_a_pil_image_becomes_a_png() -> None:
+    found = look(Image(media.picture("blue")))
+    with Pillow.open(io.BytesIO(found.load())) as sent:
+        assert (sent.format, sent.size, sent.getpixel((9, 9))) == ("PNG", (256, 256), (0, 0, 255))
+    assert (found.mime, found.filename) == ("image/png", "image.png")
+
+
+# -- what cannot be read ---------------------------------------------------------------------------------------
+
+
+def test_no_such_file_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refusal(Image("cat.jpg")) == f"uris[0] 'cat.jpg': no such file (looked in {tmp_path})."
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    assert "is a directory; pass the files in it" in refusal(Image(tmp_path))
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").touch()
+    assert "is an empty file" in refusal(Image(tmp_path / "cat.png"))
+
+
+def test_a_file_that_vanishes_before_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(PNG)
+    found = look(Image(path))
+    path.unlink()
+    with pytest.raises(InvalidInputError, match=r"cat\.png': cannot be read: No such file"):
+        found.load()
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root reads everything")
+def test_a_file_one_may_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(PNG)
+    path.chmod(0)
+    assert "cannot be read: Permission denied" in refusal(Image(path))
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "is an empty string; expected a path, URL or data URI"),
+        (b"", "has no content (0 bytes)"),
+        (io.BytesIO(), "has no content (0 bytes)"),
+        ("data:image/png;base64,", "has no content"),
+        ("data:image/png;base64,!!!!", "holds broken base64"),
+        ("data:image/png;base64,iVBORw0", "holds broken base64"),
+        ("data:image/png;base64,ü", "holds broken base64"),
+        ("data:without-a-comma", "no such file"),
+        ("a\x00b.png", "is not a usable path"),
+        ("x" * 100_000, "is not a usable path"),
+        (base64.b64encode(b"no path at all" * 1000).decode(), "is not a usable path"),
+        ("ftp://h.example/cat.png", "no such file"),
+        (io.StringIO("text"), 'is a text file object; open it in binary mode ("rb")'),
+        (None, "expected a path, URL, data URI, bytes or binary file object or PIL image, got a NoneType"),
+        (7, "got a int"),
+        (["cat.png"], "got a list"),
+        (np.zeros((200, 200, 3), "uint8"), "got"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else type(value).__name__,
+)
+def test_a_source_that_is_none(source: Any, words: str) -> None:
+    message = refusal(Image(source))
+    assert words in message
+    assert message.startswith("uris[0]")
+    assert len(message) < 600  # a source is described, never shown
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("http://[broken", id="url"),
+        pytest.param("~no-such-user-here/cat.png", id="home"),
+    ],
+)
+def test_a_source_that_the_standard_library_refuses(source: str) -> None:
+    assert refusal(Image(source))
+
+
+def test_a_closed_file(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(PNG)
+    with (tmp_path / "cat.png").open("rb") as file:
+        pass
+    assert "closed" in refusal(Image(file))
+
+
+def test_a_path_of_bytes(tmp_path: Path) -> None:
+    class Bytes:
+        def __fspath__(self) -> bytes:
+            return bytes(tmp_path / "cat.png")
+
+    (tmp_path / "cat.png").write_bytes(PNG)
+    assert look(Image(Bytes())).load() == PNG  # type: ignore[arg-type]
+
+
+def test_media_in_media_is_refused_when_made() -> None:
+    with pytest.raises(InvalidInputError, match=r"Audio\(\.\.\.\) was given Image\('cat.png'\); pass its source"):
+        Audio(Image("cat.png"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "youtube.com",
+        "www.youtube.com",
+        "m.youtube.com",
+        "youtu.be",
+        "YouTube.com",
+        "vimeo.com",
+        "www.tiktok.com",
+        "dailymotion.com",
+        "drive.google.com",
+        "www.dropbox.com",
+        "onedrive.live.com",
+        "1drv.ms",
+    ],
+)
+def test_a_page_about_a_film_is_not_the_film(host: str) -> None:
+    message = refusal(Video(f"https://{host}/watch?v=x"))
+    assert "serves a page about the media, not the file; the API needs a direct link" in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://notyoutube.com/a.mp4",
+        "https://cdn.example/youtube.com/a.mp4",
+        "https://youtube.com.example/a.mp4",
+        "https://dl.dropboxusercontent.com/a.mp4",
+    ],
+)
+def test_a_host_with_a_similar_name_is_no_such_page(url: str) -> None:
+    assert look(Video(url)).url == url
+
+
+# -- what is inside --------------------------------------------------------------------------------------------
+
+
+def mpeg_ts() -> bytes:
+    """A film in an MPEG transport stream."""
+    return recorded("mpegts", "mpeg2video")
+
+
+def recorded(container_format: str, codec: str) -> bytes:
+    out = io.BytesIO()
+    with av.open(out, "w", format=container_format) as container:
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
+        frame = av.VideoFrame.from_image(media.picture("red", (480, 360)))
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("item", "mime"),
+    [
+        (Image(media.jpeg()), "image/jpeg"),
+        (Image(PNG), "image/png"),
+        (Audio(media.wav()), "audio/wav"),
+        (Audio(media.mp3()), "audio/mpeg"),
+        (Audio(media.flac()), "audio/flac"),
+        (Video(media.mp4()), "video/mp4"),
+        (Video(recorded("matroska", "mpeg4")), "video/x-matroska"),
+        (Video(recorded("avi", "mpeg4")), "video/x-msvideo"),
+        (Video(recorded("mov", "mpeg4")), "video/quicktime"),
+        (Video(recorded("flv", "flv")), "video/x-flv"),
+        (Video(recorded("mpeg", "mpeg2video")), "video/mpeg"),
+        (Document(media.pdf()), "application/pdf"),
+        (Document(b"plain words"), "text/plain"),
+        (Document(b"# A title", filename="notes.md"), "text/markdown"),
+        (Document(b"# A title", filename="notes.MARKDOWN"), "text/markdown"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_real_files_are_told_by_their_content(item: Media, mime: str) -> None:
+    assert look(item).mime == mime
+
+
+def test_a_name_that_lies_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(media.jpeg())
+    assert look(Image(path)).mime == "image/jpeg"
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (Image(b"just words"), "is not a readable image file; the API takes JPEG, PNG here."),
+        (Image(media.mp3()), "is MP3; the API takes JPEG, PNG here. Use Audio(...) for it."),
+        (Image(media.mp4()), "is MP4; the API takes JPEG, PNG here. Use Video(...) for it."),
+        (Image(media.pdf()), "is PDF; the API takes JPEG, PNG here."),
+        (Audio(PNG), "is PNG; the API takes FLAC, MP3, WAV here. Use Image(...) for it."),
+        (Audio(media.ogg()), "is OGG; the API takes FLAC, MP3, WAV here."),
+        (Audio(media.mp4()), "is MP4; the API takes FLAC, MP3, WAV here. Use Video(...) for it."),
+        (Audio(b"just words"), "is not a readable audio file"),
+        (Video(media.wav()), "is WAV; the API takes any video file that FFmpeg reads here. Use Audio(...) for it."),
+        (Video(b"just words"), "is not a readable video file"),
+        (Video(PNG), "Use Image(...) for it."),
+        (Document(PNG), "is PNG; the API takes MD, PDF, TXT here. Use Image(...) for it."),
+    ],
+)
+def test_a_file_of_another_kind(item: Media, words: str) -> None:
+    assert words in refusal(item)
+
+
+@pytest.mark.parametrize("content", [mpeg_ts(), recorded("asf", "wmv2")], ids=["mpeg-ts", "wmv"])
+def test_any_container_that_ffmpeg_reads_is_a_film(content: bytes) -> None:
+    assert look(Video(content)).load() == content
+
+
+@pytest.mark.parametrize(
+    "content", [b"PK\x03\x04\x14\x00\x06\x00docx", b"\x00\x01\x02\xff\xfe", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]
+)
+def test_a_binary_file_is_no_text_document(content: bytes) -> None:
+    assert "document" in refusal(Document(content, filename="letter.docx"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "limit"),
+    [(Audio, b"fLaC", 36), (Video, b"\x1aE\xdf\xa3", 36)],
+)
+def test_the_largest_file_of_one_request(kind: type[Media], head: bytes, limit: int, tmp_path: Path) -> None:
+    path = tmp_path / "long.bin"
+    path.write_bytes(head)
+    os.truncate(path, limit * 10**6)
+    assert look(kind(path), M30).size == limit * 10**6
+    os.truncate(path, limit * 10**6 + 100_000)
+    message = refusal(kind(path), M30)
+    assert (
+        f"is {limit}.1 MB; the API takes {limit} MB of {kind.kind} here. Make it smaller, or pass a public URL."
+        in message
+    )
+
+
+# -- words -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("cat.jpg", "'cat.jpg'"),
+        (PurePath("a", "cat.jpg"), repr(str(PurePath("a", "cat.jpg")))),
+        (b"12345", "5 bytes"),
+        (bytearray(3), "3 bytes"),
+        (memoryview(b"1234"), "4 bytes"),
+        ("data:image/png;base64,AAAA", "data URI of 26 characters"),
+        (io.BytesIO(b"x"), "file object"),
+        (media.picture("red", (30, 20)), "PIL image 30x20"),
+        (None, "a NoneType"),
+        (Image(b"12345"), "5 bytes"),
+        ("https://h.example/a.jpg?X-Amz-Signature=secret#t", "'https://h.example/a.jpg'"),
+        ("x" * 10_000, repr("x" * 200)),
+    ],
+    ids=lambda value: "",
+)
+def test_a_source_in_a_few_words(source: Any, words: str) -> None:
+    assert describe(source) == words
+
+
+@pytest.mark.parametrize("url", ["https://user:secret@h.example/a.jpg", "https://h.example/a.jpg#secret"])
+def test_no_other_part_of_a_url_is_shown_that_may_be_secret(url: str) -> None:
+    assert "secret" not in describe(url)
+
+
+def test_a_signature_is_in_no_message() -> None:
+    url = "https://www.dropbox.com/s/cat.mp4?token=topsecret"
+    assert "topsecret" not in refusal(Video(url))
+    service = Service(lambda _: {"data": []})
+    with pytest.raises(Exception, match="no 'data'") as caught:
+        service.client(max_retries=0).embed_many([Image("https://h.example/a.jpg?sig=topsecret")], name="uris")
+    assert "topsecret" not in str(caught.value)
+    assert "topsecret" not in repr(Image("https://h.example/a.jpg?sig=topsecret"))
+    assert sent_json(service.requests[0])["image"]["media_source"]["url"].endswith("?sig=topsecret")
+
+
+@pytest.mark.parametrize(
+    ("label", "source", "shown"),
+    [
+        ("uris[3]", "/no/cat.jpg", "uris[3] '/no/cat.jpg': no such file"),
+        ("uris[3] '/no/cat.jpg'", "/no/cat.jpg", "uris[3] '/no/cat.jpg': no such file"),
+        ("image", b"", "image 0 bytes: has no content"),
+    ],
+)
+def test_a_message_names_the_item_and_its_source_once(label: str, source: Any, shown: str) -> None:
+    assert refusal(Image(source), label=label).startswith(shown)
+
+
+def test_in_a_batch_the_first_bad_item_is_named_and_nothing_is_sent() -> None:
+    service = Service()
+    items = [Image(PNG), Image("/no/1.jpg"), Image("/no/2.jpg")]
+    with pytest.raises(InvalidInputError, match=r"uris\[1\] '/no/1\.jpg': no such file"):
+        service.client().embed_many(items, name="uris")
+    with pytest.raises(InvalidInputError, match=r"composed\.media\[1\] '/no/1\.jpg'"):
+        service.client().embed(Composed("a", items[:2]), name="composed")
+    assert service.requests == []
+
+
+# -- lists of sources ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", ["cat.jpg", Path("cat.jpg"), b"x", bytearray(b"x"), io.BytesIO(b"x"), Image("cat.jpg")])
+def test_one_source_where_a_list_is_meant(one: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"Expected a list of sources, got one: .*Wrap it: \[source\]"):
+        as_list(one)
+
+
+def test_sources_become_media_of_one_kind() -> None:
+    mine = Audio("a.wav", start_sec=2)
+    assert as_media(Audio, ("b.wav", mine)) == [Audio("b.wav"), mine]
+    assert as_media(Audio, iter(["b.wav"])) == [Audio("b.wav")]
+    with pytest.raises(InvalidInputError, match="pass its source"):
+        as_media(Audio, [Image("cat.png")])

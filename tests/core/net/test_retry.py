@@ -1,0 +1,212 @@
+"""What is tried again, how often, and after how long."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import media
+from tests.support.service import Service, refusal, scripted, v2_answer, vector
+from twelvelabs_core import (
+    AuthenticationError,
+    ConnectionFailedError,
+    Image,
+    InvalidInputError,
+    MalformedResponseError,
+    RateLimitError,
+    RetryPolicy,
+    ServerError,
+    TextTooLongError,
+    TwelveLabsError,
+    no_waiting,
+)
+
+# -- retries -------------------------------------------------------------------------------------------------------
+
+PASSING: list[Any] = [
+    *(refusal(status) for status in (408, 500, 502, 503, 504, 599)),
+    refusal(429, retry_after="0"),
+    httpx.Response(503, html="<html>Service Unavailable</html>"),
+    httpx.Response(200, html="<html>Please log in</html>"),
+    httpx.Response(200, content=b""),
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("slow"),
+    httpx.ReadTimeout("slow"),
+    httpx.ReadError("reset"),
+    httpx.WriteError("broken pipe"),
+    httpx.RemoteProtocolError("Server disconnected without sending a response."),
+    ConnectionResetError("reset"),
+    TimeoutError(),
+]
+
+
+@pytest.mark.parametrize("failure", PASSING, ids=lambda f: str(getattr(f, "status_code", type(f).__name__)))
+def test_what_may_pass_is_tried_again(failure: Any) -> None:
+    service = Service(scripted([failure, failure, None]))
+    assert service.client().embed("a").vector == vector("a")
+    assert len(service.requests) == 3
+    assert service.texts == ["a", "a", "a"]
+
+
+LASTING = [400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 451]
+
+
+@pytest.mark.parametrize("status", LASTING)
+def test_what_will_not_pass_is_not(status: int) -> None:
+    service = Service(lambda _: refusal(status))
+    with pytest.raises(TwelveLabsError) as caught:
+        service.client().embed("a")
+    assert caught.value.status == status
+    assert len(service.requests) == 1
+
+
+def test_a_vector_of_the_wrong_length_is_not_paid_for_again() -> None:
+    service = Service(lambda _: v2_answer([0.5]))
+    with pytest.raises(MalformedResponseError):
+        service.client().embed("a")
+    assert len(service.requests) == 1
+
+
+def test_an_address_that_is_none_is_not_tried_again() -> None:
+    service = Service(scripted([httpx.UnsupportedProtocol("Request URL is missing a protocol.")]))
+    with pytest.raises(InvalidInputError, match="cannot be sent to"):
+        service.client().embed("a")
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (refusal(503), ServerError),
+        (httpx.ReadError("reset"), ConnectionFailedError),
+        (httpx.Response(200, content=b"<html>"), MalformedResponseError),
+    ],
+    ids=["503", "reset", "html"],
+)
+def test_tries_are_counted(failure: Any, kind: type[TwelveLabsError], retries: int) -> None:
+    service = Service(scripted([failure] * 10))
+    with pytest.raises(kind):
+        service.client(max_retries=retries).embed("a")
+    assert len(service.requests) == retries + 1
+
+
+def test_an_address_where_nobody_answers_is_given_up_sooner() -> None:
+    service = Service(scripted([httpx.ConnectError("Connection refused")] * 10))
+    with pytest.raises(
+        ConnectionFailedError, match=r"Cannot reach https://api\.twelvelabs\.io/v1\.3: .*refused"
+    ) as caught:
+        service.client(max_retries=5).embed("a")
+    assert len(service.requests) == 3
+    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+
+
+def test_a_limit_that_never_lifts_is_given_up() -> None:
+    service = Service(lambda _: refusal(429, retry_after="0"))
+    with pytest.raises(RateLimitError):
+        service.client(max_retries=1).embed("a")
+    assert 2 <= len(service.requests) <= 10
+
+
+def test_no_retries_means_one_request_for_a_limit_too() -> None:
+    service = Service(lambda _: refusal(429))
+    with pytest.raises(RateLimitError):
+        service.client(max_retries=0).embed("a")
+    assert len(service.requests) == 1
+
+
+def test_no_answer_in_time_says_how_long_it_waited() -> None:
+    service = Service(scripted([httpx.ReadTimeout("")]))
+    with pytest.raises(ConnectionFailedError, match=r"No answer from https://api\.twelvelabs\.io/v1\.3 within 7 s"):
+        service.client(max_retries=0, timeout=7).embed("a")
+
+
+def test_the_timeout_goes_with_the_request() -> None:
+    service = Service()
+    service.client(timeout=7).embed("a")
+    assert service.requests[0].extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": None}
+
+
+def test_a_form_with_files_is_sent_again_whole() -> None:
+    service = Service(scripted([refusal(503), None]))
+    service.client(api_version="v1").embed(Image(media.png()))
+    first, second = service.requests
+    assert first.content == second.content or len(first.content) == len(second.content)
+    assert media.png() in second.content
+    assert second.headers["content-type"].startswith("multipart/form-data; boundary=")
+
+
+# -- the policy by itself ------------------------------------------------------------------------------------------
+
+
+class Half(random.Random):
+    """Always in the middle."""
+
+    def random(self) -> float:
+        return 0.5
+
+
+def waits(policy: RetryPolicy, error: TwelveLabsError, **more: Any) -> Iterator[float]:
+    tries = 1
+    while (wait := policy.wait(error, tries, 0, rng=Half(), **more)) is not None:
+        yield wait
+        tries += 1
+
+
+def test_waits_double_up_to_the_cap() -> None:
+    policy = RetryPolicy(max_retries=6, base=1, cap=10, jitter=0)
+    assert list(waits(policy, ServerError("m"))) == [1, 2, 4, 8, 10, 10]
+
+
+def test_a_share_of_a_wait_is_random() -> None:
+    policy = RetryPolicy(base=1, jitter=0.5)
+    found = {policy.wait(ServerError("m"), 1, 0) for _ in range(50)}
+    assert len(found) > 10
+    assert all(wait is not None and 0.5 <= wait <= 1 for wait in found)
+
+
+def test_the_server_s_own_wait_goes_before() -> None:
+    policy = RetryPolicy(base=1)
+    wait = policy.wait(RateLimitError("m", retry_after=30), 1, 0)
+    assert wait is not None and 30 <= wait < 31
+
+
+def test_no_try_starts_after_the_whole_time() -> None:
+    policy = RetryPolicy(max_elapsed=10, base=1, jitter=0)
+    assert policy.wait(ServerError("m"), 1, 9) == 1
+    assert policy.wait(ServerError("m"), 1, 9.5) is None
+    assert policy.wait(RateLimitError("m", retry_after=60), 1, 0) is None
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidInputError("m"), TextTooLongError("m"), AuthenticationError("m"), TwelveLabsError("m")]
+)
+def test_errors_that_last_have_no_wait(error: TwelveLabsError) -> None:
+    assert RetryPolicy().wait(error, 1, 0) is None
+
+
+def test_retries_really_wait() -> None:
+    service = Service(scripted([refusal(503), refusal(503), None]))
+    client = service.client(retry=RetryPolicy(base=0.1, jitter=0))
+    from twelvelabs_core._net import pace
+
+    before, pace._waiting = pace._waiting, True
+    try:
+        started = time.perf_counter()
+        client.embed("a")
+        assert 0.3 <= time.perf_counter() - started < 1.5
+    finally:
+        pace._waiting = before
+
+
+def test_waiting_is_back_after_no_waiting() -> None:
+    from twelvelabs_core._net import pace
+
+    before = pace.waiting()
+    with no_waiting():
+        assert not pace.waiting()
+    assert pace.waiting() == before

@@ -1,0 +1,175 @@
+"""How many requests go at a time, in which order the results come, and what stops a batch."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import media
+from tests.support.service import Counter, Service, refusal, right_answer, text_of, vector
+from twelvelabs_core import (
+    AuthenticationError,
+    BatchError,
+    Image,
+    InvalidInputError,
+    MalformedResponseError,
+    QuotaExceededError,
+    TwelveLabsError,
+)
+
+# -- order and concurrency -----------------------------------------------------------------------------------------
+
+
+def test_results_are_in_the_items_order_whatever_the_answers_order() -> None:
+    rng = random.Random(0)
+
+    async def answer(request: httpx.Request) -> Any:
+        await asyncio.sleep(rng.random() / 100)
+        return right_answer(request)
+
+    texts = [f"text {i}" for i in range(200)]
+    found = Service(answer).client().embed_many(texts)
+    assert [f.vector for f in found] == [vector(text) for text in texts]
+
+
+@pytest.mark.parametrize("most", [1, 3, 16, 64])
+def test_as_many_at_a_time_as_allowed_and_no_more(most: int) -> None:
+    counter = Counter()
+    Service(counter).client(max_concurrency=most).embed_many([f"text {i}" for i in range(3 * most + 5)])
+    assert counter.most == most
+
+
+def test_the_bound_holds_for_all_threads_of_a_client_together() -> None:
+    counter = Counter()
+    client = Service(counter).client(max_concurrency=4)
+    with ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(client.embed_many, [f"{t} {i}" for i in range(10)]) for t in range(8)]
+        for t, call in enumerate(calls):
+            assert [f.vector for f in call.result()] == [vector(f"{t} {i}") for i in range(10)]
+    assert counter.most == 4
+
+
+def test_pieces_of_one_text_count_too() -> None:
+    counter = Counter()
+    Service(counter).client(max_concurrency=3, truncate="average").embed("x" * 5 * 500 * 10)
+    assert counter.most == 3
+
+
+def test_few_requests_with_files_are_held_in_memory_at_a_time() -> None:
+    counter = Counter(0.01)
+    service = Service(counter)
+    items = [Image(media.png((i, 0, 0), (128, 128))) for i in range(20)]
+    service.client().embed_many(items)
+    assert len(service.requests) == 20
+    assert counter.most == 8
+
+
+def test_a_batch_is_faster_than_its_parts() -> None:
+    client = Service(Counter(0.05)).client()
+    client.embed("warm up")
+    started = time.perf_counter()
+    client.embed_many([f"text {i}" for i in range(40)])
+    assert time.perf_counter() - started < 40 * 0.05 / 3
+
+
+@pytest.mark.parametrize("items", [[], (), iter(())])
+def test_no_items_are_no_requests(items: Any) -> None:
+    service = Service()
+    assert service.client().embed_many(items) == []
+    assert service.requests == []
+
+
+def test_any_iterable_of_items_will_do() -> None:
+    found = Service().client().embed_many(text for text in ("a", "b"))
+    assert [f.vector for f in found] == [vector("a"), vector("b")]
+
+
+def test_equal_items_are_sent_once() -> None:
+    service = Service()
+    found = service.client().embed_many(["a", "b", "a", "a"])
+    assert sorted(service.texts) == ["a", "b"]
+    assert [f.vector for f in found] == [vector("a"), vector("b"), vector("a"), vector("a")]
+
+
+def test_every_item_is_checked_before_the_first_is_sent() -> None:
+    service = Service()
+    with pytest.raises(InvalidInputError, match=r"texts\[2\]: is an empty text"):
+        service.client().embed_many(["a", "b", " ", "c", ""], name="texts")
+    assert service.requests == []
+
+
+# -- batches that fail in part -------------------------------------------------------------------------------------
+
+
+def failing(bad: dict[str, Any]) -> Callable[[httpx.Request], Any]:
+    return lambda request: bad.get(text_of(request)) or right_answer(request)
+
+
+def test_one_bad_item_does_not_cost_the_others() -> None:
+    service = Service(failing({"b": refusal(400), "d": httpx.Response(200, json={"data": []})}))
+    with pytest.raises(BatchError) as caught:
+        service.client().embed_many(list("abcdef"), name="texts")
+    error = caught.value
+    assert [None if f is None else f.vector for f in error.results] == [
+        None if text in "bd" else vector(text) for text in "abcdef"
+    ]
+    assert {i: type(e) for i, e in error.errors.items()} == {1: InvalidInputError, 3: MalformedResponseError}
+    assert {e.item for e in error.errors.values()} == {"texts[1]", "texts[3]"}
+    assert (
+        str(error) == "2 of 6 items failed; the rest is in .results. First: texts[1]: m [400 c] (and 1 more in .errors)"
+    )
+
+
+def test_equal_items_fail_together() -> None:
+    with pytest.raises(BatchError) as caught:
+        Service(failing({"b": refusal(400)})).client().embed_many(["a", "b", "b"])
+    assert set(caught.value.errors) == {1, 2}
+
+
+def test_a_batch_of_one_fails_with_its_own_error() -> None:
+    with pytest.raises(InvalidInputError, match=r"items\[0\]: m"):
+        Service(lambda _: refusal(400)).client().embed_many(["a"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (refusal(401), AuthenticationError),
+        (refusal(403), AuthenticationError),
+        (httpx.Response(400, json={"code": "usage_limit_exceeded", "message": "m"}), AuthenticationError),
+        (refusal(429, retry_after="11382"), QuotaExceededError),
+    ],
+    ids=["401", "403", "usage", "quota"],
+)
+def test_an_account_s_error_stops_the_batch_and_carries_what_is_done(answer: Any, kind: type[TwelveLabsError]) -> None:
+    service = Service(failing({"text 5": answer}))
+    texts = [f"text {i}" for i in range(50)]
+    with pytest.raises(kind) as caught:
+        service.client(max_concurrency=1).embed_many(texts)
+    results = caught.value.results
+    assert [f.vector for f in results[:5]] == [vector(text) for text in texts[:5]]
+    assert results[5:] == [None] * 45
+    assert len(service.requests) == 6
+
+
+def test_a_quota_says_when_it_reopens() -> None:
+    with pytest.raises(QuotaExceededError) as caught:
+        Service(lambda _: refusal(429, retry_after="3600")).client(max_wait=60).embed("a")
+    reopens = caught.value.reopens_at
+    assert reopens is not None
+    assert 3500 < (reopens - datetime.now(timezone.utc)).total_seconds() < 3700
+
+
+def test_a_wrong_key_in_many_requests_at_once_is_one_error() -> None:
+    service = Service(lambda _: refusal(401))
+    with pytest.raises(AuthenticationError):
+        service.client(max_concurrency=8).embed_many([f"text {i}" for i in range(100)])
+    assert len(service.requests) <= 8

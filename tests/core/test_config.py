@@ -1,0 +1,188 @@
+"""Where the key and the address come from, and that the key is shown nowhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from typing import Any
+
+import pytest
+from langchain_core.load import dumps
+from pydantic import SecretStr, ValidationError
+
+from langchain_twelvelabs import TwelveLabsEmbeddings
+from llama_index_twelvelabs import TwelveLabsEmbedding
+from tests.support.service import KEY, Service
+from twelvelabs_core import AuthenticationError, EmbeddingClient, InvalidInputError
+from twelvelabs_core._config import PUBLIC_BASE_URL, resolve_api_key, resolve_base_url
+
+FIRST, SECOND, ADDRESS = "TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL"
+
+
+# -- the key -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "found"),
+    [
+        ("a", {FIRST: "b", SECOND: "c"}, "a"),
+        (SecretStr("a"), {FIRST: "b", SECOND: "c"}, "a"),
+        (None, {FIRST: "b", SECOND: "c"}, "b"),
+        (None, {SECOND: "c"}, "c"),
+        ("", {FIRST: "b"}, "b"),
+        (" ", {FIRST: "b"}, "b"),
+        (SecretStr(""), {FIRST: "b"}, "b"),
+        (None, {FIRST: "", SECOND: "c"}, "c"),
+        (None, {FIRST: " \n", SECOND: "c"}, "c"),
+        (" a\n", {}, "a"),
+        (None, {FIRST: "\tb \r\n"}, "b"),
+    ],
+)
+def test_where_the_key_comes_from(given: Any, environ: dict[str, str], found: str) -> None:
+    assert resolve_api_key(given, environ).get_secret_value() == found
+
+
+@pytest.mark.parametrize("given", [None, "", "  ", SecretStr(" ")])
+def test_no_key_says_where_one_would_be_looked_for(given: Any) -> None:
+    with pytest.raises(AuthenticationError, match="Pass api_key= or set TWELVELABS_API_KEY"):
+        EmbeddingClient(api_key=given)
+
+
+@pytest.mark.parametrize("key", ["tlk_a\nb", "tlk_ä", "tlk_a\x00", "tlk_\u2028x", "“tlk_a”"])
+def test_a_key_that_no_header_can_carry(key: str) -> None:
+    with pytest.raises(AuthenticationError, match="signs that no key has") as caught:
+        EmbeddingClient(api_key=key)
+    assert key not in str(caught.value)
+    assert "tlk_" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [FIRST, SECOND])
+def test_a_key_of_the_environment_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, f" {KEY}\n")
+    service = Service()
+    service.client(api_key=None).embed("a")
+    assert service.requests[0].headers["x-api-key"] == KEY
+
+
+@pytest.mark.parametrize("adapter", [TwelveLabsEmbeddings, TwelveLabsEmbedding])
+@pytest.mark.parametrize("name", [FIRST, SECOND])
+def test_the_adapters_look_in_the_same_places(adapter: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AuthenticationError, match=FIRST):
+        adapter()
+    monkeypatch.setenv(name, f" {KEY}\n")
+    service = Service()
+    adapter(transport=service.transport).client.embed("a")
+    assert service.requests[0].headers["x-api-key"] == KEY
+
+
+# -- the address ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "found"),
+    [
+        (None, {}, PUBLIC_BASE_URL),
+        (None, {ADDRESS: "http://e/v1.3"}, "http://e/v1.3"),
+        ("http://a/v1.3", {ADDRESS: "http://e/v1.3"}, "http://a/v1.3"),
+        ("", {ADDRESS: "http://e/v1.3"}, "http://e/v1.3"),
+        (None, {ADDRESS: ""}, PUBLIC_BASE_URL),
+        ("  ", {ADDRESS: " \n"}, PUBLIC_BASE_URL),
+        ("http://a/v1.3/", {}, "http://a/v1.3"),
+        (" http://a/v1.3// \n", {}, "http://a/v1.3"),
+        ("http://127.0.0.1:8765/v1.3", {}, "http://127.0.0.1:8765/v1.3"),
+        ("https://proxy.example/twelvelabs/v1.3", {}, "https://proxy.example/twelvelabs/v1.3"),
+    ],
+)
+def test_where_the_address_comes_from(given: str | None, environ: dict[str, str], found: str) -> None:
+    assert resolve_base_url(given, environ) == found
+
+
+def test_the_public_address_is_the_documented_one() -> None:
+    assert PUBLIC_BASE_URL == "https://api.twelvelabs.io/v1.3"
+
+
+@pytest.mark.parametrize("url", ["api.twelvelabs.io/v1.3", "localhost:8765", "ftp://h/v1.3", "file:///x"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"is not an http\(s\) address. Example: https://api"):
+        EmbeddingClient(api_key="k", base_url=url)
+
+
+def test_requests_go_to_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADDRESS, "http://e.example/v1.3/")
+    service = Service()
+    service.client().embed("a")
+    service.client(base_url="http://a.example:81/sub/v1.3/").embed("a")
+    service.client(base_url="http://a.example/v1.3", api_version="v1").embed("a")
+    assert [str(request.url) for request in service.requests] == [
+        "http://e.example/v1.3/embed-v2",
+        "http://a.example:81/sub/v1.3/embed-v2",
+        "http://a.example/v1.3/embed",
+    ]
+
+
+# -- the key is shown nowhere --------------------------------------------------------------------------------------
+
+MAKERS: dict[str, Any] = {
+    "core": EmbeddingClient,
+    "langchain": TwelveLabsEmbeddings,
+    "llama-index": TwelveLabsEmbedding,
+}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("secret", [False, True])
+def test_no_repr_shows_the_key(kind: str, secret: bool) -> None:
+    made = MAKERS[kind](api_key=SecretStr(KEY) if secret else KEY)
+    again = pickle.loads(pickle.dumps(made))
+    for shown in (made, again, getattr(made, "client", made), [made], {"a": made}):
+        assert KEY not in repr(shown)
+        assert KEY not in str(shown)
+        assert KEY not in f"{shown}"
+
+
+def test_the_engine_s_settings_do_not_show_the_key() -> None:
+    client = EmbeddingClient(api_key=KEY)
+    assert KEY not in repr(client._sender.settings)
+    assert KEY not in repr(client._sender)
+
+
+def test_no_dump_of_an_adapter_holds_the_key() -> None:
+    chain, index = TwelveLabsEmbeddings(api_key=KEY), TwelveLabsEmbedding(api_key=KEY)
+    dumped = [
+        str(chain.model_dump()),
+        chain.model_dump_json(),
+        dumps(chain),
+        str(index.model_dump()),
+        index.model_dump_json(),
+        json.dumps(index.to_dict()),
+        index.to_json(),
+        str(index.to_payload()),
+    ]
+    assert not [dump for dump in dumped if KEY in dump]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"dimensions": 7}, {"truncate": "middle"}, {"base_url": "x"}, {"max_retries": -1}, {"api_version": "v9"}],
+    ids=lambda w: next(iter(w)),
+)
+def test_no_error_of_a_constructor_shows_the_key(kind: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises((InvalidInputError, ValidationError)) as caught:
+        MAKERS[kind](api_key=KEY, **wrong)
+    assert KEY not in str(caught.value)
+    assert KEY not in repr(caught.value)
+
+
+def test_a_key_of_the_wrong_type_is_not_shown_either() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TwelveLabsEmbeddings(api_key=[KEY])  # type: ignore[arg-type]
+    assert KEY not in str(caught.value)
+
+
+def test_no_log_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        Service().client(api_key=KEY).embed("a " * 600)
+    assert caplog.records  # the text was cut
+    assert KEY not in caplog.text

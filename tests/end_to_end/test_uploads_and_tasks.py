@@ -1,0 +1,387 @@
+"""Files too large for a request, films too long for an answer at once: what is sent, kept, taken up again, deleted."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import media
+from twelvelabs_core import (
+    Audio,
+    BatchError,
+    Document,
+    Dynamic,
+    EmbeddingClient,
+    Fixed,
+    Image,
+    InvalidInputError,
+    QuotaExceededError,
+    RateLimits,
+    SegmentOptions,
+    Sentences,
+    ServerError,
+    TimedText,
+    Video,
+    Window,
+    no_waiting,
+    plan_parts,
+)
+from twelvelabs_emulator import Emulator
+
+FILM = media.mp4([("red", 6, 220), ("blue", 6, 880)])
+SIX = SegmentOptions(segmentation=Fixed(6), embedding_option="visual")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with no_waiting():
+        yield
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Callable[..., EmbeddingClient]:
+    def make(model: str = "marengo3.0", **settings: Any) -> EmbeddingClient:
+        return EmbeddingClient(model, base_url=emulator.base_url, api_key=emulator.api_key, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of 40 MB: over what is sent inside a request. The padding is a box that players pass over."""
+    path = tmp_path_factory.mktemp("films") / "large film.mp4"
+    padding = 40_000_000
+    path.write_bytes(FILM + struct.pack(">I4s", 8 + padding, b"free") + bytes(padding))
+    return path
+
+
+def asked(emulator: Emulator) -> list[str]:
+    """The requests, with ids left out: ``POST assets``, ``GET assets/*``."""
+    return [
+        f"{r.method} {re.sub('[0-9a-f]{24}', '*', r.path.removeprefix('/v1.3/').removeprefix('/').partition('?')[0])}"
+        for r in emulator.requests
+    ]
+
+
+def count(emulator: Emulator) -> Counter[str]:
+    return Counter(asked(emulator))
+
+
+# -- uploads ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_film_goes_up_as_an_asset_and_is_deleted(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path
+) -> None:
+    found = client().embed_segments(Video(large_film), SIX)
+    assert [(s.start_sec, s.end_sec) for s in found] == [(0, 6), (6, 12)]
+    assert count(emulator)["POST assets"] == 1
+    assert asked(emulator)[-2:] == ["POST embed-v2", "DELETE assets/*"]
+    assert client().embed(Video(large_film)).vector  # one vector: the same way
+
+
+def test_an_asset_is_deleted_after_a_refusal_too(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path
+) -> None:
+    emulator.configure(faults=({"path": "embed-v2", "kind": "status:400"},))
+    with pytest.raises(InvalidInputError, match=r"large film\.mp4"):
+        client().embed_segments(Video(large_film), SIX)
+    assert asked(emulator)[-1] == "DELETE assets/*"
+
+
+def test_an_asset_can_be_kept_and_is_found_by_content(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, tmp_path: Path
+) -> None:
+    kept = client(keep_assets=True, cache=tmp_path / "cache.sqlite")
+    kept.embed_segments(Video(large_film), SIX)
+    kept.embed_segments(Video(large_film), SegmentOptions(segmentation=Fixed(4), embedding_option="visual"))
+    assert count(emulator)["POST assets"] == 1
+    assert not any(line.startswith("DELETE") for line in asked(emulator))
+
+
+def test_a_failed_upload_is_told_with_the_file(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path
+) -> None:
+    emulator.configure(asset_failures=("The container is broken",))
+    with pytest.raises(InvalidInputError, match=r"large film\.mp4.*The container is broken"):
+        client().embed_segments(Video(large_film), SIX)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch, emulator: Emulator) -> int:
+    """Let the 40 MB count as too large for one upload, and parts be small, so that there are many."""
+    monkeypatch.setattr("twelvelabs_core._embed.route.DIRECT_BYTES", 1_000_000)
+    emulator.configure(chunk_bytes=2_000_000, first_upload_urls=5)
+    return -(-(40_000_000 + len(FILM) + 8) // 2_000_000)
+
+
+def test_a_larger_film_goes_up_in_parts(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, small_parts: int
+) -> None:
+    run = client()
+    found = run.embed_segments(Video(large_film), SIX)
+    assert [(s.start_sec, s.end_sec) for s in found] == [(0, 6), (6, 12)]
+    parts = [line for line in asked(emulator) if line.startswith("PUT upload-part")]
+    assert len(parts) == len(set(parts)) == small_parts
+    assert run.last_run.uploaded_bytes == large_film.stat().st_size
+    uploads = [r for r in emulator.requests if r.method == "PUT"]
+    assert not any("x-api-key" in {k.lower() for k in r.headers} for r in uploads)
+
+
+def test_a_part_that_fails_is_sent_again_alone(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, small_parts: int
+) -> None:
+    emulator.configure(faults=({"path": "upload-part/3", "times": 1, "kind": "status:503"},))
+    client().embed_segments(Video(large_film), SIX)
+    parts = count(emulator)
+    again = [line for line, times in parts.items() if line.startswith("PUT") and times > 1]
+    assert again == ["PUT upload-part/*/3"]
+    assert sum(times for line, times in parts.items() if line.startswith("PUT")) == small_parts + 1
+
+
+# -- tasks -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "options", "expected"),
+    [
+        (Video(FILM), SegmentOptions(segmentation=Fixed(6)), {("visual", "clip"): 2, ("audio", "clip"): 2}),
+        (
+            Video(FILM),
+            SegmentOptions(segmentation=Dynamic(4), embedding_scope=("clip", "asset"), embedding_option="visual"),
+            {("visual", "clip"): 2, ("visual", "asset"): 1},
+        ),
+        (
+            Video(FILM),
+            SegmentOptions(
+                segmentation=Fixed(6),
+                embedding_type="fused_embedding",  # type: ignore[arg-type]
+                time_based_metadata=[TimedText(0, 6, "a red scene")],
+            ),
+            {("fused", "clip"): 2},
+        ),
+        (Document(media.pdf(3)), SegmentOptions(), {("visual", "page"): 3}),
+        (
+            Document(b"One. Two. Three.", filename="a.txt"),
+            SegmentOptions(segmentation=Sentences(2)),
+            {("text", "chunk"): 2},
+        ),
+        (Image(media.png("red")), SegmentOptions(), {("visual", "asset"): 1}),
+    ],
+    ids=["fixed", "dynamic", "fused", "pages", "chunks", "picture"],
+)
+def test_marengo35_in_the_form_it_wants(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, item: Any, options: SegmentOptions, expected: Any
+) -> None:
+    emulator.configure(shuffle_segments=True)
+    found = client("marengo3.5", dimensions=128).embed_segments(item, options)
+    assert Counter((s.option, s.scope) for s in found) == expected
+    assert {len(s.vector) for s in found} == {128}
+    clips = [s.start_sec for s in found if s.scope == "clip"]
+    assert clips == sorted(clips)  # type: ignore[type-var]
+
+
+def test_uncertainty_comes_with_each_vector(client: Callable[..., EmbeddingClient]) -> None:
+    found = client("marengo3.5").embed_segments(Video(FILM), SegmentOptions(embedding_uncertainty=True))
+    assert all(s.uncertainty is not None and len(s.uncertainty) == len(s.vector) for s in found)
+
+
+def test_v1_divides_films_by_its_own_tasks(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+    options = SegmentOptions(segmentation=Fixed(6), embedding_option="visual", embedding_scope=("clip", "asset"))
+    found = client(api_version="v1").embed_segments(Video(FILM), options)
+    assert [(s.start_sec, s.end_sec, s.scope) for s in found] == [(0, 6, "clip"), (6, 12, "clip"), (0, 12, "asset")]
+    assert asked(emulator)[0] == "POST embed/tasks"
+
+
+def test_a_sound_too_long_for_a_request_becomes_a_task(
+    client: Callable[..., EmbeddingClient], emulator: Emulator
+) -> None:
+    assert client("marengo3.5").embed(Audio(media.wav(440, 40, 0.5))).vector
+    assert count(emulator)["POST embed-v2/tasks"] == 1
+    assert count(emulator)["POST embed-v2"] == 0
+
+
+def test_a_length_that_is_not_known_is_learned_from_the_refusal(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twelvelabs_core._media.probe._by_pyav", lambda _: None)
+    monkeypatch.setattr("twelvelabs_core._media.probe._by_wave", lambda _: None)
+    assert client("marengo3.5").embed(Audio(media.wav(440, 40, 0.5))).vector
+    assert asked(emulator)[:2] == ["POST embed-v2", "POST embed-v2/tasks"]
+
+
+def test_a_task_that_fails_for_a_while_is_made_again(
+    client: Callable[..., EmbeddingClient], emulator: Emulator
+) -> None:
+    emulator.configure(task_failures=("Service unstable, try again later",))
+    assert client("marengo3.5").embed_segments(Video(FILM))
+    assert count(emulator)["POST embed-v2/tasks"] == 2
+
+
+def test_a_task_that_fails_for_good_names_the_file(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+    emulator.configure(task_failures=("The media could not be processed",))
+    with pytest.raises(InvalidInputError, match=r"film\[0\].*The media could not be processed"):
+        client("marengo3.5").embed_segments(Video(FILM), name="film[0]")
+    assert count(emulator)["POST embed-v2/tasks"] == 1
+
+
+def test_a_task_whose_answer_is_lost_is_not_bought_twice(
+    client: Callable[..., EmbeddingClient], emulator: Emulator
+) -> None:
+    emulator.configure(faults=({"path": "embed-v2/tasks", "method": "POST", "times": 1, "kind": "lost"},))
+    assert client("marengo3.5").embed_segments(Video(FILM))
+    assert count(emulator)["POST embed-v2/tasks"] == 1
+    assert count(emulator)["GET embed-v2/tasks"] == 1
+
+
+def test_a_task_that_takes_too_long_is_taken_up_by_the_next_run(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.configure(task_polls=30)
+    settings: dict[str, Any] = {"cache": tmp_path / "cache.sqlite"}
+    with pytest.raises(ServerError, match="the next run takes it up"):
+        client("marengo3.5", task_timeout=0.001, **settings).embed_segments(Video(FILM))
+    assert client("marengo3.5", **settings).embed_segments(Video(FILM))
+    assert count(emulator)["POST embed-v2/tasks"] == 1
+
+
+def test_a_process_killed_while_waiting_is_followed_by_one_that_goes_on(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, tmp_path: Path
+) -> None:
+    """No second upload, no second task, and the asset is deleted in the end."""
+    emulator.configure(task_sec=3.0)
+    script = f"""
+        from twelvelabs_core import EmbeddingClient, Video
+        client = EmbeddingClient("marengo3.5", base_url={emulator.base_url!r}, api_key={emulator.api_key!r},
+                                 cache={str(tmp_path / "cache.sqlite")!r})
+        client.embed_segments(Video({str(large_film)!r}))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    deadline = time.monotonic() + 30
+    while "GET embed-v2/tasks/*" not in asked(emulator):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    found = client("marengo3.5", cache=tmp_path / "cache.sqlite").embed_segments(Video(large_film))
+    assert found
+    assert count(emulator)["POST assets"] == 1
+    assert count(emulator)["POST embed-v2/tasks"] == 1
+    assert asked(emulator)[-1] == "DELETE assets/*"
+
+
+def test_segments_are_kept_in_the_cache(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache.sqlite"
+    options = SegmentOptions(embedding_uncertainty=True)
+    first = client("marengo3.5", cache=cache).embed_segments(Video(FILM), options)
+    sent = len(emulator.requests)
+    assert client("marengo3.5", cache=cache).embed_segments(Video(FILM), options) == first
+    assert len(emulator.requests) == sent
+
+
+def test_one_bad_film_does_not_cost_the_others(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+    emulator.configure(task_failures=("The media could not be processed",))
+    films = [Video(FILM), Video(media.mp4([("green", 6, 330)])), Video(media.mp4([("white", 6, 330)]))]
+    with pytest.raises(BatchError) as caught:
+        client("marengo3.5", max_concurrency=1).embed_segments_many(films)
+    assert [found is None for found in caught.value.results] == [True, False, False]
+
+
+def test_ten_films_keep_within_the_limits(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+    """Ten at once, four in any half second: no refusal, and no longer than the limit and the slowest task impose."""
+    emulator.configure(limits={"video": [[4, 0.5]]}, task_sec=0.3)
+    films = [Video(media.mp4([("red", 4, 200 + i)], size=(360, 360), fps=2)) for i in range(10)]
+    limits = RateLimits(video=(Window(4, 0.5),))
+    from twelvelabs_core._net import pace
+
+    pace._waiting = True  # here the waiting is what is tested
+    run = client("marengo3.5", rate_limits=limits)
+    found = run.embed_segments_many(films, SegmentOptions(embedding_option="visual"))
+    assert all(found)
+    assert len(found) == 10
+    assert not any(r.status == 429 for r in emulator.requests)
+    assert run.last_run.limited == 0
+
+
+# -- refused before anything is sent ---------------------------------------------------------------------------------
+
+
+def long_wav(tmp_path: Path, hours: float) -> Path:
+    """A WAV whose header tells its length; sparse, so that it takes no room."""
+    path = tmp_path / "long.wav"
+    rate = 8_000
+    size = int(hours * 3600 * rate)
+    header = b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate, 1, 8)
+    with path.open("wb") as file:
+        file.write(header + b"data" + struct.pack("<I", size))
+        file.truncate(len(header) + 8 + size)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "options", "words"),
+    [
+        ("marengo3.5", FILM, {"embedding_option": "transcription"}, r"marengo3\.5 has no option 'transcription'"),
+        ("marengo3.0", media.wav(440, 5, 0.5), {}, r"film\.mp4.*is WAV.*Use Audio"),
+        ("marengo3.0", media.mp4([("red", 5, 220)], size=(100, 100)), {}, r"film\.mp4.*100x100 pixels.*360x360"),
+        ("marengo3.0", b"", {}, r"film\.mp4.*no content"),
+        ("marengo3.0", "https://www.youtube.com/watch?v=abc", {}, r"youtube\.com.*direct link"),
+        ("marengo3.0", "/", {}, r"is a directory"),
+        ("marengo3.0", FILM, {"segmentation": Sentences(2)}, r"Sentences does not divide video"),
+        ("marengo3.0", FILM, {"segmentation": Fixed(11)}, r"duration_sec=11 must be 2 to 10"),
+        ("marengo3.0", FILM, {"embedding_uncertainty": True}, r"marengo3\.5 does"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_file_and_the_remedy(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, model: str, source: Any, options: Any, words: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        client(model).embed_segments(
+            Video(source, filename="film.mp4"), SegmentOptions(**options), name="paths[0] film.mp4"
+        )
+    assert emulator.requests == []
+
+
+def test_a_sound_of_three_hours_is_refused_where_only_a_request_would_do(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
+) -> None:
+    path = long_wav(tmp_path, 0.99)
+    with pytest.raises(InvalidInputError, match=r"long\.wav.*59 min.*one request takes 10 min.*plan_parts"):
+        client(api_version="v1").embed(Audio(path))
+    with pytest.raises(InvalidInputError, match=r"long\.wav.*5 h 00 min.*a task takes 4 h 00 min.*plan_parts"):
+        client().embed(Audio(long_wav(tmp_path, 5)))
+    assert emulator.requests == []
+
+
+def test_an_over_long_film_is_planned_as_parts_that_overlap() -> None:
+    parts = plan_parts(10 * 3600)
+    assert parts[0].start_sec == 0
+    assert parts[-1].end_sec == 10 * 3600
+    assert all(part.end_sec - part.start_sec <= 4 * 3600 for part in parts)
+    assert all(a.end_sec - b.start_sec == pytest.approx(10) for a, b in itertools.pairwise(parts))
+    with pytest.raises(InvalidInputError):
+        plan_parts(100, longest_sec=5, overlap_sec=5)
+
+
+def test_a_day_that_is_used_up_ends_with_what_is_done(
+    client: Callable[..., EmbeddingClient], emulator: Emulator
+) -> None:
+    emulator.configure(quota_after=1, retry_after=11_382)
+    films = [Video(FILM), Video(media.mp4([("green", 6, 330)]))]
+    with pytest.raises(QuotaExceededError) as caught:
+        client("marengo3.5", max_concurrency=1).embed_segments_many(films)
+    assert [found is None for found in caught.value.results] == [False, True]

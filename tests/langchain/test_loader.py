@@ -1,0 +1,427 @@
+"""The loader: what it finds, in which order, what it does with what it cannot load; segments; laziness."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.documents.base import Blob
+from langchain_core.stores import InMemoryByteStore
+
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
+from tests.support import media
+from tests.support.service import Service, right_answer, sent_json, vector
+from twelvelabs_core import (
+    Audio,
+    AuthenticationError,
+    Document,
+    Dynamic,
+    Fixed,
+    InvalidInputError,
+    Segment,
+    SegmentOptions,
+    Video,
+)
+
+FILM = media.mp4((("red", 1, 0),), fps=4)
+OTHER = media.mp4((("blue", 1, 0),), fps=4)
+
+
+def answer(request: httpx.Request) -> dict[str, Any]:
+    """Two segments, of the options and of the asset or clips that were asked for."""
+    body = sent_json(request)
+    part = body[body["input_type"]]
+    if body["input_type"] not in ("audio", "video"):
+        return right_answer(request)
+    spans = [("clip", 0, 6), ("clip", 6.5, 11)] if part["embedding_scope"] == ["clip"] else [("asset", 0, 11)]
+    return {
+        "data": [
+            {
+                "embedding": vector(f"{option} {start}"),
+                "embedding_option": option,
+                "embedding_scope": scope,
+                "start_sec": start,
+                "end_sec": end,
+            }
+            for scope, start, end in spans
+            for option in part["embedding_option"]
+        ]
+    }
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service(answer)
+
+
+@pytest.fixture
+def model(service: Service) -> TwelveLabsEmbeddings:
+    return make(service)
+
+
+def make(service: Service, **settings: Any) -> TwelveLabsEmbeddings:
+    return TwelveLabsEmbeddings(
+        **{"api_key": service.key, "transport": service.transport, "max_retries": 0, **settings}
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a bit of everything."""
+    for name, content in {
+        "b.mp4": FILM,
+        "a.PNG": media.png("red"),
+        "sub/c.wav": media.wav(440, 1),
+        "sub/deep/d.mp4": OTHER,
+        "notes.txt": b"words",
+        "code.xyz": b"?",
+        ".hidden.mp4": FILM,
+        ".trash/e.mp4": OTHER,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def names(documents: Any) -> list[str]:
+    """File names in order, each once."""
+    return list(dict.fromkeys(d.metadata["file_name"] for d in documents))
+
+
+# -- documents --------------------------------------------------------------------------------------------------------
+
+
+def test_a_film_is_a_document_a_segment_and_option(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    documents = TwelveLabsMediaLoader(folder / "b.mp4", model).load()
+    assert len(documents) == 6
+    first, last = documents[0], documents[-1]
+    assert first.page_content == f"b.mp4 00:00:00-00:00:06 visual [twelvelabs:marengo3.0/512/{first.id}]"
+    assert last.page_content == f"b.mp4 00:00:06.5-00:00:11 transcription [twelvelabs:marengo3.0/512/{last.id}]"
+    assert (
+        last.metadata.items()
+        >= {
+            "source": str(folder / "b.mp4"),
+            "file_name": "b.mp4",
+            "media_type": "video",
+            "start_sec": 6.5,
+            "end_sec": 11,
+            "embedding_option": "transcription",
+            "embedding_scope": "clip",
+            "space": "marengo3.0/512",
+        }.items()
+    )
+    assert all(isinstance(value, (str, int, float)) for value in last.metadata.values())
+    assert model.embed_documents([d.page_content for d in documents]) == [
+        vector(f"{option} {start}") for start in (0, 6.5) for option in ("visual", "audio", "transcription")
+    ]
+
+
+def test_a_picture_is_one_document(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    (document,) = TwelveLabsMediaLoader(folder / "a.PNG", model).load()
+    assert document.metadata["embedding_scope"] == "asset"
+    assert document.metadata["media_type"] == "image"
+    assert model.embed_query(document.page_content) == vector("image")
+
+
+def test_a_whole_document_of_the_newer_model(service: Service, folder: Path) -> None:
+    loader = TwelveLabsMediaLoader(
+        folder / "notes.txt", make(service, model="marengo3.5"), options=SegmentOptions(embedding_scope="asset")
+    )
+    (document,) = loader.load()
+    assert document.metadata["embedding_option"] == "text"
+    assert document.page_content.startswith("notes.txt whole text [twelvelabs:marengo3.5/512/")
+
+
+def test_ids_and_texts_are_the_same_every_time(model: TwelveLabsEmbeddings, service: Service, folder: Path) -> None:
+    first = TwelveLabsMediaLoader(folder, model).load()
+    assert TwelveLabsMediaLoader(folder, make(service)).load() == first
+    assert len({d.id for d in first}) == len(first)
+    (folder / "b.mp4").write_bytes(media.mp4((("green", 1, 0),), fps=4))
+    changed = TwelveLabsMediaLoader(folder / "b.mp4", model).load()
+    assert not {d.id for d in changed} & {d.id for d in first}
+    assert changed[0].metadata["content_digest"] != first[1].metadata["content_digest"]
+
+
+def test_with_a_cache_a_second_run_sends_nothing(service: Service, folder: Path) -> None:
+    cache = InMemoryByteStore()
+    TwelveLabsMediaLoader(folder, make(service, cache=cache)).load()
+    sent = len(service.requests)
+    model = make(service, cache=cache)
+    documents = TwelveLabsMediaLoader(folder, model).load()
+    assert len(model.embed_documents([d.page_content for d in documents])) == len(documents)
+    assert len(service.requests) == sent == 4
+
+
+# -- what is found ----------------------------------------------------------------------------------------------------
+
+
+def test_folders_are_searched_in_order(
+    model: TwelveLabsEmbeddings, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
+    assert names(TwelveLabsMediaLoader(folder, model).load()) == ["a.PNG", "b.mp4", "c.wav", "d.mp4"]
+    (line,) = [m for m in caplog.messages if "left out" in m]
+    assert line.endswith("marengo3.0 does not take: .txt (1), .xyz (1)")
+
+
+def test_globs_suffixes_and_mixtures(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    def load(paths: Any, **more: Any) -> list[str]:
+        return names(TwelveLabsMediaLoader(paths, model, **more).load())
+
+    assert load(str(folder / "**/*.mp4")) == ["b.mp4", "d.mp4"]
+    assert load(folder, glob="*") == ["a.PNG", "b.mp4"]
+    assert load(folder, suffixes=["wav", ".PNG"]) == ["a.PNG", "c.wav"]
+    assert load(folder, suffixes={".xyz": "image"}, on_error="skip") == []
+    mixed = [folder / "sub", str(folder / "a.PNG"), Video(FILM, filename="bytes.mp4"), Blob.from_path(folder / "b.mp4")]
+    assert load(mixed) == ["c.wav", "d.mp4", "a.PNG", "bytes.mp4"]  # the Blob is the film of those bytes
+    assert load(iter([folder / "a.PNG"])) == ["a.PNG"]
+
+
+def test_a_url_is_named_whole_and_not_read(model: TwelveLabsEmbeddings, service: Service) -> None:
+    url = "https://example.com/films/one.mp4?sign=1"
+    documents = TwelveLabsMediaLoader(url, model, options=SegmentOptions(embedding_option="visual")).load()
+    assert documents[0].metadata["source"] == url
+    assert documents[0].page_content.startswith("one.mp4 00:00:00-00:00:06 visual [")
+    assert sent_json(service.requests[0])["video"]["media_source"] == {"url": url}
+
+
+def test_blobs(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    blobs = [
+        Blob.from_data(
+            media.png("red"), mime_type="image/png", path="far/away.png", metadata={"author": "me", "no": None}
+        ),
+        Blob.from_path(folder / "sub" / "c.wav"),
+        Blob(data=media.png("blue"), mimetype="image/png; charset=binary"),
+    ]
+    documents = TwelveLabsMediaLoader(blobs, model).load()
+    first, last = documents[0], documents[-1]
+    assert first.metadata.items() >= {"source": "far/away.png", "file_name": "away.png", "author": "me"}.items()
+    assert "no" not in first.metadata
+    assert documents[1].metadata["source"] == str(folder / "sub" / "c.wav")
+    assert last.metadata["media_type"] == "image"
+    with pytest.raises(InvalidInputError, match="mimetype"):
+        TwelveLabsMediaLoader(Blob(data=b"x"), model).load()
+
+
+def test_a_blob_loader(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    class Films:
+        def yield_blobs(self) -> Any:
+            yield Blob.from_path(folder / "b.mp4")
+
+    assert names(TwelveLabsMediaLoader([Films()], model).load()) == ["b.mp4"]
+
+
+def test_equal_files_are_loaded_once(
+    model: TwelveLabsEmbeddings, service: Service, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their segments have the same ids, which Chroma and FAISS refuse inside one call."""
+    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
+    (folder / "z.mp4").write_bytes(FILM)
+    same_length = bytearray(FILM)
+    same_length[-1] ^= 1
+    (folder / "y.mp4").write_bytes(same_length)
+    assert names(TwelveLabsMediaLoader(folder, model, glob="*.mp4").load()) == ["b.mp4", "y.mp4"]
+    assert len(service.requests) == 2
+    assert f"{folder / 'z.mp4'} has the content of {folder / 'b.mp4'} and is left out" in caplog.messages
+    parts = [Video(folder / "b.mp4", start_sec=0, end_sec=0.5), Video(folder / "b.mp4", start_sec=0.5)]
+    TwelveLabsMediaLoader(parts, model).load()
+    assert len(service.requests) == 4
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+
+
+def test_options_for_all_take_what_fits(service: Service, model: TwelveLabsEmbeddings, folder: Path) -> None:
+    options = SegmentOptions(Fixed(5), embedding_option=["visual", "audio"])
+    TwelveLabsMediaLoader(folder, model, options=options).load()
+    asked = {b["input_type"]: b[b["input_type"]] for b in map(sent_json, service.requests)}
+    assert asked["video"]["embedding_option"] == ["visual", "audio"]
+    assert asked["audio"]["embedding_option"] == ["audio"]
+    assert asked["audio"]["segmentation"]["fixed"] == {"duration_sec": 5}
+    assert asked["image"].keys() == {"media_source"}
+
+
+def test_options_by_kind(service: Service, model: TwelveLabsEmbeddings, folder: Path) -> None:
+    options = {"video": SegmentOptions(Dynamic(2), embedding_scope="asset")}
+    TwelveLabsMediaLoader(folder, model, options=options, suffixes=[".mp4", ".wav"]).load()
+    asked = {b["input_type"]: b[b["input_type"]] for b in map(sent_json, service.requests)}
+    assert asked["video"]["embedding_scope"] == ["asset"]
+    assert "segmentation" not in asked["audio"]
+
+
+def test_options_that_do_not_fit_are_refused(model: TwelveLabsEmbeddings, folder: Path, service: Service) -> None:
+    with pytest.raises(InvalidInputError, match=r"c\.wav.*no option 'visual' for audio"):
+        TwelveLabsMediaLoader(folder / "sub/c.wav", model, options=SegmentOptions(embedding_option="visual")).load()
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"on_error": "ignore"}, "raise, skip"),
+        ({"files_ahead": 0}, "1 or more"),
+        ({"options": {"film": SegmentOptions()}}, "kinds are image"),
+        ({"suffixes": [".mp4", ".ts"]}, r"\.ts"),
+        ({"suffixes": {".ts": "film"}}, "not a kind"),
+    ],
+)
+def test_settings_that_cannot_be(model: TwelveLabsEmbeddings, settings: Any, why: str) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        TwelveLabsMediaLoader("x", model, **settings)
+
+
+# -- what fails -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("missing.mp4", "no such file"),
+        ("code.xyz", "suffix"),
+        ("*.flac", "matches no file"),
+        ("notes.txt", "marengo3.0"),
+        ("broken.mp4", "not a readable video"),
+        ("broken.png", "readable picture|not a readable"),
+    ],
+)
+def test_what_was_named_itself_fails(
+    model: TwelveLabsEmbeddings, folder: Path, name: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "broken.mp4").write_bytes(b"nothing" * 9)
+    (folder / "broken.png").write_bytes(media.png("red")[:60])
+    path = str(folder / name)
+    with pytest.raises(InvalidInputError, match=why) as caught:
+        TwelveLabsMediaLoader(path, model).load()
+    assert path in str(caught.value)
+    documents = TwelveLabsMediaLoader([path, folder / "a.PNG"], model, on_error="skip").load()
+    assert names(documents) == ["a.PNG"]
+    assert f"{path} was skipped" in caplog.text
+
+
+def test_errors_about_the_account_are_never_skipped(folder: Path) -> None:
+    service = Service(lambda request: httpx.Response(401, json={"code": "api_key_invalid", "message": "no"}))
+    with pytest.raises(AuthenticationError):
+        TwelveLabsMediaLoader(folder, make(service), on_error="skip").load()
+
+
+def test_a_file_the_server_fails_on_is_skipped_and_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(request: httpx.Request) -> Any:
+        if sent_json(request)["input_type"] == "audio":
+            return httpx.Response(500, json={"code": "internal", "message": "oh"})
+        return answer(request)
+
+    loader = TwelveLabsMediaLoader(folder, make(Service(broken)), on_error="skip")
+    assert names(loader.load()) == ["a.PNG", "b.mp4", "d.mp4"]
+    assert f"{folder / 'sub/c.wav'} was skipped" in caplog.text
+
+
+# -- lazily -----------------------------------------------------------------------------------------------------------
+
+
+class Limiter:
+    """A service that takes its time, and counts how many wait for it."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.now = self.most = 0
+        self.service = Service(self._answer)
+
+    async def _answer(self, request: httpx.Request) -> Any:
+        self.reached.set()
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+        return answer(request)
+
+
+def films(folder: Path, count: int) -> list[Path]:
+    found = []
+    for i in range(count):
+        content = bytearray(FILM)
+        content[-1] ^= i + 1
+        found.append(folder / f"film{i:02d}.mp4")
+        found[-1].write_bytes(content)
+    return found
+
+
+def test_some_files_ahead_and_no_more(tmp_path: Path) -> None:
+    gate = Limiter()
+    paths = films(tmp_path, 12)
+    loader = TwelveLabsMediaLoader(paths, make(gate.service), files_ahead=3)
+    documents = loader.lazy_load()
+    assert not gate.service.requests  # nothing before the first is asked for
+    next(documents)
+    assert len(gate.service.requests) <= 3
+    rest = list(documents)
+    assert gate.most == 3
+    assert len(rest) == 12 * 6 - 1
+    assert names(rest) == [p.name for p in paths]
+
+
+def test_left_early_the_rest_is_not_paid_for(tmp_path: Path) -> None:
+    gate = Limiter()
+    loader = TwelveLabsMediaLoader(films(tmp_path, 12), make(gate.service), files_ahead=2)
+    documents = loader.lazy_load()
+    assert len(list(itertools.islice(documents, 3))) == 3
+    documents.close()  # type: ignore[attr-defined]
+    assert len(gate.service.requests) <= 3
+
+
+async def test_async_is_the_same(tmp_path: Path, folder: Path, model: TwelveLabsEmbeddings) -> None:
+    loader = TwelveLabsMediaLoader(folder, model)
+    assert [d async for d in loader.alazy_load()] == loader.load()
+    assert await loader.aload() == loader.load()
+    with pytest.raises(InvalidInputError, match="no such file"):
+        await TwelveLabsMediaLoader([folder / "a.PNG", folder / "missing.png"], model).aload()
+
+
+async def test_cancelled_it_stops(tmp_path: Path) -> None:
+    gate = Limiter()
+    loader = TwelveLabsMediaLoader(films(tmp_path, 12), make(gate.service), files_ahead=2)
+    task = asyncio.ensure_future(loader.aload())
+    await asyncio.to_thread(gate.reached.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.1)
+    assert len(gate.service.requests) <= 2  # those that were under way
+
+
+# -- embed_segments ---------------------------------------------------------------------------------------------------
+
+
+async def test_embed_segments(model: TwelveLabsEmbeddings, service: Service, folder: Path) -> None:
+    found = model.embed_segments(folder / "b.mp4")
+    assert [type(s) for s in found] == [Segment] * 6
+    assert (found[0].start_sec, found[0].end_sec, found[0].option, found[0].scope) == (0, 6, "visual", "clip")
+    assert await model.aembed_segments(str(folder / "b.mp4")) == found
+    seen = model.embed_segments(Video(FILM), segmentation=Fixed(4), embedding_option="visual")
+    assert [s.option for s in seen] == ["visual"] * 2
+    assert sent_json(service.requests[-1])["video"]["segmentation"]["fixed"] == {"duration_sec": 4}
+    heard = model.embed_segments(Audio(folder / "sub/c.wav"), SegmentOptions(embedding_scope="asset"))
+    assert [s.scope for s in heard] == ["asset"] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "fields", "why"),
+    [
+        ("film.xyz", {}, r"suffix '\.xyz' does not say"),
+        (b"bytes", {}, "wrap it"),
+        (Video(FILM), {"seconds": 4}, "no option 'seconds'"),
+        (Video(FILM), {"options": SegmentOptions(), "segmentation": Fixed(4)}, "not both"),
+        (Document(b"# words", filename="a.md"), {}, "not document"),
+    ],
+)
+def test_embed_segments_refuses(
+    model: TwelveLabsEmbeddings, given: Any, fields: Any, why: str, service: Service
+) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        model.embed_segments(given, **fields)
+    assert not service.requests

@@ -1,0 +1,355 @@
+"""Two films and a sound in real stores, found by text, picture and sound; and found again by another process."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.indexing import InMemoryRecordManager, index
+from langchain_core.stores import InMemoryByteStore
+from langchain_core.vectorstores import InMemoryVectorStore
+
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever
+from tests.support import media
+from twelvelabs_core import Fixed, InvalidInputError, SegmentOptions
+from twelvelabs_emulator import Emulator
+
+OPTIONS = SegmentOptions(Fixed(3))
+NEW = itertools.count()
+# Four segments a film in two options and the stand-in for speech; two segments of sound in two.
+ROWS = 4 * 3 * 2 + 2 * 2
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    (folder / "one.mp4").write_bytes(media.mp4((("red", 6, 440), ("blue", 6, 440)), size=(360, 360), fps=4))
+    (folder / "two.mp4").write_bytes(media.mp4((("yellow", 6, 3000), ("green", 6, 3000)), size=(360, 360), fps=4))
+    (folder / "low.wav").write_bytes(media.wav(60, 6))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def kept() -> InMemoryByteStore:
+    """Measuring a film takes the emulator a while: these are measured once."""
+    return InMemoryByteStore()
+
+
+@pytest.fixture
+def model(emulator: Emulator, kept: InMemoryByteStore) -> TwelveLabsEmbeddings:
+    return TwelveLabsEmbeddings(api_key=emulator.api_key, base_url=emulator.base_url, cache=kept)
+
+
+@pytest.fixture
+def documents(model: TwelveLabsEmbeddings, films: Path) -> list[Document]:
+    return TwelveLabsMediaLoader(films, model, options=OPTIONS).load()
+
+
+# -- stores: how one is made, and the lines of a script that opens it again ------------------------------------------
+
+
+def chroma(model: Any, folder: Path) -> Any:
+    from langchain_chroma import Chroma
+
+    return Chroma("media", model, persist_directory=str(folder), collection_metadata={"hnsw:space": "cosine"})
+
+
+def qdrant_memory(model: Any, folder: Path) -> Any:
+    return _qdrant(model, ":memory:")
+
+
+def qdrant(model: Any, folder: Path) -> Any:
+    return _qdrant(model, None, path=str(folder))
+
+
+def _qdrant(model: Any, *place: Any, **more: Any) -> Any:
+    from langchain_qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient, models
+
+    client = QdrantClient(*place, **more)
+    client.create_collection("media", models.VectorParams(size=512, distance=models.Distance.COSINE))
+    return QdrantVectorStore(client, "media", model, validate_collection_config=False)
+
+
+def faiss(model: Any, folder: Path) -> Any:
+    import faiss
+    from langchain_community.docstore.in_memory import InMemoryDocstore
+    from langchain_community.vectorstores.faiss import FAISS
+
+    return FAISS(model, faiss.IndexFlatL2(512), InMemoryDocstore(), {}, normalize_L2=True)
+
+
+def lancedb(model: Any, folder: Path) -> Any:
+    from langchain_lancedb import LanceDB
+
+    return LanceDB(model, uri=str(folder))
+
+
+def in_memory(model: Any, folder: Path) -> Any:
+    return InMemoryVectorStore(model)
+
+
+STORES = {f.__name__: f for f in (chroma, qdrant_memory, qdrant, faiss, lancedb, in_memory)}
+
+REOPEN = {
+    "chroma": """
+        from langchain_chroma import Chroma
+        store = Chroma("media", model, persist_directory=FOLDER)
+    """,
+    "qdrant": """
+        from langchain_qdrant import QdrantVectorStore
+        from qdrant_client import QdrantClient
+        store = QdrantVectorStore(QdrantClient(path=FOLDER), "media", model, validate_collection_config=False)
+    """,
+    "faiss": """
+        from langchain_community.vectorstores.faiss import FAISS
+        store = FAISS.load_local(FOLDER, model, allow_dangerous_deserialization=True, normalize_L2=True)
+    """,
+    "lancedb": """
+        from langchain_lancedb import LanceDB
+        store = LanceDB(model, uri=FOLDER)
+    """,
+    "in_memory": """
+        from langchain_core.vectorstores import InMemoryVectorStore
+        store = InMemoryVectorStore.load(FOLDER + "/dump.json", model)
+    """,
+}
+
+
+def persist(name: str, store: Any, folder: Path) -> None:
+    if name == "faiss":
+        store.save_local(str(folder))
+    elif name == "in_memory":
+        store.dump(str(folder / "dump.json"))
+    elif name == "qdrant":
+        store.client.close()  # a local folder belongs to one process at a time
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "store"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture(params=list(STORES))
+def store(model: TwelveLabsEmbeddings, folder: Path, request: pytest.FixtureRequest) -> Any:
+    made = STORES[request.param](model, folder)
+    yield made
+    if request.param.startswith("qdrant"):
+        made.client.close()
+
+
+def at(document: Document) -> tuple[str, float, float]:
+    m = document.metadata
+    return m["file_name"], m["start_sec"], m["end_sec"]
+
+
+# -- found ------------------------------------------------------------------------------------------------------------
+
+
+def test_found_by_text_picture_and_sound(
+    store: Any, model: TwelveLabsEmbeddings, documents: list[Document], films: Path, emulator: Emulator
+) -> None:
+    assert len(documents) == ROWS
+    emulator.reset()
+    store.add_documents(documents)
+    assert not emulator.requests  # every reference was answered with the vector it had
+
+    found = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, merge_gap=1)
+    (red,) = found.invoke("a red picture")
+    assert (at(red), red.metadata["hits"], red.metadata["fragment"]) == (("one.mp4", 0, 6), 2, "#t=0,6")
+    assert red.metadata["source"] == str(films / "one.mp4")
+    assert at(found.invoke("a green picture")[0]) == ("two.mp4", 6, 12)
+    assert at(found.by_image(media.png("blue"))[0]) == ("one.mp4", 6, 12)
+    assert at(found.by_audio(media.wav(60, 2))[0]) == ("low.wav", 0, 6)
+    assert at(found.by_video(films / "two.mp4")[0])[0] == "two.mp4"
+    composed = found.by_composed("a red picture", images=[media.png("red")])
+    assert at(composed[0]) == ("one.mp4", 0, 6)
+
+
+def test_options_searched_apart(store: Any, model: TwelveLabsEmbeddings, documents: list[Document]) -> None:
+    store.add_documents(documents)
+    store.add_texts(["three recipes with beans"])
+
+    def ask(fuse: Any, **more: Any) -> TwelveLabsRetriever:
+        return TwelveLabsRetriever(vectorstore=store, embeddings=model, fuse=fuse, **more)
+
+    seen = ask({"visual": 1}, k=20).invoke("a red picture")
+    assert {d.metadata["embedding_option"] for d in seen} == {"visual"}
+    assert len(seen) == 8  # all there are, though other options' are nearer than most
+    assert at(seen[0])[0] == "one.mp4"
+    heard = ask({"audio": 1, "visual": 0}, k=1).invoke("a red picture, or a low tone")
+    assert at(heard[0])[0] == "low.wav"
+    words = ask({"other": 1}, k=3).invoke("recipes with beans")
+    assert [d.page_content for d in words] == ["three recipes with beans"]
+    (blue, *_) = ask("rrf", k=2).by_image(media.png("blue"))
+    assert (at(blue)[0], blue.metadata["embedding_option"]) == ("one.mp4", "visual")
+    (low, *_) = ask("rrf", k=2).by_audio(media.wav(60, 2))
+    assert (at(low)[0], low.metadata["embedding_option"]) == ("low.wav", "audio")
+    fused = ask("rrf", k=3).invoke("a high tone in a yellow film")
+    assert at(fused[0])[0] == "two.mp4"
+    assert "," in fused[0].metadata["embedding_option"]  # one document a segment, not one an option
+    scores = [d.metadata["score"] for d in fused]
+    assert scores == sorted(scores, reverse=True)
+    assert len({at(d) for d in fused}) == 3
+
+
+async def test_found_async(store: Any, model: TwelveLabsEmbeddings, films: Path) -> None:
+    loaded = [d async for d in TwelveLabsMediaLoader(films, model, options=OPTIONS).alazy_load()]
+    await store.aadd_documents(loaded)
+    ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, merge_gap=1)
+    assert at((await ask.ainvoke("a red picture"))[0]) == ("one.mp4", 0, 6)
+    assert at((await ask.aby_image(media.png("blue")))[0]) == ("one.mp4", 6, 12)
+    assert at((await ask.aby_audio(media.wav(60, 2)))[0]) == ("low.wav", 0, 6)
+    seen = await ask.model_copy(update={"fuse": {"visual": 1}}).ainvoke("a green picture")
+    assert at(seen[0]) == ("two.mp4", 6, 12)
+
+
+def test_more_like_this(store: Any, model: TwelveLabsEmbeddings, documents: list[Document], emulator: Emulator) -> None:
+    """A document's text is its vector, in a query too."""
+    store.add_documents(documents)
+    emulator.reset()
+    blue = next(d for d in documents if at(d) == ("one.mp4", 6, 9) and d.metadata["embedding_option"] == "visual")
+    found = store.similarity_search(blue.page_content, k=2)
+    assert {d.metadata["start_sec"] for d in found} == {6, 9}
+    assert not emulator.requests
+
+
+def test_own_filter_besides(store: Any, model: TwelveLabsEmbeddings, documents: list[Document]) -> None:
+    from qdrant_client import models
+
+    store.add_documents(documents)
+    kind = type(store).__name__
+    match = models.FieldCondition(key="metadata.file_name", match=models.MatchValue(value="two.mp4"))
+    own: Any = {
+        "Chroma": {"file_name": "two.mp4"},
+        "QdrantVectorStore": models.Filter(must=[match]),
+        "FAISS": {"file_name": "two.mp4"},
+        "LanceDB": 'metadata LIKE \'%"file_name": "two.mp4"%\'',
+        "InMemoryVectorStore": lambda document: document.metadata["file_name"] == "two.mp4",
+    }[kind]
+    for fuse in (None, "rrf", {"visual": 1.0}):
+        ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=30, fuse=fuse, filter=own)
+        assert {at(d)[0] for d in ask.invoke("a red picture")} == {"two.mp4"}
+
+
+# -- kept -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(REOPEN))
+def test_reopened_by_another_process(
+    name: str,
+    model: TwelveLabsEmbeddings,
+    documents: list[Document],
+    folder: Path,
+    emulator: Emulator,
+    script: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    store = STORES[name](model, folder)
+    store.add_documents(documents)
+    persist(name, store, folder)
+    (folder.parent / "blue.png").write_bytes(media.png("blue"))
+    lines = "\n".join(line.strip() for line in REOPEN[name].splitlines())
+    done = script(
+        f"""
+import itertools
+import json
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsRetriever
+FOLDER = {str(folder)!r}
+model = TwelveLabsEmbeddings(api_key={emulator.api_key!r}, base_url={emulator.base_url!r})
+{lines}
+ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, merge_gap=1)
+found = [ask.invoke("a red picture")[0], ask.by_image({str(folder.parent / "blue.png")!r})[0]]
+print(json.dumps([[d.metadata[n] for n in ("file_name", "start_sec", "end_sec")] for d in found]))
+"""
+        + ("store.client.close()" if name == "qdrant" else "")
+    )
+    assert json.loads(done.stdout) == [["one.mp4", 0, 6], ["one.mp4", 6, 12]]
+
+
+# -- not mixed --------------------------------------------------------------------------------------------------------
+
+
+def test_vectors_of_another_space_are_refused(
+    store: Any, model: TwelveLabsEmbeddings, documents: list[Document], emulator: Emulator
+) -> None:
+    """marengo3.5 has vectors of the same length: a store would take them, and find nonsense."""
+    newer = TwelveLabsEmbeddings(model="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
+    pictures = TwelveLabsMediaLoader([_blob(media.png("red"))], newer).load()
+    with pytest.raises(InvalidInputError, match=r"marengo3\.5/512.*marengo3\.0/512"):
+        store.add_documents(pictures)
+    store.add_documents(documents[:3])
+    ask = TwelveLabsRetriever(vectorstore=store, embeddings=newer)
+    with pytest.raises(InvalidInputError, match=r"vectors of marengo3\.0/512, the embeddings are marengo3\.5/512"):
+        ask.invoke("a red picture")
+
+
+def _blob(content: bytes) -> Any:
+    from langchain_core.documents.base import Blob
+
+    return Blob.from_data(content, mime_type="image/png", path="red.png")
+
+
+# -- run again --------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_adds_nothing(
+    store: Any, model: TwelveLabsEmbeddings, films: Path, emulator: Emulator, documents: list[Document]
+) -> None:
+    """Ids are the same; with a cache nothing is sent."""
+    emulator.reset()
+    again = TwelveLabsMediaLoader(films, model, options=OPTIONS).load()
+    assert not emulator.requests
+    assert [d.id for d in again] == [d.id for d in documents]
+    assert len({d.id for d in again}) == ROWS
+    if type(store).__name__ not in ("FAISS", "LanceDB"):  # these do not overwrite by id; index() is for them
+        store.add_documents(documents)
+        store.add_documents(again)
+        assert count(store) == ROWS
+
+
+def test_index(store: Any, model: TwelveLabsEmbeddings, films: Path, tmp_path: Path, emulator: Emulator) -> None:
+    """LangChain's ``index``: what is unchanged is skipped, what is changed replaced."""
+    records = InMemoryRecordManager("media")
+    records.create_schema()
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("one.mp4", "low.wav"):
+        (folder / name).write_bytes((films / name).read_bytes())
+
+    def run() -> Any:
+        loader = TwelveLabsMediaLoader(folder, model, options=OPTIONS)
+        # Qdrant takes UUIDs alone, which a document's own id is.
+        encoder: Any = (lambda document: document.id) if type(store).__name__ == "QdrantVectorStore" else "sha256"
+        return index(loader, records, store, cleanup="full", source_id_key="source", key_encoder=encoder)
+
+    assert run() == {"num_added": 16, "num_updated": 0, "num_skipped": 0, "num_deleted": 0}
+    emulator.reset()
+    assert run() == {"num_added": 0, "num_updated": 0, "num_skipped": 16, "num_deleted": 0}
+    assert not emulator.requests
+    (folder / "low.wav").write_bytes(media.wav(4000 + next(NEW), 3))  # under the same name
+    assert run() == {"num_added": 2, "num_updated": 0, "num_skipped": 12, "num_deleted": 4}
+    assert len(emulator.requests) == 1
+    (folder / "one.mp4").unlink()
+    assert run()["num_deleted"] == 12
+    assert count(store) == 2
+
+
+def count(store: Any) -> int:
+    kind = type(store).__name__
+    if kind == "Chroma":
+        return int(store._collection.count())
+    if kind == "QdrantVectorStore":
+        return int(store.client.count("media").count)
+    if kind == "FAISS":
+        return int(store.index.ntotal)
+    if kind == "LanceDB":
+        return int(store._table.count_rows())
+    return len(store.store)

@@ -1,0 +1,257 @@
+"""Films, sounds and pictures in real LlamaIndex stores: found by words, pictures and sounds, also after reopening."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core import StorageContext, VectorStoreIndex, load_index_from_storage
+from llama_index.core.schema import NodeWithScore
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, SimpleVectorStore
+
+from llama_index_twelvelabs import (
+    TwelveLabsEmbedding,
+    TwelveLabsMediaEmbedder,
+    TwelveLabsMediaReader,
+    TwelveLabsMomentPostprocessor,
+    TwelveLabsMomentRetriever,
+)
+from tests.support import media
+from twelvelabs_core import InvalidInputError
+from twelvelabs_emulator import Emulator
+
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def open_store(kind: str, folder: Path) -> Any:
+    """A store that keeps its vectors in a folder; LlamaIndex's own keeps them when told to."""
+    if kind == "chroma":
+        import chromadb
+        from llama_index.vector_stores.chroma import ChromaVectorStore
+
+        client = chromadb.PersistentClient(str(folder), chromadb.Settings(anonymized_telemetry=False))
+        made = client.get_or_create_collection("media", metadata={"hnsw:space": "cosine"})
+        return ChromaVectorStore(chroma_collection=made)
+    if kind == "qdrant":
+        from llama_index.vector_stores.qdrant import QdrantVectorStore
+        from qdrant_client import QdrantClient
+
+        return QdrantVectorStore("media", client=QdrantClient(path=str(folder)))
+    return SimpleVectorStore()
+
+
+def reopen(kind: str, folder: Path, model: TwelveLabsEmbedding) -> VectorStoreIndex:
+    """The index that is kept in a folder."""
+    if kind == "simple":
+        storage = StorageContext.from_defaults(persist_dir=str(folder))
+        return load_index_from_storage(storage, embed_model=model)  # type: ignore[return-value]
+    return VectorStoreIndex.from_vector_store(open_store(kind, folder), embed_model=model)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two films of two scenes each, a sound, a picture."""
+    folder = tmp_path_factory.mktemp("library")
+    for name, content in {
+        "one.mp4": media.mp4((("red", 6, 0), ("blue", 6, 4000))),
+        "two.mp4": media.mp4((("green", 6, 0), ("yellow", 6, 440))),
+        "low.wav": media.wav(110, 8),
+        "striped.png": media.png("purple", pattern="vertical"),
+    }.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture(params=["simple", "chroma", "qdrant"])
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def index(kind: str, tmp_path: Path, library: Path, llama: TwelveLabsEmbedding) -> Iterator[VectorStoreIndex]:
+    """The library in a store of each kind."""
+    store = open_store(kind, tmp_path / "store")
+    documents = TwelveLabsMediaReader().load_data(library)
+    yield VectorStoreIndex.from_documents(
+        documents,
+        storage_context=StorageContext.from_defaults(vector_store=store),
+        embed_model=llama,
+        transformations=[TwelveLabsMediaEmbedder(embed_model=llama)],
+    )
+    if kind == "qdrant":
+        store.client.close()
+
+
+def found(hits: list[NodeWithScore]) -> list[tuple[str, Any, Any]]:
+    abouts = [hit.node.metadata for hit in hits]
+    return [(about["file_name"], about.get("start_sec"), about.get("end_sec")) for about in abouts]
+
+
+def overlaps(hits: list[NodeWithScore], name: str, start: float, end: float) -> bool:
+    """Whether the first hit is of that file and meets that time."""
+    (first, at, until), *_ = found(hits)
+    return first == name and at < end and until > start
+
+
+def size(index: VectorStoreIndex) -> int:
+    """Vectors in its store."""
+    store: Any = index.vector_store
+    if isinstance(store, SimpleVectorStore):
+        return len(store.data.embedding_dict)
+    if hasattr(store, "_collection"):
+        return int(store._collection.count())
+    return int(store.client.count("media").count)
+
+
+def test_found_by_words_pictures_and_sounds(
+    index: VectorStoreIndex, llama: TwelveLabsEmbedding, files: Path, kind: str
+) -> None:
+    retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3)
+    assert overlaps(retriever.retrieve("a red film"), "one.mp4", 0, 6)
+    assert overlaps(retriever.retrieve("a yellow scene"), "two.mp4", 6, 12)
+    assert overlaps(retriever.retrieve("a shrill whistle"), "one.mp4", 6, 12)
+    assert overlaps(retriever.retrieve("a deep tone"), "low.wav", 0, 8)
+    assert found(retriever.retrieve("purple vertical stripes"))[0] == ("striped.png", None, None)
+
+    assert overlaps(retriever.by_image(files / "blue.jpg"), "one.mp4", 6, 12)
+    assert overlaps(retriever.by_video(files / "red.mp4"), "one.mp4", 0, 6)
+    assert overlaps(retriever.by_audio(files / "low.mp3"), "low.wav", 0, 8)
+    assert overlaps(retriever.by_audio(files / "high.wav"), "one.mp4", 6, 12)
+
+    plain = index.as_retriever(similarity_top_k=1)
+    assert overlaps(plain.retrieve(llama.query_bundle(image=files / "red.png")), "one.mp4", 0, 6)
+    assert overlaps(plain.retrieve(llama.query_bundle(audio=files / "high.wav")), "one.mp4", 6, 12)
+
+    filters = MetadataFilters(filters=[MetadataFilter(key="file_name", value="two.mp4")])
+    only = TwelveLabsMomentRetriever(index, llama, similarity_top_k=5, filters=filters)
+    assert {name for name, *_ in found(only.retrieve("a red film"))} == {"two.mp4"}
+
+
+async def test_found_without_holding_up_the_loop(
+    library: Path, llama: TwelveLabsEmbedding, files: Path, emulator: Emulator
+) -> None:
+    emulator.configure(latency_sec=0.2)
+    ticks: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    ticking = asyncio.ensure_future(tick())
+    reader = TwelveLabsMediaReader(segments=True, embed_model=llama)
+    index = VectorStoreIndex([], embed_model=llama)
+    await index.ainsert_nodes(await reader.aload_data(library))
+    retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3)
+    assert overlaps(await retriever.aretrieve("a red film"), "one.mp4", 0, 6)
+    assert overlaps(await retriever.aby_image(files / "blue.jpg"), "one.mp4", 6, 12)
+    assert overlaps(await retriever.aby_audio(files / "low.mp3"), "low.wav", 0, 8)
+    assert overlaps(await retriever.aby_video(files / "red.mp4"), "one.mp4", 0, 6)
+    ticking.cancel()
+    # Seven requests of 0.2 s and more one after another; a blocked loop would tick between them alone.
+    assert len(ticks) > 40
+
+
+def test_ranges_after_a_query(index: VectorStoreIndex, llama: TwelveLabsEmbedding, kind: str) -> None:
+    hits = index.as_retriever(similarity_top_k=20).retrieve("a red film")
+    ranges = TwelveLabsMomentPostprocessor(embed_model=llama).postprocess_nodes(hits)
+    assert sorted(found(ranges), key=str) == [
+        ("low.wav", 0, 8),
+        ("one.mp4", 0, 12),
+        ("striped.png", None, None),
+        ("two.mp4", 0, 12),
+    ]
+
+
+def test_a_file_is_taken_out_again(index: VectorStoreIndex, library: Path, llama: TwelveLabsEmbedding) -> None:
+    before = size(index)
+    (gone,) = TwelveLabsMediaReader().load_data(library / "one.mp4")
+    index.delete_ref_doc(gone.id_)
+    assert size(index) == before - 6, "two scenes, each seen, heard and said"
+    left = index.as_retriever(similarity_top_k=20).retrieve("a red film")
+    assert {name for name, *_ in found(left)} == {"low.wav", "striped.png", "two.mp4"}
+
+
+def test_a_second_run_adds_nothing(index: VectorStoreIndex, library: Path, llama: TwelveLabsEmbedding) -> None:
+    before = size(index)
+    index.insert_nodes(TwelveLabsMediaReader(segments=True, embed_model=llama).load_data(library))
+    assert size(index) == before
+
+
+def test_another_space_is_refused(index: VectorStoreIndex, emulator: Emulator, kind: str) -> None:
+    """Both are 512 long: without a word no store would refuse."""
+    newer = TwelveLabsEmbedding(model_name="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
+    both = r"marengo3\.0/512.*marengo3\.5/512"
+    with pytest.raises(InvalidInputError, match=both):
+        TwelveLabsMomentRetriever(index, newer).retrieve("red")
+    hits = index.as_retriever(embed_model=newer).retrieve("red")
+    with pytest.raises(InvalidInputError, match=both):
+        TwelveLabsMomentPostprocessor(embed_model=newer).postprocess_nodes(hits)
+    nodes = [hit.node for hit in hits]
+    with pytest.raises(InvalidInputError, match=both):
+        TwelveLabsMediaEmbedder(embed_model=newer)(nodes)
+
+
+def test_a_store_of_another_space_takes_nothing(
+    index: VectorStoreIndex, library: Path, llama: TwelveLabsEmbedding, emulator: Emulator, tmp_path: Path, kind: str
+) -> None:
+    newer = TwelveLabsEmbedding(model_name="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
+    picture = TwelveLabsMediaReader().load_data(library / "striped.png")
+    paid = len(emulator.requests)
+    for target in (index, index.vector_store):
+        with pytest.raises(InvalidInputError, match=r"marengo3\.0/512.*marengo3\.5/512"):
+            TwelveLabsMediaEmbedder(embed_model=newer, vector_store=target)(picture)
+    assert len(emulator.requests) == paid
+    embedder = TwelveLabsMediaEmbedder(embed_model=llama, vector_store=index)
+    assert len(embedder(picture)) == 1
+    assert pickle.loads(pickle.dumps(embedder)).vector_store is None
+    empty = open_store(kind, tmp_path / "empty")
+    assert len(TwelveLabsMediaEmbedder(embed_model=newer, vector_store=empty)(picture)) == 1
+    if kind == "qdrant":
+        empty.client.close()
+
+
+def test_reopened_in_a_process_of_its_own(
+    kind: str, index: VectorStoreIndex, tmp_path: Path, files: Path, script: Script, emulator: Emulator
+) -> None:
+    folder = tmp_path / "store"
+    if kind == "simple":
+        index.storage_context.persist(str(folder))
+    if kind == "qdrant":
+        index.vector_store.client.close()  # one process at a time may have it open
+    kept = [file for file in folder.rglob("*") if file.is_file()]
+    assert kept
+    assert not [file for file in kept if emulator.api_key.encode() in file.read_bytes()]
+    paid = len(emulator.requests)
+    root = Path(__file__).parents[2]
+    done = script(
+        f"""
+import json, sys
+from pathlib import Path
+sys.path.insert(0, {str(root)!r})
+from tests.llama_index.test_media_stores import found, reopen
+from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMomentRetriever
+model = TwelveLabsEmbedding()
+retriever = TwelveLabsMomentRetriever(reopen({kind!r}, Path({str(folder)!r}), model), model, similarity_top_k=1)
+hits = [retriever.retrieve("a yellow scene"), retriever.by_image({str(files / "blue.jpg")!r}),
+        retriever.by_audio({str(files / "low.mp3")!r}), retriever.retrieve("purple stripes")]
+print(json.dumps([found(some) for some in hits]))
+""",
+        TWELVELABS_API_KEY=emulator.api_key,
+        TWELVELABS_BASE_URL=emulator.base_url,
+    )
+    yellow, blue, low, striped = (tuple(some[0]) for some in json.loads(done.stdout.splitlines()[-1]))
+    assert (yellow, blue) == (("two.mp4", 6, 12), ("one.mp4", 6, 12))
+    assert low[0] == "low.wav"
+    assert striped == ("striped.png", None, None)
+    assert len(emulator.requests) == paid + 4, "reopening must embed the queries alone"
