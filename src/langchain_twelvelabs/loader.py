@@ -25,7 +25,6 @@ from twelvelabs_core import (
     Quadrants,
     RateLimitError,
     Row,
-    Segment,
     SegmentOptions,
     Sentences,
     TwelveLabsError,
@@ -194,15 +193,10 @@ class TwelveLabsMediaLoader(BaseLoader):
         ]
 
     async def _rows(self, media: Media, options: SegmentOptions | None) -> list[Row]:
-        client = self.embeddings.client
-        whole = options is not None and tuple(options.embedding_scope) == ("asset",)
-        if media.kind != "image" and not (media.kind == "document" and whole):
-            (rows,) = await client.arows_many([media], options)
-            return rows
-        # One vector: a plain request, where segments would take a task.
-        (embedding,) = await client.aembed_many([media])
-        option = "text" if media.kind == "document" and not is_pdf(media) else "visual"
-        return await client._segmenter.rows(media, [Segment(embedding.vector, option=option, scope="asset")])
+        # An image has one segment, itself; options for video are not about it.
+        options = None if media.kind == "image" else options
+        (rows,) = await self.embeddings.client.arows_many([media], options)
+        return rows
 
     def _options_for(self, media: Media) -> SegmentOptions | None:
         """What of the options is about this file."""

@@ -15,8 +15,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
 from pydantic import Field
 
 from twelvelabs_core import Embedding, InvalidInputError, Media, Row, Segment, SegmentOptions, check_space, rows_of
-from twelvelabs_core._embed.keys import content_digest
-from twelvelabs_core._media.file import inspect
+from twelvelabs_core._media.file import locate
 
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
@@ -195,7 +194,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         return [node for index, given in enumerate(work.nodes) for node in made.get(index, work.kept(index, given))]
 
     def _picture_rows(self, media: Media, found: Embedding) -> list[Row]:
-        digest = content_digest(inspect(media, self.embed_model.client.model, "image"))
+        digest = locate(media).content_digest
         whole = Segment(found.vector, option="visual", scope="asset")
         return rows_of(media, [whole], space=found.space, content_digest=digest)
 

@@ -16,9 +16,8 @@ from llama_index.core.schema import BaseNode, Document
 from pydantic import Field
 
 from twelvelabs_core import InvalidInputError, SegmentOptions
-from twelvelabs_core._embed.keys import content_digest
 from twelvelabs_core._inputs import describe
-from twelvelabs_core._media.file import MediaFile
+from twelvelabs_core._media.file import MediaFile, locate
 
 from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding
@@ -199,9 +198,11 @@ class TwelveLabsMediaReader(BasePydanticReader):
                 "TwelveLabsMediaReader(media_type=...).",
                 item=describe(source),
             )
-        url = source if path is None and content is None else None
-        resolved = MediaFile(MEDIA[kind](source), source, "", url=url, path=path, data=content)
-        return file_document(source, kind, content_digest(resolved), extra)
+        media = MEDIA[kind](source if content is None else content)
+        # An address is known by itself, whatever its scheme.
+        address = path is None and content is None
+        found = MediaFile(media, source, url=source) if address else locate(media)
+        return file_document(source, kind, found.content_digest, extra)
 
 
 def _as_documents(nodes: Sequence[BaseNode]) -> list[Document]:

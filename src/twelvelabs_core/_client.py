@@ -1,27 +1,29 @@
-"""The client: items in, embeddings out. Resolves settings and opens a sync and an async door to each coroutine."""
+"""The client: items in, embeddings out. Resolves settings; sync and async methods share one coroutine each."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
 from ._config import resolve_api_key, resolve_base_url
 from ._embed.batch import embed_batch, warn_truncated
 from ._embed.cache import Cache, Store, open_cache
-from ._embed.embedder import Embedder, Job
-from ._embed.parts import embed_parts
+from ._embed.embedder import Embedder, Result
+from ._embed.jobs import Job
+from ._embed.journal import Journal
+from ._embed.parts import embed_parts, parts_of
 from ._embed.plan import Plan, make_plan
 from ._embed.progress import Bar
-from ._embed.segmenter import Segmenter, SegmentJob
+from ._embed.settings import EmbedSettings
 from ._embed.stream import Chunk, StreamResult, embed_chunk, stream, stream_async
 from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
-from ._errors import BatchError, InvalidInputError, TwelveLabsError
+from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
@@ -31,15 +33,15 @@ from ._net.sender import Sender, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store import Row
+from ._store import Row, rows_of
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["DEFAULT_MODEL", "EmbeddingClient"]
+T = TypeVar("T")
 
 DEFAULT_MODEL = "marengo3.0"
-# Times max_concurrency: items of a stream under way at a time, so that no connection waits for the next item.
+# Items of a stream in flight, times max_concurrency, so that no connection waits for the next item.
 STREAM_WINDOW_FACTOR = 2
 
 
@@ -109,14 +111,16 @@ class EmbeddingClient:
             raise InvalidInputError(
                 "max_concurrency must be 1 or more, max_retries and max_wait 0 or more, timeout above 0."
             )
-        self._dimensions = resolve_dimensions(found, dimensions)
-        self._api_version = resolve_api_version(found, api_version)
-        self._model = found
-        self._truncate: Truncate = truncate
-        self._count = count_tokens or estimate_tokens
+        self._settings = EmbedSettings(
+            found,
+            resolve_dimensions(found, dimensions),
+            resolve_api_version(found, api_version),
+            truncate,
+            count_tokens or estimate_tokens,
+            keep_assets,
+            task_timeout,
+        )
         self._store: Store | None = open_cache(cache)
-        self._keep_assets = keep_assets
-        self._task_timeout = task_timeout
         self._stats = Stats()
         self._last_run = Stats()
         self._start(
@@ -142,44 +146,27 @@ class EmbeddingClient:
             )
 
     def _start(self, settings: SenderSettings) -> None:
-        """Make what belongs to this process alone."""
+        """Make the parts that belong to this process alone."""
         self._sender = Sender(settings)
         self._cache = None if self._store is None else Cache(self._store, self.space)
-        self._segmenter = Segmenter(
-            self._sender,
-            self._model,
-            dimensions=self._dimensions,
-            api_version=self._api_version,
-            cache=self._cache,
-            keep_assets=self._keep_assets,
-            task_timeout=self._task_timeout,
-        )
-        self._embedder = Embedder(
-            self._sender,
-            self._model,
-            dimensions=self._dimensions,
-            api_version=self._api_version,
-            truncate=self._truncate,
-            count=self._count,
-            segmenter=self._segmenter,
-        )
+        self._embedder = Embedder(self._settings, self._sender, Journal(self._store))
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
     @property
     def model(self) -> Model:
-        """The model's row of the table."""
-        return self._model
+        """The model, as its table describes it."""
+        return self._settings.model
 
     @property
     def dimensions(self) -> int:
         """Length of every vector."""
-        return self._dimensions
+        return self._settings.dimensions
 
     @property
     def space(self) -> str:
         """The vector space, for example ``marengo3.0/512``. Vectors compare only within one space."""
-        return self._model.space(self._dimensions)
+        return self._settings.space
 
     @property
     def base_url(self) -> str:
@@ -200,13 +187,12 @@ class EmbeddingClient:
         return f"EmbeddingClient({self.space}, {self.base_url})"
 
     def __getstate__(self) -> dict[str, Any]:
-        live = {"_sender", "_cache", "_embedder", "_segmenter", "_stats", "_last_run"}
-        return {k: v for k, v in self.__dict__.items() if k not in live} | {"_settings": self._sender.settings}
+        return {"_settings": self._settings, "_store": self._store, "_sender_settings": self._sender.settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        settings = state.pop("_settings")
-        self.__dict__.update(state, _stats=Stats(), _last_run=Stats())
-        self._start(settings)
+        self._settings, self._store = state["_settings"], state["_store"]
+        self._stats, self._last_run = Stats(), Stats()
+        self._start(state["_sender_settings"])
 
     def __copy__(self) -> EmbeddingClient:
         clone = object.__new__(type(self))
@@ -266,31 +252,34 @@ class EmbeddingClient:
         return await loop.arun(self._many(as_items(items), name, progress, prepaid))
 
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
-        run = Run(1)
         label: str = name or str(getattr(item, "kind", "text"))
-        (job,) = await self._embedder.check_all([item], [label])
-        return (await self._batch([job], run, prepaid))[0]
+        jobs = await self._embedder.checker.check_all([item], [label])
+        (found,) = await self._batch(jobs, Run(1), prepaid)
+        return found
 
     async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
-        run = Run(len(items), Bar(len(items), self._sender.opens_at) if progress else None)
+        run = self._new_run(len(items), progress)
         return await self._batch(await self._check(items, name), run, prepaid)
 
     async def _check(self, items: Sequence[Item], name: str) -> list[Job]:
-        return await self._embedder.check_all(items, zip(itertools.repeat(name), itertools.count()))
+        return await self._embedder.checker.check_all(items, zip(itertools.repeat(name), itertools.count()))
 
     async def _batch(self, jobs: Sequence[Job], run: Run, prepaid: int) -> list[Embedding]:
-        results: Sequence[Embedding | None] = ()
+        results: Sequence[Result | None] = ()
         try:
-            results = await embed_batch(self._embedder, jobs, run, self._cache, prepaid=prepaid)
-            return results
+            results = await embed_batch(self._embedder, jobs, run, self._cache, prepaid=prepaid, single=len(jobs) == 1)
+            return list(results)  # type: ignore[arg-type]  # jobs without options give one vector each
         except TwelveLabsError as error:
             results = error.results
             raise
         finally:
             if run.stats.truncated:
-                cut = [job.label for job, found in zip(jobs, results, strict=False) if found and found.truncated]
-                warn_truncated(cut, run)
+                pairs = zip(jobs, results, strict=False)
+                warn_truncated([job.label for job, found in pairs if getattr(found, "truncated", False)], run)
             self._finish(run)
+
+    def _new_run(self, items: int, progress: bool) -> Run:
+        return Run(items, Bar(items, self._sender.opens_at) if progress else None)
 
     def _finish(self, run: Run) -> None:
         run.close()
@@ -415,38 +404,46 @@ class EmbeddingClient:
         return await loop.arun(self._segments(list(media), options, name, progress=progress))
 
     async def _segments(
+        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+    ) -> list[list[Segment]]:
+        return await self._files(media, options, name, self._embedder.as_segments, **how)
+
+    async def _files(
         self,
         media: Sequence[Media],
         options: SegmentOptions | None,
         name: str | None,
+        convert: Callable[[Job, Result], T],
         *,
         many: bool = True,
         progress: bool = False,
-    ) -> list[list[Segment]]:
-        asked = options or SegmentOptions()
-        run = Run(len(media), Bar(len(media), self._sender.opens_at) if progress else None)
-
-        def label(index: int) -> str:
-            return f"{name}[{index}]" if many else name or str(getattr(media[index], "kind", "media"))
-
-        results: list[list[Segment] | None] = [None] * len(media)
-
-        async def do(index: int, job: SegmentJob) -> None:
-            results[index] = await self._segmenter.embed(job, run)
-
+    ) -> list[T]:
+        """The segments of files, each as ``convert`` makes it, also those in an error's ``.results``."""
+        run = self._new_run(len(media), progress)
+        labels: Iterable[Any] = zip(itertools.repeat(name), itertools.count())
+        if not many:
+            labels = [name or str(getattr(media[0], "kind", "media"))]
         try:
-            jobs = await asyncio.to_thread(
-                lambda: [self._segmenter.check(m, asked, label(i)) for i, m in enumerate(media)]
-            )
-            errors = await self._sender.work(enumerate(jobs), do, run, at_most=len(jobs))
-        except TwelveLabsError as error:
-            error.results = list(results)
-            raise
+            jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
+            try:
+                found = await embed_batch(self._embedder, jobs, run, self._cache, single=not many)
+            except TwelveLabsError as error:
+                error.results = await self._converted(jobs, error.results, convert)
+                raise
         finally:
             self._finish(run)
-        if errors:
-            raise errors[0] if not many else BatchError(results, errors)
-        return results  # type: ignore[return-value]  # without errors there is no None
+        return await self._converted(jobs, found, convert)
+
+    @staticmethod
+    async def _converted(
+        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[Job, Result], T]
+    ) -> list[Any]:
+        def convert_all() -> list[T | None]:
+            pairs = zip(jobs, results, strict=False)
+            return [None if found is None else convert(job, found) for job, found in pairs]
+
+        # Rows hold the file's digest, which reads the file unless it was needed before.
+        return await asyncio.to_thread(convert_all) if any(job.on_disk for job in jobs) else convert_all()
 
     def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
         """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector."""
@@ -479,15 +476,18 @@ class EmbeddingClient:
     async def _rows(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str, progress: bool
     ) -> list[list[Row]]:
-        try:
-            found = await self._segments(media, options, name, progress=progress)
-        except TwelveLabsError as error:
-            pairs = zip(media, error.results, strict=False)
-            error.results = [None if s is None else await self._segmenter.rows(m, s, options) for m, s in pairs]
-            raise
-        return [
-            await self._segmenter.rows(item, segments, options) for item, segments in zip(media, found, strict=True)
-        ]
+        def convert(job: Job, found: Result) -> list[Row]:
+            file = job.files[0]
+            return rows_of(
+                file.media,
+                self._embedder.as_segments(job, found),
+                space=self.space,
+                content_digest=file.content_digest,
+                duration_sec=file.measured.duration_sec,
+                options=options,
+            )
+
+        return await self._files(media, options, name, convert, progress=progress)
 
     # -- before paying ---------------------------------------------------------------------------------------------
 
@@ -544,6 +544,9 @@ class EmbeddingClient:
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
         run = Run(1)
         try:
-            return await embed_parts(self._embedder, run, text=text, image=image, audio=audio, start_sec=start)
+            given = parts_of(self._embedder, text=text, image=image, audio=audio, start_sec=start)
+            return await embed_parts(self._embedder, run, given)
         finally:
+            if run.stats.truncated:
+                warn_truncated(["text"], run)
             self._finish(run)

@@ -166,6 +166,11 @@ def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
     return [s if isinstance(s, kind) else kind(s, **options) for s in as_list(sources)]
 
 
+def is_url(source: Any) -> bool:
+    """Whether the server fetches this source: ``http://`` or ``https://``."""
+    return isinstance(source, str) and source[:8].lower().startswith(("http://", "https://"))
+
+
 def _bare_url(url: str) -> str:
     """Without what may be secret: a user and password, the query (signatures), the fragment."""
     scheme, _, rest = url.partition("://")

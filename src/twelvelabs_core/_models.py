@@ -86,6 +86,11 @@ class Model:
         """Name of the vector space: vectors compare only within one space. 3.0 and 3.5 are equally long, not equal."""
         return f"{self.name}/{dimensions}"
 
+    def limit(self, kind: Kind, *, may_task: bool) -> MediaLimit | None:
+        """What a file of this kind must keep to: a task's limits where one may be used, else a request's."""
+        task = self.task_media.get(kind) if may_task and kind != "image" else None
+        return task or self.media.get(kind)
+
 
 _PICTURES = frozenset({"jpeg", "png"})
 _SOUNDS = frozenset({"wav", "mp3", "flac"})

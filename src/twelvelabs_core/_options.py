@@ -1,29 +1,16 @@
 """How a file is divided and what of it is embedded: the options of a request for segments, checked before it is sent.
 
-Facts: API pages of /embed-v2 and /embed-v2/tasks, official SDK 1.3.6. marengo3.0 takes the segmentation at the top
-level, marengo3.5 inside ``temporal``.
+Facts: API pages of /embed-v2 and /embed-v2/tasks, official SDK 1.3.6.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from ._errors import InvalidInputError
-from ._models import Kind, Model
-
-__all__ = [
-    "Dynamic",
-    "Fixed",
-    "Quadrants",
-    "SegmentOptions",
-    "Segmentation",
-    "Sentences",
-    "TimedText",
-    "check_options",
-    "option_fields",
-]
+from ._models import ApiVersion, Kind, Model
 
 
 @dataclass(frozen=True)
@@ -39,7 +26,7 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Dynamic:
-    """Segments by shot boundaries; films only on marengo3.0.
+    """Segments by shot boundaries; video only on marengo3.0.
 
     Attributes:
         min_duration_sec: no segment is shorter: 2 to 5 seconds.
@@ -63,7 +50,7 @@ class Sentences:
 
 @dataclass(frozen=True)
 class Quadrants:
-    """A PDF's pages whole, and each quarter of them too (marengo3.5): five vectors a page."""
+    """Every page of a PDF, and each quarter of it (marengo3.5): five vectors a page."""
 
 
 Segmentation: TypeAlias = Fixed | Dynamic | Sentences | Quadrants
@@ -71,11 +58,11 @@ Segmentation: TypeAlias = Fixed | Dynamic | Sentences | Quadrants
 
 @dataclass(frozen=True)
 class TimedText:
-    """A note on a stretch of time, for fused vectors of marengo3.5 (``time_based_metadata``).
+    """Text about a time range, for fused vectors of marengo3.5 (``time_based_metadata``).
 
     Attributes:
-        start, end: seconds; equal for a moment.
-        text: what is to be known about it.
+        start, end: seconds; equal for a single point in time.
+        text: what happens there.
     """
 
     start: float
@@ -88,12 +75,12 @@ class SegmentOptions:
     """What to embed of a file.
 
     Attributes:
-        segmentation: how it is divided; None = the model's default (3.0: films dynamic 4 s, sounds fixed 6 s; 3.5:
-            dynamic 2 s).
-        embedding_option: ``visual``, ``audio``, ``transcription``; None = all the model has for the kind.
+        segmentation: how it is divided; None = the model's default (3.0: video dynamic 4 s, audio fixed 6 s; 3.5:
+            dynamic 2 s; text documents 5 sentences with an overlap of 1).
+        embedding_option: ``visual``, ``audio``, ``transcription``; None = every option the model has for the kind.
         embedding_scope: ``clip`` (segments) and ``asset`` (the whole file).
         embedding_type: ``separate_embedding`` and ``fused_embedding`` (all options in one vector).
-        time_based_metadata: notes for fused vectors; marengo3.5.
+        time_based_metadata: timed text for fused vectors; marengo3.5.
         embedding_uncertainty: ask for an uncertainty vector beside each; marengo3.5, not with scope ``asset``.
     """
 
@@ -113,7 +100,40 @@ class SegmentOptions:
                 object.__setattr__(self, name, tuple(value))
 
 
-def check_options(options: SegmentOptions, model: Model, kind: Kind, label: str) -> None:
+# The API has no default for text documents and refuses them without one (API page).
+DEFAULT_SENTENCES = Sentences(5, overlap_sentences=1)
+
+
+_OWN_OPTION = {"audio": "audio", "video": "visual", "image": "visual", "document": "visual"}
+
+
+def own_option(kind: Kind, *, is_text: bool = False) -> str:
+    """The option of a whole-file vector: a video, image or PDF by what is visible, a text document by its text."""
+    return "text" if is_text else _OWN_OPTION[kind]
+
+
+def whole_file(kind: Kind, *, is_text: bool = False) -> SegmentOptions:
+    """Options of one vector for a whole file: the segment of scope ``asset``."""
+    return SegmentOptions(embedding_option=(own_option(kind, is_text=is_text),), embedding_scope=("asset",))
+
+
+def is_whole_file(options: SegmentOptions, model: Model, kind: Kind, *, is_text: bool = False) -> bool:
+    """Whether the options ask for the one vector of :func:`whole_file` and nothing else."""
+    if kind == "image":  # it has no other segment
+        return not options.embedding_uncertainty
+    own = own_option(kind, is_text=is_text)
+    asked = options.embedding_option or ((own,) if kind == "document" else model.segment_options.get(kind))
+    return replace(options, embedding_option=asked) == whole_file(kind, is_text=is_text)
+
+
+def with_defaults(options: SegmentOptions, kind: Kind, *, is_text: bool) -> SegmentOptions:
+    """The options with what the API has no default for: text documents are divided into sentences."""
+    if kind == "document" and is_text and options.segmentation is None and "clip" in options.embedding_scope:
+        return replace(options, segmentation=DEFAULT_SENTENCES)
+    return options
+
+
+def check_options(options: SegmentOptions, model: Model, kind: Kind, label: str, api_version: ApiVersion) -> None:
     """Refuse what the model would refuse.
 
     Raises:
@@ -137,17 +157,32 @@ def check_options(options: SegmentOptions, model: Model, kind: Kind, label: str)
         raise refuse(f"embedding_type={list(types)} must be 'separate_embedding', 'fused_embedding' or both.")
     if "fused_embedding" in types and len(options.embedding_option or has) < 2 and not options.time_based_metadata:
         raise refuse("a fused vector needs two options or more to fuse.")
-    newest = model.request_form == "multi_input"
-    if (options.time_based_metadata or options.embedding_uncertainty) and not newest:
-        raise refuse(f"{model.name} knows neither time_based_metadata nor embedding_uncertainty; marengo3.5 does.")
+    if (options.time_based_metadata or options.embedding_uncertainty) and model.request_form != "multi_input":
+        raise refuse(f"{model.name} has neither time_based_metadata nor embedding_uncertainty; marengo3.5 has both.")
     if options.time_based_metadata and "fused_embedding" not in types:
         raise refuse("time_based_metadata changes fused vectors only: add embedding_type=['fused_embedding'].")
     if options.embedding_uncertainty and "asset" in options.embedding_scope:
         raise refuse("embedding_uncertainty is for clips only: use embedding_scope=['clip'].")
     for note in options.time_based_metadata:
         if note.start < 0 or note.end < note.start or not note.text.strip():
-            raise refuse(f"the note {note.start}-{note.end} s needs start <= end and a text.")
+            raise refuse(f"the timed text {note.start}-{note.end} s needs start <= end and a text.")
     _check_segmentation(options.segmentation, model, kind, refuse)
+    if api_version == "v1":
+        _check_v1(options, kind, refuse)
+
+
+def _check_v1(options: SegmentOptions, kind: Kind, refuse: Any) -> None:
+    """v1 divides video by a task, and audio as it likes: fixed segments, with no choice and (on 3.0) no labels."""
+    if kind == "document":
+        raise refuse("v1 divides audio and video only; leave api_version out.")
+    if kind != "audio":
+        return
+    if (
+        options.segmentation is not None
+        or options.embedding_option is not None
+        or "clip" not in options.embedding_scope
+    ):
+        raise refuse("v1 offers no options for segments of audio; leave api_version out to choose.")
 
 
 def _check_segmentation(segmentation: Segmentation | None, model: Model, kind: Kind, refuse: Any) -> None:
@@ -158,7 +193,7 @@ def _check_segmentation(segmentation: Segmentation | None, model: Model, kind: K
         fitting = "Fixed or Dynamic" if timed else "Sentences (text) or Quadrants (PDF)"
         raise refuse(f"{type(segmentation).__name__} does not divide {kind}; use {fitting}.")
     if isinstance(segmentation, Dynamic) and kind == "audio" and model.request_form == "typed":
-        raise refuse(f"{model.name} divides sounds by Fixed only.")
+        raise refuse(f"{model.name} divides audio by Fixed only.")
     length = {Fixed: "duration_sec", Dynamic: "min_duration_sec"}.get(type(segmentation))
     if length is not None:
         low, high = (2, 10) if isinstance(segmentation, Fixed) else (2, 5)
@@ -167,42 +202,3 @@ def _check_segmentation(segmentation: Segmentation | None, model: Model, kind: K
             raise refuse(f"{length}={value} must be {low} to {high} seconds.")
     if isinstance(segmentation, Sentences) and not 0 <= segmentation.overlap_sentences < segmentation.max_sentences:
         raise refuse("overlap_sentences must be 0 or more, and less than max_sentences.")
-
-
-def option_fields(options: SegmentOptions, model: Model, kind: Kind, *, is_text: bool = False) -> dict[str, Any]:
-    """The options as fields of the ``audio``, ``video``, ``image`` or ``document`` object of a v2 request.
-
-    Args:
-        is_text: a document is ``.txt`` or ``.md``, not PDF.
-    """
-    fields: dict[str, Any] = {}
-    segmentation = _segmentation_field(options.segmentation, nested=model.request_form == "multi_input")
-    if segmentation is not None:
-        fields["segmentation"] = segmentation
-    # Always sent: what the API takes for default differs between its own pages (3.5 and transcription).
-    default = ("text",) if is_text else ("visual",) if kind == "document" else model.segment_options[kind]
-    fields["embedding_option"] = list(options.embedding_option or default)
-    scopes = ["asset"] if kind == "image" else list(options.embedding_scope)
-    fields["embedding_scope"] = ["local" if s == "clip" and kind == "document" else s for s in scopes]
-    if options.embedding_type:
-        fields["embedding_type"] = list(options.embedding_type)
-    if options.time_based_metadata:
-        fields["time_based_metadata"] = [
-            {"start": note.start, "end": note.end, "text": note.text} for note in options.time_based_metadata
-        ]
-    return fields
-
-
-def _segmentation_field(segmentation: Segmentation | None, *, nested: bool) -> dict[str, Any] | None:
-    if segmentation is None:
-        return None
-    if isinstance(segmentation, Sentences):
-        how = {"strategy": "sentence", "max_sentences": segmentation.max_sentences}
-        return {"sequential": {**how, "overlap_sentences": segmentation.overlap_sentences}}
-    if isinstance(segmentation, Quadrants):
-        return {"spatial": {"strategy": "quadrants"}}
-    if isinstance(segmentation, Fixed):
-        timed: dict[str, Any] = {"strategy": "fixed", "fixed": {"duration_sec": segmentation.duration_sec}}
-    else:
-        timed = {"strategy": "dynamic", "dynamic": {"min_duration_sec": segmentation.min_duration_sec}}
-    return {"temporal": timed} if nested else timed

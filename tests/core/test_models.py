@@ -283,7 +283,7 @@ def test_a_model_of_one_s_own_works_from_end_to_end() -> None:
     [
         (Audio(URL), "does not take audio"),
         (Image(media.jpeg(size=(8, 8))), "is JPEG; the API takes PNG"),
-        (Image(media.png(size=(7, 8))), "is 7x8 pixels; the model needs 8x8"),
+        (Image(media.png(size=(7, 8))), "is 7x8 pixels; the API takes 8x8"),
         (Image(media.noisy_png((80, 80))), "the API takes 0 MB of image here"),
     ],
 )

@@ -343,7 +343,7 @@ def long_wav(tmp_path: Path, hours: float) -> Path:
         ("marengo3.0", "/", {}, r"is a directory"),
         ("marengo3.0", FILM, {"segmentation": Sentences(2)}, r"Sentences does not divide video"),
         ("marengo3.0", FILM, {"segmentation": Fixed(11)}, r"duration_sec=11 must be 2 to 10"),
-        ("marengo3.0", FILM, {"embedding_uncertainty": True}, r"marengo3\.5 does"),
+        ("marengo3.0", FILM, {"embedding_uncertainty": True}, r"marengo3\.5 has both"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_file_and_the_remedy(

@@ -1,4 +1,4 @@
-"""``/assets`` and ``/assets/multipart-uploads``: how a file that is too large to inline gets to the server."""
+"""Requests to ``/assets`` and ``/assets/multipart-uploads``: files too large to stand in a request."""
 
 from __future__ import annotations
 
@@ -11,24 +11,12 @@ from pydantic_core import to_json
 from .._errors import InvalidInputError, MalformedResponseError
 from .requests import FileRange, Request
 
-__all__ = [
-    "complete",
-    "create",
-    "create_multipart",
-    "delete",
-    "more_urls",
-    "part",
-    "read_asset",
-    "retrieve",
-    "uploaded",
-]
-
 UPLOADS = "assets/multipart-uploads"
 _NONE: frozenset[Any] = frozenset()
 
 
 def create(file: Path | bytes, filename: str, mime: str) -> Request:
-    """One file as an asset. A path is streamed. No previews are made: nobody watches it."""
+    """One file as an asset. A path is streamed. No preview or thumbnail is asked for."""
     form: list[tuple[str, Any]] = [
         ("method", "direct"),
         ("file", (filename, file, mime)),
@@ -45,7 +33,7 @@ def retrieve(asset_id: str) -> Request:
 
 
 def delete(asset_id: str) -> Request:
-    """Remove an asset of ours."""
+    """Delete an asset."""
     return Request(f"assets/{asset_id}", _NONE, method="DELETE", reads="headers")
 
 
@@ -67,7 +55,7 @@ def part(url: str, content: bytes | FileRange, headers: dict[str, str]) -> Reque
 
 
 def more_urls(upload_id: str, start: int, count: int) -> Request:
-    """Addresses of ``count`` (1 to 50) parts from number ``start``."""
+    """Ask for the addresses of ``count`` (1 to 50) parts from number ``start``."""
     return Request(f"{UPLOADS}/{upload_id}/presigned-urls", _NONE, json=to_json({"start": start, "count": count}))
 
 
@@ -84,18 +72,18 @@ def uploaded(upload_id: str, page: int) -> Request:
     return Request(f"{UPLOADS}/{upload_id}?page={page}&page_limit=50", _NONE, method="GET")
 
 
-def read_asset(answer: dict[str, Any]) -> tuple[str, str]:
+def read_asset(response: dict[str, Any]) -> tuple[str, str]:
     """Id and status (``processing``, ``ready``) of an asset.
 
     Raises:
         InvalidInputError: the server could not process the file.
         MalformedResponseError: no id.
     """
-    asset_id = answer.get("_id")
+    asset_id = response.get("_id")
     if not isinstance(asset_id, str):
-        raise MalformedResponseError("The answer has no asset id.")
-    status = str(answer.get("status", "ready"))
+        raise MalformedResponseError("The response has no asset id.")
+    status = str(response.get("status", "ready"))
     if status == "failed":
-        message = (answer.get("error") or {}).get("message") or "no reason given"
+        message = (response.get("error") or {}).get("message") or "no reason given"
         raise InvalidInputError(f"the server could not process the upload: {message}")
     return asset_id, status

@@ -1,6 +1,4 @@
-"""The two halves of a request that both endpoint generations share: one piece of media ready to be written, and the
-request.
-"""
+"""A request, and media as it stands in one: what both endpoint versions share."""
 
 from __future__ import annotations
 
@@ -16,14 +14,10 @@ from .._limits import Category
 from .._media.file import MediaFile
 from .._models import Kind
 
-__all__ = ["FileRange", "MediaPayload", "Request", "json_request", "payload_of"]
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MediaPayload:
-    """Media as it goes on the wire: a URL for the server to fetch, an asset uploaded before, bytes, or a file to
-    stream.
-    """
+    """Media as a request carries it: a URL for the server to fetch, an uploaded asset, bytes, or a file to stream."""
 
     kind: Kind
     url: str | None = None
@@ -59,14 +53,14 @@ class Request:
     """One request, relative to the base address.
 
     Attributes:
-        path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is not shown the key.
+        path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is sent no key.
         kinds: what it embeds, for the limits' categories.
         json: body of a JSON request.
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
             streamed.
         content: body of any other request, with ``headers``; bytes, or a stretch of a file, which is streamed.
-        categories: which limits it counts in, where that is not told by ``kinds``.
-        reads: what the answer is wanted for: its JSON, or its headers (names in lower case).
+        categories: the limits it counts in, where ``kinds`` does not tell.
+        reads: what is read of the response: its JSON, or its headers (names in lower case).
     """
 
     path: str
@@ -80,21 +74,23 @@ class Request:
     reads: Literal["json", "headers"] = "json"
 
 
-def payload_of(source: MediaFile, *, asset_id: str | None = None, stream: bool = False) -> MediaPayload:
-    """One inspected piece of media as content. Reads (and converts) it, unless it is an asset or to be streamed: blocks
-    on the disk.
+def payload_of(file: MediaFile, *, asset_id: str | None = None, stream: bool = False) -> MediaPayload:
+    """A file as payload. Reads (and converts) it, unless it is a URL, an asset, or to be streamed: blocks on the disk.
+
+    Raises:
+        InvalidInputError: it cannot be read, or has changed since it was opened.
     """
-    media = source.media
-    streamed = source.path if stream and not source.convert else None
-    unread = source.url is not None or asset_id is not None or streamed is not None
+    media = file.media
+    streamed = file.path if stream and not file.convert else None
+    unread = file.url is not None or asset_id is not None or streamed is not None
     return MediaPayload(
-        media.kind,
-        url=source.url,
+        file.kind,
+        url=file.url,
         asset_id=asset_id,
-        data=b"" if unread else source.load(),
+        data=b"" if unread else file.load(),
         path=streamed,
-        filename=source.filename,
-        mime=source.mime,
+        filename=file.filename,
+        mime=file.mime,
         name=media.name,
         start_sec=getattr(media, "start_sec", None),
         end_sec=getattr(media, "end_sec", None),

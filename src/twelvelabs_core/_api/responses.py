@@ -1,4 +1,4 @@
-"""Answers to results, checked: count, dimension, finite numbers, failures inside a 200."""
+"""Responses to results, checked: number of vectors, length, finite numbers, errors inside a 200."""
 
 from __future__ import annotations
 
@@ -12,33 +12,30 @@ from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
 from .errors import error_from_message
 
-__all__ = ["parse_json", "single", "usage", "v1_metadata", "v1_segments", "v2_segments"]
-
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object of an answer.
+    """The JSON object of a response.
 
     Raises:
         MalformedResponseError: not JSON, or not an object.
     """
     try:
-        answer = from_json(body)
+        response = from_json(body)
     except ValueError as error:
-        raise MalformedResponseError(f"The answer is not JSON ({len(body)} bytes): {error}.") from error
-    if not isinstance(answer, dict):
-        raise MalformedResponseError(f"The answer is a JSON {type(answer).__name__}, not an object.")
-    return answer
+        raise MalformedResponseError(f"The response is not JSON ({len(body)} bytes): {error}.") from error
+    if not isinstance(response, dict):
+        raise MalformedResponseError(f"The response is a JSON {type(response).__name__}, not an object.")
+    return response
 
 
-def v2_segments(answer: dict[str, Any], dimensions: int) -> list[Segment]:
-    """All vectors of a v2 answer, sorted by time: the server's order is not guaranteed (SDK, ``chunk_index``)."""
-    data = answer.get("data")
-    if not isinstance(data, list) or not data:
-        raise MalformedResponseError("The answer has no 'data'.")
+def v2_segments(response: dict[str, Any], dimensions: int) -> list[Segment]:
+    """All vectors of a v2 response, sorted by time: the server's order is not guaranteed (SDK, ``chunk_index``).
+
+    Raises:
+        MalformedResponseError: there are no vectors, or they are not of ``dimensions`` finite numbers.
+    """
     segments = []
-    for entry in data:
-        if not isinstance(entry, dict):
-            raise MalformedResponseError("An entry of 'data' is not an object.")
+    for entry in _entries(response.get("data"), "'data'"):
         segments.append(
             Segment(
                 _vector(entry.get("embedding"), dimensions),
@@ -57,41 +54,39 @@ def v2_segments(answer: dict[str, Any], dimensions: int) -> list[Segment]:
     return segments
 
 
-def v1_segments(answer: dict[str, Any], part: str, dimensions: int) -> list[Segment]:
-    """All vectors of one part (``text``, ``image``, ``audio``) of a v1 answer, sorted by time.
+def v1_segments(response: dict[str, Any], part: str, dimensions: int) -> list[Segment]:
+    """All vectors of one part (``text``, ``image``, ``audio``, ``video``) of a v1 response, sorted by time.
+
+    marengo3.0 sends two vectors for each time span of audio, without labels (API page). They keep the server's order.
 
     Raises:
-        InvalidInputError, TextTooLongError: the part holds an ``error_message``; the API answers 200 all the same.
+        InvalidInputError, TextTooLongError: the part holds an ``error_message``, in a response of status 200.
         MalformedResponseError: the part is missing or has no vectors.
     """
-    found = answer.get(f"{part}_embedding")
+    found = response.get(f"{part}_embedding")
     if not isinstance(found, dict):
-        raise MalformedResponseError(f"The answer has no '{part}_embedding'.")
+        raise MalformedResponseError(f"The response has no '{part}_embedding'.")
     if found.get("error_message"):
         raise error_from_message(str(found["error_message"]))
-    entries = found.get("segments")
-    if not isinstance(entries, list) or not entries:
-        raise MalformedResponseError(f"'{part}_embedding' of the answer has no segments.")
     segments = []
-    for entry in entries:
-        if not isinstance(entry, dict):
-            raise MalformedResponseError("A segment of the answer is not an object.")
+    for entry in _entries(found.get("segments"), f"segments of '{part}_embedding'"):
+        scope = entry.get("embedding_scope")
         segments.append(
             Segment(
                 _vector(entry.get("float"), dimensions),
                 _time(entry.get("start_offset_sec")),
                 _time(entry.get("end_offset_sec")),
                 entry.get("embedding_option"),
-                "asset" if entry.get("embedding_scope") == "video" else entry.get("embedding_scope"),
+                "asset" if scope == "video" else scope,
             )
         )
     segments.sort(key=_by_time)
     return segments
 
 
-def v1_metadata(answer: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """``input_filename`` and ``input_url`` of the picture and the sound, by part."""
-    parts = {part: (answer.get(f"{part}_embedding") or {}).get("metadata") for part in ("image", "audio")}
+def v1_metadata(response: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """``input_filename`` and ``input_url`` of the image and the audio, by part."""
+    parts = {part: (response.get(f"{part}_embedding") or {}).get("metadata") for part in ("image", "audio")}
     return {
         part: {k: v for k, v in found.items() if v is not None}
         for part, found in parts.items()
@@ -99,9 +94,9 @@ def v1_metadata(answer: dict[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def usage(answer: dict[str, Any]) -> Usage | None:
-    """The ``usage`` object, if the server sent one (3.5)."""
-    found = answer.get("usage")
+def usage(response: dict[str, Any]) -> Usage | None:
+    """The ``usage`` object, if the server sent one (marengo3.5)."""
+    found = response.get("usage")
     if not isinstance(found, dict):
         return None
     counts = found.get("input_tokens")
@@ -113,24 +108,43 @@ def single(segments: list[Segment], what: str) -> Segment:
     """The one vector that was asked for.
 
     Raises:
-        MalformedResponseError: there are several, and none stands for the whole.
+        MalformedResponseError: there are several, and none is of scope ``asset``.
     """
     if len(segments) == 1:
         return segments[0]
     whole = [s for s in segments if s.scope == "asset"]
     if len(whole) == 1:
         return whole[0]
-    raise MalformedResponseError(f"Expected one vector for {what}, the answer has {len(segments)}.")
+    raise MalformedResponseError(f"Expected one vector for {what}, the response has {len(segments)}.")
+
+
+# The API documents the code; its messages are not fixed. A mere mention of seconds is no refusal of the length: bad
+# options ("segmentation must be between 2 and 10 seconds") mention them too.
+_MEDIA_TOO_LONG = re.compile(
+    r"\b(video|audio|media|file|asset|input)\b[^.;]*\b(too long|longer than)\b"
+    r"|\bduration\b[^.;]*\b(exceed\w*|too long|longer than|at most|maximum|up to|limit)\b"
+    r"|\bexceed\w*\b[^.;]*\bduration\b"
+    r"|\b(maximum|limit)\b[^.;]*\bduration\b",
+    re.IGNORECASE,
+)
+_ABOUT_OPTIONS = re.compile(r"segment|clip|_sec\b|offset|strategy", re.IGNORECASE)
 
 
 def is_media_too_long(error: InvalidInputError) -> bool:
-    """The refusal of a synchronous request whose media are too long: a task may take them."""
+    """Whether a synchronous request was refused for the length of its media: a task may take it."""
     if error.status not in (400, 413):
         return False
-    return error.code == "video_duration_too_long" or bool(_DURATION.search(error.message))
+    if error.code in ("video_duration_too_long", "audio_duration_too_long"):
+        return True
+    return bool(_MEDIA_TOO_LONG.search(error.message)) and not _ABOUT_OPTIONS.search(error.message)
 
 
-_DURATION = re.compile(r"\bduration\b|\btoo long\b|\blonger than\b|\b(seconds|minutes)\b", re.IGNORECASE)
+def _entries(found: Any, what: str) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not found:
+        raise MalformedResponseError(f"The response has no {what}.")
+    if not all(isinstance(entry, dict) for entry in found):
+        raise MalformedResponseError(f"An entry of {what} in the response is not an object.")
+    return found
 
 
 def _by_time(segment: Segment) -> tuple[float, float]:
@@ -143,22 +157,22 @@ def _by_time(segment: Segment) -> tuple[float, float]:
 def _time(found: Any) -> float | None:
     if found is None or (isinstance(found, (int, float)) and math.isfinite(found)):
         return found
-    raise MalformedResponseError(f"The answer has a time that is no number: {found!r:.40}.")
+    raise MalformedResponseError(f"The response has a time that is no number: {found!r:.40}.")
 
 
 def _vector(found: Any, dimensions: int) -> list[float]:
     if not isinstance(found, list):
-        raise MalformedResponseError("The answer has an entry without a vector.")
+        raise MalformedResponseError("The response has an entry without a vector.")
     if len(found) != dimensions:
-        raise MalformedResponseError(f"The answer has a vector of {len(found)} numbers, expected {dimensions}.")
+        raise MalformedResponseError(f"The response has a vector of {len(found)} numbers, expected {dimensions}.")
     types = set(map(type, found))
     if types <= {float, int}:
         try:
             # JSON writers may drop ".0": whole numbers arrive as int, and stores ask for floats.
             vector = found if types == {float} else [float(x) for x in found]
-            # A finite sum has finite terms; an infinite one may have overflowed, so that each must be looked at.
+            # A finite sum has finite terms; an infinite one may have overflowed, so that each must be checked.
             if math.isfinite(sum(vector)) or all(map(math.isfinite, vector)):
                 return vector
         except OverflowError:
             pass
-    raise MalformedResponseError("The answer has a vector with something that is not a finite number.")
+    raise MalformedResponseError("The response has a vector with something that is not a finite number.")

@@ -1,4 +1,4 @@
-"""``POST /embed``: multipart, several kinds in one call, each answered apart (seed of both API pages)."""
+"""Requests to ``POST /embed``: multipart; several kinds in one call, each embedded separately (API page)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Any
 
 from .._models import Kind, Model
 from .requests import MediaPayload, Request
-
-__all__ = ["request"]
 
 
 def request(
@@ -31,14 +29,14 @@ def request(
         form.append(("text", text))
         if text_truncate is not None and model.truncation == "text_truncate":
             form.append(("text_truncate", text_truncate))
-    for content in (image, audio):
-        if content is None:
+    for payload in (image, audio):
+        if payload is None:
             continue
-        kinds.add(content.kind)
-        if content.url is not None:
-            form.append((f"{content.kind}_url", content.url))
+        kinds.add(payload.kind)
+        if payload.url is not None:
+            form.append((f"{payload.kind}_url", payload.url))
         else:
-            form.append((f"{content.kind}_file", (content.filename, content.data, content.mime)))
+            form.append((f"{payload.kind}_file", (payload.filename, payload.data, payload.mime)))
     if audio is not None and audio.start_sec is not None:
         form.append(("audio_start_offset_sec", _number(audio.start_sec)))
     return Request("embed", frozenset(kinds), form=form)

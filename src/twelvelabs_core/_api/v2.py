@@ -1,7 +1,7 @@
-"""``POST /embed-v2``: JSON, one item, one answer.
+"""Requests to ``POST /embed-v2`` and ``/embed-v2/tasks``: JSON, one item each.
 
-marengo3.0 has one object an input type (``text``, ``image``, ``text_image``, ``audio``, ``video``) and
-``multi_input`` for pictures; marengo3.5 takes everything as ``multi_input``, a lone text too (SDK 1.3.6).
+marengo3.0 has one object for each input type (``text``, ``image``, ``text_image``, ``audio``, ``video``), and
+``multi_input`` for several images; marengo3.5 takes everything as ``multi_input``, a text alone too (SDK 1.3.6).
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ from typing import Any
 from .._errors import InvalidInputError
 from .._inputs import Composed, Media
 from .._models import Kind, Model, models_that
-from .._options import SegmentOptions, option_fields
+from .._options import Fixed, Quadrants, Segmentation, SegmentOptions, Sentences, own_option
 from .requests import MediaPayload, Request, json_request
-
-__all__ = ["check_composed", "composed", "media", "segments", "text"]
 
 MAX_SOURCES = 10
 _PLACEHOLDER = re.compile(r"<@([^<>]+)>")
-# The options that give exactly one vector for a whole file. 3.0's default would answer with every clip and option.
-_ONE_VECTOR = {"audio": ["audio"], "video": ["visual"]}
 
 
 def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool | None) -> Request:
@@ -32,74 +28,65 @@ def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool 
     return json_request("embed-v2", frozenset({"text"}), body)
 
 
-def media(model: Model, content: MediaPayload, *, dimensions: int) -> Request:
-    """One piece of media, as one vector: for sounds and films scope ``asset``, option ``audio`` or ``visual``."""
-    kinds = frozenset({content.kind})
-    if model.request_form == "multi_input":
-        return _multi_input(model, kinds, None, (content,), dimensions, None)
-    part: dict[str, Any] = {"media_source": content.source()}
-    if content.kind in _ONE_VECTOR:
-        if content.start_sec is not None:
-            part["start_sec"] = content.start_sec
-        if content.end_sec is not None:
-            part["end_sec"] = content.end_sec
-        part["embedding_option"] = _ONE_VECTOR[content.kind]
-        part["embedding_scope"] = ["asset"]
-    return json_request("embed-v2", kinds, {"input_type": content.kind, "model_name": model.name, content.kind: part})
-
-
-def segments(
-    model: Model, content: MediaPayload, options: SegmentOptions, *, dimensions: int, task: bool, is_text: bool = False
+def media(
+    model: Model, payload: MediaPayload, options: SegmentOptions, *, dimensions: int, task: bool, is_text: bool = False
 ) -> Request:
-    """One piece of media, as many vectors: at once (marengo3.0 alone), or as a task."""
-    part: dict[str, Any] = {"media_source": content.source()}
-    if content.start_sec is not None:
-        part["start_sec"] = content.start_sec
-    if content.end_sec is not None:
-        part["end_sec"] = content.end_sec
-    part.update(option_fields(options, model, content.kind, is_text=is_text))
-    body: dict[str, Any] = {"input_type": content.kind, "model_name": model.name, content.kind: part}
-    if len(model.dimensions) > 1:
+    """One media file: its segments, or one vector of the whole, by a synchronous request or a task.
+
+    A synchronous request of marengo3.5, or of an image, has no options: it gives one vector of the whole file.
+    """
+    kinds = frozenset({payload.kind})
+    if not task and model.request_form == "multi_input":
+        return _multi_input(model, kinds, None, (payload,), dimensions, None)
+    part: dict[str, Any] = {"media_source": payload.source()}
+    if payload.start_sec is not None:
+        part["start_sec"] = payload.start_sec
+    if payload.end_sec is not None:
+        part["end_sec"] = payload.end_sec
+    if task or payload.kind != "image":
+        part.update(_option_fields(options, model, payload.kind, is_text=is_text))
+    body: dict[str, Any] = {"input_type": payload.kind, "model_name": model.name, payload.kind: part}
+    if len(model.dimensions) > 1:  # a model of one length refuses the field
         body["embedding_dimension"] = dimensions
     if options.embedding_uncertainty:
         body["embedding_uncertainty"] = True
-    return json_request("embed-v2/tasks" if task else "embed-v2", frozenset({content.kind}), body)
+    return json_request("embed-v2/tasks" if task else "embed-v2", kinds, body)
 
 
 def composed(
     model: Model,
     input_text: str | None,
-    contents: Sequence[MediaPayload],
+    payloads: Sequence[MediaPayload],
     *,
     dimensions: int,
     auto_truncate: bool | None,
 ) -> Request:
-    """A text and media fused into one vector. 3.0 has a shorter form for the common text and one picture."""
-    kinds: frozenset[Kind] = frozenset({c.kind for c in contents} | ({"text"} if input_text else set()))
-    if model.request_form == "typed" and input_text and len(contents) == 1 and contents[0].name is None:
-        part = {"input_text": input_text, "media_source": contents[0].source()}
+    """A text and media fused into one vector. 3.0 has a shorter form for a text with one image."""
+    kinds: frozenset[Kind] = frozenset({p.kind for p in payloads} | ({"text"} if input_text else set()))
+    if model.request_form == "typed" and input_text and len(payloads) == 1 and payloads[0].name is None:
+        part = {"input_text": input_text, "media_source": payloads[0].source()}
         body = {"input_type": "text_image", "model_name": model.name, "text_image": part}
         return json_request("embed-v2", kinds, body)
-    return _multi_input(model, kinds, input_text, contents, dimensions, auto_truncate)
+    return _multi_input(model, kinds, input_text, payloads, dimensions, auto_truncate)
 
 
 def _multi_input(
     model: Model,
     kinds: frozenset[Kind],
     input_text: str | None,
-    contents: Sequence[MediaPayload],
+    payloads: Sequence[MediaPayload],
     dimensions: int,
     auto_truncate: bool | None,
 ) -> Request:
     part: dict[str, Any] = {}
     if input_text is not None:
         part["input_text"] = input_text
-    if contents:
+    if payloads:
         part["media_sources"] = [
-            {**({"name": c.name} if c.name else {}), "media_type": c.kind, **c.source()} for c in contents
+            {**({"name": p.name} if p.name else {}), "media_type": p.kind, **p.source()} for p in payloads
         ]
     body: dict[str, Any] = {"input_type": "multi_input", "model_name": model.name, "multi_input": part}
-    if len(model.dimensions) > 1:  # a fixed-length model refuses the field
+    if len(model.dimensions) > 1:  # a model of one length refuses the field
         body["embedding_dimension"] = dimensions
     if model.truncation == "auto_truncate" and auto_truncate is not None and input_text is not None:
         body["auto_truncate"] = auto_truncate
@@ -150,7 +137,7 @@ def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], labe
         raise refuse("a PDF must be the only source and stands without a text. Embed it alone.")
     if kinds == {"document"} and not any(is_pdf) and (item.text is not None or len(item.media) > 1):
         raise refuse(
-            "is all text (text documents, with a text or each other). Join the texts, or add a picture, sound or film."
+            "is all text (text documents, with a text or each other). Join the texts, or add an image, audio or video."
         )
 
 
@@ -162,3 +149,44 @@ def _check_names(item: Composed, refuse: Any) -> None:
         if reference not in names:
             known = f"names given: {', '.join(names)}" if names else "no source has a name"
             raise refuse(f"the text refers to <@{reference}>, but {known}. Give one source name={reference!r}.")
+
+
+def _option_fields(options: SegmentOptions, model: Model, kind: Kind, *, is_text: bool = False) -> dict[str, Any]:
+    """The options as fields of the ``audio``, ``video``, ``image`` or ``document`` object of a request.
+
+    marengo3.0 takes the segmentation at the top level, marengo3.5 inside ``temporal``.
+
+    Args:
+        is_text: a document is ``.txt`` or ``.md``, not PDF.
+    """
+    fields: dict[str, Any] = {}
+    segmentation = _segmentation_field(options.segmentation, nested=model.request_form == "multi_input")
+    if segmentation is not None:
+        fields["segmentation"] = segmentation
+    # Always sent: the API's pages disagree on the default (3.5 and transcription).
+    default = (own_option(kind, is_text=is_text),) if kind == "document" else model.segment_options[kind]
+    fields["embedding_option"] = list(options.embedding_option or default)
+    scopes = ["asset"] if kind == "image" else list(options.embedding_scope)
+    fields["embedding_scope"] = ["local" if s == "clip" and kind == "document" else s for s in scopes]
+    if options.embedding_type:
+        fields["embedding_type"] = list(options.embedding_type)
+    if options.time_based_metadata:
+        fields["time_based_metadata"] = [
+            {"start": note.start, "end": note.end, "text": note.text} for note in options.time_based_metadata
+        ]
+    return fields
+
+
+def _segmentation_field(segmentation: Segmentation | None, *, nested: bool) -> dict[str, Any] | None:
+    if segmentation is None:
+        return None
+    if isinstance(segmentation, Sentences):
+        how = {"strategy": "sentence", "max_sentences": segmentation.max_sentences}
+        return {"sequential": {**how, "overlap_sentences": segmentation.overlap_sentences}}
+    if isinstance(segmentation, Quadrants):
+        return {"spatial": {"strategy": "quadrants"}}
+    if isinstance(segmentation, Fixed):
+        timed: dict[str, Any] = {"strategy": "fixed", "fixed": {"duration_sec": segmentation.duration_sec}}
+    else:
+        timed = {"strategy": "dynamic", "dynamic": {"min_duration_sec": segmentation.min_duration_sec}}
+    return {"temporal": timed} if nested else timed

@@ -1,38 +1,42 @@
-"""Many items: equal ones once, known ones from the cache, the rest through the engine, each kept as it arrives."""
+"""Many items: equal ones once, known ones from the cache, the rest through the embedder, each kept as it arrives."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from .._errors import BatchError, TwelveLabsError
 from .._results import Embedding
 from .._stats import Run
 from .cache import Cache
-from .embedder import Embedder, Job
-
-__all__ = ["embed_batch", "equal_jobs", "run_batch", "warn_truncated"]
+from .embedder import Embedder, Result
+from .jobs import Job
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
-Results = list["Embedding | None"]
-Errors = dict[int, TwelveLabsError]
+Results: TypeAlias = "list[Result | None]"
+Errors: TypeAlias = "dict[int, TwelveLabsError]"
 
 
 async def embed_batch(
-    embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0
-) -> list[Embedding]:
-    """One vector a job, in order; what :func:`run_batch` does, with failures raised.
+    embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0, single: bool = False
+) -> Results:
+    """One result for each job, in order; what :func:`run_batch` does, with failures raised.
+
+    Args:
+        single: the caller gave one item, not a list: its error is raised as it is.
 
     Raises:
         BatchError: some failed; the rest is in ``.results``.
-        TwelveLabsError: the only item failed, or the account did; ``.results`` is set.
+        TwelveLabsError: the single item failed, or the account did; ``.results`` is set.
     """
     results, errors = await run_batch(embedder, jobs, run, cache, prepaid=prepaid)
-    if not errors:
-        return results  # type: ignore[return-value]  # without errors there is no None
-    raise errors[0] if len(jobs) == 1 else BatchError(results, errors)
+    if errors:
+        raise errors[0] if single else BatchError(results, errors)
+    return results
 
 
 async def run_batch(
@@ -50,18 +54,21 @@ async def run_batch(
     run.stats.deduplicated += len(jobs) - len(groups)
     results: Results = [None] * len(jobs)
 
-    def finish(indices: Sequence[int], found: Embedding) -> None:
+    def finish(indices: Sequence[int], found: Result) -> None:
         for index in indices:
             results[index] = found
+            if jobs[index].options is not None:
+                run.stats.segments += 1 if isinstance(found, Embedding) else len(found)
         run.finished(len(indices))
 
     if cache is not None:
         for key, known in (await cache.get_many(list(groups))).items():
-            run.stats.cached += len(groups[key])
-            finish(groups.pop(key), known)
+            indices = groups.pop(key)
+            run.stats.cached += len(indices)
+            finish(indices, _in_its_space(embedder, jobs[indices[0]], known))
 
-    async def do(order: int, job: tuple[str, list[int]]) -> None:
-        key, indices = job
+    async def do(order: int, group: tuple[str, list[int]]) -> None:
+        key, indices = group
         found = await embedder.embed(jobs[indices[0]], run, prepaid=order < prepaid)
         if cache is not None:
             await cache.put(key, found)
@@ -85,16 +92,26 @@ async def equal_jobs(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool
         keys = [embedder.key(job) if for_cache else str(job.item) for job in jobs]
     elif len(jobs) == 1 and not for_cache:
         keys = [""]
-    else:
+    elif any(job.on_disk for job in jobs):
         keys = await asyncio.to_thread(lambda: [embedder.key(job) for job in jobs])
+    else:
+        keys = [embedder.key(job) for job in jobs]
     groups: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         groups.setdefault(key, []).append(index)
     return groups
 
 
+def _in_its_space(embedder: Embedder, job: Job, known: Result) -> Result:
+    """The cache is of one space; audio on v1 has another."""
+    if not isinstance(known, Embedding) or not job.files:
+        return known
+    space = embedder.settings.space_of(job.files[0].kind) if len(job.files) == 1 else known.space
+    return known if space == known.space else replace(known, space=space)
+
+
 def warn_truncated(cut: Sequence[str], run: Run) -> None:
-    """One line a call: a cut text is never silent.
+    """Log one line a call: a cut text is never silent.
 
     Args:
         cut: the labels of (some of) the texts that were cut.

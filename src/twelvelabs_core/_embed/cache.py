@@ -1,7 +1,7 @@
-"""Finished vectors, kept: a SQLite file of ours, or any object with LangChain's ``mget``/``mset``.
+"""The cache of finished results: a SQLite file, or any object with LangChain's ``mget`` and ``mset``.
 
-A vector is in the cache before its item counts as done, so that a killed process loses no more than what was under
-way. Calls that come together are written in one transaction. Several processes may share a file (WAL).
+A result is in the cache before its item counts as done, so that a killed process loses no more than what was in
+flight. Writes that come together share one transaction. Several processes may share a file (WAL).
 """
 
 from __future__ import annotations
@@ -23,10 +23,8 @@ from .._errors import InvalidInputError
 from .._net import loop
 from .._results import Embedding, Segment
 
-__all__ = ["Cache", "open_cache"]
-
 READ_AT_ONCE = 500
-# A vector of 512 doubles is 4 kB: three to a page; read without copying. Measured: a third less time a row.
+# A vector of 512 doubles is 4 kB: three fit into a page, read without copying. Measured: a third less time a row.
 PAGE_BYTES = 16_384
 MAPPED_BYTES = 1 << 28
 BUSY_TIMEOUT_SEC = 30.0
@@ -34,75 +32,66 @@ logger = logging.getLogger("twelvelabs_embeddings")
 
 _MAGIC = b"TL1"
 _TRUNCATED = 1
+_SEGMENTS = b"S"
 
 
 class Store(Protocol):
-    """Where values are kept. Blocking; called in a thread."""
+    """A store of bytes by key. Blocking; called in a thread."""
 
     def mget(self, keys: Sequence[str]) -> Sequence[bytes | None]:
         """The values of some keys, None where there is none."""
 
     def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep some values, durably."""
+        """Keep some values durably."""
 
 
 class Cache:
-    """Embeddings by key, on the background loop."""
+    """Results by key, for use on the background loop."""
 
     def __init__(self, store: Store, space: str) -> None:
         self.store = store
         self._space = space
-        self._puts: list[tuple[str, bytes]] = []
-        self._next: asyncio.Task[None] | None = None
-        self._last: asyncio.Task[None] | None = None
+        self._pending: list[tuple[str, bytes]] = []
+        self._next_write: asyncio.Task[None] | None = None
+        self._last_write: asyncio.Task[None] | None = None
 
-    async def get_many(self, keys: Sequence[str]) -> dict[str, Embedding]:
-        """What is there of ``keys``. An entry that cannot be read counts as not there."""
-        found: dict[str, Embedding] = {}
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Embedding | list[Segment]]:
+        """The entries there are for ``keys``. An entry that cannot be decoded counts as missing."""
+        found: dict[str, Embedding | list[Segment]] = {}
         for start in range(0, len(keys), READ_AT_ONCE):
-            part = [f"{self._space}/{key}" for key in keys[start : start + READ_AT_ONCE]]
+            part = keys[start : start + READ_AT_ONCE]
             values = await asyncio.to_thread(self._read, part)
-            found.update(zip(keys[start : start + READ_AT_ONCE], values, strict=True))  # type: ignore[arg-type]
-        return {key: value for key, value in found.items() if value is not None}
+            found.update((key, value) for key, value in zip(part, values, strict=True) if value is not None)
+        return found
 
-    async def put(self, key: str, embedding: Embedding) -> None:
-        """Keep one; returns when it is safe. A cache that cannot be written is told of, and costs nobody the vector."""
-        await self._put(key, _encode(embedding))
+    async def put(self, key: str, result: Embedding | Sequence[Segment]) -> None:
+        """Keep one result; returns when it is written. A failed write is logged; the result is still returned."""
+        value = _encode(result) if isinstance(result, Embedding) else _encode_segments(result)
+        self._pending.append((f"{self._space}/{key}", value))
+        if self._next_write is None:
+            self._next_write = self._last_write = asyncio.ensure_future(self._write(self._last_write))
+        await asyncio.shield(self._next_write)
 
-    async def _put(self, key: str, value: bytes) -> None:
-        self._puts.append((f"{self._space}/{key}", value))
-        if self._next is None:
-            self._next = self._last = asyncio.ensure_future(self._write(self._last))
-        await asyncio.shield(self._next)
-
-    async def get_segments(self, key: str) -> list[Segment] | None:
-        """A file's vectors, if they are there."""
-        (value,) = await asyncio.to_thread(self.store.mget, [f"{self._space}/{key}"])
-        return None if value is None else _decode_segments(value)
-
-    async def put_segments(self, key: str, segments: Sequence[Segment]) -> None:
-        """Keep a file's vectors; returns when they are safe."""
-        await self._put(key, _encode_segments(segments))
-
-    def _read(self, keys: Sequence[str]) -> list[Embedding | None]:
-        return [None if value is None else _decode(value, self._space) for value in self.store.mget(keys)]
+    def _read(self, keys: Sequence[str]) -> list[Embedding | list[Segment] | None]:
+        values = self.store.mget([f"{self._space}/{key}" for key in keys])
+        return [None if value is None else _decode(value, self._space) for value in values]
 
     async def _write(self, before: asyncio.Task[None] | None) -> None:
-        """One transaction for all that came while the one before was written."""
+        """One transaction for all results that came while the previous one was written."""
         if before is not None:
             await asyncio.wait([before])
         else:
             await asyncio.sleep(0)
-        pairs, self._puts = self._puts, []
-        self._next = None
+        pairs, self._pending = self._pending, []
+        self._next_write = None
         try:
             await asyncio.to_thread(self.store.mset, pairs)
-        except Exception as error:  # whatever a user's store raises
+        except Exception as error:  # a user's store may raise anything
             logger.error("%d vectors could not be written to the cache: %s", len(pairs), error)
 
 
 class SqliteStore:
-    """A SQLite file; opened with the first use, in each process anew."""
+    """A SQLite file; opened with the first use, anew in each process."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser()
@@ -135,8 +124,8 @@ class SqliteStore:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SEC, check_same_thread=False)
-                # WAL: readers and a writer do not stop each other. NORMAL: safe against a killed process, and no disk
-                # flush a vector.
+                # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
+                # disk flush for each vector.
                 connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
                 connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -185,27 +174,29 @@ def _encode(embedding: Embedding) -> bytes:
     return _MAGIC + bytes([flags]) + embedding.pooled.to_bytes(4, "little") + _doubles(embedding.vector)
 
 
-def _decode(value: bytes, space: str) -> Embedding | None:
-    if not isinstance(value, bytes) or value[:3] != _MAGIC or len(value) % 8:
+def _decode(value: bytes, space: str) -> Embedding | list[Segment] | None:
+    if not isinstance(value, bytes) or value[:3] != _MAGIC:
+        return None
+    if value[3:4] == _SEGMENTS:
+        return _decode_segments(value)
+    if len(value) % 8:
         return None
     pooled = int.from_bytes(value[4:8], "little")
     return Embedding(_floats(value[8:]), space, bool(value[3] & _TRUNCATED), pooled, cached=True)
 
 
 def _encode_segments(segments: Sequence[Segment]) -> bytes:
-    """A line of JSON with everything but the numbers, then the numbers."""
+    """One line of JSON with everything but the vectors, then the vectors."""
     heads = [
         {name: getattr(s, name) for name in _SEGMENT_FIELDS}
         | {"floats": len(s.vector), "uncertainty": s.uncertainty is not None}
         for s in segments
     ]
     numbers = [_doubles(s.vector) + (_doubles(s.uncertainty) if s.uncertainty else b"") for s in segments]
-    return _MAGIC + b"S" + json.dumps(heads).encode() + b"\n" + b"".join(numbers)
+    return _MAGIC + _SEGMENTS + json.dumps(heads).encode() + b"\n" + b"".join(numbers)
 
 
-def _decode_segments(value: bytes) -> list[Segment] | None:
-    if not isinstance(value, bytes) or value[:4] != _MAGIC + b"S":
-        return None
+def _decode_segments(value: bytes) -> list[Segment]:
     line, _, numbers = value[4:].partition(b"\n")
     segments, at = [], 0
     for head in json.loads(line):
@@ -224,7 +215,7 @@ _SEGMENT_FIELDS = ("start_sec", "end_sec", "option", "scope", "page", "quadrant"
 
 
 def _doubles(numbers: Sequence[float]) -> bytes:
-    """Doubles, so that a cached vector is the very one the server sent."""
+    """Doubles, so that a cached vector equals the one the server sent."""
     found = array("d", numbers)
     if sys.byteorder == "big":
         found.byteswap()

@@ -1,8 +1,9 @@
-"""Several kinds in one v1 call, each answered apart: what ``/embed`` can and ``/embed-v2`` cannot."""
+"""Several kinds in one v1 call, each embedded separately: what ``/embed`` can and ``/embed-v2`` cannot."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +14,18 @@ from .._inputs import Audio, Image, Item
 from .._results import Embedding, Parts
 from .._stats import Run
 from .embedder import Embedder
-from .truncate import exceeds
-
-__all__ = ["embed_parts"]
+from .jobs import Job
 
 
-async def embed_parts(
-    embedder: Embedder, run: Run, *, text: str | None, image: Any, audio: Any, start_sec: float | None
-) -> Parts:
-    """See :meth:`EmbeddingClient.embed_parts`."""
-    model = embedder.model
+def parts_of(
+    embedder: Embedder, *, text: str | None, image: Any, audio: Any, start_sec: float | None
+) -> dict[str, Item]:
+    """The items of one call, by part (``text``, ``image``, ``audio``).
+
+    Raises:
+        InvalidInputError: the model is not served by v1, or nothing was given.
+    """
+    model = embedder.settings.model
     if "v1" not in model.api_versions:
         raise InvalidInputError(f"{model.name} is not served by v1 (/embed). Embed each part alone, or use marengo3.0.")
     if text is None and image is None and audio is None:
@@ -35,29 +38,58 @@ async def embed_parts(
     if image is not None:
         given["image"] = image if isinstance(image, Image) else Image(image)
     if audio is not None:
-        sound = audio if isinstance(audio, Audio) else Audio(audio)
-        given["audio"] = sound if start_sec is None else replace(sound, start_sec=start_sec)
-    checked = await embedder.check_all(list(given.values()), list(given))
-    sources = {part: job.sources[0] for part, job in zip(given, checked, strict=True) if job.sources}
-    contents = {part: await asyncio.to_thread(payload_of, source) for part, source in sources.items()}
-    request = v1.request(
-        model,
-        text=text,
-        text_truncate="end" if embedder.truncate == "average" else embedder.truncate,
-        image=contents.get("image"),
-        audio=contents.get("audio"),
-    )
+        item = audio if isinstance(audio, Audio) else Audio(audio)
+        given["audio"] = item if start_sec is None else replace(item, start_sec=start_sec)
+    return given
+
+
+async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> Parts:
+    """Embed the items of :func:`parts_of` in one call.
+
+    A text that ``truncate="average"`` divides takes requests of its own, as one call has room for one text.
+    """
+    jobs = dict(zip(given, await embedder.checker.check_all(list(given.values()), list(given)), strict=True))
+    averaged: Embedding | None = None
+    plan = embedder.texts.plan(str(jobs["text"].item)) if "text" in jobs else None
+    if plan is not None and len(plan.pieces) > 1:
+        found = await embedder.embed(jobs.pop("text"), run)
+        assert isinstance(found, Embedding)
+        averaged, plan = found, None
     try:
-        answer = await embedder.sender.send(request, run, has_media=bool(contents))
-        segments = {part: responses.v1_segments(answer, part, embedder.dimensions) for part in given}
-        over = text is not None and exceeds(text, model.max_text_tokens, embedder.count)
-        single = {
-            part: Embedding(responses.single(found, part).vector, embedder.space, part == "text" and over)
-            for part, found in segments.items()
-            if part != "audio"
-        }
+        parts = await _one_call(embedder, run, jobs, plan) if jobs else Parts()
     except TwelveLabsError as error:
         raise with_item(error, "embed_parts") from error.__cause__
     run.finished()
-    sounds = tuple(segments.get("audio", ()))
-    return Parts(single.get("text"), single.get("image"), sounds, responses.v1_metadata(answer))
+    return parts if averaged is None else replace(parts, text=averaged)
+
+
+async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Any) -> Parts:
+    settings = embedder.settings
+    files = {part: job.files[0] for part, job in jobs.items() if job.files}
+    local = any(file.url is None for file in files.values())
+
+    def read() -> dict[str, Any]:
+        return {part: payload_of(file) for part, file in files.items()}
+
+    payloads = await asyncio.to_thread(read) if local else read()
+    control = plan.server_truncate if plan is not None else None
+    request = v1.request(
+        settings.model,
+        text=plan.pieces[0] if plan is not None else None,
+        text_truncate=control if isinstance(control, str) else None,
+        image=payloads.get("image"),
+        audio=payloads.get("audio"),
+    )
+    minutes = sum(job.minutes or 0.0 for job in jobs.values())
+    response = await embedder.sender.send(request, run, has_media=bool(payloads), minutes=minutes)
+    segments = {part: responses.v1_segments(response, part, settings.dimensions) for part in jobs}
+
+    def one(part: str, truncated: bool = False) -> Embedding | None:
+        found: Sequence[Any] | None = segments.get(part)
+        return Embedding(responses.single(list(found), part).vector, settings.space, truncated) if found else None
+
+    truncated = plan is not None and plan.over
+    if truncated:
+        run.stats.truncated += 1
+    audio = tuple(segments.get("audio", ()))
+    return Parts(one("text", truncated), one("image"), audio, responses.v1_metadata(response))

@@ -1,4 +1,4 @@
-"""What a run would take, told before it is paid for; nothing is sent."""
+"""What a run would take, counted before it is paid for; nothing is sent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from .._limits import DAY, RateLimits
 from .batch import equal_jobs
 from .cache import Cache
-from .embedder import Embedder, Job
-
-__all__ = ["Plan", "make_plan", "shortest_time"]
+from .embedder import Embedder
+from .jobs import Job
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class Plan:
         requests: requests to send, by category (``text``, ``image``, ``audio``, ``video``); a request may count in two.
         total_requests: requests to send, each counted once.
         minutes: minutes of media to send, by category, as far as known.
-        unknown_minutes: media whose length could not be told (a URL, or PyAV is missing).
-        seconds: the shortest time the declared limits allow from a fresh start; None without declared limits. The
-            network comes on top.
+        unknown_minutes: media of unknown length (a URL, or PyAV is missing).
+        seconds: the shortest time the declared limits allow from unused windows; None without declared limits. The
+            network's time is not included.
         days: days of quota it takes, 1 or more; None without a declared daily limit.
     """
 
@@ -49,7 +48,7 @@ class Plan:
             text += f", {sum(self.minutes.values()):.1f} minutes of media"
             text += f" and {self.unknown_minutes} of unknown length" if self.unknown_minutes else ""
         if self.seconds is not None:
-            text += f", at least {_spoken(self.seconds)} under the limits"
+            text += f", at least {_format_seconds(self.seconds)} under the limits"
         return text + (f", {self.days} days of quota" if self.days and self.days > 1 else "")
 
 
@@ -65,7 +64,7 @@ async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None
         if key in known:
             continue
         job = jobs[indices[0]]
-        count, length = embedder.request_count(job), embedder.minutes(job)
+        count, length = embedder.request_count(job), job.minutes
         total += count
         unknown += length is None
         for category in limits.categories(job.kinds):
@@ -79,7 +78,7 @@ async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None
 def shortest_time(
     limits: RateLimits, requests: Mapping[str, int], minutes: Mapping[str, float]
 ) -> tuple[float | None, int | None]:
-    """Seconds and days the windows need from a fresh start, each window's burst used to the full."""
+    """Seconds and days the windows need from unused windows, each window used up in one burst."""
     seconds: float | None = None
     days: int | None = None
     for category, count in requests.items():
@@ -92,7 +91,7 @@ def shortest_time(
     return seconds, days
 
 
-def _spoken(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7_200:

@@ -11,8 +11,6 @@ from typing import Any
 from .._errors import InvalidInputError
 from .._stats import Stats
 
-__all__ = ["Bar"]
-
 REFRESH_SEC = 0.5
 
 

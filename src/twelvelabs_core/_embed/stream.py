@@ -1,6 +1,4 @@
-"""Any number of items, taken lazily, their vectors yielded as an iterator, in memory that does not grow with their
-number.
-"""
+"""Any number of items, taken lazily; their vectors as an iterator, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .._errors import BatchError, InvalidInputError, TwelveLabsError
 from .._inputs import Item
@@ -18,12 +16,10 @@ from .._results import Embedding
 from .._stats import Run
 from .batch import run_batch
 from .cache import Cache
-from .embedder import Embedder, Job
+from .embedder import Embedder
+from .jobs import Job
 
-__all__ = ["Chunk", "StreamResult", "embed_chunk", "stream", "stream_async"]
-
-# Items handed to the background loop together: each hand-over wakes another thread, which costs more than an item's own
-# work.
+# Items passed to the background loop together: each pass wakes another thread, which costs more than an item's work.
 CHUNK = 16
 
 
@@ -60,13 +56,13 @@ Embed: TypeAlias = Callable[[int, list[Item]], Awaitable[Chunk]]
 
 
 async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Run, cache: Cache | None) -> Chunk:
-    """Embed some neighbours of a stream. Each is checked apart: one that cannot be sent does not stop the others."""
+    """Embed some neighbours of a stream. Each is checked alone: one that cannot be sent does not stop the others."""
     failed: dict[int, TwelveLabsError] = {}
     jobs: list[Job] = []
     places: list[int] = []
     for place, item in enumerate(items):
         try:
-            jobs += await embedder.check_all([item], [("items", first + place)])
+            jobs += await embedder.checker.check_all([item], [("items", first + place)])
             places.append(place)
         except InvalidInputError as error:
             failed[place] = error
@@ -78,7 +74,7 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
     except TwelveLabsError as error:
         fatal, results = error, error.results
         error.results = []  # they are yielded
-    found = dict(zip(places, results, strict=True))
+    found: dict[int, Any] = dict(zip(places, results, strict=True))
     return Chunk(
         [
             StreamResult(first + place, item, found.get(place), failed.get(place))
@@ -90,10 +86,10 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
 
 
 class _Flow:
-    """What both kinds of stream decide: how much is under way, what is yielded, when to stop."""
+    """The decisions of both streams, sync and async: how much is in flight, what is yielded, when to stop."""
 
     def __init__(self, *, window: int, ordered: bool, raise_errors: bool) -> None:
-        self.under_way: deque[Future[Chunk]] = deque()
+        self.in_flight: deque[Future[Chunk]] = deque()
         self._most = max(1, -(-window // CHUNK))
         self._ordered, self._raise_errors = ordered, raise_errors
         self._errors: dict[int, TwelveLabsError] = {}
@@ -101,7 +97,7 @@ class _Flow:
 
     @property
     def full(self) -> bool:
-        return len(self.under_way) >= self._most
+        return len(self.in_flight) >= self._most
 
     @property
     def stopped(self) -> bool:
@@ -111,16 +107,16 @@ class _Flow:
         async def run() -> Chunk:
             return await embed(first, items)
 
-        self.under_way.append(loop.submit(run()))
+        self.in_flight.append(loop.submit(run()))
 
     def next(self) -> Future[Chunk] | None:
         """The chunk to yield next, None while an unordered stream has to wait for any."""
         if self._ordered:
-            return self.under_way[0]
-        return next((future for future in self.under_way if future.done()), None)
+            return self.in_flight[0]
+        return next((future for future in self.in_flight if future.done()), None)
 
     def take(self, future: Future[Chunk]) -> Iterator[StreamResult]:
-        self.under_way.remove(future)
+        self.in_flight.remove(future)
         chunk = future.result()
         self._fatal = self._fatal or chunk.fatal
         for result in chunk.results:
@@ -130,31 +126,31 @@ class _Flow:
                 yield result
 
     def end(self) -> None:
-        """Everything under way was yielded; now say what went wrong."""
+        """Everything in flight was yielded: raise what went wrong."""
         if self._fatal is not None:
             raise self._fatal
         if self._errors:
             raise BatchError((), self._errors)
 
     def cancel(self) -> None:
-        for future in self.under_way:
+        for future in self.in_flight:
             future.cancel()
 
 
 def stream(
     items: Iterable[Item], embed: Embed, *, window: int, ordered: bool, raise_errors: bool
 ) -> Iterator[StreamResult]:
-    """Yield each item's result, about ``window`` items under way at a time.
+    """Yield each item's result, about ``window`` items in flight at a time.
 
     The items are taken in the caller's thread, only as fast as results are taken. Closing the iterator cancels what is
-    under way.
+    in flight.
     """
     flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
 
     def results() -> Iterator[StreamResult]:
         future = flow.next()
         if future is None:
-            wait(flow.under_way, return_when=FIRST_COMPLETED)
+            wait(flow.in_flight, return_when=FIRST_COMPLETED)
             future = flow.next()
         assert future is not None
         wait([future])
@@ -167,7 +163,7 @@ def stream(
                 yield from results()
             if flow.stopped:
                 break
-        while flow.under_way:
+        while flow.in_flight:
             yield from results()
         flow.end()
     finally:
@@ -182,7 +178,7 @@ async def stream_async(
 
     async def results() -> Iterator[StreamResult]:
         future = flow.next()
-        waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.under_way)]
+        waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.in_flight)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         future = future or flow.next()
         assert future is not None
@@ -196,7 +192,7 @@ async def stream_async(
                     yield result
             if flow.stopped:
                 break
-        while flow.under_way:
+        while flow.in_flight:
             for result in await results():
                 yield result
         flow.end()

@@ -16,20 +16,6 @@ from typing import Literal, TypeAlias
 from .._errors import InvalidInputError, TextTooLongError
 from .._models import Model
 
-__all__ = [
-    "TRUNCATE",
-    "TextPlan",
-    "TokenCounter",
-    "Truncate",
-    "cut",
-    "estimate_tokens",
-    "exceeds",
-    "mean",
-    "plan_text",
-    "split",
-    "too_long",
-]
-
 Truncate = Literal["end", "start", "none", "average"]
 TRUNCATE: tuple[Truncate, ...] = ("end", "start", "none", "average")
 TokenCounter: TypeAlias = Callable[[str], int]

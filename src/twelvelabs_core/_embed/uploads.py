@@ -17,7 +17,6 @@ from .._net.pace import pause
 from .._net.sender import Sender
 from .._stats import Run
 from .journal import Journal
-from .keys import content_digest
 
 __all__ = ["Uploads"]
 
@@ -65,7 +64,7 @@ class Uploads:
             logger.warning("The asset %s could not be deleted: %s", entry["asset_id"], error)
 
     async def _name(self, source: MediaFile) -> str:
-        return f"asset/{self._scope}/{await asyncio.to_thread(content_digest, source)}"
+        return f"asset/{self._scope}/{await asyncio.to_thread(lambda: source.content_digest)}"
 
     async def _known(self, name: str, run: Run) -> str | None:
         entry = await self._journal.find(name)

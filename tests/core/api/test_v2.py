@@ -106,10 +106,10 @@ def test_a_part_of_a_film_or_sound_on_3_0(kind: type[Audio] | type[Video]) -> No
     [
         (Image(media.png()), {"media_type": "image", "base64_string": PNG}),
         (Audio(URL), {"media_type": "audio", "url": URL}),
-        (Video(URL), {"media_type": "video", "url": URL}),
+        (Composed(None, [Video(URL)]), {"media_type": "video", "url": URL}),
         (Document(URL), {"media_type": "document", "url": URL}),
     ],
-    ids=["image", "audio", "video", "document"],
+    ids=["image", "audio", "fused video", "document"],
 )
 def test_media_alone_on_3_5(item: Item, source: dict[str, str]) -> None:
     assert body_of(item, "marengo3.5") == {
@@ -117,6 +117,27 @@ def test_media_alone_on_3_5(item: Item, source: dict[str, str]) -> None:
         "model_name": "marengo3.5",
         "embedding_dimension": 512,
         "multi_input": {"media_sources": [source]},
+    }
+
+
+def test_a_video_alone_on_3_5_is_a_visual_vector_by_a_task() -> None:
+    """A synchronous request would fuse what is seen and heard, and takes 30 s at most: two kinds under one name."""
+    entry = {**v2_answer(vector("x"))["data"][0], "embedding_option": "visual", "embedding_scope": "asset"}
+    router = respx.MockRouter()
+    create = router.post(f"{BASE}/embed-v2/tasks").respond(202, json={"_id": "t1", "status": "processing"})
+    router.get(f"{BASE}/embed-v2/tasks/t1").respond(json={"_id": "t1", "status": "ready", "data": [entry]})
+    client = EmbeddingClient("marengo3.5", api_key=KEY, transport=httpx.MockTransport(router.async_handler))
+    assert client.embed(Video(URL, start_sec=2)).vector == vector("x")
+    assert sent_json(create.calls.last.request) == {
+        "input_type": "video",
+        "model_name": "marengo3.5",
+        "embedding_dimension": 512,
+        "video": {
+            "media_source": {"url": URL},
+            "start_sec": 2,
+            "embedding_option": ["visual"],
+            "embedding_scope": ["asset"],
+        },
     }
 
 

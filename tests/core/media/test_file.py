@@ -19,14 +19,14 @@ from tests.support import media
 from tests.support.service import Service, sent_json
 from twelvelabs_core import MODELS, Audio, Composed, Document, Image, InvalidInputError, Media, Video
 from twelvelabs_core._inputs import as_list, as_media, describe
-from twelvelabs_core._media.file import MediaFile, inspect
+from twelvelabs_core._media.file import MediaFile, open_media
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]
 
 
 def look(item: Media, model: Any = M35, label: str = "uris[0]") -> MediaFile:
-    return inspect(item, model, label)
+    return open_media(item, model, label)
 
 
 def refusal(item: Media, model: Any = M35, label: str = "uris[0]") -> str:

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from tests.support import media
 from twelvelabs_core import MODELS, Image, InvalidInputError, Media
-from twelvelabs_core._media.file import MediaFile, inspect
+from twelvelabs_core._media.file import MediaFile, open_media
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]
@@ -23,7 +23,7 @@ JPEG = media.jpeg()
 
 
 def look(item: Media, model: Any = M35, label: str = "uris[0]") -> MediaFile:
-    return inspect(item, model, label)
+    return open_media(item, model, label)
 
 
 def refusal(item: Media, model: Any = M35, label: str = "uris[0]") -> str:
@@ -39,10 +39,10 @@ def refusal(item: Media, model: Any = M35, label: str = "uris[0]") -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (PNG[: len(PNG) // 2], "is not a readable picture"),
-        (media.jpeg()[:300], "is not a readable picture"),
-        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, "is not a readable picture"),
-        (b"RIFF\x00\x00\x00\x00WEBPjunk", "is not a readable picture"),
+        (PNG[: len(PNG) // 2], "is not a readable image"),
+        (media.jpeg()[:300], "is not a readable image"),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, "is not a readable image"),
+        (b"RIFF\x00\x00\x00\x00WEBPjunk", "is not a readable image"),
     ],
     ids=["half a PNG", "start of a JPEG", "PNG of nothing", "WebP of nothing"],
 )
@@ -70,7 +70,7 @@ def test_the_smallest_picture(model: str, side: int, good: bool, as_pil: bool) -
         assert look(item, MODELS[model]).mime == "image/png"
     else:
         least = side + 1
-        assert f"is 400x{side} pixels; the model needs {least}x{least} or more" in refusal(item, MODELS[model])
+        assert f"is 400x{side} pixels; the API takes {least}x{least} or more" in refusal(item, MODELS[model])
 
 
 # -- conversion ------------------------------------------------------------------------------------------------

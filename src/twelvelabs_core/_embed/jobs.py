@@ -1,0 +1,203 @@
+"""Items, checked before the first is sent: what the model takes, which files they name, what is asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from .._api.v2 import check_composed
+from .._errors import InvalidInputError, with_item
+from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
+from .._media.file import MediaFile, open_media
+from .._models import Kind, models_that
+from .._options import SegmentOptions, check_options, with_defaults
+from .settings import EmbedSettings
+from .truncate import too_long
+
+# Ten thousand texts need no ten thousand strings: a name and an index are joined when an error needs them.
+Label: TypeAlias = "str | tuple[str, int]"
+
+
+def label_text(label: Label) -> str:
+    """``texts[3]``."""
+    return label if isinstance(label, str) else f"{label[0]}[{label[1]}]"
+
+
+class Job:
+    """One checked item and what is asked of it.
+
+    Attributes:
+        item: a text, media or a composition.
+        files: its media, opened.
+        options: which segments of a file are wanted; None = one vector of the item.
+    """
+
+    __slots__ = ("_label", "files", "item", "options")
+
+    def __init__(
+        self, item: Item, label: Label, files: tuple[MediaFile, ...] = (), options: SegmentOptions | None = None
+    ) -> None:
+        self.item, self._label, self.files, self.options = item, label, files, options
+
+    @property
+    def label(self) -> str:
+        """The caller's name for it, for errors."""
+        return label_text(self._label)
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of input it counts as, for rate limits."""
+        kinds: set[Kind] = {file.kind for file in self.files}
+        if isinstance(self.item, str) or (isinstance(self.item, Composed) and self.item.text):
+            kinds.add("text")
+        return frozenset(kinds)
+
+    @property
+    def minutes(self) -> float | None:
+        """Minutes of media in it; None if unknown."""
+        total = 0.0
+        for file in self.files:
+            if file.kind in ("audio", "video"):
+                if file.range_sec is None:
+                    return None
+                total += file.range_sec / 60
+        return total
+
+    @property
+    def on_disk(self) -> bool:
+        """Its content has to be read or computed here, unlike a text or a URL."""
+        return any(file.url is None for file in self.files)
+
+
+class Checker:
+    """Checks items against what the model takes."""
+
+    def __init__(self, settings: EmbedSettings) -> None:
+        self._settings = settings
+        self._model = settings.model
+        self._takes_any_text = "text" in settings.model.inputs[settings.api_version] and settings.truncate != "none"
+
+    async def check_all(
+        self, items: Sequence[Item], labels: Iterable[Label], options: SegmentOptions | None = None
+    ) -> list[Job]:
+        """Every item, checked before any is sent. Files are opened in a thread; texts and URLs need none.
+
+        Args:
+            options: the segments wanted of each; None = one vector each.
+
+        Raises:
+            InvalidInputError, TextTooLongError: an item cannot be sent; ``item`` names it.
+        """
+        if all(isinstance(item, str) for item in items) and options is None:
+            return [self.check(item, label) for item, label in zip(items, labels, strict=False)]
+
+        def check() -> list[Job]:
+            pairs = zip(items, labels, strict=False)
+            if options is None:
+                return [self.check(item, label) for item, label in pairs]
+            return [self.check_segments(item, options, label_text(label)) for item, label in pairs]
+
+        return await asyncio.to_thread(check) if any(map(_needs_disk, items)) else check()
+
+    def check(self, item: Item, label: Label) -> Job:
+        """One item that is to become one vector.
+
+        Raises:
+            InvalidInputError, TextTooLongError: it cannot be sent; ``item`` is ``label``.
+        """
+        if type(item) is str and self._takes_any_text and not item.isspace() and item:
+            if not item.isascii():
+                _check_unicode(item, label)
+            return Job(item, label)  # the common case, ten thousand times
+        return self._check(item, label_text(label))
+
+    def _check(self, item: Item, label: str) -> Job:
+        kind = _kind(item)
+        if kind is None:
+            raise InvalidInputError(
+                f"expected a str, Image, Audio, Video, Document or Composed, got {describe(item)}.", item=label
+            )
+        if kind not in self._model.inputs[self._settings.api_version]:
+            raise InvalidInputError(self._not_taken(kind), item=label)
+        if isinstance(item, str):
+            return self._check_text(item, label)
+        if isinstance(item, Composed):
+            return self._check_composed(item, label)
+        self._check_v1_range(item, label)
+        may_task = self._settings.api_version == "v2" and item.kind != "document"
+        file = open_media(item, self._model, label, may_task=may_task)
+        return Job(item, file.label, (file,))
+
+    def check_segments(self, media: Any, options: SegmentOptions, label: str) -> Job:
+        """One file whose segments are wanted. Reads its header.
+
+        Raises:
+            InvalidInputError: it cannot be embedded so; ``item`` is ``label``.
+        """
+        if not isinstance(media, Media):
+            raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
+        check_options(options, self._model, media.kind, label, self._settings.api_version)
+        self._check_v1_range(media, label)
+        file = open_media(media, self._model, label, may_task=True)
+        return Job(media, file.label, (file,), with_defaults(options, media.kind, is_text=file.is_text))
+
+    def _check_text(self, text: str, label: str) -> Job:
+        _check_unicode(text, label)
+        if not text.strip():
+            raise InvalidInputError("is an empty text; leave it out, the API takes no empty texts.", item=label)
+        settings = self._settings
+        if settings.truncate == "none" and self._model.truncation is None and settings.is_over_limit(text):
+            raise with_item(too_long(self._model, settings.count(text)), label)  # the server might cut it silently
+        return Job(text, label)
+
+    def _check_composed(self, item: Composed, label: str) -> Job:
+        if not isinstance(item.text, (str, type(None))) or not isinstance(item.media, Sequence):
+            raise InvalidInputError("expected Composed(text, [media, …]): a str or None, and a list.", item=label)
+        for media in item.media:
+            if isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None):
+                raise InvalidInputError("start_sec and end_sec cannot be composed; cut the file first.", item=label)
+        files = tuple(
+            open_media(media, self._model, f"{label}.media[{i}]")
+            for i, media in enumerate(item.media)
+            if isinstance(media, Media)
+        )
+        check_composed(item, self._model, is_pdf=[file.mime == "application/pdf" for file in files], label=label)
+        if item.text and self._model.truncation is None and self._settings.is_over_limit(item.text):
+            # Cutting could lose a <@name>; only a model that cuts by itself (3.5) may be sent it.
+            raise with_item(too_long(self._model, self._settings.count(item.text)), label)
+        return Job(item, label, files)
+
+    def _check_v1_range(self, media: Media, label: str) -> None:
+        if self._settings.api_version == "v1" and isinstance(media, Audio) and media.end_sec is not None:
+            raise InvalidInputError("v1 has no end_sec for audio; use v2, or cut the file.", item=label)
+
+    def _not_taken(self, kind: Kind) -> str:
+        model, version = self._model, self._settings.api_version
+        other = [v for v in model.api_versions if kind in model.inputs[v]]
+        if other:
+            return f"{model.name} takes {kind} by api_version={other[0]!r}, not {version!r}."
+        return f"{model.name} does not take {kind} input. " + models_that(f"take {kind}", kind=kind)
+
+
+def _check_unicode(text: str, label: Label) -> None:
+    """A lone half of a surrogate pair (a broken emoji) cannot be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"holds broken Unicode at {error.start}; clean it first.", item=label_text(label)
+        ) from None
+
+
+def _needs_disk(item: Any) -> bool:
+    if isinstance(item, Composed):
+        media: Any = item.media if isinstance(item.media, Sequence) else ()
+        return any(map(_needs_disk, media))
+    return isinstance(item, Media) and not is_url(item.source)
+
+
+def _kind(item: Any) -> Kind | None:
+    if isinstance(item, str):
+        return "text"
+    return item.kind if isinstance(item, (Media, Composed)) else None
