@@ -113,6 +113,7 @@ _MARENGO_27 = Model(
         "image": MediaLimit(_PICTURES, 5 * MB, min_side=64),
         "audio": MediaLimit(_SOUNDS, 32 * MB, max_sec=600),
     },
+    segment_options={"audio": ("audio",)},
     sunset="2026-03-30",
 )
 

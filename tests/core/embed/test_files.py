@@ -1,0 +1,365 @@
+"""One file to its segments: read once, sent by a request or a task, refused where it cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import pytest
+
+from tests.support import media
+from tests.support.service import Service, fields_of, right_answer, sent_form, sent_json, v1_answer, v2_answer, vector
+from twelvelabs_core import (
+    MODELS,
+    Audio,
+    BatchError,
+    Budget,
+    Composed,
+    Document,
+    Embedding,
+    Fixed,
+    Image,
+    InvalidInputError,
+    Media,
+    QuotaExceededError,
+    SegmentOptions,
+    Sentences,
+    Video,
+)
+from twelvelabs_core._embed.route import Route, route
+from twelvelabs_core._media import file as file_module
+from twelvelabs_core._media.file import MediaFile
+from twelvelabs_core._media.probe import Probe
+from twelvelabs_core._options import whole_file
+
+M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
+MB = 1_000_000
+
+
+def segment(option: str | None, start: float | None, end: float | None, scope: str | None = "clip") -> dict[str, Any]:
+    labels = {"embedding_option": option, "embedding_scope": scope, "start_sec": start, "end_sec": end}
+    return {"embedding": vector(f"{option}{start}{scope}"), **labels}
+
+
+class Tasks:
+    """Answers assets and tasks as the API does, each ready at once."""
+
+    def __init__(self, *data: dict[str, Any]) -> None:
+        self.data = list(data) or [segment("visual", None, None, "asset")]
+        self.service = Service(self.answer)
+
+    def answer(self, request: httpx.Request) -> Any:
+        path, task = request.url.path, {"_id": "t1", "status": "ready"}
+        if path.endswith("/assets"):
+            return httpx.Response(201, json={"_id": "a1", "status": "ready"})
+        if "/assets/" in path:
+            return {"_id": "a1", "status": "ready"}
+        if path.endswith("/embed-v2/tasks"):
+            return httpx.Response(202, json={**task, "status": "processing"})
+        if "/embed-v2/tasks/" in path:
+            return {**task, "data": self.data}
+        return {"data": self.data}
+
+    @property
+    def paths(self) -> list[str]:
+        return [f"{r.method} {r.url.path.removeprefix('/v1.3/')}" for r in self.service.requests]
+
+
+# -- read once -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large_video(tmp_path: Path) -> Path:
+    """A video over what a request takes: players skip the padding."""
+    content = media.mp4([("red", 6, 220)])
+    path = tmp_path / "large.mp4"
+    path.write_bytes(content + (37 * MB + 8).to_bytes(4, "big") + b"free" + bytes(37 * MB))
+    return path
+
+
+def test_an_uploaded_video_is_opened_once_and_digested_once(
+    large_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, digested = [], []
+    real_open, real_update = av.open, file_module._update_from
+
+    def count_open(*arguments: Any, **options: Any) -> Any:
+        opened.append(arguments)
+        return real_open(*arguments, **options)
+
+    def count_digest(found: Any, content: Any) -> None:
+        digested.append(content.name)
+        real_update(found, content)
+
+    monkeypatch.setattr(av, "open", count_open)
+    monkeypatch.setattr(file_module, "_update_from", count_digest)
+    found = Tasks(segment("visual", 0, 6)).service.client(cache=tmp_path / "c.sqlite").rows(Video(large_video))
+    assert [row.metadata["end_sec"] for row in found] == [6.0]
+    assert len(opened) == 1
+    assert digested == [str(large_video)]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        Image("https://h.example/a.jpg"),
+        Video("https://h.example/a.mp4"),
+        Composed("red", [Image("https://h.example/a.jpg")]),
+    ],
+    ids=["image", "video", "composed"],
+)
+async def test_a_url_needs_no_thread(item: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: Any) -> None:
+        raise AssertionError("a thread was used")
+
+    service = Service(lambda _: v2_answer(vector("v")))
+    client = service.client()
+    client.embed("warm up")
+    monkeypatch.setattr(asyncio, "to_thread", refuse)
+    assert (await client.aembed(item)).vector == vector("v")
+    assert (await client.aembed_many([item, "a"]))[0].vector == vector("v")
+
+
+def test_a_file_is_read_off_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = []
+    real = MediaFile.load
+    monkeypatch.setattr(MediaFile, "load", lambda file: readers.append(threading.current_thread().name) or real(file))
+    (tmp_path / "a.png").write_bytes(media.png())
+    Service().client().embed(Image(tmp_path / "a.png"))
+    assert len(readers) == 1
+    assert "twelvelabs" not in readers[0]
+
+
+def test_a_file_that_changes_while_it_is_embedded_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(media.png("red"))
+
+    def change(request: httpx.Request) -> Any:
+        path.write_bytes(media.png("blue", (300, 300)))
+        return right_answer(request)
+
+    client = Service(change).client(max_concurrency=1, cache=tmp_path / "c.sqlite")
+    with pytest.raises(BatchError, match=r"items\[1\] .*a\.png.*has changed") as caught:
+        client.embed_many(["first", Image(path)])
+    assert [found is not None for found in caught.value.results] == [True, False]
+    assert isinstance(caught.value.errors[1], InvalidInputError)
+    assert not client.embed(Image(path)).cached
+
+
+# -- request or task -----------------------------------------------------------------------------------------
+
+
+def file(item: Media, mime: str = "", **fields: Any) -> MediaFile:
+    duration = fields.pop("duration", None)
+    return MediaFile(item, "x", mime=mime, measured=Probe(duration), **fields)
+
+
+VIDEO, AUDIO, PART = Video("a.mp4"), Audio("a.mp3"), Video("a.mp4", start_sec=300, end_sec=605)
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "options", "way"),
+    [
+        (M30, file(VIDEO, size=MB, duration=600.0), None, Route("inline", task=False)),
+        (M30, file(VIDEO, size=MB, duration=600.5), None, Route("inline", task=True)),
+        (M30, file(VIDEO, size=37 * MB, duration=60.0), None, Route("direct", task=False)),
+        (M30, file(VIDEO, size=201 * MB, duration=601.0), None, Route("multipart", task=True)),
+        (M30, file(VIDEO, url="u"), None, Route("inline", task=False, or_task=True)),
+        (
+            M30,
+            file(Video("a.mp4", start_sec=300, end_sec=605), size=MB, duration=605.0),
+            None,
+            Route("inline", task=True),
+        ),
+        (M30, file(VIDEO, size=MB, duration=6.0), SegmentOptions(), Route("inline", task=False)),
+        (M30, file(Image("a.png"), size=MB), None, Route("inline", task=False)),
+        (M35, file(VIDEO, size=MB, duration=6.0), None, Route("inline", task=True)),
+        (M35, file(AUDIO, size=MB, duration=30.0), None, Route("inline", task=False)),
+        (M35, file(AUDIO, size=MB, duration=31.0), None, Route("inline", task=True)),
+        (M35, file(AUDIO, url="u"), None, Route("inline", task=False, or_task=True)),
+        (M35, file(Audio("a.mp3", start_sec=2), size=MB, duration=6.0), None, Route("inline", task=True)),
+        (M35, file(AUDIO, size=MB, duration=6.0), SegmentOptions(), Route("inline", task=True)),
+        (M35, file(Image("a.png"), size=MB), SegmentOptions(embedding_uncertainty=True), Route("inline", task=True)),
+        (M35, file(Document("a.pdf"), "application/pdf", size=MB), None, Route("inline", task=False)),
+        (M35, file(Document("a.pdf"), "application/pdf", size=MB), SegmentOptions(), Route("inline", task=True)),
+        (M35, file(Document("a.txt"), "text/plain", size=MB), None, Route("inline", task=False)),
+        (M35, file(Document("a.txt"), "text/plain", size=33 * MB), None, Route("direct", task=True)),
+    ],
+)
+def test_route(model: Any, given: MediaFile, options: SegmentOptions | None, way: Route) -> None:
+    asked = options or whole_file(given.kind, is_text=given.is_text)
+    assert route(model, "v2", given, asked) == way
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "too_long"),
+    [
+        ("The audio must not be longer than 600 seconds; it lasts 605.0.", "parameter_invalid", True),
+        ("too much", "video_duration_too_long", True),
+        ("The duration of the video exceeds the maximum of 10 minutes", None, True),
+        ("Video is too long: 700 seconds", None, True),
+        ("segmentation must be between 2 and 10 seconds", "parameter_invalid", False),
+        ("min_duration_sec must be at most 5 seconds", "parameter_invalid", False),
+        ("video.end_sec must not exceed the duration of 12.0 seconds", "parameter_invalid", False),
+        ("The video must not be shorter than 4 seconds; it lasts 2.0.", "video_duration_too_short", False),
+        ("The file could not be fetched within 30 seconds", None, False),
+    ],
+)
+def test_only_a_refusal_for_length_leads_to_a_task(message: str, code: str | None, too_long: bool) -> None:
+    tasks = Tasks()
+
+    def answer(request: httpx.Request) -> Any:
+        if request.url.path.endswith("/embed-v2"):
+            return httpx.Response(400, json={"code": code, "message": message})
+        return tasks.answer(request)
+
+    client = Service(answer).client()
+    if too_long:
+        assert client.embed(Video("https://h.example/a.mp4")).vector == vector("visualNoneasset")
+    else:
+        with pytest.raises(InvalidInputError, match=r"seconds"):
+            client.embed(Video("https://h.example/a.mp4"))
+
+
+# -- one vector is the segment of scope asset ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "option"), [(Image(media.png()), "visual"), (Document(b"Red. Blue.", filename="a.txt"), "text")]
+)
+def test_one_vector_and_the_whole_file_as_a_segment_share_a_cache_entry(
+    item: Media, option: str, tmp_path: Path
+) -> None:
+    service = Service()
+    client = service.client("marengo3.5", cache=tmp_path / "c.sqlite")
+    one = client.embed(item)
+    (row,) = client.rows(item, SegmentOptions(embedding_scope="asset"))
+    (segment,) = client.embed_segments(item, SegmentOptions(embedding_scope="asset"))
+    assert len(service.requests) == 1
+    assert row.vector == segment.vector == one.vector
+    assert (segment.option, segment.scope) == (option, "asset")
+    assert (row.metadata["embedding_option"], row.metadata["embedding_scope"]) == (option, "asset")
+
+
+def test_equal_files_of_one_call_are_embedded_once(tmp_path: Path) -> None:
+    tasks = Tasks(segment("visual", 0, 6))
+    content = media.mp4([("red", 6, 220)])
+    client = tasks.service.client("marengo3.5")
+    first, second = client.embed_segments_many([Video(content), Video(content)])
+    assert first == second
+    assert tasks.paths.count("POST embed-v2/tasks") == 1
+    assert client.last_run.deduplicated == 1
+    assert client.last_run.segments == 2
+
+
+def test_a_text_document_is_divided_into_sentences_unless_told_otherwise() -> None:
+    tasks = Tasks({**segment("text", None, None, "chunk"), "chunk_index": 0})
+    client = tasks.service.client("marengo3.5")
+    page = Document(b"Red. Blue.", filename="a.txt")
+    client.embed_segments(page)
+    client.embed_segments(page, SegmentOptions(segmentation=Sentences(2)))
+    sent = [
+        sent_json(r)["document"]["segmentation"]["sequential"] for r in tasks.service.requests if r.method == "POST"
+    ]
+    assert [s["max_sentences"] for s in sent] == [5, 2]
+    assert sent[0]["overlap_sentences"] == 1
+
+
+# -- v1 --------------------------------------------------------------------------------------------------------
+
+
+def v1_audio(*segments: tuple[str, float, float]) -> Callable[[httpx.Request], dict[str, Any]]:
+    found = [{"float": vector(name), "start_offset_sec": start, "end_offset_sec": end} for name, start, end in segments]
+    return lambda _: {"model_name": "marengo3.0", "audio_embedding": {"segments": found}}
+
+
+PAIRS = v1_audio(("sound", 0, 6), ("speech", 0, 6), ("sound 2", 6, 12), ("speech 2", 6, 12))
+
+
+def test_v1_gives_the_segments_of_audio_in_the_servers_order() -> None:
+    service = Service(PAIRS)
+    found = service.client(api_version="v1").embed_segments(Audio("https://h.example/a.mp3", start_sec=1.5))
+    assert [s.vector for s in found] == [vector(n) for n in ("sound", "speech", "sound 2", "speech 2")]
+    assert [(s.start_sec, s.end_sec, s.option, s.scope) for s in found[1:3]] == [
+        (0, 6, None, "clip"),
+        (6, 12, None, "clip"),
+    ]
+    assert fields_of(service.requests[0])["audio_start_offset_sec"] == "1.5"
+
+
+@pytest.mark.filterwarnings("ignore:Marengo-retrieval-2.7 was switched off")
+def test_v1_gives_the_segments_of_audio_on_2_7() -> None:
+    entry = {"float": vector("a", 1024), "start_offset_sec": 0, "end_offset_sec": 6}
+    service = Service(lambda _: {"model_name": "m", "audio_embedding": {"segments": [entry]}})
+    (found,) = service.client("Marengo-retrieval-2.7").embed_segments(Audio(media.wav()))
+    assert (len(found.vector), found.start_sec, found.end_sec) == (1024, 0, 6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SegmentOptions(segmentation=Fixed(4)),
+        SegmentOptions(embedding_option="audio"),
+        SegmentOptions(embedding_scope="asset"),
+    ],
+)
+def test_v1_offers_no_options_for_audio(options: SegmentOptions) -> None:
+    service = Service()
+    with pytest.raises(InvalidInputError, match="v1 offers no options"):
+        service.client(api_version="v1").embed_segments(Audio(media.wav()), options)
+    assert service.requests == []
+
+
+def test_the_mean_of_unlabelled_audio_on_v1_has_a_space_of_its_own(tmp_path: Path) -> None:
+    """It mixes audio and transcription vectors, which v2 keeps apart."""
+    service = Service(PAIRS)
+    client = service.client(api_version="v1", cache=tmp_path / "c.sqlite")
+    for cached in (False, True):
+        found = client.embed(Audio("https://h.example/a.mp3"))
+        assert (found.space, found.pooled, found.cached) == ("marengo3.0/512/v1-audio", 4, cached)
+    assert (
+        Service(lambda _: v1_answer("marengo3.0", image=vector("i")))
+        .client(api_version="v1")
+        .embed(Image("https://h.example/a.jpg"))
+        .space
+        == "marengo3.0/512"
+    )
+
+
+# -- several kinds in one v1 call --------------------------------------------------------------------------------
+
+
+def test_embed_parts_counts_the_minutes_of_its_audio() -> None:
+    service = Service()
+    with pytest.raises(QuotaExceededError, match="minutes"):
+        service.client(budget=Budget(minutes=0.01)).embed_parts(audio=media.wav(440, 6))
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(("truncate", "kept"), [("start", "last"), ("end", "first")])
+def test_embed_parts_cuts_the_side_that_truncate_names(truncate: Any, kept: str) -> None:
+    service = Service()
+    text = "first " + "word " * 600 + "last"
+    found = service.client(truncate=truncate).embed_parts(text=text, image="https://h.example/a.jpg")
+    (request,) = service.requests
+    sent = fields_of(request)["text"]
+    assert kept in sent
+    assert (len(sent) < len(text)) == (truncate == "start")  # at its end the server cuts (API page)
+    assert found.text is not None
+    assert found.text.truncated
+
+
+def test_embed_parts_averages_a_long_text_in_requests_of_its_own() -> None:
+    service = Service()
+    found = service.client(truncate="average").embed_parts(text="word " * 1200, image="https://h.example/a.jpg")
+    names = [{f.name for f in sent_form(r)} for r in service.requests if r.url.path.endswith("/embed")]
+    assert names == [{"model_name", "image_url"}]
+    assert len(service.requests) == 4
+    assert isinstance(found.text, Embedding)
+    assert (found.text.pooled, found.text.truncated) == (3, False)
+    assert found.image is not None
