@@ -1,4 +1,4 @@
-"""TwelveLabs' Embed API as Python: models, inputs, wire formats and one engine. The framework adapters stand on it.
+"""TwelveLabs' Embed API as Python: models, inputs and one client. The framework adapters are built on it.
 
 .. code-block:: python
 

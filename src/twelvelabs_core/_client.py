@@ -46,10 +46,10 @@ STREAM_WINDOW_FACTOR = 2
 
 
 class EmbeddingClient:
-    """TwelveLabs embeddings, for one model and one account. What the framework adapters stand on; usable by itself.
+    """TwelveLabs embeddings for one model and one account. The framework adapters are built on it; it works alone too.
 
-    Every method has an async twin (``aembed`` …) that may be awaited from any event loop. Sync methods work inside a
-    running loop too. The object may be shared by threads, pickled and deep-copied (configuration alone; connections
+    Every method has an async version (``aembed`` …) that may be awaited from any event loop. Sync methods work inside
+    a running loop too. The object may be shared by threads, pickled and deep-copied (configuration alone; connections
     are made anew).
 
     Args:
@@ -61,18 +61,18 @@ class EmbeddingClient:
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``; the default estimates, on the high side (no tokenizer is published).
-        max_concurrency: requests under way at a time, 1 or more.
-        rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's answers.
+        max_concurrency: requests in flight at a time, 1 or more.
+        rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
         max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
-        max_retries: tries after the first for what may pass: 408, 429, 5xx, broken connections. 0 = none.
+        max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
         timeout: seconds without a byte from the server before a request counts as lost.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
         keep_assets: leave uploaded files on the server after use; by default they are deleted.
-        task_timeout: seconds a task (a long film) may take.
+        task_timeout: seconds a task (a long video) may take.
         transport: an ``httpx.AsyncBaseTransport``, for tests (``httpx.MockTransport``, respx) or connections of your
             own.
 
@@ -175,12 +175,12 @@ class EmbeddingClient:
 
     @property
     def stats(self) -> Stats:
-        """What all finished calls of this object did, added up."""
+        """Totals of all finished calls of this object."""
         return replace(self._stats)
 
     @property
     def last_run(self) -> Stats:
-        """What the call that finished last did."""
+        """Figures of the call that finished last."""
         return replace(self._last_run)
 
     def __repr__(self) -> str:
@@ -293,13 +293,13 @@ class EmbeddingClient:
     ) -> Iterator[StreamResult]:
         """Any number of items, taken lazily; results as an iterator, in memory that does not grow with their number.
 
-        About twice ``max_concurrency`` items are under way at a time. Equal items are found among neighbours; with a
+        About twice ``max_concurrency`` items are in flight at a time. Equal items are found among neighbours; with a
         cache, everywhere.
 
         Args:
             items: any iterable.
             ordered: in the items' order; False = as they come, which a slow item does not hold up.
-            errors: ``raise`` = a failed item ends the stream with :class:`BatchError`, after everything under way was
+            errors: ``raise`` = a failed item ends the stream with :class:`BatchError`, after everything in flight was
                 yielded; ``yield`` = it is a result with ``.error`` set.
             progress: show a tqdm bar.
 
@@ -523,7 +523,7 @@ class EmbeddingClient:
             text: one text.
             image: a source or :class:`Image`.
             audio: a source or :class:`Audio`.
-            audio_start_offset_sec: seconds of the sound to leave out at its start.
+            audio_start_offset_sec: seconds to leave out at the start of the audio.
 
         Raises:
             InvalidInputError: the model is not served by v1, nothing was given, or a part is refused.

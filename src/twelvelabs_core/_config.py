@@ -1,4 +1,4 @@
-"""Where settings come from when they are not passed: the key and the address."""
+"""The API key and the base URL: from arguments, else from the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resolve_api_key(api_key: Any, environ: Mapping[str, str] = os.environ) -> Se
     """``api_key``, else ``TWELVELABS_API_KEY``, else ``TWELVE_LABS_API_KEY``.
 
     Raises:
-        AuthenticationError: none of them is set, or the key holds signs that no header can carry.
+        AuthenticationError: none of them is set, or the key contains characters that an HTTP header cannot carry.
     """
     given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
     candidates = (given, *(environ.get(name) for name in API_KEY_VARIABLES))
@@ -29,7 +29,9 @@ def resolve_api_key(api_key: Any, environ: Mapping[str, str] = os.environ) -> Se
     if key is None:
         raise AuthenticationError(f"No API key. Pass api_key= or set {API_KEY_VARIABLES[0]}.")
     if not key.isascii() or not key.isprintable():
-        raise AuthenticationError("The API key holds signs that no key has (a line break, a letter with an accent?).")
+        raise AuthenticationError(
+            "The API key contains characters that an HTTP header cannot carry (a line break, an accented letter?)."
+        )
     return SecretStr(key)
 
 

@@ -5,10 +5,10 @@
     │   └── TextTooLongError                    a text over the model's limit, with ``truncate="none"``
     ├── AuthenticationError                     no key, a wrong key (401), or a key without the right (403)
     ├── RateLimitError                          429, and the retries are used up
-    │   └── QuotaExceededError                  the limit reopens later than we are willing to wait
+    │   └── QuotaExceededError                  the limit resets later than ``max_wait``
     ├── ServerError                             5xx, and the retries are used up
-    ├── ConnectionFailedError                   no answer: refused, dropped, timed out
-    ├── MalformedResponseError                  an answer that is not what the API documents
+    ├── ConnectionFailedError                   no response: refused, dropped, timed out
+    ├── MalformedResponseError                  a response that is not what the API documents
     └── BatchError                              some items of a batch failed; the others' results are inside
 
 No message, argument or attribute holds the API key.
@@ -39,9 +39,9 @@ class TwelveLabsError(Exception):
 
     Attributes:
         message: what happened and what to do, one or two sentences.
-        item: the item it is about, as the caller named it (``texts[3]``, ``uris[0] 'cat.webp'``), or None.
-        status: HTTP status, when a server answered.
-        code: the server's own code (``parameter_invalid``, ``api_key_invalid`` …), when it gave one.
+        item: the item the error is about, as the caller named it (``texts[3]``, ``uris[0] 'cat.webp'``), or None.
+        status: HTTP status, if there was a response.
+        code: the server's own code (``parameter_invalid``, ``api_key_invalid`` …), if it sent one.
         trace_id: the server's ``x-trace-id``, to quote to TwelveLabs' support.
         results: what was finished before an error stopped a whole batch, in input order, None where not done; else
             empty.
@@ -70,7 +70,7 @@ class TwelveLabsError(Exception):
         return f"{text} [{' '.join(tags)}]" if tags else text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions cross process borders (worker pools); the default protocol would drop keyword arguments.
+        # Exceptions are pickled between processes (worker pools); the default protocol would drop keyword arguments.
         return _rebuild, (type(self), self.message, dict(self.__dict__))
 
 
@@ -97,7 +97,7 @@ class AuthenticationError(TwelveLabsError):
 
 
 class RateLimitError(TwelveLabsError):
-    """The server answered 429 and the retries are used up.
+    """The server responded with 429 and the retries are used up.
 
     Attributes:
         retry_after: seconds the server asked to wait, or None.
@@ -109,10 +109,10 @@ class RateLimitError(TwelveLabsError):
 
 
 class QuotaExceededError(RateLimitError):
-    """A limit (often the daily one) reopens later than ``max_wait``.
+    """A rate limit (often the daily one) resets later than ``max_wait``.
 
     Attributes:
-        reopens_at: when to go on (aware datetime, UTC), or None if unknown.
+        reopens_at: when requests are accepted again (aware datetime, UTC), or None if unknown.
     """
 
     def __init__(
@@ -131,11 +131,11 @@ class ServerError(TwelveLabsError):
 
 
 class ConnectionFailedError(TwelveLabsError):
-    """No usable answer: the connection was refused, dropped or timed out, and the retries are used up."""
+    """No usable response: the connection was refused, dropped or timed out, and the retries are used up."""
 
 
 class MalformedResponseError(TwelveLabsError):
-    """The answer is not what the API documents: not JSON, a wrong count, a wrong dimension, a non-finite number."""
+    """The response is not what the API documents: not JSON, a wrong count, a wrong dimension, a non-finite number."""
 
 
 class BatchError(TwelveLabsError):

@@ -35,10 +35,10 @@ class Media:
     """One piece of media.
 
     Attributes:
-        source: path (``str`` or ``pathlib.Path``), URL, data URI, bytes, binary file object; for pictures a PIL image
+        source: path (``str`` or ``pathlib.Path``), URL, data URI, bytes, binary file object; for images a PIL image
             too.
         name: how a :class:`Composed` text refers to it: ``<@name>``.
-        filename: file name told to the server when the source has none (bytes, file object).
+        filename: file name sent to the server when the source has none (bytes, file object).
     """
 
     kind: ClassVar[Kind]
@@ -60,14 +60,14 @@ class Media:
 
 @dataclass(frozen=True, repr=False)
 class Image(Media):
-    """A picture: JPEG or PNG; other formats and PIL images are converted with Pillow."""
+    """An image: JPEG or PNG; other formats and PIL images are converted with Pillow."""
 
     kind = "image"
 
 
 @dataclass(frozen=True, repr=False)
 class Audio(Media):
-    """A sound: WAV, MP3 or FLAC.
+    """Audio: WAV, MP3 or FLAC.
 
     Attributes:
         start_sec: leave out what comes before, in seconds (v1: ``audio_start_offset_sec``).
@@ -82,10 +82,10 @@ class Audio(Media):
 
 @dataclass(frozen=True, repr=False)
 class Video(Media):
-    """A film in any container FFmpeg reads.
+    """A video in any container FFmpeg reads.
 
     Attributes:
-        start_sec, end_sec: the part to embed, in seconds; marengo3.0 only on synchronous requests.
+        start_sec, end_sec: the part to embed, in seconds.
     """
 
     kind = "video"
@@ -106,8 +106,9 @@ class Composed:
     """A text and media, or several media, as **one** vector.
 
     Attributes:
-        text: the words; ``<@name>`` refers to the media of that name.
-        media: up to 10 :class:`Media`. marengo3.0 takes pictures; marengo3.5 pictures, sounds, films and documents.
+        text: ``<@name>`` in it refers to the media of that name.
+        media: up to 10 :class:`Media`. marengo3.0 takes images; marengo3.5 images, audio,
+            video and documents.
     """
 
     kind: ClassVar[Kind] = "composed"
@@ -140,17 +141,17 @@ class Composed:
 
 
 Item: TypeAlias = "str | Media | Composed"
-"""One thing to embed."""
+"""One item to embed."""
 
 
 def as_list(sources: Any) -> list[Any]:
-    """A list of sources. One bare string or path is the usual slip, and would be taken apart letter by letter."""
+    """A list of sources. A single string or path is refused: it would be split into letters."""
     _refuse_one(sources, "sources", "[source]")
     return list(sources)
 
 
 def as_items(items: Any) -> list[Any]:
-    """A list of items to embed; one bare text is the usual slip."""
+    """A list of items to embed; a single text is refused."""
     _refuse_one(items, "items", "[item]")
     return list(items)
 
@@ -162,7 +163,7 @@ def _refuse_one(found: Any, what: str, wrapped: str) -> None:
 
 
 def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
-    """Sources as media of one kind; what already is of that kind stays as it is."""
+    """Sources as media of one kind; media of that kind stay as they are."""
     return [s if isinstance(s, kind) else kind(s, **options) for s in as_list(sources)]
 
 
@@ -172,7 +173,7 @@ def is_url(source: Any) -> bool:
 
 
 def _bare_url(url: str) -> str:
-    """Without what may be secret: a user and password, the query (signatures), the fragment."""
+    """A URL without what may be secret: user and password, query (signatures), fragment."""
     scheme, _, rest = url.partition("://")
     rest = re.split(r"[?#]", rest, maxsplit=1)[0]
     host, slash, path = rest.partition("/")
@@ -180,7 +181,7 @@ def _bare_url(url: str) -> str:
 
 
 def describe(source: Any) -> str:
-    """A source in a few words, for messages: never its content, never a URL's query (it may hold a signature)."""
+    """A source for messages: never its content, never a URL's query, which may hold a signature."""
     if isinstance(source, Media):
         return describe(source.source)
     if isinstance(source, Composed):

@@ -1,7 +1,7 @@
-"""What each Marengo model accepts: one table, and the look-ups on it.
+"""What each Marengo model accepts: one table, and the functions that read it.
 
-Facts come from the API's documentation and specification (v1.3) and the official SDK 1.3.6; where those are silent the
-field says so. A newer model is described with :class:`Model` and passed as ``model=``.
+Facts come from the API's documentation and specification (v1.3) and the official SDK 1.3.6; where those are silent a
+comment says so. A newer model is described with :class:`Model` and passed as ``model=``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["MODELS", "ApiVersion", "Kind", "MediaLimit", "Model", "find_model"]
 ApiVersion = Literal["v1", "v2"]
 Kind = Literal["text", "image", "audio", "video", "document", "composed"]
 
-# The API never says whether a megabyte is 10^6 or 2^20 bytes; the smaller one is safe.
+# Whether the API's megabyte is 10^6 or 2^20 bytes is not documented; the smaller one is safe.
 MB = 1_000_000
 
 
@@ -59,8 +59,8 @@ class Model:
         composed_media: kinds of media that can be fused with a text or each other into one vector.
         media: limits by kind, for synchronous requests.
         task_media: limits by kind, for tasks.
-        segment_options: what can be embedded of a file that is divided, by kind; the first option is the kind's own.
-        sunset: when TwelveLabs switched it off, as a date in words, or None.
+        segment_options: options a divided file can be embedded by, by kind.
+        sunset: the date on which TwelveLabs switched it off, or None.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Model:
             raise InvalidInputError(f"Model {self.name!r} needs at least one dimension and one API version.")
 
     def space(self, dimensions: int) -> str:
-        """Name of the vector space: vectors compare only within one space. 3.0 and 3.5 are equally long, not equal."""
+        """Name of the vector space. Vectors compare only within one: 3.0 and 3.5 have equal lengths, not one space."""
         return f"{self.name}/{dimensions}"
 
     def limit(self, kind: Kind, *, may_task: bool) -> MediaLimit | None:
@@ -92,13 +92,13 @@ class Model:
         return task or self.media.get(kind)
 
 
-_PICTURES = frozenset({"jpeg", "png"})
-_SOUNDS = frozenset({"wav", "mp3", "flac"})
-_PAPERS = frozenset({"pdf", "txt", "md"})
+_IMAGE_FORMATS = frozenset({"jpeg", "png"})
+_AUDIO_FORMATS = frozenset({"wav", "mp3", "flac"})
+_DOCUMENT_FORMATS = frozenset({"pdf", "txt", "md"})
 
 GB = 1000 * MB
 # Tasks: 4 seconds to 4 hours, up to 4 GB (API page). 3.5's own numbers are not published; 3.0's are taken.
-_TASK_AUDIO = MediaLimit(_SOUNDS, 36 * MB, max_bytes=4 * GB, max_sec=14_400, min_sec=4)
+_TASK_AUDIO = MediaLimit(_AUDIO_FORMATS, 36 * MB, max_bytes=4 * GB, max_sec=14_400, min_sec=4)
 _TASK_VIDEO = MediaLimit(frozenset(), 36 * MB, max_bytes=4 * GB, max_sec=14_400, min_sec=4, min_side=360, max_side=5184)
 
 _MARENGO_27 = Model(
@@ -110,8 +110,8 @@ _MARENGO_27 = Model(
     truncation="text_truncate",
     inputs={"v1": frozenset[Kind]({"text", "image", "audio"})},
     media={
-        "image": MediaLimit(_PICTURES, 5 * MB, min_side=64),
-        "audio": MediaLimit(_SOUNDS, 32 * MB, max_sec=600),
+        "image": MediaLimit(_IMAGE_FORMATS, 5 * MB, min_side=64),
+        "audio": MediaLimit(_AUDIO_FORMATS, 32 * MB, max_sec=600),
     },
     segment_options={"audio": ("audio",)},
     sunset="2026-03-30",
@@ -130,8 +130,8 @@ _MARENGO_30 = Model(
     },
     composed_media=frozenset[Kind]({"image"}),
     media={
-        "image": MediaLimit(_PICTURES, 32 * MB, min_side=128),
-        "audio": MediaLimit(_SOUNDS, 36 * MB, max_sec=600),
+        "image": MediaLimit(_IMAGE_FORMATS, 32 * MB, min_side=128),
+        "audio": MediaLimit(_AUDIO_FORMATS, 36 * MB, max_sec=600),
         "video": MediaLimit(frozenset(), 36 * MB, max_sec=600, min_side=360, max_side=5184),
     },
     task_media={"audio": _TASK_AUDIO, "video": _TASK_VIDEO},
@@ -152,17 +152,17 @@ _MARENGO_35 = Model(
     inputs={"v2": frozenset[Kind]({"text", "image", "audio", "video", "document", "composed"})},
     composed_media=frozenset[Kind]({"image", "audio", "video", "document"}),
     media={
-        # The 3.5 pages repeat no pixel limit for pictures; 3.0's is kept on the server's side.
-        "image": MediaLimit(_PICTURES, 32 * MB),
-        "audio": MediaLimit(_SOUNDS, 32 * MB, max_sec=30),
+        # The 3.5 pages name no pixel limit for images; the server may apply 3.0's.
+        "image": MediaLimit(_IMAGE_FORMATS, 32 * MB),
+        "audio": MediaLimit(_AUDIO_FORMATS, 32 * MB, max_sec=30),
         "video": MediaLimit(frozenset(), 32 * MB, max_sec=30, min_side=360, max_side=5184),
-        "document": MediaLimit(_PAPERS, 32 * MB),
+        "document": MediaLimit(_DOCUMENT_FORMATS, 32 * MB),
     },
     task_media={
         "audio": _TASK_AUDIO,
         "video": _TASK_VIDEO,
-        "image": MediaLimit(_PICTURES, 32 * MB),
-        "document": MediaLimit(_PAPERS, 36 * MB, max_bytes=512 * MB),
+        "image": MediaLimit(_IMAGE_FORMATS, 32 * MB),
+        "document": MediaLimit(_DOCUMENT_FORMATS, 36 * MB, max_bytes=512 * MB),
     },
     segment_options={
         "video": ("visual", "audio"),

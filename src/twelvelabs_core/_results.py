@@ -1,4 +1,4 @@
-"""What comes back: vectors with what the API says about them."""
+"""Results: vectors and what the API says about them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Usage:
     Attributes:
         input_tokens: tokens by kind of input, as far as the server tells.
         truncated: the server cut the input.
-        truncation_reason: why, in the server's words.
+        truncation_reason: the server's reason.
     """
 
     input_tokens: Mapping[str, int] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Segment:
 
     Attributes:
         vector: floats; whether they have unit length the API leaves open, so compare by cosine.
-        start_sec, end_sec: the time range, in seconds; None for texts, pictures and whole files.
+        start_sec, end_sec: the time range, in seconds; None for texts, images and whole files.
         option: what it was made from: ``visual``, ``audio``, ``transcription``, ``text``, ``fused``; None where
             unlabelled.
         scope: ``clip``, ``asset``, ``page``, ``chunk``; None where the API names none.
@@ -64,7 +64,7 @@ class Embedding:
         space: the vector space it belongs to, for example ``marengo3.0/512``; vectors of two spaces do not compare.
         truncated: the text was over the limit, so that the vector stands for a part of it (or, on models that cut
             without saying so, may do). False for ``truncate="average"``, which uses all of it.
-        pooled: vectors averaged into this one: chunks of a text, or segments of a sound on v1; 1 = as the server sent
+        pooled: vectors averaged into this one: chunks of a text, or segments of audio on v1; 1 = as the server sent
             it.
         usage: what the server says it used, or None.
         cached: it came from the cache; nothing was sent.
@@ -83,12 +83,12 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Answer to one v1 call that embeds several kinds at once: separate vectors, not fused.
+    """Result of one v1 call that embeds several kinds at once: separate vectors, not fused.
 
     Attributes:
         text: the text's vector, if one was sent.
-        image: the picture's vector, if one was sent.
-        audio: the sound's segments, in order of time. On marengo3.0 one time span gives two vectors, without labels.
+        image: the image's vector, if one was sent.
+        audio: the audio's segments, in order of time. On marengo3.0 one time span gives two vectors, without labels.
         metadata: by part (``image``, ``audio``): ``input_filename`` or ``input_url``.
     """
 

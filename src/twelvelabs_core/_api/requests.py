@@ -41,7 +41,7 @@ class MediaPayload:
 
 @dataclass(frozen=True, slots=True)
 class FileRange:
-    """Some bytes of a file, read when they are sent."""
+    """A range of bytes of a file, read when they are sent."""
 
     path: Path
     start: int
@@ -58,7 +58,7 @@ class Request:
         json: body of a JSON request.
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
             streamed.
-        content: body of any other request, with ``headers``; bytes, or a stretch of a file, which is streamed.
+        content: body of any other request, with ``headers``; bytes, or a range of a file, which is streamed.
         categories: the limits it counts in, where ``kinds`` does not tell.
         reads: what is read of the response: its JSON, or its headers (names in lower case).
     """

@@ -94,7 +94,7 @@ def _multi_input(
 
 
 def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], label: str) -> None:
-    """The rules of ``multi_input`` that can be told before sending (SDK 1.3.6, field documentation).
+    """Check the rules of ``multi_input`` that are known before sending (SDK 1.3.6, field documentation).
 
     Args:
         is_pdf: for each source, whether it is a PDF.

@@ -27,7 +27,7 @@ _SPACED = re.compile(r"\S+\s*")
 def estimate_tokens(text: str) -> int:
     """Tokens of a text, estimated on the high side.
 
-    A Latin word counts one for every five letters begun, digits one for two, any other sign one each (so every letter
+    A Latin word counts one for every five letters begun, digits one for two, any other character one (as every letter
     of other scripts). Byte-pair tokenizers keep most words of up to ten letters whole, so English prose needs fewer.
     """
     return len(_TOKENS.findall(text))
