@@ -1,7 +1,7 @@
-"""What an account may send: windows of requests and of media minutes, by category. Values only; ``_gate`` keeps to
+"""What an account may send: windows of requests and of media minutes, by category. Values only; the limiter enforces
 them.
 
-The numbers are TwelveLabs' published limits since 2026-01-12 (rate limits page). They count for an organisation, across
+The numbers are TwelveLabs' published limits since 2026-01-12 (rate limits page). They count for an organization, across
 its keys.
 """
 
@@ -14,8 +14,6 @@ from typing import Literal
 from ._errors import InvalidInputError
 from ._models import Kind
 
-__all__ = ["Category", "RateLimits", "Window"]
-
 Category = Literal["text", "image", "audio", "video", "upload"]
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -23,7 +21,7 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 @dataclass(frozen=True)
 class Window:
-    """At most so much within any ``seconds``.
+    """At most ``limit`` within any ``seconds``.
 
     Attributes:
         limit: requests, or minutes of media.
@@ -42,15 +40,15 @@ class Window:
 
 @dataclass(frozen=True)
 class RateLimits:
-    """The windows of each category; an empty tuple = no limit of ours, only what the server says.
+    """The windows of each category; an empty tuple = no declared limit, only what the server reports.
 
-    A window may be used up in one burst: a fresh free account may send its 600 texts at once.
+    A window may be used up in one burst: a new free account may send its 600 texts at once.
 
     Attributes:
-        text: texts, documents, and pictures too unless ``image`` is given: whether the two share a counter the API
-            leaves open, and one counter is the safe reading.
-        image: pictures, where they are counted apart.
-        audio, video: sounds and films.
+        text: texts and documents, and images unless ``image`` is given. The API does not say whether texts and images
+            share a counter; assuming one counter is safe.
+        image: images, if they have a counter of their own.
+        audio, video: audio and video.
         upload: uploads of assets.
     """
 
@@ -62,8 +60,8 @@ class RateLimits:
 
     @classmethod
     def free(cls) -> RateLimits:
-        """The free plan: 600 texts and pictures a minute, 3,000 a day; 25 sounds or films a minute, 600 media minutes
-        an hour.
+        """The free plan: 600 texts and images a minute, 3,000 a day; 25 audio and 25 video requests a minute, with 600
+        media minutes an hour each.
         """
         return cls.developer(tier=1)
 
@@ -88,7 +86,7 @@ class RateLimits:
 
     @classmethod
     def own(cls, *, per_minute: float | None = None, per_day: float | None = None) -> RateLimits:
-        """Your own numbers for every category alike, for example a part of what several programs share."""
+        """The same numbers for every category, for example this program's share of an account's limits."""
         windows = tuple(Window(n, s) for n, s in ((per_minute, MINUTE), (per_day, DAY)) if n is not None)
         return cls(text=windows, audio=windows, video=windows, upload=windows)
 
@@ -97,13 +95,13 @@ class RateLimits:
         return (self.text if self.image is None else self.image) if category == "image" else getattr(self, category)
 
     def category(self, kind: Kind) -> Category:
-        """Which counter a kind of input counts in."""
+        """The category in which a kind of input is counted."""
         if kind in ("audio", "video"):
             return kind
         return "image" if kind == "image" and self.image is not None else "text"
 
     def categories(self, kinds: Iterable[Kind]) -> tuple[Category, ...]:
-        """Every counter a request counts in: a text with a film counts as both."""
+        """Every category in which a request is counted: a text with a video counts in both."""
         return tuple(sorted({self.category(kind) for kind in kinds}))
 
 

@@ -1,4 +1,4 @@
-"""What a run did, what it may cost, and how far it is."""
+"""Statistics of a run, its budget and its progress."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from typing import Any
 
 from ._errors import InvalidInputError, QuotaExceededError
 
-__all__ = ["Budget", "Run", "Stats"]
-
 
 @dataclass
 class Stats:
     """What a call did, or all calls of a client together.
 
     Attributes:
-        items: items asked for.
+        items: items passed in.
         done: items with a result.
         failed: items with an error.
         requests: requests sent, retries included.
-        retries: requests sent again.
-        limited: answers that were a refusal by limit (429).
-        cached: items answered by the cache.
+        retries: attempts after the first of a request.
+        limited: responses that were a rejection by rate limit (429).
+        cached: items found in the cache.
         deduplicated: items equal to another one of the call, sent once.
         truncated: texts that were cut, by our count or the server's.
-        waited_sec: seconds requests waited for a limit, added up over all of them.
+        waited_sec: seconds that requests waited for a rate limit, summed over all of them.
         minutes: minutes of media sent, as far as their length is known.
         segments: vectors of segments received.
-        tasks_waiting: tasks under way on the server at this moment.
+        tasks_waiting: tasks in progress on the server at this moment.
         uploaded_bytes: bytes of media uploaded as assets.
         elapsed_sec: seconds from the first call to the end of the last.
     """
@@ -50,18 +48,18 @@ class Stats:
     elapsed_sec: float = 0.0
 
     def add(self, other: Stats) -> None:
-        """Add up another run's figures."""
+        """Add another run's figures to these."""
         for name in self.__dataclass_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass
 class Budget:
-    """A hard cap on what a client may send; ends like a used-up quota, with everything finished so far in hand.
+    """A hard cap on what a client may send. Reaching it raises an error that carries everything finished so far.
 
     Attributes:
         requests: requests, retries included; None = no cap.
-        minutes: minutes of media; None = no cap. Media of unknown length count nothing: install the ``media`` extra.
+        minutes: minutes of media; None = no cap. Media of unknown length count as 0: install the ``media`` extra.
         spent_requests, spent_minutes: used so far.
     """
 
@@ -83,21 +81,29 @@ class Budget:
         """Count one request.
 
         Raises:
-            QuotaExceededError: it would go over the cap; ``reopens_at`` is None, as no time will help.
+            QuotaExceededError: it would exceed the cap; ``reopens_at`` is None, as waiting does not help.
         """
         over_requests = self.requests is not None and self.spent_requests + 1 > self.requests
         over_minutes = self.minutes is not None and self.spent_minutes + minutes > self.minutes + 1e-9
         if over_requests or over_minutes:
             used = f"{self.spent_requests} requests" + (f", {self.spent_minutes:.1f} minutes" if self.minutes else "")
             raise QuotaExceededError(
-                f"The budget is used up ({used}). What is done is in .results; raise budget= to go on."
+                f"The budget is used up ({used}). Finished results are in .results; raise budget= to continue."
             )
         self.spent_requests += 1
         self.spent_minutes += minutes
 
 
 class Run:
-    """One call's companion through the engine: counts, may be told to stop, and shows its progress."""
+    """The state of one call, passed along with its requests: statistics, progress, and whether to stop.
+
+    Args:
+        items: how many items the call has.
+        progress: a progress bar, or None; gets every change of the statistics.
+
+    Attributes:
+        stopping: set when the batch must end; no new request is sent then.
+    """
 
     def __init__(self, items: int, progress: Any = None) -> None:
         self.stats = Stats(items=items)
@@ -106,23 +112,23 @@ class Run:
         self._started = time.monotonic()
 
     def finished(self, count: int = 1) -> None:
-        """Some items have their result."""
+        """``count`` items have their result."""
         self.stats.done += count
         if self.progress is not None:
             self.progress.update(self.stats)
 
     def uploaded(self, count: int) -> None:
-        """Some bytes of media have arrived."""
+        """``count`` bytes of media were uploaded."""
         self.stats.uploaded_bytes += count
         self.show()
 
     def show(self) -> None:
-        """Something moved that is no item."""
+        """Show statistics that changed without an item being finished."""
         if self.progress is not None:
             self.progress.update(self.stats)
 
     def close(self) -> None:
-        """The call is over."""
+        """The call has ended."""
         self.stats.elapsed_sec = time.monotonic() - self._started
         if self.progress is not None:
             self.progress.close(self.stats)

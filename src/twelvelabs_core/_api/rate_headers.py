@@ -1,7 +1,7 @@
-"""What the server says about its limits: ``Retry-After``, every family of ``X-Ratelimit-*`` header on record, three
-bodies of a 429.
+"""What the server reports about its rate limits: ``Retry-After``, all known families of ``X-Ratelimit-*`` headers,
+three bodies of a 429.
 
-Order of trust for a wait: ``Retry-After``, a reset header, ``details.retryAfter``, a time in the message.
+Precedence for a wait: ``Retry-After``, a reset header, ``details.retryAfter``, a time in the message.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ from email.utils import parsedate_to_datetime
 
 from .errors import read_error_body
 
-__all__ = ["RateLimitInfo", "read_rate_limits", "read_retry_delay"]
-
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _PREFIX = b"x-ratelimit-"
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitInfo:
-    """One answer's limit headers.
+    """The rate limit headers of a response.
 
     Attributes:
-        remaining: requests left in the server's window; None = not told.
-        reset_in: seconds until it starts anew; None = not told.
-        minutes_remaining: media minutes left; None = not told.
+        remaining: requests left in the server's window; None = not reported.
+        reset_in: seconds until the window restarts; None = not reported.
+        minutes_remaining: media minutes left; None = not reported.
     """
 
     remaining: int | None = None
@@ -36,11 +34,11 @@ class RateLimitInfo:
 
 
 def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> RateLimitInfo | None:
-    """The limit headers of an answer, or None without any.
+    """The rate limit headers of a response, or None if it has none.
 
     Args:
-        raw_headers: name and value pairs, as on the wire.
-        now: wall clock, epoch seconds; resets are told as such (or, if small, as seconds to go).
+        raw_headers: name and value pairs, as received.
+        now: wall clock, epoch seconds. Resets are given as such, in milliseconds since the epoch, or as seconds left.
     """
     found = {}
     for name, value in raw_headers:
@@ -48,15 +46,15 @@ def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> 
             found[name[12:].lower().decode("ascii", "replace")] = value.decode("ascii", "replace")
     if not found:
         return None
-    # ``X-Ratelimit-Request-Remaining`` (2026), or ``X-Ratelimit-Remaining`` (the single-dimension scheme before).
+    # ``X-Ratelimit-Request-Remaining`` (2026), or ``X-Ratelimit-Remaining`` (before).
     remaining = _number(found.get("request-remaining") or found.get("remaining"))
     reset = _number(found.get("request-reset") or found.get("reset"))
-    duration = _number(found.get("duration-remaining"))  # seconds (live value 36000 = 600 minutes)
+    duration = _number(found.get("duration-remaining"))  # seconds (seen live: 36000, for 600 minutes)
     if reset is None and remaining is None and duration is not None:
         reset = _number(found.get("duration-reset"))
     return RateLimitInfo(
         None if remaining is None else int(remaining),
-        None if reset is None else _until(reset, now),
+        None if reset is None else _seconds_until(reset, now),
         None if duration is None else duration / 60,
     )
 
@@ -64,7 +62,7 @@ def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> 
 def read_retry_delay(
     retry_after: str | None, raw_headers: Iterable[tuple[bytes, bytes]], body: bytes, now: float
 ) -> float | None:
-    """Seconds a refused request should wait, or None if the server does not say."""
+    """Seconds to wait after a 429, or None if the server does not say."""
     if retry_after:
         seconds = _number(retry_after)
         if seconds is not None:
@@ -73,16 +71,16 @@ def read_retry_delay(
             return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now)
         except ValueError:
             pass
-    word = read_rate_limits(raw_headers, now)
-    if word is not None and word.reset_in is not None:
-        return word.reset_in
-    fault = read_error_body(body)
-    told = _number(str(fault.details.get("retryAfter", fault.details.get("retry_after", ""))))
-    if told is not None:
-        return max(0.0, told)
-    times = _TIMESTAMP.findall(fault.message)
-    moment = _epoch(times[-1]) if times else None
-    return None if moment is None else max(0.0, moment - now)
+    info = read_rate_limits(raw_headers, now)
+    if info is not None and info.reset_in is not None:
+        return info.reset_in
+    error = read_error_body(body)
+    seconds = _number(str(error.details.get("retryAfter", error.details.get("retry_after", ""))))
+    if seconds is not None:
+        return max(0.0, seconds)
+    timestamps = _TIMESTAMP.findall(error.message)
+    reopens_at = _epoch(timestamps[-1]) if timestamps else None
+    return None if reopens_at is None else max(0.0, reopens_at - now)
 
 
 def _number(text: str | None) -> float | None:
@@ -92,7 +90,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _until(reset: float, now: float) -> float:
+def _seconds_until(reset: float, now: float) -> float:
     if reset > 1e11:  # milliseconds
         reset /= 1000
     return max(0.0, reset - now) if reset > 1e9 else max(0.0, reset)
@@ -101,7 +99,7 @@ def _until(reset: float, now: float) -> float:
 def _epoch(timestamp: str) -> float | None:
     text = timestamp.replace("Z", "+00:00")
     try:
-        moment = datetime.fromisoformat(text if len(text) > 19 else text + "+00:00")
+        parsed = datetime.fromisoformat(text if len(text) > 19 else text + "+00:00")
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()
