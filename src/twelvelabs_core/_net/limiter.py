@@ -1,9 +1,9 @@
-"""One gate per category, through which every request of an account goes: declared windows, and the server's own word.
+"""One rate limiter per category, which every request of an account passes.
 
-Lives on the background loop alone, so that it needs no lock. pyrate-limiter was looked at first (4.5.1, MIT, well
-kept). It stamps an item when it is let through, while the server counts it when it arrives, so that a full burst one
-window later is refused for the milliseconds between; it stores a weight of n as n items (a day of media minutes is
-thousands); and it takes no word from the server, nor tells when it will open.
+It lives on the background loop alone, so it needs no lock. pyrate-limiter (4.5.1, MIT, maintained) was considered. It
+stamps an item when it is let through, while the server counts it when it arrives, so a full burst one window later is
+rejected for the milliseconds between; it stores a weight of n as n items (a day of media minutes is thousands); and it
+can neither take a count the server reports nor tell when the next request may start.
 """
 
 from __future__ import annotations
@@ -19,20 +19,17 @@ from .._api.rate_headers import RateLimitInfo
 from .._errors import InvalidInputError, QuotaExceededError
 from .._limits import Window
 from .pace import waiting
-from .windows import Learned, ServerBudget, SlidingWindow
+from .windows import LearnedLimit, ReportedLimit, SlidingWindow
 
-__all__ = ["Limiter"]
-
-UNTOLD_WAIT = 1.0  # seconds the gate closes after a 429 without any hint, doubled while they go on
-MAX_UNTOLD_WAIT = 60.0
+# Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
+DEFAULT_BLOCK, LONGEST_DEFAULT_BLOCK = 1.0, 60.0
 
 
 class Limiter:
-    """Lets requests of one category through, in order of asking.
+    """Lets requests of one category start, first come, first served.
 
     Attributes:
-        opens_at: wall clock (epoch seconds) at which the gate lets the next one through, None while nobody waits for a
-            time.
+        opens_at: wall clock (epoch seconds) at which the next request may start; None while none waits for a time.
     """
 
     def __init__(self, windows: Sequence[Window] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,104 +37,108 @@ class Limiter:
         self._clock = clock
         self._requests = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "requests"]
         self._minutes = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "minutes"]
-        self._server = ServerBudget()
-        self._learned = Learned()
-        self._under_way = 0
-        self._closed_until = 0.0
-        self._strikes = 0
+        self._reported = ReportedLimit()
+        self._learned = LearnedLimit()
+        self._in_flight = 0
+        self._blocked_until = 0.0
+        self._blocks = 0  # without an accepted request in between
         self._queue: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def try_enter(self, minutes: float = 0.0) -> bool:
-        """Through at once, if nobody waits and there is room."""
+    def try_acquire(self, minutes: float = 0.0) -> bool:
+        """Acquire without waiting; False if the window is full or others wait."""
         if self._queue or self._wait(minutes) > 0:
             return False
-        self._take(minutes)
+        self._reserve(minutes)
         return True
 
-    async def enter(self, minutes: float = 0.0, *, max_wait: float) -> None:
-        """Wait for a place, and take it. Followed by :meth:`leave`, whatever happens.
+    async def acquire(self, minutes: float = 0.0, *, max_wait: float) -> None:
+        """Wait until a request may start. Each acquire needs one :meth:`release`, however the request ends.
+
+        Args:
+            minutes: minutes of media in the request.
+            max_wait: longest wait, in seconds.
 
         Raises:
-            QuotaExceededError: the gate opens in more than ``max_wait`` seconds.
-            InvalidInputError: the one request is more than a whole window holds.
+            QuotaExceededError: the request may start in more than ``max_wait`` seconds.
+            InvalidInputError: the request alone has more minutes than a whole window.
         """
         for window in self._minutes:
             if minutes > window.limit:
                 raise InvalidInputError(f"has {minutes:.1f} minutes of media; the limit is {window.limit:g}.")
-        if self.try_enter(minutes):
+        if self.try_acquire(minutes):
             return
         waiter = _Waiter(asyncio.get_running_loop().create_future(), minutes, max_wait)
         self._queue.append(waiter)
-        self._pump()
+        self._wake()
         try:
             await waiter.future
         except asyncio.CancelledError:
-            if waiter.let_through:  # in the very moment of giving up
-                self.leave(minutes, counted=False)
+            if waiter.acquired:  # cancelled between being let through and running
+                self.release(minutes, counted=False)
             raise
 
-    def leave(self, minutes: float = 0.0, *, counted: bool, word: RateLimitInfo | None = None) -> None:
-        """The request was answered, or given up.
+    def release(self, minutes: float = 0.0, *, counted: bool, info: RateLimitInfo | None = None) -> None:
+        """A request has ended.
 
         Args:
-            counted: the server may have counted it: anything but a refusal by limit or a connection that never stood.
-            word: the answer's limit headers.
+            counted: the server may have counted it: not after a 429 or a connection that was never made.
+            info: the response's rate limit headers.
         """
         now = self._clock()
-        self._under_way -= 1
+        self._in_flight -= 1
         for window in self._requests:
-            window.settle(now, counted=counted)
+            window.release(now, counted=counted)
         for window in self._minutes:
-            window.settle(now, minutes, counted=counted)
-        self._learned.settle(now, counted=counted)
-        if counted and now >= self._closed_until:
-            self._strikes = 0
-        if word is not None:
-            self._hear(now, word)
+            window.release(now, minutes, counted=counted)
+        self._learned.release(now, counted=counted)
+        if counted and now >= self._blocked_until:
+            self._blocks = 0
+        if info is not None:
+            self._update(now, info)
         if self._queue:
-            self._pump()
+            self._wake()
 
-    def close(self, seconds: float | None) -> None:
-        """The server refused by limit: nobody goes through for so long (None = it gave no hint)."""
+    def block_for(self, seconds: float | None) -> None:
+        """The server answered 429: let nothing start for so many seconds; None = it gave no time."""
         now = self._clock()
-        if now >= self._closed_until:  # requests sent together are refused together: one closing
-            self._strikes += 1
+        if now >= self._blocked_until:  # requests sent together are rejected together: that is one block
+            self._blocks += 1
         if seconds is None:
-            seconds = min(MAX_UNTOLD_WAIT, UNTOLD_WAIT * 2.0 ** (self._strikes - 1))
-        self._closed_until = max(self._closed_until, now + seconds)
-        self._learned.refuse(self._closed_until)
+            seconds = min(LONGEST_DEFAULT_BLOCK, DEFAULT_BLOCK * 2.0 ** (self._blocks - 1))
+        self._blocked_until = max(self._blocked_until, now + seconds)
+        self._learned.reject(self._blocked_until)
 
-    def _hear(self, now: float, word: RateLimitInfo) -> None:
-        self._server.hear(now, word, self._under_way)
-        if word.remaining is not None:
-            self._learned.forget()
-        if word.minutes_remaining is not None and word.minutes_remaining <= 0 and word.reset_in:
-            self._closed_until = max(self._closed_until, now + word.reset_in)
+    def _update(self, now: float, info: RateLimitInfo) -> None:
+        self._reported.update(now, info, self._in_flight)
+        if info.remaining is not None:
+            self._learned = LearnedLimit()  # the server reports its count: nothing to learn
+        if info.minutes_remaining is not None and info.minutes_remaining <= 0 and info.reset_in:
+            self._blocked_until = max(self._blocked_until, now + info.reset_in)
 
     def _wait(self, minutes: float) -> float:
-        """Seconds until the next request may go; 0 = now, inf = when an answer arrives."""
+        """Seconds until the next request may start; 0 = now, inf = not before a response arrives."""
         now = self._clock()
-        if now < self._closed_until:
-            return self._closed_until - now
-        wait = max(self._server.wait(now, self._under_way), self._learned.wait(now, self._under_way))
+        if now < self._blocked_until:
+            return self._blocked_until - now
+        wait = max(self._reported.wait(now, self._in_flight), self._learned.wait(now, self._in_flight))
         for window in self._requests:
             wait = max(wait, window.wait(now))
         for window in self._minutes:
             wait = max(wait, window.wait(now, minutes))
         return wait
 
-    def _take(self, minutes: float) -> None:
-        self._under_way += 1
-        self._server.take()
-        self._learned.take(self._clock())
+    def _reserve(self, minutes: float) -> None:
+        self._in_flight += 1
+        self._reported.reserve()
+        self._learned.reserve(self._clock())
         for window in self._requests:
-            window.take()
+            window.reserve()
         for window in self._minutes:
-            window.take(minutes)
+            window.reserve(minutes)
 
-    def _pump(self) -> None:
-        """Let through whoever may, in order, and come back when the next one may."""
+    def _wake(self) -> None:
+        """Let those in the queue start that may, in order, and set a timer for the next."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -150,32 +151,32 @@ class Limiter:
             wait = self._wait(waiter.minutes)
             if waiter.max_wait < wait < math.inf:
                 self._queue.popleft()
-                waiter.future.set_exception(_quota(wait))
+                waiter.future.set_exception(_quota_exceeded(wait))
             elif wait <= 0 or (wait < math.inf and not waiting()):
                 self._queue.popleft()
-                self._take(waiter.minutes)
-                waiter.let_through = True
+                self._reserve(waiter.minutes)
+                waiter.acquired = True
                 waiter.future.set_result(None)
             else:
                 if wait < math.inf:
-                    self._timer = asyncio.get_running_loop().call_later(wait, self._pump)
+                    self._timer = asyncio.get_running_loop().call_later(wait, self._wake)
                     self.opens_at = time.time() + wait
                 return
 
 
 class _Waiter:
-    __slots__ = ("future", "let_through", "max_wait", "minutes")
+    __slots__ = ("acquired", "future", "max_wait", "minutes")
 
     def __init__(self, future: asyncio.Future[None], minutes: float, max_wait: float) -> None:
         self.future, self.minutes, self.max_wait = future, minutes, max_wait
-        self.let_through = False
+        self.acquired = False
 
 
-def _quota(wait: float) -> QuotaExceededError:
+def _quota_exceeded(wait: float) -> QuotaExceededError:
     reopens_at = datetime.now(timezone.utc) + timedelta(seconds=wait)
     return QuotaExceededError(
-        f"The limit is used up and reopens at {reopens_at:%Y-%m-%d %H:%M:%S} UTC, in {wait:.0f} s: over max_wait. "
-        "What is done is in .results; with cache= the next run goes on from there.",
+        f"The rate limit is used up until {reopens_at:%Y-%m-%d %H:%M:%S} UTC, for {wait:.0f} s: longer than max_wait. "
+        "Finished results are in .results; with cache= the next run continues from there.",
         reopens_at=reopens_at,
         retry_after=wait,
     )

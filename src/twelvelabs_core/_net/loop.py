@@ -1,8 +1,8 @@
 """One asyncio loop in one background thread per process, for all network work of all clients.
 
-Sync callers submit and wait; async callers submit and await, from any loop. So a client has no loop of its own that
-could be closed under it, sync batches run concurrently, and sync calls work inside a running loop. The thread starts
-with the first call and, being made anew after a fork, never depends on what a parent process left behind.
+Sync callers submit and wait; async callers submit and await, from any loop. So a client never depends on a caller's
+loop, which may be closed; sync batches run concurrently; and sync calls work inside a running loop. The thread starts
+with the first call, and again in a forked child, which does not depend on the state of its parent.
 """
 
 from __future__ import annotations
@@ -13,13 +13,9 @@ import contextlib
 import os
 import selectors
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
-
-from .transport import prepare
-
-__all__ = ["arun", "call_soon", "generation", "run", "submit"]
 
 T = TypeVar("T")
 
@@ -35,7 +31,8 @@ class _Background:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        prepare()  # a third of a second of imports, before anything runs that they would hold up
+        from . import transport  # noqa: F401  imports of 0.3 s, before anything runs that they would block
+
         try:
             self.loop.run_forever()
         finally:
@@ -44,10 +41,10 @@ class _Background:
             self.loop.close()
 
     def disown(self) -> None:
-        """In a forked child: put nothing in the place of the parent's sockets.
+        """In a forked child: replace the parent's sockets by ``/dev/null``.
 
-        They, and the kernel's list of them (epoll), are shared with the parent. A child that drops them, at its end
-        at the latest, would take them off that list, and the parent would wait for answers it is never told of.
+        They, and the kernel's list of them (epoll), are shared with the parent. A child that closes them, at its exit
+        at the latest, would remove them from that list, and the parent would never be notified of its responses.
         """
         if self.selector is None:
             return
@@ -59,8 +56,8 @@ class _Background:
         self.loop.set_exception_handler(lambda *_: None)  # "Unclosed client session": the parent will close it
 
     def stop(self) -> None:
-        """End what still runs, close what is open, join the thread: nothing may outlive the interpreter."""
-        closing = asyncio.run_coroutine_threadsafe(_wind_down(), self.loop)
+        """Cancel all tasks, close all connections, join the thread: nothing may outlive the interpreter."""
+        closing = asyncio.run_coroutine_threadsafe(_shut_down(), self.loop)
         with contextlib.suppress(Exception):
             closing.result(timeout=5)
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -70,7 +67,8 @@ class _Background:
 _lock = threading.Lock()
 _background: _Background | None = None
 _generation = 0
-_at_exit: set[Any] = set()
+_at_exit: set[Callable[[], Coroutine[Any, Any, None]]] = set()
+_started: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly only
 
 
 def _current() -> _Background:
@@ -82,16 +80,16 @@ def _current() -> _Background:
 
 
 def generation() -> int:
-    """Changes when the loop was replaced (after a fork): whatever was made on the old one is dead."""
+    """Changes when the loop is replaced (after a fork): whatever was made on the old one cannot be used."""
     return _generation
 
 
-def close_at_exit(closer: Any) -> None:
+def close_at_exit(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Have the coroutine function ``closer`` awaited on the loop before the interpreter ends."""
     _at_exit.add(closer)
 
 
-def forget(closer: Any) -> None:
+def forget(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Undo :func:`close_at_exit`."""
     _at_exit.discard(closer)
 
@@ -102,12 +100,16 @@ def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return its result; Ctrl-C cancels it."""
+    """Run a coroutine to its end and return its result; Ctrl-C cancels it.
+
+    Raises:
+        RuntimeError: called on the background loop's own thread, which would wait for itself.
+    """
     background = _current()
     if threading.current_thread() is background.thread:
         coroutine.close()
         raise RuntimeError(
-            "A synchronous call was made from inside the client's own loop (a callback?); it would wait for itself."
+            "A synchronous call was made on the client's own thread (from a callback?); it would wait for itself."
         )
     future = asyncio.run_coroutine_threadsafe(coroutine, background.loop)
     try:
@@ -122,16 +124,24 @@ async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
     return await asyncio.wrap_future(submit(coroutine))
 
 
-def call_soon(callback: Any, *args: Any) -> None:
-    """Run a plain callback on the loop if it is alive; otherwise there is nothing left to do it to."""
-    if _background is not None and not _background.loop.is_closed():
+def start(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Start ``job`` on the loop without waiting for it; without a loop, do nothing. Takes no lock: a finalizer may call
+    it at any moment.
+    """
+    background = _background
+    if background is not None and not background.loop.is_closed():
         with contextlib.suppress(RuntimeError):
-            _background.loop.call_soon_threadsafe(callback, *args)
+            background.loop.call_soon_threadsafe(_start, job)
 
 
-async def _wind_down() -> None:
-    mine = asyncio.current_task()
-    tasks = [t for t in asyncio.all_tasks() if t is not mine]
+def _start(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    task = asyncio.ensure_future(job())
+    _started.add(task)
+    task.add_done_callback(_started.discard)
+
+
+async def _shut_down() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -147,18 +157,18 @@ def _stop() -> None:
 
 
 def _after_fork() -> None:
-    # The thread did not survive the fork; its loop's sockets belong to the parent and must not be closed from here.
+    # The thread does not survive the fork. The loop's sockets belong to the parent and must not be closed here.
     global _background, _generation, _lock
     _lock = threading.Lock()
     if _background is not None:
         _background.disown()
-        _orphans.append(_background)
+        _disowned.append(_background)
     _background = None
     _generation += 1
     _at_exit.clear()
 
 
-_orphans: list[_Background] = []
+_disowned: list[_Background] = []  # kept: collecting them would close the parent's sockets
 atexit.register(_stop)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

@@ -1,4 +1,4 @@
-"""A switch for tests: with it, nothing waits for a retry or a limit."""
+"""A switch for tests: with it, no retry and no rate limit waits."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["no_waiting", "pause", "waiting"]
-
 _waiting = True
 
 
 def waiting() -> bool:
-    """Whether retries and limits really wait."""
+    """Whether retries and rate limits really wait."""
     return _waiting
 
 
 @contextmanager
 def no_waiting() -> Iterator[None]:
-    """Within it, retries and limits of every client in this process do not wait: for the tests of programs that use
-    this package.
+    """While it is open, retries and rate limits of every client in this process do not wait. For the tests of programs
+    that use this package.
 
-    Everything else stays: the number of tries, ``QuotaExceededError`` for waits over ``max_wait``, the order.
+    Everything else stays: the number of attempts, ``QuotaExceededError`` for waits over ``max_wait``, the order.
     """
     global _waiting
     before, _waiting = _waiting, False

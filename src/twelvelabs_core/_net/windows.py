@@ -1,5 +1,7 @@
-"""What limits a gate: declared windows, the server's count, and what its bare refusals teach. Pure arithmetic on a
-clock that is passed in.
+"""Three sources of a rate limit: declared windows, the count the server reports, and what bare 429 responses show.
+
+Pure arithmetic on a clock that is passed in. Each has ``wait`` (seconds until a request may start), ``reserve`` (it
+starts) and, where it matters, ``release`` (it has ended).
 """
 
 from __future__ import annotations
@@ -9,110 +11,106 @@ from collections import deque
 
 from .._api.rate_headers import RateLimitInfo
 
-__all__ = ["Learned", "ServerBudget", "SlidingWindow"]
-
-ALMOST = 1e-9
+EPSILON = 1e-9  # sums of fractions of minutes are not exact
 
 
 class SlidingWindow:
-    """At most ``limit`` within any ``seconds``: what is under way, and what was answered within the last ``seconds``.
+    """At most ``limit`` within any ``seconds``: what is in flight, and what was answered within the last ``seconds``.
 
-    A slot is held until ``seconds`` after the *answer*: the server counts a request some time between sending and
-    answer, and counting from sending would let a request into a window that, by the server's clock, is still full.
+    A slot is held until ``seconds`` after the *response*. The server counts a request at some time between sending and
+    response; counting from sending could let a request into a window that is still full by the server's clock.
     """
 
-    __slots__ = ("answered", "limit", "seconds", "spent", "under_way")
+    __slots__ = ("_answered", "_used", "in_flight", "limit", "seconds")
 
     def __init__(self, limit: float, seconds: float) -> None:
         self.limit, self.seconds = limit, seconds
-        self.under_way = 0.0
-        self.spent = 0.0
-        self.answered: deque[tuple[float, float]] = deque()
+        self.in_flight = 0.0
+        self._used = 0.0  # the sum of what is in _answered
+        self._answered: deque[tuple[float, float]] = deque()
 
     def wait(self, now: float, amount: float = 1.0) -> float:
-        """Seconds until ``amount`` fits; 0 = now, inf = not before something under way is answered."""
-        while self.answered and self.answered[0][0] + self.seconds <= now:
-            self.spent -= self.answered.popleft()[1]
-        over = self.under_way + self.spent + amount - self.limit
-        if over <= ALMOST:
+        """Seconds until ``amount`` fits; 0 = now, inf = not before something in flight is answered."""
+        while self._answered and self._answered[0][0] + self.seconds <= now:
+            self._used -= self._answered.popleft()[1]
+        excess = self.in_flight + self._used + amount - self.limit
+        if excess <= EPSILON:
             return 0.0
-        for answered_at, freed in self.answered:
-            over -= freed
-            if over <= ALMOST:
+        for answered_at, freed in self._answered:
+            excess -= freed
+            if excess <= EPSILON:
                 return answered_at + self.seconds - now
         return math.inf
 
-    def take(self, amount: float = 1.0) -> None:
-        """Something is sent."""
-        self.under_way += amount
+    def reserve(self, amount: float = 1.0) -> None:
+        """A request starts."""
+        self.in_flight += amount
 
-    def settle(self, now: float, amount: float = 1.0, *, counted: bool) -> None:
-        """It was answered; ``counted`` unless the server cannot have counted it."""
-        self.under_way -= amount
+    def release(self, now: float, amount: float = 1.0, *, counted: bool) -> None:
+        """A request has ended; ``counted`` unless the server cannot have counted it."""
+        self.in_flight -= amount
         if counted and amount:
-            self.answered.append((now, amount))
-            self.spent += amount
+            self._answered.append((now, amount))
+            self._used += amount
 
 
-class ServerBudget:
-    """What is left by the server's own count (``X-Ratelimit-*``)."""
+class ReportedLimit:
+    """The requests left by the server's own count (``X-Ratelimit-*``)."""
 
-    __slots__ = ("left", "resets_at")
+    __slots__ = ("_remaining", "_resets_at")
 
     def __init__(self) -> None:
-        self.left: int | None = None
-        self.resets_at = 0.0
+        self._remaining: int | None = None
+        self._resets_at = 0.0
 
-    def hear(self, now: float, word: RateLimitInfo, under_way: int) -> None:
-        """An answer's headers. What is under way the server may not have counted yet: it is taken off."""
-        if word.remaining is not None:
-            self.left = word.remaining - under_way
-        if word.reset_in is not None:
-            self.resets_at = now + word.reset_in
+    def update(self, now: float, info: RateLimitInfo, in_flight: int) -> None:
+        """Take over the headers of a response. The server may not have counted what is in flight: it is subtracted."""
+        if info.remaining is not None:
+            self._remaining = info.remaining - in_flight
+        if info.reset_in is not None:
+            self._resets_at = now + info.reset_in
 
-    def wait(self, now: float, under_way: int) -> float:
-        """As :meth:`SlidingWindow.wait`. With nothing left, answers under way tell more; with none under way, the
-        reset; then one may try.
+    def wait(self, now: float, in_flight: int) -> float:
+        """As :meth:`SlidingWindow.wait`. With nothing left, a response in flight brings a newer count; without one, the
+        reset is waited for, and then one request may try.
         """
-        if self.left is None or self.left >= 1:
+        if self._remaining is None or self._remaining >= 1:
             return 0.0
-        return math.inf if under_way else max(0.0, self.resets_at - now)
+        return math.inf if in_flight else max(0.0, self._resets_at - now)
 
-    def take(self) -> None:
-        """A request is sent."""
-        if self.left is not None:
-            self.left -= 1
+    def reserve(self) -> None:
+        """A request starts."""
+        if self._remaining is not None:
+            self._remaining -= 1
 
 
-class Learned:
-    """The limit of a server that tells nothing but "429, come back in n seconds": as many as went through, in as long
-    as that took.
+class LearnedLimit:
+    """The limit of a server that reports nothing but "429, retry in n seconds": as many requests as it accepted, in as
+    long as that took.
 
-    Without it every opening of the gate would end in a full set of refusals.
+    Without it, each time the server accepts requests again, as many as may be in flight would be rejected.
     """
 
-    QUIET_PERIODS = (
-        5  # a learned limit may be too low for good: after so many periods without a refusal it is raised a little
-    )
+    QUIET_PERIODS = 5  # a learned limit may be too low: after so many periods without a rejection it is raised
     GROWTH = 1.1
     FULL_SPEED = 64
 
-    __slots__ = ("_accepted", "_closed_until", "_opened_at", "_quiet_since", "_ramp", "_refused", "window")
+    __slots__ = ("_accepted", "_blocked_until", "_opened_at", "_quiet_since", "_ramp", "_rejected", "window")
 
     def __init__(self) -> None:
         self.window: SlidingWindow | None = None
         self._opened_at: float | None = None
         self._accepted = 0
-        self._refused = False
-        self._closed_until = 0.0
+        self._rejected = False
+        self._blocked_until = 0.0
         self._quiet_since = 0.0
-        self._ramp: int | None = None  # requests at a time after an opening of which nothing is known
+        self._ramp: int | None = None  # most requests in flight while nothing about the limit is known
 
-    def wait(self, now: float, under_way: int) -> float:
-        """As :meth:`SlidingWindow.wait`; to be asked only while the gate is open."""
-        if self._refused:
-            self._reopen(now, under_way)
-        if self._ramp is not None and under_way >= self._ramp:
+    def wait(self, now: float, in_flight: int) -> float:
+        """As :meth:`SlidingWindow.wait`; only asked while the limiter is not blocked."""
+        if self._rejected:
+            self._reopen(now, in_flight)
+        if self._ramp is not None and in_flight >= self._ramp:
             return math.inf
         if self.window is None:
             return 0.0
@@ -121,41 +119,37 @@ class Learned:
             self._quiet_since = now
         return self.window.wait(now)
 
-    def take(self, now: float) -> None:
-        """A request is sent."""
+    def reserve(self, now: float) -> None:
+        """A request starts."""
         if self._opened_at is None:
             self._opened_at, self._accepted = now, 0
         if self.window is not None:
-            self.window.take()
+            self.window.reserve()
 
-    def settle(self, now: float, *, counted: bool) -> None:
-        """It was answered."""
+    def release(self, now: float, *, counted: bool) -> None:
+        """A request has ended."""
         if self.window is not None:
-            self.window.settle(now, counted=counted)
+            self.window.release(now, counted=counted)
         if counted:
             self._accepted += 1
             if self._ramp is not None:
                 self._ramp = self._ramp + 1 if self._ramp < self.FULL_SPEED else None
 
-    def refuse(self, until: float) -> None:
-        """The server refused; the gate is closed until then."""
-        self._refused = True
-        self._closed_until = max(self._closed_until, until)
+    def reject(self, until: float) -> None:
+        """The server rejected a request; nothing is sent before ``until``."""
+        self._rejected = True
+        self._blocked_until = max(self._blocked_until, until)
 
-    def forget(self) -> None:
-        """The server tells its count: nothing to learn."""
-        if self._opened_at is not None:
-            self.__init__()  # type: ignore[misc]  # as new
-
-    def _reopen(self, now: float, under_way: int) -> None:
-        self._refused = False
+    def _reopen(self, now: float, in_flight: int) -> None:
+        """Learn from the period that ended with the rejection."""
+        self._rejected = False
         self._quiet_since = now
         opened_at, self._opened_at = self._opened_at, None
         if opened_at is None:
             return
-        period = max(self._closed_until - opened_at, 0.001)
+        period = max(self._blocked_until - opened_at, 0.001)
         if self._accepted == 0:
-            # Opened too early: the period is longer than thought; without any idea of it, feel the way.
+            # Opened too early: the window is longer than assumed. If it is not known at all, start with one request.
             if self.window is not None:
                 self.window.seconds += period
             else:
@@ -164,4 +158,4 @@ class Learned:
         self._ramp = None
         if self.window is None or self._accepted / period < self.window.limit / self.window.seconds:
             self.window = SlidingWindow(self._accepted, period)
-            self.window.under_way = float(under_way)
+            self.window.in_flight = float(in_flight)

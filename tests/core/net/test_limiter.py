@@ -1,4 +1,4 @@
-"""Limits: declared windows, the server's count, what bare refusals teach, and the gate that keeps to all of them."""
+"""Rate limits: declared windows, the server's count, what bare 429 responses show, and the limiter."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window
 from twelvelabs_core._api.rate_headers import RateLimitInfo, read_rate_limits, read_retry_delay
-from twelvelabs_core._net import pace as pace
+from twelvelabs_core._net import pace
 from twelvelabs_core._net.limiter import Limiter
-from twelvelabs_core._net.windows import Learned, ServerBudget, SlidingWindow
+from twelvelabs_core._net.windows import LearnedLimit, ReportedLimit, SlidingWindow
 
 NOW = 1_800_000_000.0
 
@@ -29,78 +29,78 @@ def _waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_slot_is_held_until_a_window_after_the_answer() -> None:
     window = SlidingWindow(2, 10.0)
     assert window.wait(0.0) == 0
-    window.take()
-    window.take()
-    assert window.wait(0.0) == math.inf  # both under way: only an answer tells when one frees
-    window.settle(3.0, counted=True)
+    window.reserve()
+    window.reserve()
+    assert window.wait(0.0) == math.inf  # both in flight: unknown until a response arrives
+    window.release(3.0, counted=True)
     assert window.wait(3.0) == 10.0  # not 7: the server may have counted it as late as 3.0
-    window.settle(4.0, counted=True)
+    window.release(4.0, counted=True)
     assert window.wait(5.0) == 8.0
     assert window.wait(13.0) == 0
     assert window.wait(13.0, 2.0) == 1.0
 
 
-def test_what_the_server_cannot_have_counted_frees_its_slot_at_once() -> None:
+def test_a_request_the_server_cannot_have_counted_frees_its_slot_at_once() -> None:
     window = SlidingWindow(1, 10.0)
-    window.take()
-    window.settle(1.0, counted=False)
+    window.reserve()
+    window.release(1.0, counted=False)
     assert window.wait(1.0) == 0
 
 
 def test_a_full_burst_is_allowed_and_minutes_are_weighed() -> None:
     window = SlidingWindow(600, 3600.0)
-    window.take(599.5)
+    window.reserve(599.5)
     assert window.wait(0.0, 0.5) == 0
     assert window.wait(0.0, 0.6) == math.inf
 
 
-def test_the_server_s_count_goes_down_by_what_is_under_way() -> None:
-    budget = ServerBudget()
-    assert budget.wait(0.0, 0) == 0
-    budget.hear(0.0, RateLimitInfo(remaining=5, reset_in=30.0), under_way=4)
-    assert budget.wait(0.0, 4) == 0
-    budget.take()
-    assert budget.wait(0.0, 5) == math.inf
-    budget.hear(1.0, RateLimitInfo(remaining=0, reset_in=29.0), under_way=0)
-    assert budget.wait(1.0, 0) == 29.0
-    assert budget.wait(30.0, 0) == 0  # reset: one may try
+def test_requests_in_flight_are_subtracted_from_the_server_s_count() -> None:
+    limit = ReportedLimit()
+    assert limit.wait(0.0, 0) == 0
+    limit.update(0.0, RateLimitInfo(remaining=5, reset_in=30.0), in_flight=4)
+    assert limit.wait(0.0, 4) == 0
+    limit.reserve()
+    assert limit.wait(0.0, 5) == math.inf
+    limit.update(1.0, RateLimitInfo(remaining=0, reset_in=29.0), in_flight=0)
+    assert limit.wait(1.0, 0) == 29.0
+    assert limit.wait(30.0, 0) == 0  # reset: one request may try
 
 
-def test_bare_refusals_teach_the_limit() -> None:
-    learned = Learned()
+def test_bare_rejections_show_the_limit() -> None:
+    learned = LearnedLimit()
     for _ in range(100):
         assert learned.wait(0.0, 0) == 0
-        learned.take(0.0)
+        learned.reserve(0.0)
     for _ in range(100):
-        learned.settle(0.1, counted=True)
-    learned.refuse(until=2.1)
+        learned.release(0.1, counted=True)
+    learned.reject(until=2.1)
     assert learned.wait(2.1, 0) == 0
     assert learned.window is not None
     assert (learned.window.limit, learned.window.seconds) == (100, pytest.approx(2.1))
 
 
 def test_a_learned_limit_grows_when_nothing_is_refused_for_long() -> None:
-    learned = Learned()
-    learned.take(0.0)
-    learned.settle(0.0, counted=True)
-    learned.refuse(until=1.0)
+    learned = LearnedLimit()
+    learned.reserve(0.0)
+    learned.release(0.0, counted=True)
+    learned.reject(until=1.0)
     learned.wait(1.0, 0)
     assert learned.window is not None
     before = learned.window.limit
-    learned.wait(1.0 + Learned.QUIET_PERIODS * 1.0 + 0.1, 0)
+    learned.wait(1.0 + LearnedLimit.QUIET_PERIODS * 1.0 + 0.1, 0)
     assert learned.window.limit > before
 
 
-def test_with_nothing_known_the_way_is_felt_one_by_one() -> None:
-    learned = Learned()
-    learned.take(0.0)
-    learned.settle(0.0, counted=False)
-    learned.refuse(until=5.0)
+def test_with_nothing_known_requests_start_one_by_one() -> None:
+    learned = LearnedLimit()
+    learned.reserve(0.0)
+    learned.release(0.0, counted=False)
+    learned.reject(until=5.0)
     assert learned.wait(5.0, 0) == 0
     assert learned.wait(5.0, 1) == math.inf
 
 
-# -- what the server says --------------------------------------------------------------------------
+# -- what the server reports ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_wait_in_the_order_of_trust(
     assert read_retry_delay(retry_after, headers, body, NOW) == (None if expected is None else pytest.approx(expected))  # type: ignore[arg-type]
 
 
-# -- the gate --------------------------------------------------------------------------------------
+# -- the limiter -----------------------------------------------------------------------------------
 
 
 class Server:
@@ -158,10 +158,10 @@ class Server:
         self.accepted: deque[float] = deque()
         self.refused = self.seen = 0
 
-    async def ask(self, gate: Limiter, told: str) -> None:
+    async def send(self, limiter: Limiter, reports: str) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await gate.enter(max_wait=60)
+            await limiter.acquire(max_wait=60)
             self.seen += 1
             await asyncio.sleep(0.005)
             now = loop.time()
@@ -171,71 +171,71 @@ class Server:
             if good:
                 self.accepted.append(now)
             reset = self.accepted[0] + self.seconds - now
-            word = RateLimitInfo(self.limit - len(self.accepted), reset) if told == "headers" else None
+            info = RateLimitInfo(self.limit - len(self.accepted), reset) if reports == "headers" else None
             await asyncio.sleep(0.005)
             if not good:
                 self.refused += 1
-                gate.close(reset)
-            gate.leave(counted=good, word=word)
+                limiter.block_for(reset)
+            limiter.release(counted=good, info=info)
             if good:
                 return
 
 
-@pytest.mark.parametrize(("told", "share"), [("declared", 0.0), ("headers", 0.02), ("nothing", 0.3)])
-async def test_a_burst_keeps_to_the_server_s_window(told: str, share: float) -> None:
-    """60 requests through 20 in 0.3 s, 16 at a time: with the limit declared, told by headers, or learned."""
-    gate = Limiter([Window(20, 0.3)] if told == "declared" else [])
+@pytest.mark.parametrize(("source", "share"), [("declared", 0.0), ("headers", 0.02), ("nothing", 0.3)])
+async def test_a_burst_keeps_to_the_server_s_window(source: str, share: float) -> None:
+    """60 requests through 20 in 0.3 s, 16 at a time: with the limit declared, reported in headers, or learned."""
+    limiter = Limiter([Window(20, 0.3)] if source == "declared" else [])
     server = Server(20, 0.3)
     todo = iter(range(60))
 
     async def worker() -> None:
         for _ in todo:
-            await server.ask(gate, told)
+            await server.send(limiter, source)
 
     await asyncio.wait_for(asyncio.gather(*(worker() for _ in range(16))), 10)
     assert server.refused <= share * server.seen
 
 
-async def test_a_closed_gate_lets_go_in_order_of_asking() -> None:
-    gate = Limiter()
-    gate.close(0.05)
+async def test_a_blocked_limiter_serves_in_order_of_asking() -> None:
+    limiter = Limiter()
+    limiter.block_for(0.05)
     order: list[int] = []
 
     async def ask(number: int) -> None:
-        await gate.enter(max_wait=10)
+        await limiter.acquire(max_wait=10)
         order.append(number)
-        gate.leave(counted=True)
+        limiter.release(counted=True)
 
     await asyncio.gather(*(ask(n) for n in range(5)))
     assert order == [0, 1, 2, 3, 4]
 
 
-async def test_a_wait_over_max_wait_is_a_quota() -> None:
-    gate = Limiter()
-    gate.close(11_382.0)
+async def test_a_wait_over_max_wait_is_a_quota_error() -> None:
+    limiter = Limiter()
+    limiter.block_for(11_382.0)
     with pytest.raises(QuotaExceededError) as caught:
-        await gate.enter(max_wait=120)
+        await limiter.acquire(max_wait=120)
     assert caught.value.reopens_at is not None
     assert caught.value.retry_after == pytest.approx(11_382, abs=1)
-    assert gate.opens_at is None
+    assert limiter.opens_at is None
 
 
-async def test_who_gives_up_leaves_the_queue_and_no_place_is_lost() -> None:
-    gate = Limiter([Window(1, 0.05)])
-    await gate.enter(max_wait=1)
-    waiting = asyncio.ensure_future(gate.enter(max_wait=1))
+async def test_a_cancelled_wait_leaves_the_queue_and_loses_no_slot() -> None:
+    limiter = Limiter([Window(1, 0.05)])
+    await limiter.acquire(max_wait=1)
+    waiting = asyncio.ensure_future(limiter.acquire(max_wait=1))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    gate.leave(counted=True)
-    await asyncio.wait_for(gate.enter(max_wait=1), 1)
+    limiter.release(counted=True)
+    await asyncio.wait_for(limiter.acquire(max_wait=1), 1)
 
 
 async def test_more_minutes_than_a_window_holds_are_refused() -> None:
-    gate = Limiter([Window(600, 3600, "minutes")])
+    limiter = Limiter([Window(600, 3600, "minutes")])
     with pytest.raises(InvalidInputError, match="601"):
-        await gate.enter(601.0, max_wait=1)
+        await limiter.acquire(601.0, max_wait=1)
 
 
 # -- the plans -------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def test_the_published_plans() -> None:
         Window(0, 60)
 
 
-def test_pictures_share_the_texts_counter_unless_said_otherwise() -> None:
+def test_images_share_the_texts_counter_unless_declared_otherwise() -> None:
     assert RateLimits.free().categories({"text", "image"}) == ("text",)
     apart = RateLimits(text=(Window(1, 1),), image=(Window(2, 1),))
     assert apart.categories({"text", "image", "video"}) == ("image", "text", "video")

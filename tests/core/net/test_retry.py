@@ -121,7 +121,7 @@ def test_no_retries_means_one_request_for_a_limit_too() -> None:
 
 def test_no_answer_in_time_says_how_long_it_waited() -> None:
     service = Service(scripted([httpx.ReadTimeout("")]))
-    with pytest.raises(ConnectionFailedError, match=r"No answer from https://api\.twelvelabs\.io/v1\.3 within 7 s"):
+    with pytest.raises(ConnectionFailedError, match=r"No response from https://api\.twelvelabs\.io/v1\.3 within 7 s"):
         service.client(max_retries=0, timeout=7).embed("a")
 
 

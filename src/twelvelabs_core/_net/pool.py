@@ -1,0 +1,84 @@
+"""Work through jobs, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from .._errors import AuthenticationError, QuotaExceededError, TwelveLabsError
+from .._stats import Run
+from .retry import is_unreachable
+
+J = TypeVar("J")
+
+# After this many items with the host unreachable, and none with a result, a batch stops.
+UNREACHABLE_LIMIT = 3
+
+
+async def for_each(
+    jobs: Iterable[J],
+    do: Callable[[J], Awaitable[None]],
+    *,
+    workers: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Do all jobs, ``workers`` at a time; the first exception cancels the others and is raised.
+
+    Args:
+        jobs: taken lazily, each when a worker is free.
+        stopped: asked before each job; True = no new one starts, and those in progress are finished.
+    """
+    remaining = iter(jobs)
+
+    async def worker() -> None:
+        for job in remaining:
+            if stopped():
+                return
+            await do(job)
+
+    tasks = [asyncio.ensure_future(worker()) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_batch(
+    jobs: Iterable[tuple[int, J]], do: Callable[[int, J], Awaitable[None]], run: Run, *, workers: int
+) -> dict[int, TwelveLabsError]:
+    """Do all jobs, ``workers`` at a time, and collect the errors of those that fail.
+
+    Args:
+        jobs: index and job; taken lazily.
+
+    Returns:
+        the errors by index.
+
+    Raises:
+        AuthenticationError, QuotaExceededError: they concern the account, so every other job would fail too. No new job
+            starts; those in progress are finished first, as they may have been charged.
+        ConnectionFailedError: the host is unreachable.
+    """
+    errors: dict[int, TwelveLabsError] = {}
+    fatal: list[TwelveLabsError] = []
+
+    async def attempt(job: tuple[int, J]) -> None:
+        try:
+            await do(*job)
+        except (AuthenticationError, QuotaExceededError) as error:
+            run.stopping = True
+            fatal.append(error)
+        except TwelveLabsError as error:
+            errors[job[0]] = error
+            run.stats.failed += 1
+            if is_unreachable(error) and run.stats.done == 0 and len(errors) >= UNREACHABLE_LIMIT:
+                run.stopping = True  # host unreachable: stop early
+                fatal.append(error)
+
+    await for_each(jobs, attempt, workers=workers, stopped=lambda: run.stopping)
+    if fatal:
+        raise fatal[0]
+    return errors
