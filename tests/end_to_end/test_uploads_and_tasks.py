@@ -250,7 +250,7 @@ def test_a_task_that_takes_too_long_is_taken_up_by_the_next_run(
 ) -> None:
     emulator.configure(task_polls=30)
     settings: dict[str, Any] = {"cache": tmp_path / "cache.sqlite"}
-    with pytest.raises(ServerError, match="the next run takes it up"):
+    with pytest.raises(ServerError, match="the next run resumes it"):
         client("marengo3.5", task_timeout=0.001, **settings).embed_segments(Video(FILM))
     assert client("marengo3.5", **settings).embed_segments(Video(FILM))
     assert count(emulator)["POST embed-v2/tasks"] == 1

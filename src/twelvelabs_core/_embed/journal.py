@@ -1,6 +1,6 @@
-"""Ids of what was begun on the server (uploads, assets, tasks), so that another process can go on with it.
+"""Ids of what was created on the server (uploads, assets, tasks), so that another process can continue with it.
 
-Kept in the cache's store if there is one, else in memory. The server keeps tasks 7 days (API page).
+Stored in the cache's store if there is one, else in memory. The server keeps tasks for 7 days (API page).
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any
 
 from .cache import Store
 
-__all__ = ["Journal"]
-
-KEPT_SEC = 7 * 86_400.0
+MAX_AGE_SEC = 7 * 86_400.0
 
 
 class Journal:
@@ -38,21 +36,20 @@ class Journal:
         if not value:
             return None
         entry: dict[str, Any] = json.loads(value)
-        return entry if time.time() - entry["written"] < KEPT_SEC else None
+        return entry if time.time() - entry["written"] < MAX_AGE_SEC else None
 
     async def write(self, name: str, **entry: Any) -> None:
-        """Keep an entry; returns when it is safe."""
+        """Store an entry in place of the one before; returns when it is stored."""
         await self._set(name, json.dumps({**entry, "written": time.time()}).encode())
 
     async def delete(self, name: str) -> None:
-        """It is over: forget the entry. Stores need no delete, so an empty one takes its place."""
+        """Remove an entry. Stores need not support deletion, so an empty value takes its place."""
         await self._set(name, b"")
 
     async def _set(self, name: str, value: bytes) -> None:
-        if self._store is None:
-            if value:
-                self._memory[name] = value
-            else:
-                self._memory.pop(name, None)
-        else:
+        if self._store is not None:
             await asyncio.to_thread(self._store.mset, [(f"journal/{name}", value)])
+        elif value:
+            self._memory[name] = value
+        else:
+            self._memory.pop(name, None)

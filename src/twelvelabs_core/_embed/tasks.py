@@ -1,4 +1,4 @@
-"""Tasks: created once, waited for, taken up again by another process, and never bought twice."""
+"""Tasks on the server: created once, waited for, resumed by another process, and not created twice."""
 
 from __future__ import annotations
 
@@ -12,150 +12,156 @@ from .._api.requests import Request
 from .._api.tasks import Task
 from .._errors import ConnectionFailedError, InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._net.pace import pause
-from .._net.sender import Sender
+from .._net.poll import poll
+from .._net.retry import retry
+from .._net.sender import Sender, not_received
 from .._stats import Run
 from .journal import Journal
 
-__all__ = ["Tasks"]
-
-FIRST_POLL_SEC, POLL_GROWTH, SLOWEST_POLL_SEC = 1.0, 1.5, 15.0
-CLOCK_SKEW_SEC = 120.0
-PAGES_SEARCHED = 5
-NEW_TASKS_AFTER_FAILURE = 2
+FIRST_POLL_SEC, SLOWEST_POLL_SEC = 1.0, 15.0
+CLOCK_SKEW_SEC = 120.0  # between our clock and the server's
+TIMESTAMP_PRECISION_SEC = 1.0  # some timestamps are whole seconds
+MAX_LIST_PAGES = 5
+MAX_RECREATIONS = 2
 
 
 class Tasks:
-    """Runs tasks of one kind of endpoint.
+    """Runs tasks: creates them, waits for them, and returns their final responses.
 
     Args:
-        timeout: seconds a task may take until waiting for it ends; it goes on, and the next run takes it up.
+        scope: separates the journal's entries of different accounts and models.
+        timeout: seconds to wait for a task. After that it keeps running on the server, and the next run resumes it.
     """
 
     def __init__(self, sender: Sender, journal: Journal, *, scope: str, timeout: float) -> None:
         self._sender, self._journal = sender, journal
         self._scope, self._timeout = scope, timeout
-        self._known: set[str] = set()
+        self._created: set[str] = set()
 
     async def run(
         self, key: str, create: Callable[[], Awaitable[tuple[Request, bool, float]]], run: Run
     ) -> dict[str, Any]:
-        """The answer of a finished task.
+        """The final response of a task that succeeded.
 
         Args:
-            key: of what is embedded: a task of that key that was begun before is taken up.
-            create: makes the request, and tells whether it holds media, and how many minutes of them.
+            key: of what is embedded. A task of the same key that was created before is resumed.
+            create: returns the request that creates the task, whether it holds media, and how many minutes of them.
 
         Raises:
-            InvalidInputError: it failed, because of the file.
-            ServerError: it failed again and again, or is not ready in time.
+            InvalidInputError: the task failed because of the input.
+            ServerError: it failed for another reason, three times, or was not ready in time.
         """
         name = f"task/{self._scope}/{key}"
-        for attempt in range(1 + NEW_TASKS_AFTER_FAILURE):
-            entry = await self._journal.find(name)
-            answer = None
-            if entry is not None:
-                answer = await self._wait(entry["path"], entry["task_id"], run, resumed=True)
-            if answer is None:
+        failures = 0
+        while True:
+            response = await self._resume(name, run)
+            if response is None:
                 request, has_media, minutes = await create()
                 task_id = await self._create(request, run, has_media=has_media, minutes=minutes)
-                self._known.add(task_id)
                 await self._journal.write(name, task_id=task_id, path=request.path)
-                answer = await self._wait(request.path, task_id, run)
-            assert answer is not None
-            task = tasks.read_task(answer)
+                response = await self._finished(request.path, task_id, run)
+            task = tasks.read_task(response)
             await self._journal.delete(name)
             if task.status == "ready":
-                return answer
-            failed = tasks.failure(task)
-            if isinstance(failed, InvalidInputError) or attempt == NEW_TASKS_AFTER_FAILURE:
-                raise failed
-            await pause(self._sender.settings.retry.wait(failed, attempt + 1, 0.0) or 0.0)
-        raise AssertionError("unreachable")
+                return response
+            failures += 1
+            error = tasks.failure(task)
+            if isinstance(error, InvalidInputError) or failures > MAX_RECREATIONS:
+                raise error
+            await pause(self._sender.settings.retry.backoff(failures))
+
+    async def _resume(self, name: str, run: Run) -> dict[str, Any] | None:
+        """The final response of a task created earlier; None without one, or if the server no longer has it."""
+        entry = await self._journal.find(name)
+        if entry is None:
+            return None
+        try:
+            return await self._finished(entry["path"], entry["task_id"], run)
+        except InvalidInputError:
+            return None
 
     async def _create(self, request: Request, run: Run, *, has_media: bool, minutes: float) -> str:
-        """Create a task. There is no idempotency key: when the answer is lost, the task may exist, and is looked for
-        before another is bought.
-        """
-        policy = self._sender.settings.retry
-        begun = time.time()
-        tries = 0
-        while True:
-            try:
-                answer = await self._sender.send(request, run, has_media=has_media, minutes=minutes, repeat=False)
-                return tasks.read_task(answer).id
-            except (ConnectionFailedError, ServerError, MalformedResponseError) as error:
-                tries += 1
-                wait = policy.wait(error, tries, 0.0)
-                if wait is None:
-                    raise
-                await pause(wait)
-                orphan = await self._orphan(request, begun, run)
-                if orphan is not None:
-                    return orphan
-                run.stats.retries += 1
+        """Create a task and return its id.
 
-    async def _orphan(self, request: Request, begun: float, run: Run) -> str | None:
-        """A task made since ``begun`` that none of ours is: the one whose answer was lost.
-
-        Only one with nothing against it is taken; where two fit, which is ours cannot be told, and the newer is.
+        The API has no idempotency key. If the response is lost the task may exist, and is looked for before another is
+        created and charged.
         """
-        for page in range(1, PAGES_SEARCHED + 1):
+        started_at = time.time()
+
+        async def attempt(_: int) -> str:
+            response = await self._sender.send(request, run, has_media=has_media, minutes=minutes, repeat=False)
+            return tasks.read_task(response).id
+
+        async def recover() -> str | None:
+            return await self._find_created(request, started_at, run)
+
+        task_id = await retry(attempt, self._sender.settings.retry, run, repeatable=_may_exist, recover=recover)
+        self._created.add(task_id)
+        return task_id
+
+    async def _find_created(self, request: Request, started_at: float, run: Run) -> str | None:
+        """The newest task that was created after ``started_at``, fits the request, and is not one of ours already.
+
+        If two fit, which of them is ours cannot be known.
+        """
+        for page in range(1, MAX_LIST_PAGES + 1):
             try:
-                answer = await self._sender.send(tasks.list_recent(request.path, page), run)
+                response = await self._sender.send(tasks.list_recent(request.path, page), run)
             except TwelveLabsError:
                 return None
-            listed = [tasks.read_task(entry) for entry in answer.get("data") or [] if isinstance(entry, dict)]
+            listed = [tasks.read_task(entry) for entry in response.get("data") or [] if isinstance(entry, dict)]
             for task in listed:
-                if task.id not in self._known and _fits(task, request, begun):
+                if task.id not in self._created and _fits(task, request, started_at):
                     return task.id
-            if not listed or any(_age(task, begun) < -CLOCK_SKEW_SEC for task in listed):
+            if not listed or any(_age(task, started_at) < -CLOCK_SKEW_SEC for task in listed):
                 return None
         return None
 
-    async def _wait(self, path: str, task_id: str, run: Run, *, resumed: bool = False) -> dict[str, Any] | None:
-        """The answer of a task that is no longer processing; None if a resumed one is gone."""
+    async def _finished(self, path: str, task_id: str, run: Run) -> dict[str, Any]:
+        """The response of a task that is no longer processing."""
+        by_status = path == "embed/tasks"  # v1 has a short response for polling, without vectors
+
+        async def check() -> dict[str, Any] | None:
+            run.show()
+            request = tasks.status_v1(task_id) if by_status else tasks.retrieve(path, task_id)
+            response = await self._sender.send(request, run)
+            status = tasks.read_task(response).status
+            if status == "processing":
+                return None
+            if by_status and status == "ready":
+                return await self._sender.send(tasks.retrieve(path, task_id), run)
+            return response
+
         run.stats.tasks_waiting += 1
         try:
-            return await self._poll(path, task_id, run, resumed=resumed)
+            response = await poll(check, first=FIRST_POLL_SEC, slowest=SLOWEST_POLL_SEC, timeout=self._timeout)
         finally:
             run.stats.tasks_waiting -= 1
-
-    async def _poll(self, path: str, task_id: str, run: Run, *, resumed: bool) -> dict[str, Any] | None:
-        poll, begun = FIRST_POLL_SEC, time.monotonic()
-        by_status = path == "embed/tasks"
-        while True:
-            run.show()
-            try:
-                request = tasks.status_v1(task_id) if by_status else tasks.retrieve(path, task_id)
-                answer = await self._sender.send(request, run)
-            except InvalidInputError:
-                if resumed:
-                    return None
-                raise
-            if tasks.read_task(answer).status != "processing":
-                by_vectors = by_status and tasks.read_task(answer).status == "ready"
-                return await self._sender.send(tasks.retrieve(path, task_id), run) if by_vectors else answer
-            waited = time.monotonic() - begun
-            if waited > self._timeout:
-                raise ServerError(
-                    f"The task {task_id} is not ready after {waited:.0f} s. It goes on; "
-                    "with cache= the next run takes it up."
-                )
-            await pause(poll)
-            poll = min(SLOWEST_POLL_SEC, poll * POLL_GROWTH)
+        if response is None:
+            raise ServerError(
+                f"The task {task_id} is not ready after {self._timeout:.0f} s. It keeps running on the server; "
+                "with cache= the next run resumes it."
+            )
+        return response
 
 
-def _fits(task: Task, request: Request, begun: float) -> bool:
-    """Made since, by the same model."""
-    if _age(task, begun) < -1.0:  # whole seconds in some timestamps
+def _may_exist(error: TwelveLabsError) -> bool:
+    """Whether the task may have been created although the request failed."""
+    lost = isinstance(error, (ConnectionFailedError, ServerError, MalformedResponseError))
+    return lost and not not_received(error)
+
+
+def _fits(task: Task, request: Request, started_at: float) -> bool:
+    """Whether the request can have created the task: not created before it, and by the same model."""
+    if _age(task, started_at) < -TIMESTAMP_PRECISION_SEC:
         return False
     return not task.model_name or task.model_name.encode() in (request.json or b"") + repr(request.form).encode()
 
 
-def _age(task: Task, begun: float) -> float:
-    """Seconds between ``begun`` and the task's making."""
+def _age(task: Task, started_at: float) -> float:
+    """Seconds from ``started_at`` to the task's creation; negative if it was created before."""
     try:
-        made = datetime.fromisoformat(task.created_at.replace("Z", "+00:00"))
+        created = datetime.fromisoformat(task.created_at.replace("Z", "+00:00"))
     except ValueError:
         return 0.0
-    return (made if made.tzinfo else made.replace(tzinfo=timezone.utc)).timestamp() - begun
+    return (created if created.tzinfo else created.replace(tzinfo=timezone.utc)).timestamp() - started_at
