@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._api import assets
 from .._api.requests import FileRange
@@ -27,7 +27,7 @@ REPORT_BATCH = 8  # parts that are reported need not be sent again after a crash
 API_BATCH = 50  # most parts in one request for addresses, or in one report
 FIRST_POLL_SEC, SLOWEST_POLL_SEC = 0.5, 10.0
 
-Proof = tuple[int, str, int]  # part number, ETag, size
+Proof: TypeAlias = tuple[int, str, int]  # part number, ETag, size
 
 
 class Uploads:

@@ -212,6 +212,6 @@ async def _acquire_external(limiter: Any) -> None:
 
 
 def _close(session: Session) -> None:
-    """Close the connections of a sender that no longer exists, on their loop, unless that is gone too."""
+    """Close the connections of a sender that no longer exists, on their loop, unless that has ended too."""
     if session.generation == loop.generation():
         loop.start(session.aclose)

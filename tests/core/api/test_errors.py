@@ -1,4 +1,4 @@
-"""Refusals: which error each becomes, whatever the shape of its body, and that none of them holds the key."""
+"""Error responses: which exception each becomes, whatever the shape of its body, and that none contains the key."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from twelvelabs_core import (
 )
 from twelvelabs_core._api.errors import error_from_status, read_error_body
 
-WORDS = "The server's own words."
+MESSAGE = "The server's own message."
 
 
-def flat(code: str = "some_code", message: str = WORDS) -> bytes:
+def flat(code: str = "some_code", message: str = MESSAGE) -> bytes:
     return json.dumps({"code": code, "message": message, "docs_url": "https://docs"}).encode()
 
 
-def nested(code: str = "some_code", message: str = WORDS) -> bytes:
+def nested(code: str = "some_code", message: str = MESSAGE) -> bytes:
     return json.dumps({"error": {"code": code, "message": message, "details": {"retryAfter": "60"}}}).encode()
 
 
@@ -73,7 +73,7 @@ def test_each_status_in_each_shape(api_version: str, status: int, shape: str) ->
     assert error.message.strip()
     if shape in ("flat", "nested"):
         assert error.code == "some_code"
-        assert status == 401 or WORDS in error.message
+        assert status == 401 or MESSAGE in error.message
     else:
         assert error.code is None
     assert len(service.requests) == 1
@@ -112,7 +112,7 @@ def test_the_server_s_code_decides_where_the_status_does_not(
     assert (error.code, error.status) == (code, status)
 
 
-def test_a_used_up_account_is_not_asked_again() -> None:
+def test_a_used_up_account_gets_no_retry() -> None:
     body = flat("usage_limit_exceeded", "Your free credit is used up.")
     service = Service(lambda _: httpx.Response(429, content=body))
     with pytest.raises(AuthenticationError, match=r"usage limit.*free credit is used up"):
@@ -131,7 +131,7 @@ def test_a_used_up_account_is_not_asked_again() -> None:
     ],
 )
 @pytest.mark.parametrize("shape", [flat, nested])
-def test_a_refusal_of_length_is_told_by_its_words(message: str, shape: Any) -> None:
+def test_an_overlong_text_is_recognized_by_the_message(message: str, shape: Any) -> None:
     assert type(error_from_status(400, shape("parameter_invalid", message))) is TextTooLongError
 
 
@@ -145,17 +145,17 @@ def test_a_refusal_of_length_is_told_by_its_words(message: str, shape: Any) -> N
         "text is required",
     ],
 )
-def test_other_refusals_are_not_taken_for_one_of_length(message: str) -> None:
+def test_other_messages_are_not_taken_for_an_overlong_text(message: str) -> None:
     assert type(error_from_status(400, flat("parameter_invalid", message))) is InvalidInputError
 
 
-def test_a_404_without_a_code_asks_about_the_address() -> None:
+def test_a_404_without_a_code_points_to_the_base_url() -> None:
     assert "base URL" in error_from_status(404, b"404 page not found").message
     assert "No such asset" in error_from_status(404, flat("resource_not_exist", "No such asset")).message
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
-def test_a_redirect_asks_about_the_address(status: int) -> None:
+def test_a_redirect_points_to_the_base_url(status: int) -> None:
     error = error_from_status(status, b"")
     assert type(error) is InvalidInputError  # so that it is not sent again
     assert "base URL" in error.message
@@ -165,9 +165,9 @@ def test_a_redirect_asks_about_the_address(status: int) -> None:
     "body",
     [b"null", b"[]", b"7", b'"no"', b"{}", b'{"error": null}', b'{"error": []}', b'{"error": {}}', b"\xff", b"{" * 500],
 )
-def test_a_body_of_no_known_shape_is_no_reason(body: bytes) -> None:
-    fault = read_error_body(body)
-    assert (fault.code, fault.message, fault.details) == (None, "", {})
+def test_a_body_of_unknown_shape_has_no_code_and_no_message(body: bytes) -> None:
+    found = read_error_body(body)
+    assert (found.code, found.message, found.details) == (None, "", {})
 
 
 @pytest.mark.parametrize(
@@ -179,16 +179,16 @@ def test_a_body_of_no_known_shape_is_no_reason(body: bytes) -> None:
         (b'{"error": {"code": "c", "message": {"why": "x"}, "details": "d"}}', "c", "{'why': 'x'}"),
     ],
 )
-def test_odd_bodies_are_read_as_far_as_they_go(body: bytes, code: str | None, message: str) -> None:
-    fault = read_error_body(body)
-    assert (fault.code, fault.message) == (code, message)
+def test_odd_bodies_are_read_as_far_as_possible(body: bytes, code: str | None, message: str) -> None:
+    found = read_error_body(body)
+    assert (found.code, found.message) == (code, message)
 
 
-def test_a_long_reason_is_cut() -> None:
+def test_a_long_message_is_cut() -> None:
     assert len(read_error_body(flat(message="x" * 100_000)).message) <= 500
 
 
-def test_the_retry_after_header_is_told() -> None:
+def test_the_retry_after_header_is_in_the_error() -> None:
     service = Service(lambda _: httpx.Response(429, content=flat(), headers={"retry-after": "7"}))
     with pytest.raises(RateLimitError) as caught:
         service.client(max_retries=0).embed("a")
@@ -199,7 +199,7 @@ def test_the_retry_after_header_is_told() -> None:
 
 
 def echoes(status: int) -> Iterator[Any]:
-    """Answers of a server that repeats the key in every place it can."""
+    """Responses of a server that repeats the key in every place it can."""
     yield pytest.param(status, flat(message=f"Key {KEY} is not valid."), {}, id=f"{status} flat message")
     yield pytest.param(status, nested(message=f"{KEY}: no, {KEY}!"), {}, id=f"{status} nested message")
     yield pytest.param(status, f"<html>{KEY}</html>".encode(), {}, id=f"{status} html")

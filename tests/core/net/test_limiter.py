@@ -76,7 +76,8 @@ def test_bare_rejections_show_the_limit() -> None:
     learned.reject(until=2.1)
     assert learned.wait(2.1, 0) == 0
     assert learned.window is not None
-    assert (learned.window.limit, learned.window.seconds) == (100, pytest.approx(2.1))
+    assert learned.window.limit == 100
+    assert learned.window.seconds == pytest.approx(2.1)
 
 
 def test_a_learned_limit_grows_when_nothing_is_refused_for_long() -> None:
@@ -236,6 +237,38 @@ async def test_more_minutes_than_a_window_holds_are_refused() -> None:
     limiter = Limiter([Window(600, 3600, "minutes")])
     with pytest.raises(InvalidInputError, match="601"):
         await limiter.acquire(601.0, max_wait=1)
+
+
+def test_a_reported_count_replaces_what_was_learned() -> None:
+    now = 0.0
+    limiter = Limiter(clock=lambda: now)
+    assert limiter.try_acquire()
+    limiter.release(counted=True)
+    limiter.block_for(10.0)
+    assert not limiter.try_acquire()
+    now = 10.0
+    assert limiter.try_acquire()  # learned: one request in 10 s
+    assert not limiter.try_acquire()
+    limiter.release(counted=True, info=RateLimitInfo(remaining=5, reset_in=10.0))
+    assert limiter.try_acquire()
+
+
+@pytest.mark.parametrize("accepted_between", [False, True])
+def test_a_rejection_without_a_time_blocks_twice_as_long_as_the_one_before(accepted_between: bool) -> None:
+    now = 0.0
+    limiter = Limiter(clock=lambda: now)
+    for expected in (1.0, 1.0) if accepted_between else (1.0, 2.0, 4.0):
+        assert limiter.try_acquire()
+        limiter.block_for(None)
+        limiter.block_for(None)  # sent together, rejected together
+        limiter.release(counted=False)
+        now += expected - 0.01
+        assert not limiter.try_acquire()
+        now += 0.01
+        if accepted_between:
+            assert limiter.try_acquire()
+            limiter.release(counted=True)
+            now += 1000.0
 
 
 # -- the plans -------------------------------------------------------------------------------------

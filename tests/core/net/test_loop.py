@@ -1,4 +1,4 @@
-"""Callers of every sort: loops, threads, cancelled calls, copies and child processes."""
+"""Calls from loops and threads, cancelled calls, copies of clients, and child processes."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ async def test_the_loop_is_free_while_an_async_call_waits() -> None:
 
 
 class Stuck:
-    """Never answers, and tells when it is given up."""
+    """Never responds; has events for a request and for its cancellation."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
-        self.given_up = threading.Event()
+        self.cancelled = threading.Event()
         self.count = 0
 
     async def __call__(self, request: httpx.Request) -> Any:
@@ -67,7 +67,7 @@ class Stuck:
         try:
             await asyncio.Event().wait()
         finally:
-            self.given_up.set()
+            self.cancelled.set()
 
 
 async def test_cancelling_the_await_cancels_the_request() -> None:
@@ -77,10 +77,10 @@ async def test_cancelling_the_await_cancels_the_request() -> None:
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert await asyncio.to_thread(stuck.given_up.wait, 2)
+    assert await asyncio.to_thread(stuck.cancelled.wait, 2)
 
 
-async def test_cancelling_a_batch_begins_no_other_request() -> None:
+async def test_cancelling_a_batch_starts_no_other_request() -> None:
     stuck = Stuck()
     client = Service(stuck).client(max_concurrency=2)
     call = asyncio.ensure_future(client.aembed_many([f"text {i}" for i in range(20)]))
@@ -88,7 +88,7 @@ async def test_cancelling_a_batch_begins_no_other_request() -> None:
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert await asyncio.to_thread(stuck.given_up.wait, 2)
+    assert await asyncio.to_thread(stuck.cancelled.wait, 2)
     await asyncio.sleep(0.02)
     assert stuck.count <= 2
 
@@ -106,16 +106,16 @@ def test_ctrl_c_ends_a_sync_call_and_its_request() -> None:
     stuck = Stuck()
     main = threading.main_thread().ident
     assert main is not None
-    # The terminal's signal goes to the main thread, which waits for the answer by then.
+    # The terminal's signal goes to the main thread, which waits for the response by then.
     timer = threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         Service(stuck).client().embed("a")
     timer.join()
-    assert stuck.given_up.wait(2)
+    assert stuck.cancelled.wait(2)
 
 
-def test_a_sync_call_from_inside_the_client_s_own_loop_is_refused_and_not_a_deadlock() -> None:
+def test_a_sync_call_on_the_client_s_own_thread_is_an_error_and_not_a_deadlock() -> None:
     found: list[BaseException] = []
     inner = Service().client()
 
@@ -141,7 +141,7 @@ def test_many_threads_may_share_a_client() -> None:
 
 
 class Fixed(httpx.AsyncBaseTransport):
-    """A transport that can be pickled; answers with the key it was sent as the trace."""
+    """A transport that can be pickled; rejects any other key."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.headers["x-api-key"] != KEY:

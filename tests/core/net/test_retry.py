@@ -1,4 +1,4 @@
-"""What is tried again, how often, and after how long."""
+"""Which failures are retried, how often, and after how long."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support import media
+from tests.support.sender import Clock, Pauses, sender_of
 from tests.support.service import Service, refusal, scripted, v2_answer, vector
 from twelvelabs_core import (
     AuthenticationError,
@@ -18,6 +19,7 @@ from twelvelabs_core import (
     Image,
     InvalidInputError,
     MalformedResponseError,
+    QuotaExceededError,
     RateLimitError,
     RetryPolicy,
     ServerError,
@@ -25,6 +27,10 @@ from twelvelabs_core import (
     TwelveLabsError,
     no_waiting,
 )
+from twelvelabs_core._api.requests import Request
+from twelvelabs_core._net import loop
+from twelvelabs_core._net.retry import retry
+from twelvelabs_core._stats import Run
 
 # -- retries -------------------------------------------------------------------------------------------------------
 
@@ -46,7 +52,7 @@ PASSING: list[Any] = [
 
 
 @pytest.mark.parametrize("failure", PASSING, ids=lambda f: str(getattr(f, "status_code", type(f).__name__)))
-def test_what_may_pass_is_tried_again(failure: Any) -> None:
+def test_a_failure_that_may_pass_is_retried(failure: Any) -> None:
     service = Service(scripted([failure, failure, None]))
     assert service.client().embed("a").vector == vector("a")
     assert len(service.requests) == 3
@@ -57,7 +63,7 @@ LASTING = [400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422, 451]
 
 
 @pytest.mark.parametrize("status", LASTING)
-def test_what_will_not_pass_is_not(status: int) -> None:
+def test_a_failure_that_lasts_is_not_retried(status: int) -> None:
     service = Service(lambda _: refusal(status))
     with pytest.raises(TwelveLabsError) as caught:
         service.client().embed("a")
@@ -65,14 +71,14 @@ def test_what_will_not_pass_is_not(status: int) -> None:
     assert len(service.requests) == 1
 
 
-def test_a_vector_of_the_wrong_length_is_not_paid_for_again() -> None:
+def test_a_vector_of_the_wrong_length_is_not_requested_again() -> None:
     service = Service(lambda _: v2_answer([0.5]))
     with pytest.raises(MalformedResponseError):
         service.client().embed("a")
     assert len(service.requests) == 1
 
 
-def test_an_address_that_is_none_is_not_tried_again() -> None:
+def test_an_invalid_address_is_not_retried() -> None:
     service = Service(scripted([httpx.UnsupportedProtocol("Request URL is missing a protocol.")]))
     with pytest.raises(InvalidInputError, match="cannot be sent to"):
         service.client().embed("a")
@@ -88,14 +94,14 @@ def test_an_address_that_is_none_is_not_tried_again() -> None:
     ],
     ids=["503", "reset", "html"],
 )
-def test_tries_are_counted(failure: Any, kind: type[TwelveLabsError], retries: int) -> None:
+def test_attempts_are_counted(failure: Any, kind: type[TwelveLabsError], retries: int) -> None:
     service = Service(scripted([failure] * 10))
     with pytest.raises(kind):
         service.client(max_retries=retries).embed("a")
     assert len(service.requests) == retries + 1
 
 
-def test_an_address_where_nobody_answers_is_given_up_sooner() -> None:
+def test_an_unreachable_host_is_given_up_sooner() -> None:
     service = Service(scripted([httpx.ConnectError("Connection refused")] * 10))
     with pytest.raises(
         ConnectionFailedError, match=r"Cannot reach https://api\.twelvelabs\.io/v1\.3: .*refused"
@@ -105,7 +111,7 @@ def test_an_address_where_nobody_answers_is_given_up_sooner() -> None:
     assert isinstance(caught.value.__cause__, httpx.ConnectError)
 
 
-def test_a_limit_that_never_lifts_is_given_up() -> None:
+def test_rejections_without_end_are_given_up() -> None:
     service = Service(lambda _: refusal(429, retry_after="0"))
     with pytest.raises(RateLimitError):
         service.client(max_retries=1).embed("a")
@@ -119,7 +125,7 @@ def test_no_retries_means_one_request_for_a_limit_too() -> None:
     assert len(service.requests) == 1
 
 
-def test_no_answer_in_time_says_how_long_it_waited() -> None:
+def test_a_timeout_has_its_seconds_in_the_message() -> None:
     service = Service(scripted([httpx.ReadTimeout("")]))
     with pytest.raises(ConnectionFailedError, match=r"No response from https://api\.twelvelabs\.io/v1\.3 within 7 s"):
         service.client(max_retries=0, timeout=7).embed("a")
@@ -138,6 +144,102 @@ def test_a_form_with_files_is_sent_again_whole() -> None:
     assert first.content == second.content or len(first.content) == len(second.content)
     assert media.png() in second.content
     assert second.headers["content-type"].startswith("multipart/form-data; boundary=")
+
+
+# -- the loop by itself --------------------------------------------------------------------------------------------
+
+
+class Attempts:
+    """Ends one attempt after another as given, and keeps the number of attempts before each."""
+
+    def __init__(self, *ends: Any) -> None:
+        self.ends = list(ends)
+        self.before: list[int] = []
+
+    async def __call__(self, attempts_before: int) -> Any:
+        self.before.append(attempts_before)
+        end = self.ends.pop(0)
+        if isinstance(end, BaseException):
+            raise end
+        return end
+
+
+async def test_attempts_are_made_until_one_succeeds() -> None:
+    attempts, run = Attempts(ServerError("m"), ConnectionFailedError("m"), "found"), Run(1)
+    assert await retry(attempts, RetryPolicy(), run) == "found"
+    assert attempts.before == [0, 1, 2]
+    assert run.stats.retries == 2
+
+
+async def test_no_attempt_starts_after_max_elapsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    pauses = Pauses(monkeypatch, "_net.retry", clock)
+    with pytest.raises(ServerError):
+        await retry(Attempts(*[ServerError("m")] * 9), RetryPolicy(max_elapsed=10, base=1, jitter=0), Run(1))
+    assert pauses.seconds == [1, 2, 4]  # and 8 more would be 15
+
+
+async def test_a_search_comes_after_the_wait_and_before_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = Pauses(monkeypatch, "_net.retry")
+    results = [None, "recovered"]
+
+    async def recover() -> Any:
+        assert len(pauses.seconds) == 3 - len(results)
+        return results.pop(0)
+
+    attempts = Attempts(*[ServerError("m")] * 9)
+    assert await retry(attempts, RetryPolicy(), Run(1), recover=recover) == "recovered"
+    assert attempts.before == [0, 1]
+
+
+async def test_an_error_that_is_not_repeatable_is_raised() -> None:
+    attempts = Attempts(ServerError("m"), "found")
+    with pytest.raises(ServerError):
+        await retry(attempts, RetryPolicy(), Run(1), repeatable=lambda error: False)
+
+
+async def test_a_quota_is_raised() -> None:
+    attempts = Attempts(QuotaExceededError("m", retry_after=0.1), "found")
+    with pytest.raises(QuotaExceededError):
+        await retry(attempts, RetryPolicy(), Run(1), limited=True)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+async def test_a_rejection_is_waited_out_by_the_limiter_or_else_by_the_loop(
+    monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    pauses = Pauses(monkeypatch, "_net.retry")
+    attempts = Attempts(RateLimitError("m", retry_after=7), "found")
+    assert await retry(attempts, RetryPolicy(jitter=0, base=1), Run(1), limited=limited) == "found"
+    assert pauses.seconds == ([] if limited else [pytest.approx(7.1)])
+
+
+async def test_a_stopped_batch_makes_no_attempt() -> None:
+    run, attempts = Run(1), Attempts("found")
+    run.stopping = True
+    with pytest.raises(ConnectionFailedError, match="the batch was stopped"):
+        await retry(attempts, RetryPolicy(), run)
+    assert attempts.before == []
+
+
+async def test_a_batch_stopped_during_an_attempt_makes_no_other() -> None:
+    run = Run(1)
+
+    async def attempt(_: int) -> None:
+        run.stopping = True
+        raise ServerError("m")
+
+    with pytest.raises(ServerError):
+        await retry(attempt, RetryPolicy(), run)
+
+
+def test_a_rejected_request_that_no_limiter_counts_waits_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = Pauses(monkeypatch, "_net.retry")
+    service = Service(scripted([refusal(429, retry_after="3"), {"status": "ready"}]))
+    request, run = Request("assets/a", frozenset(), method="GET"), Run(1)
+    assert loop.run(sender_of(service).send(request, run)) == {"status": "ready"}
+    assert len(pauses.seconds) == 1 and pauses.seconds[0] >= 3
+    assert (run.stats.limited, run.stats.retries) == (1, 1)
 
 
 # -- the policy by itself ------------------------------------------------------------------------------------------
@@ -169,13 +271,13 @@ def test_a_share_of_a_wait_is_random() -> None:
     assert all(wait is not None and 0.5 <= wait <= 1 for wait in found)
 
 
-def test_the_server_s_own_wait_goes_before() -> None:
+def test_the_server_s_retry_after_takes_precedence() -> None:
     policy = RetryPolicy(base=1)
     wait = policy.wait(RateLimitError("m", retry_after=30), 1, 0)
     assert wait is not None and 30 <= wait < 31
 
 
-def test_no_try_starts_after_the_whole_time() -> None:
+def test_the_policy_gives_up_after_max_elapsed() -> None:
     policy = RetryPolicy(max_elapsed=10, base=1, jitter=0)
     assert policy.wait(ServerError("m"), 1, 9) == 1
     assert policy.wait(ServerError("m"), 1, 9.5) is None

@@ -1,4 +1,4 @@
-"""How many requests go at a time, in which order the results come, and what stops a batch."""
+"""How many requests are in flight, the order of the results, and what stops a batch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from twelvelabs_core import (
 # -- order and concurrency -----------------------------------------------------------------------------------------
 
 
-def test_results_are_in_the_items_order_whatever_the_answers_order() -> None:
+def test_results_are_in_the_items_order_whatever_the_responses_order() -> None:
     rng = random.Random(0)
 
     async def answer(request: httpx.Request) -> Any:
@@ -41,7 +41,7 @@ def test_results_are_in_the_items_order_whatever_the_answers_order() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 3, 16, 64])
-def test_as_many_at_a_time_as_allowed_and_no_more(most: int) -> None:
+def test_as_many_requests_are_in_flight_as_allowed_and_no_more(most: int) -> None:
     counter = Counter()
     Service(counter).client(max_concurrency=most).embed_many([f"text {i}" for i in range(3 * most + 5)])
     assert counter.most == most
@@ -63,7 +63,7 @@ def test_pieces_of_one_text_count_too() -> None:
     assert counter.most == 3
 
 
-def test_few_requests_with_files_are_held_in_memory_at_a_time() -> None:
+def test_few_requests_with_files_are_in_memory_at_a_time() -> None:
     counter = Counter(0.01)
     service = Service(counter)
     items = [Image(media.png((i, 0, 0), (128, 128))) for i in range(20)]
@@ -87,7 +87,7 @@ def test_no_items_are_no_requests(items: Any) -> None:
     assert service.requests == []
 
 
-def test_any_iterable_of_items_will_do() -> None:
+def test_items_may_be_any_iterable() -> None:
     found = Service().client().embed_many(text for text in ("a", "b"))
     assert [f.vector for f in found] == [vector("a"), vector("b")]
 
@@ -113,7 +113,7 @@ def failing(bad: dict[str, Any]) -> Callable[[httpx.Request], Any]:
     return lambda request: bad.get(text_of(request)) or right_answer(request)
 
 
-def test_one_bad_item_does_not_cost_the_others() -> None:
+def test_one_bad_item_leaves_the_others_results() -> None:
     service = Service(failing({"b": refusal(400), "d": httpx.Response(200, json={"data": []})}))
     with pytest.raises(BatchError) as caught:
         service.client().embed_many(list("abcdef"), name="texts")
@@ -149,7 +149,9 @@ def test_a_batch_of_one_fails_with_its_own_error() -> None:
     ],
     ids=["401", "403", "usage", "quota"],
 )
-def test_an_account_s_error_stops_the_batch_and_carries_what_is_done(answer: Any, kind: type[TwelveLabsError]) -> None:
+def test_an_account_s_error_stops_the_batch_and_has_the_finished_results(
+    answer: Any, kind: type[TwelveLabsError]
+) -> None:
     service = Service(failing({"text 5": answer}))
     texts = [f"text {i}" for i in range(50)]
     with pytest.raises(kind) as caught:
@@ -160,7 +162,7 @@ def test_an_account_s_error_stops_the_batch_and_carries_what_is_done(answer: Any
     assert len(service.requests) == 6
 
 
-def test_a_quota_says_when_it_reopens() -> None:
+def test_a_quota_error_has_the_time_it_reopens() -> None:
     with pytest.raises(QuotaExceededError) as caught:
         Service(lambda _: refusal(429, retry_after="3600")).client(max_wait=60).embed("a")
     reopens = caught.value.reopens_at

@@ -1,0 +1,150 @@
+"""Workers: how many at a time, what stops them, and what is finished."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from twelvelabs_core import (
+    AuthenticationError,
+    ConnectionFailedError,
+    InvalidInputError,
+    QuotaExceededError,
+    TwelveLabsError,
+)
+from twelvelabs_core._net.pool import UNREACHABLE_LIMIT, for_each, run_batch
+from twelvelabs_core._stats import Run
+
+# -- for_each ------------------------------------------------------------------------------------------------------
+
+
+async def test_each_job_is_done_once_by_so_many_workers() -> None:
+    done: list[int] = []
+    now = most = 0
+
+    async def do(job: int) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        done.append(job)
+
+    await for_each(range(20), do, workers=3)
+    assert sorted(done) == list(range(20))
+    assert most == 3
+
+
+async def test_jobs_are_taken_when_a_worker_is_free() -> None:
+    taken: list[int] = []
+    done: list[int] = []
+
+    async def do(job: int) -> None:
+        assert len(taken) - len(done) <= 2
+        await asyncio.sleep(0)
+        done.append(job)
+
+    await for_each((taken.append(i) or i for i in range(9)), do, workers=2)  # type: ignore[func-returns-value]
+    assert len(done) == 9
+
+
+async def test_the_first_exception_cancels_the_other_workers_and_waits_for_them() -> None:
+    cancelled: list[int] = []
+
+    async def do(job: int) -> None:
+        if job == 1:
+            raise ValueError("m")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cancelled.append(job)
+
+    with pytest.raises(ValueError):
+        await for_each(range(10), do, workers=3)
+    assert sorted(cancelled) == [0, 2]
+
+
+async def test_once_stopped_no_job_starts_and_those_in_progress_are_finished() -> None:
+    started: list[int] = []
+    finished: list[int] = []
+
+    async def do(job: int) -> None:
+        started.append(job)
+        await asyncio.sleep(0)
+        finished.append(job)
+
+    await for_each(range(10), do, workers=3, stopped=lambda: len(started) >= 3)
+    assert started == finished == [0, 1, 2]
+
+
+# -- batches -------------------------------------------------------------------------------------------------------
+
+
+async def test_errors_of_jobs_are_collected_by_index() -> None:
+    run = Run(5)
+
+    async def do(index: int, job: str) -> None:
+        if job in "bd":
+            raise InvalidInputError(job)
+
+    errors = await run_batch(enumerate("abcde"), do, run, workers=2)
+    assert {index: error.message for index, error in errors.items()} == {1: "b", 3: "d"}
+    assert run.stats.failed == 2
+    assert not run.stopping
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("m"), QuotaExceededError("m")])
+async def test_an_error_about_the_account_stops_the_batch_and_what_is_in_progress_is_finished(
+    error: TwelveLabsError,
+) -> None:
+    run = Run(10)
+    finished: list[int] = []
+
+    async def do(index: int, job: int) -> None:
+        if index == 2:
+            raise error
+        await asyncio.sleep(0)
+        finished.append(index)
+
+    with pytest.raises(type(error)):
+        await run_batch(enumerate(range(10)), do, run, workers=3)
+    assert run.stopping
+    assert finished == [0, 1]
+
+
+def unreachable() -> ConnectionFailedError:
+    return ConnectionFailedError("m", code="unreachable")
+
+
+async def test_an_unreachable_host_stops_the_batch_early() -> None:
+    run, tried = Run(100), 0
+
+    async def do(index: int, job: int) -> None:
+        nonlocal tried
+        tried += 1
+        raise unreachable()
+
+    with pytest.raises(ConnectionFailedError):
+        await run_batch(enumerate(range(100)), do, run, workers=1)
+    assert tried == UNREACHABLE_LIMIT
+
+
+async def test_a_host_that_was_reached_before_does_not_stop_the_batch() -> None:
+    run = Run(10)
+
+    async def do(index: int, job: int) -> None:
+        if index:
+            raise unreachable()
+        run.finished()
+
+    assert len(await run_batch(enumerate(range(10)), do, run, workers=1)) == 9
+    assert not run.stopping
+
+
+async def test_a_lost_connection_is_not_an_unreachable_host() -> None:
+    async def do(index: int, job: int) -> None:
+        raise ConnectionFailedError("m")
+
+    assert len(await run_batch(enumerate(range(10)), do, Run(10), workers=1)) == 10
