@@ -11,7 +11,6 @@ from typing import Any, Literal
 from pydantic_core import to_json
 
 from .._limits import Category
-from .._media.file import MediaFile
 from .._models import Kind
 
 
@@ -72,29 +71,6 @@ class Request:
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     categories: tuple[Category, ...] | None = None
     reads: Literal["json", "headers"] = "json"
-
-
-def payload_of(file: MediaFile, *, asset_id: str | None = None, stream: bool = False) -> MediaPayload:
-    """A file as payload. Reads (and converts) it, unless it is a URL, an asset, or to be streamed: blocks on the disk.
-
-    Raises:
-        InvalidInputError: it cannot be read, or has changed since it was opened.
-    """
-    media = file.media
-    streamed = file.path if stream and not file.convert else None
-    unread = file.url is not None or asset_id is not None or streamed is not None
-    return MediaPayload(
-        file.kind,
-        url=file.url,
-        asset_id=asset_id,
-        data=b"" if unread else file.load(),
-        path=streamed,
-        filename=file.filename,
-        mime=file.mime,
-        name=media.name,
-        start_sec=getattr(media, "start_sec", None),
-        end_sec=getattr(media, "end_sec", None),
-    )
 
 
 def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from .._api import responses, v2
-from .._api.requests import MediaPayload, payload_of
+from .._api.requests import MediaPayload
 from .._errors import TwelveLabsError, with_item
 from .._inputs import Composed
 from .._media.file import MediaFile
@@ -19,6 +19,7 @@ from .files import FileEmbedder
 from .jobs import Checker, Job
 from .journal import Journal
 from .keys import item_key, key_prefix
+from .payload import payload_of
 from .settings import EmbedSettings
 from .texts import TextEmbedder
 from .truncate import mean

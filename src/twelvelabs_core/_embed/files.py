@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from .._api import responses, tasks, v1, v2
-from .._api.requests import MediaPayload, Request, payload_of
+from .._api.requests import MediaPayload, Request
 from .._errors import InvalidInputError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.sender import Sender
@@ -20,6 +20,7 @@ from .._results import Segment, Usage
 from .._stats import Run
 from .journal import Journal
 from .keys import item_key, key_prefix
+from .payload import payload_of
 from .route import Route, route
 from .settings import EmbedSettings
 from .tasks import Tasks

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from .._api import responses, v1
-from .._api.requests import payload_of
 from .._errors import InvalidInputError, TwelveLabsError, with_item
 from .._inputs import Audio, Image, Item
 from .._results import Embedding, Parts
 from .._stats import Run
 from .embedder import Embedder
 from .jobs import Job
+from .payload import payload_of
 
 
 def parts_of(

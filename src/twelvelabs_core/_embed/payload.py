@@ -1,0 +1,29 @@
+"""A file as a request carries it."""
+
+from __future__ import annotations
+
+from .._api.requests import MediaPayload
+from .._media.file import MediaFile
+
+
+def payload_of(file: MediaFile, *, asset_id: str | None = None, stream: bool = False) -> MediaPayload:
+    """A file as payload. Reads (and converts) it, unless it is a URL, an asset, or to be streamed: blocks on the disk.
+
+    Raises:
+        InvalidInputError: it cannot be read, or has changed since it was opened.
+    """
+    media = file.media
+    streamed = file.path if stream and not file.convert else None
+    unread = file.url is not None or asset_id is not None or streamed is not None
+    return MediaPayload(
+        file.kind,
+        url=file.url,
+        asset_id=asset_id,
+        data=b"" if unread else file.load(),
+        path=streamed,
+        filename=file.filename,
+        mime=file.mime,
+        name=media.name,
+        start_sec=getattr(media, "start_sec", None),
+        end_sec=getattr(media, "end_sec", None),
+    )
