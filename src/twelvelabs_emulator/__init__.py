@@ -13,8 +13,8 @@ switch, and `RecordedRequest` is an item of ``Emulator.requests``.
 from __future__ import annotations
 
 from .app import create_app
-from .log import RecordedRequest
+from .protocol.request_log import RecordedRequest
+from .protocol.settings import Settings
 from .server import Emulator
-from .settings import Settings
 
 __all__ = ["Emulator", "RecordedRequest", "Settings", "create_app"]

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from .protocol.settings import Settings, choices, from_text
 from .server import Emulator
-from .settings import Settings, choices, from_text
 
 _HONEST = """\
 Its vectors are toys: words measured from the media and hashed. No weights, not TwelveLabs' models.

@@ -17,17 +17,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import asset_routes, categories, control, tasks_v1, tasks_v2, upload_routes
-from .auth import check_key
-from .breakage import TRANSPORT, broken, transport_of
-from .embed_v1 import embed_v1
-from .embed_v2 import embed_v2
-from .errors import ApiError, error_body, not_found
-from .limits import Ticket, current_ticket
-from .log import RecordedRequest
-from .settings import Settings
-from .state import State
-from .wire import PREFIX, RECORD, answer, drain, state_of
+from .endpoints import assets as asset_routes
+from .endpoints import control, tasks_v1, tasks_v2
+from .endpoints import uploads as upload_routes
+from .endpoints.embed_v1 import embed_v1
+from .endpoints.embed_v2 import embed_v2
+from .middleware import rate_categories as categories
+from .middleware.auth import check_key
+from .middleware.fault_effects import TRANSPORT, broken, transport_of
+from .protocol.bodies import PREFIX, RECORD, answer, drain, state_of
+from .protocol.errors import ApiError, error_body, not_found
+from .protocol.rate_limits import Ticket, current_ticket
+from .protocol.request_log import RecordedRequest
+from .protocol.settings import Settings
+from .store.state import State
 
 __all__ = ["PREFIX", "create_app"]
 

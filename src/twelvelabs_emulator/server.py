@@ -12,9 +12,9 @@ from typing import Any
 import uvicorn
 
 from .app import PREFIX, create_app
-from .log import RecordedRequest
-from .settings import Settings
-from .state import State
+from .protocol.request_log import RecordedRequest
+from .protocol.settings import Settings
+from .store.state import State
 
 __all__ = ["Emulator"]
 

@@ -1,0 +1,65 @@
+"""Endpoints about the emulator itself, outside the API's own paths and open to whoever can reach it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..protocol.bodies import answer, state_of
+from ..protocol.errors import invalid
+from ..protocol.settings import plain_names
+
+__all__ = ["PREFIX", "routes"]
+
+PREFIX = "/_emulator"
+
+
+def routes() -> list[Route]:
+    """Return health, request log, reset and settings."""
+    return [
+        Route(f"{PREFIX}/health", _health, methods=["GET"]),
+        Route(f"{PREFIX}/requests", _requests, methods=["GET"]),
+        Route(f"{PREFIX}/reset", _reset, methods=["POST"]),
+        Route(f"{PREFIX}/settings", _settings, methods=["GET"]),
+        Route(f"{PREFIX}/settings", _configure, methods=["POST"]),
+    ]
+
+
+async def _health(request: Request) -> Response:
+    return answer({"status": "ok", "vectors": "toys: no weights, not TwelveLabs' models"})
+
+
+async def _requests(request: Request) -> Response:
+    log = state_of(request).log
+    return answer({"data": [record.as_json() for record in log.all()], "most_at_once": log.most_at_once})
+
+
+async def _reset(request: Request) -> Response:
+    state_of(request).reset()
+    return answer({})
+
+
+async def _settings(request: Request) -> Response:
+    return answer(state_of(request).settings.as_json())
+
+
+async def _configure(request: Request) -> Response:
+    try:
+        changes: Any = json.loads(await request.body())
+    except ValueError:
+        changes = None
+    if not isinstance(changes, dict):
+        raise invalid("body", "It must be a JSON object of settings.")
+    allowed = plain_names()
+    for name in changes:
+        if name not in allowed:
+            raise invalid(name, "There is no such setting, or JSON cannot say it.")
+    try:
+        state_of(request).configure(**changes)
+    except (ValueError, TypeError) as error:
+        raise invalid("settings", str(error)) from None
+    return await _settings(request)

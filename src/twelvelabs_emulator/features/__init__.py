@@ -1,0 +1,1 @@
+"""From media to words, and from words to vectors."""

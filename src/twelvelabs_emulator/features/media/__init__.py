@@ -1,0 +1,1 @@
+"""Media files: read, checked against the API's limits, decoded."""

@@ -1,0 +1,1 @@
+"""Texts and decoded media as weighted words."""

@@ -1,0 +1,1 @@
+"""What surrounds every request: its record, the key, rate limits and faults."""

@@ -1,0 +1,1 @@
+"""What the API is: settings, errors, limits, faults, bodies and the request log."""

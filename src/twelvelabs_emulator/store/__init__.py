@@ -1,0 +1,1 @@
+"""What clients have made on the emulator: assets, uploads, tasks, files."""
