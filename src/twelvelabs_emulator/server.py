@@ -11,12 +11,11 @@ from typing import Any
 
 import uvicorn
 
-from .app import PREFIX, create_app
+from .app import create_app
+from .protocol.formats import API_PREFIX
 from .protocol.request_log import RecordedRequest
 from .protocol.settings import Settings
 from .store.state import State
-
-__all__ = ["Emulator"]
 
 _START_SEC = 20.0
 
@@ -52,7 +51,7 @@ class Emulator:
     @property
     def base_url(self) -> str:
         """The API's base address, such as ``http://127.0.0.1:8765/v1.3``."""
-        return self.origin + PREFIX
+        return self.origin + API_PREFIX
 
     @property
     def origin(self) -> str:

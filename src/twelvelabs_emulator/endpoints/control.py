@@ -1,4 +1,4 @@
-"""Endpoints about the emulator itself, outside the API's own paths and open to whoever can reach it."""
+"""``/_emulator``: health, request log, reset and settings. No key is needed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..protocol.bodies import answer, state_of
+from ..protocol.bodies import json_response
 from ..protocol.errors import invalid
-from ..protocol.settings import plain_names
+from ..protocol.settings import json_names
+from ..store.state import state_of
 
-__all__ = ["PREFIX", "routes"]
-
+#: Prefix of these paths, outside the API's own.
 PREFIX = "/_emulator"
 
 
 def routes() -> list[Route]:
-    """Return health, request log, reset and settings."""
+    """Return the routes."""
     return [
         Route(f"{PREFIX}/health", _health, methods=["GET"]),
         Route(f"{PREFIX}/requests", _requests, methods=["GET"]),
@@ -30,21 +30,21 @@ def routes() -> list[Route]:
 
 
 async def _health(request: Request) -> Response:
-    return answer({"status": "ok", "vectors": "toys: no weights, not TwelveLabs' models"})
+    return json_response({"status": "ok", "vectors": "toys: no weights, not TwelveLabs' models"})
 
 
 async def _requests(request: Request) -> Response:
     log = state_of(request).log
-    return answer({"data": [record.as_json() for record in log.all()], "most_at_once": log.most_at_once})
+    return json_response({"data": [record.as_json() for record in log.all()], "most_at_once": log.most_at_once})
 
 
 async def _reset(request: Request) -> Response:
     state_of(request).reset()
-    return answer({})
+    return json_response({})
 
 
 async def _settings(request: Request) -> Response:
-    return answer(state_of(request).settings.as_json())
+    return json_response(state_of(request).settings.as_json())
 
 
 async def _configure(request: Request) -> Response:
@@ -54,10 +54,10 @@ async def _configure(request: Request) -> Response:
         changes = None
     if not isinstance(changes, dict):
         raise invalid("body", "It must be a JSON object of settings.")
-    allowed = plain_names()
+    allowed = json_names()
     for name in changes:
         if name not in allowed:
-            raise invalid(name, "There is no such setting, or JSON cannot say it.")
+            raise invalid(name, "There is no such setting, or JSON cannot represent it.")
     try:
         state_of(request).configure(**changes)
     except (ValueError, TypeError) as error:

@@ -1,148 +1,100 @@
-"""``POST /embed-v2``: one input, as JSON, answered at once."""
+"""``POST /embed-v2``: one input as JSON, embedded synchronously."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.media.audio import open_audio
-from ..features.media.image import open_image, words_of_image
-from ..features.media.source import Reader, Source
-from ..features.media.video import open_video
-from ..features.segments import TimeRequest, film_rows, read_time_request, sound_rows, span_of
-from ..features.truncation import fitted
-from ..features.vectors import Vector, finished, fused, text_vector, vector
-from ..protocol.bodies import answer, read_json, state_of
-from ..protocol.errors import invalid, missing
-from ..protocol.fields import Fields
+from ..features.media.opening import open_image
+from ..features.media.source import Source
+from ..features.segments import TimeRequest
+from ..features.truncation import fit_text
+from ..features.vectors import Vector, embed_text, embed_words, fuse
+from ..features.words.image import image_words
+from ..protocol.bodies import json_response, read_json
+from ..protocol.json_bodies import parse
 from ..protocol.models import Model
-from ..protocol.rate_limits import charge
 from ..protocol.settings import Settings
-from .embed_v1 import model_named
+from ..store.state import state_of
+from .media_sources import SourceReader, find_model
 from .multi_input import embed_multi_input
-from .v2_answers import entries, entry, timed_metadata
+from .timed_media import embed_timed_media
+from .v2_inputs import EmbedRequest, MediaInput, MultiInput, TextImageInput, TextInput, parse_timed_input
+from .v2_responses import data_items, single_vector, timed_metadata
 
-__all__ = ["embed_v2"]
-
-_INPUT_TYPES = ("text", "image", "text_image", "audio", "video", "multi_input")
+Json = dict[str, Any]
 
 
 async def embed_v2(request: Request) -> Response:
-    """Answer one request; every refusal is an `ApiError`."""
+    """Embed the input that ``input_type`` names."""
     state = state_of(request)
     settings = state.settings
-    reader = Reader(settings, state.assets)
-    fields = Fields(await read_json(request, settings), "", settings)
-    input_type = fields.string("input_type", required=True, choices=_INPUT_TYPES) or ""
-    model = model_named(fields.string("model_name"), settings.v2_models, settings)
-    if input_type not in model.input_types:
-        why = f"{model.name} takes on this endpoint: {', '.join(model.input_types)}."
-        raise invalid("input_type", why)
-    for name in _INPUT_TYPES:
-        if name != input_type and fields.has(name):
-            raise invalid(name, f"`input_type` is {input_type}.")
-    if not model.dimensions:
-        for name in ("auto_truncate", "embedding_uncertainty", "embedding_dimension"):
-            if fields.has(name):
-                raise invalid(name, f"{model.name} does not take it.")
-    if not fields.has(input_type):
-        raise missing(input_type)
-    if input_type == "multi_input":
-        return answer(await embed_multi_input(fields, model, reader))
-    given = fields.needed(input_type)
-    body = await _EMBED[input_type](given, fields, model, reader)
-    return answer(body)
+    body = parse(EmbedRequest, await read_json(request, settings), settings)
+    model = find_model(body.model_name, settings.v2_models, settings)
+    value = body.input_for(model, model.input_types)
+    reader = SourceReader(settings, state.assets)
+    if body.input_type == "multi_input":
+        multi_input = parse(MultiInput, value, settings, "multi_input")
+        return json_response(await embed_multi_input(multi_input, body, model, reader))
+    return json_response(await _EMBED[body.input_type](value, model, reader))
 
 
-def _single(found: Vector, settings: Settings, metadata: dict[str, Any] | None) -> dict[str, Any]:
-    body: dict[str, Any] = {"data": [entry(finished(found, settings))]}
-    if metadata is not None:
-        body["metadata"] = metadata
-    return body
+async def _text(value: Any, model: Model, reader: SourceReader) -> Json:
+    text = parse(TextInput, value, reader.settings, "text")
+    return {"data": single_vector(_text_vector(text, "text", model, reader.settings), reader.settings)}
 
 
-def _text_of(given: Fields, model: Model, settings: Settings) -> Vector:
-    text = given.string("input_text", required=True) or ""
+async def _image(value: Any, model: Model, reader: SourceReader) -> Json:
+    image = parse(MediaInput, value, reader.settings, "image")
+    source = await reader.read(image.media_source, "image.media_source")
+    vector = await asyncio.to_thread(_image_vector, source, model, reader.settings)
+    return _with_metadata("image", vector, source, reader.settings)
+
+
+async def _text_image(value: Any, model: Model, reader: SourceReader) -> Json:
+    both = parse(TextImageInput, value, reader.settings, "text_image")
+    text = _text_vector(both, "text_image", model, reader.settings)
+    source = await reader.read(both.media_source, "text_image.media_source")
+    image = await asyncio.to_thread(_image_vector, source, model, reader.settings)
+    return _with_metadata("text_image", fuse([text, image]), source, reader.settings)
+
+
+def _with_metadata(kind: str, vector: Vector, source: Source, settings: Settings) -> Json:
+    return {"data": single_vector(vector, settings), "metadata": {"input_type": kind, **source.metadata()}}
+
+
+def _text_vector(text: TextInput, path: str, model: Model, settings: Settings) -> Vector:
     over_long: Literal["end", "refuse"] = "end" if settings.over_long_text_v2_marengo30 == "cut" else "refuse"
-    kept = fitted(text, given.path("input_text"), model, settings, over_long=over_long)
-    return text_vector(kept.text, model)
-
-
-async def _source_of(given: Fields, reader: Reader) -> Source:
-    media = given.needed("media_source")
-    source = await reader.from_fields(media)
-    media.done()
-    return source
-
-
-async def _text(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
-    settings = reader.settings
-    found = _text_of(given, model, settings)
-    given.done()
-    fields.done()
-    return _single(found, settings, None)
-
-
-async def _image(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
-    settings = reader.settings
-    source = await _source_of(given, reader)
-    given.done()
-    fields.done()
-    found = await asyncio.to_thread(_image_vector, source, model, settings)
-    return _single(found, settings, {"input_type": "image", **source.metadata()})
-
-
-async def _text_image(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
-    settings = reader.settings
-    text = _text_of(given, model, settings)
-    source = await _source_of(given, reader)
-    given.done()
-    fields.done()
-    image = await asyncio.to_thread(_image_vector, source, model, settings)
-    return _single(fused([text, image]), settings, {"input_type": "text_image", **source.metadata()})
+    return embed_text(fit_text(text.input_text, f"{path}.input_text", model, settings, over_long).text, model)
 
 
 def _image_vector(source: Source, model: Model, settings: Settings) -> Vector:
-    return vector(words_of_image(open_image(source, model, settings)), model)
+    return embed_words(image_words(open_image(source, model, settings)), model)
 
 
-async def _audio(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
-    settings = reader.settings
-    asked = read_time_request(given, "audio")
-    source = await _source_of(given, reader)
-    given.done()
-    fields.done()
-    return await asyncio.to_thread(_audio_body, source, asked, model, settings)
+async def _timed(kind: Literal["audio", "video"], value: Any, model: Model, reader: SourceReader) -> Json:
+    media = parse_timed_input(kind, value, model, reader.settings)
+    source = await reader.read(media.media_source, f"{kind}.media_source")
+    return await asyncio.to_thread(_timed_body, source, kind, media.time_request(kind), model, reader.settings)
 
 
-def _audio_body(source: Source, asked: TimeRequest, model: Model, settings: Settings) -> dict[str, Any]:
-    sound = open_audio(source, model, settings)
-    span = span_of(asked, sound.duration, "audio")
-    charge("audio", span[1] - span[0])
-    rows = sound_rows(sound, asked, span, model, settings)
-    return {"data": entries(rows, settings), "metadata": timed_metadata("audio", source, asked, sound.duration, span)}
+def _timed_body(
+    source: Source, kind: Literal["audio", "video"], request: TimeRequest, model: Model, settings: Settings
+) -> Json:
+    embeddings, duration, span = embed_timed_media(source, kind, request, model, settings, count_minutes=True)
+    metadata = timed_metadata(kind, source, request, duration, span)
+    return {"data": data_items(embeddings, settings), "metadata": metadata}
 
 
-async def _video(given: Fields, fields: Fields, model: Model, reader: Reader) -> dict[str, Any]:
-    settings = reader.settings
-    asked = read_time_request(given, "video")
-    source = await _source_of(given, reader)
-    given.done()
-    fields.done()
-    return await asyncio.to_thread(_video_body, source, asked, model, settings)
-
-
-def _video_body(source: Source, asked: TimeRequest, model: Model, settings: Settings) -> dict[str, Any]:
-    film = open_video(source, model, settings)
-    span = span_of(asked, film.duration, "video")
-    charge("video", span[1] - span[0])
-    rows = film_rows(film, asked, span, model, settings)
-    if not rows:
-        raise invalid("video.embedding_option", "The video has no sound to embed.")
-    return {"data": entries(rows, settings), "metadata": timed_metadata("video", source, asked, film.duration, span)}
-
-
-_EMBED = {"text": _text, "image": _image, "text_image": _text_image, "audio": _audio, "video": _video}
+_EMBED: dict[str, Callable[[Any, Model, SourceReader], Awaitable[Json]]] = {
+    "text": _text,
+    "image": _image,
+    "text_image": _text_image,
+    "audio": functools.partial(_timed, "audio"),
+    "video": functools.partial(_timed, "video"),
+}

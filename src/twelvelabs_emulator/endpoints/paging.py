@@ -1,4 +1,4 @@
-"""Lists in pages, and what else comes in the query of a GET."""
+"""Lists in pages, and the other query parameters of ``GET``."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ from starlette.requests import Request
 
 from ..protocol.errors import invalid
 
-__all__ = ["page_of", "query_choices", "query_flag", "query_time"]
-
-_MOST = 50
+_MAX_PER_PAGE = 50
+_PER_PAGE = 10
 
 T = TypeVar("T")
 
 
-def page_of(items: Sequence[T], request: Request, described: Callable[[T], Any], default: int = 10) -> dict[str, Any]:
+def page_of(items: Sequence[T], request: Request, as_json: Callable[[T], Any]) -> dict[str, Any]:
     """Return one page as ``{"data", "page_info"}``; past the end it is empty. Raises the API's 400."""
-    page = _whole(request, "page", 1)
-    size = _whole(request, "page_limit", default)
-    if size > _MOST:
-        raise invalid("page_limit", f"It must not exceed {_MOST}.")
-    shown = items[(page - 1) * size : page * size]
+    page = _positive_integer(request, "page", 1)
+    size = _positive_integer(request, "page_limit", _PER_PAGE)
+    if size > _MAX_PER_PAGE:
+        raise invalid("page_limit", f"It must not exceed {_MAX_PER_PAGE}.")
     info = {
         "limit_per_page": size,
         "page": page,
         "total_page": -(-len(items) // size),
         "total_results": len(items),
     }
-    return {"data": [described(item) for item in shown], "page_info": info}
+    return {"data": [as_json(item) for item in items[(page - 1) * size : page * size]], "page_info": info}
 
 
-def _whole(request: Request, name: str, default: int) -> int:
+def _positive_integer(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name)
     if text is None:
         return default
@@ -42,8 +40,8 @@ def _whole(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def query_choices(request: Request, name: str, choices: Sequence[str] | None = None) -> list[str]:
-    """Return every value of a repeated parameter. Raises the API's 400 for one that is not a choice."""
+def query_strings(request: Request, name: str, choices: Sequence[str] | None = None) -> list[str]:
+    """Return every value of a repeated parameter. Raises the API's 400 for a value that is not a choice."""
     values = request.query_params.getlist(name)
     for value in values:
         if choices is not None and value not in choices:
@@ -52,7 +50,7 @@ def query_choices(request: Request, name: str, choices: Sequence[str] | None = N
 
 
 def query_flag(request: Request, name: str) -> bool:
-    """Return a parameter that is true or false; absent is false."""
+    """Return a parameter that is true or false; the default is false."""
     text = request.query_params.get(name, "false").lower()
     if text not in ("true", "false"):
         raise invalid(name, "It must be true or false.")
@@ -65,7 +63,7 @@ def query_time(request: Request, name: str) -> float | None:
     if text is None:
         return None
     try:
-        # A plus sign that nobody escaped arrives as a blank.
+        # A plus sign that was not escaped arrives as a blank.
         found = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
     except ValueError:
         raise invalid(name, "It must be a time in RFC 3339, such as 2026-09-26T10:29:19Z.") from None

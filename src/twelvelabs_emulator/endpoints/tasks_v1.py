@@ -1,30 +1,27 @@
-"""``/embed/tasks``: films, in the first version of the API."""
+"""``/embed/tasks``: video, in the first version of the API."""
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.media.source import Reader, Source
-from ..features.segments import Row, TimeRequest
-from ..features.vectors import finished
-from ..protocol.bodies import StoredFile, answer, number, read_upload, state_of
-from ..protocol.clock import now
-from ..protocol.errors import ApiError, invalid, missing, unknown_field
-from ..protocol.models import Model
+from ..features.media.source import Source
+from ..features.segments import TimeRequest
+from ..features.vectors import Embedding, response_vector
+from ..protocol.bodies import json_response
+from ..protocol.errors import ApiError, invalid, missing
+from ..protocol.formats import json_seconds
+from ..protocol.forms import Form, store_form
+from ..protocol.models import MODELS, Model
 from ..protocol.settings import Settings
-from ..store.state import State
+from ..store.state import State, state_of
 from ..store.tasks import UNFETCHED, Result, Task, status_of
-from .embed_v1 import model_named
-from .paging import query_choices
+from .media_sources import SourceReader, find_model
+from .paging import query_strings
 from .task_lists import task_list
-from .task_media import check_media, rows_of
-
-__all__ = ["create_task", "list_tasks", "retrieve_task", "task_status"]
+from .timed_media import check_task_media, embed_timed_media
 
 _FIELDS = (
     "model_name",
@@ -36,163 +33,133 @@ _FIELDS = (
     "video_embedding_scope",
 )
 _OPTIONS = ("visual", "audio", "transcription", "visual-text")
-_MOST_MEGABYTES = 2_000
-# A rest of less than this is not embedded.
-_LEAST_CLIP_SEC = 2.0
-
-Form = dict[str, list[str | StoredFile]]
+_MAX_MEGABYTES = 2_000
+# A shorter last clip is not embedded.
+_MIN_CLIP_SEC = 2.0
 
 
 async def create_task(request: Request) -> Response:
     """``POST /embed/tasks``: 200 with the identifier alone."""
     state = state_of(request)
-    form = await read_upload(request, state.files.new)
+    form = await store_form(request, state.files.new)
     try:
-        task = await _created(form, state)
+        task = await _create(form, state)
     except ApiError:
-        for values in form.values():
-            for value in values:
-                if isinstance(value, StoredFile):
-                    value.path.unlink(missing_ok=True)
+        form.delete_files()
         raise
     state.tasks.add(task)
-    return answer({"_id": task.id})
+    return json_response({"_id": task.id})
 
 
-async def _created(form: Form, state: State) -> Task:
+async def _create(form: Form, state: State) -> Task:
     settings = state.settings
-    if settings.unknown_fields == "refuse":
-        for name in form:
-            if name not in _FIELDS:
-                raise unknown_field(name)
-    model = model_named(_string(form, "model_name"), settings.v1_models, settings)
-    asked = _asked(form, model, settings)
+    form.refuse_unknown(_FIELDS, settings)
+    model = find_model(form.string("model_name"), settings.v1_models, settings)
+    request = _time_request(form, model, settings)
     in_task = model.for_tasks(settings.task_least_sec)
     source = await _source(form, state)
     duration = None
+    listed: dict[str, Any] = {}
     if source is not None:
-        duration = await check_media(source, "video", asked, in_task, settings, "video_start_offset_sec")
-    listed: dict[str, Any] = {} if source is None else source.metadata()
+        duration = await check_task_media(source, "video", request, in_task, settings)
+        listed |= source.metadata()
     listed |= {
-        "video_clip_length": number(asked.clip_sec),
-        "video_embedding_scope": _scopes(asked),
-        "video_embedding_option": _options(model),
+        "video_clip_length": json_seconds(request.clip_sec),
+        "video_embedding_scope": [_v1_scope(scope) for scope in request.scopes],
+        "video_embedding_option": [_v1_option(option, model) for option in request.options],
     }
     if duration is not None:
-        listed["duration"] = number(duration)
-    work = state.tasks.begin(lambda: _work(source, asked, in_task, settings), settings)
-    return Task(1, "video", model.name, now(settings), work, listed)
+        listed["duration"] = json_seconds(duration)
+    work = state.tasks.start(lambda: _embed(source, request, in_task, settings), settings)
+    return Task(1, "video", model.name, settings.now(), work, listed)
 
 
-def _string(form: Form, name: str) -> str | None:
-    value = form.get(name, [None])[-1]
-    if isinstance(value, StoredFile):
-        raise invalid(name, "It must be a form field, not a file.")
-    return value
-
-
-def _seconds(form: Form, name: str) -> float | None:
-    text = _string(form, name)
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise invalid(name, "It must be a number of seconds from 0.")
-    return seconds
-
-
-def _asked(form: Form, model: Model, settings: Settings) -> TimeRequest:
-    start, end = _seconds(form, "video_start_offset_sec"), _seconds(form, "video_end_offset_sec")
+def _time_request(form: Form, model: Model, settings: Settings) -> TimeRequest:
+    parameters = ("video_start_offset_sec", "video_end_offset_sec")
+    start, end = (form.seconds(name) for name in parameters)
     if (start is None) != (end is None):
-        lacking = "video_start_offset_sec" if start is None else "video_end_offset_sec"
-        raise invalid(lacking, "The start and the end offset must be sent together.")
+        raise invalid(parameters[start is not None], "The start and the end offset must be sent together.")
     if start is not None and end is not None and end <= start:
-        raise invalid("video_end_offset_sec", "It must be greater than `video_start_offset_sec`.")
-    length = _seconds(form, "video_clip_length")
+        raise invalid(parameters[1], f"It must be greater than `{parameters[0]}`.")
+    length = form.seconds("video_clip_length")
     if length is not None and not 2 <= length <= 10:
         raise invalid("video_clip_length", "It must be between 2 and 10.")
-    if "." in (_string(form, "video_clip_length") or "") and settings.fractional_clip_length == "refuse":
+    if "." in (form.string("video_clip_length") or "") and settings.fractional_clip_length == "refuse":
         raise invalid("video_clip_length", "It must be a whole number.")
-    scopes = list(dict.fromkeys(form.get("video_embedding_scope", ["clip"])))
+    scopes = form.strings("video_embedding_scope", "clip")
     if any(scope not in ("clip", "video") for scope in scopes):
         raise invalid("video_embedding_scope", "It must be one of: clip, video.")
     if "clip" not in scopes:
         raise invalid("video_embedding_scope", "The scope video is only available together with clip.")
-    options = ["visual", "audio"] if model.name == "Marengo-retrieval-2.7" else ["visual", "audio", "transcription"]
-    wanted = ["clip", "asset"] if "video" in scopes else ["clip"]
-    return TimeRequest(options, wanted, ["separate_embedding"], "fixed", length or 6.0, start or 0.0, end)
+    return TimeRequest(
+        options=("visual", "audio", "transcription") if model.transcribes else ("visual", "audio"),
+        scopes=("clip", "asset") if "video" in scopes else ("clip",),
+        clip_sec=length or 6.0,
+        start=start or 0.0,
+        end=end,
+        parameters=parameters,
+    )
 
 
-def _scopes(asked: TimeRequest) -> list[str]:
-    return ["video" if scope == "asset" else scope for scope in asked.scopes]
+def _v1_scope(scope: str) -> str:
+    return "video" if scope == "asset" else scope
 
 
-def _options(model: Model) -> list[str]:
-    if model.name == "Marengo-retrieval-2.7":
-        return ["visual-text", "audio"]
-    return ["visual", "audio", "transcription"]
+def _v1_option(option: str | None, model: Model) -> str | None:
+    return model.visual_option if option == "visual" else option
 
 
 async def _source(form: Form, state: State) -> Source | None:
-    """Return the film; ``None`` if its URL fails, where the settings leave that to the task."""
+    """Return the video; ``None`` if its URL fails, where the settings leave that to the task."""
     settings = state.settings
-    url = _string(form, "video_url")
-    if url is not None:  # It wins over a file.
+    url = form.string("video_url")
+    if url is not None:  # Preferred to a file.
         try:
-            return await Reader(settings, state.assets, state.files.new).from_url(url, "video_url")
+            return await SourceReader(settings, state.assets, state.files.new).from_url(url, "video_url")
         except ApiError:
             if settings.task_media_check == "create":
                 raise
             return None
-    file = form.get("video_file", [None])[-1]
+    file = form.file("video_file")
     if file is None:
         raise missing("video_file|video_url")
-    if not isinstance(file, StoredFile):
-        raise invalid("video_file", "It must be a file.")
-    if file.size > _MOST_MEGABYTES * settings.megabyte:
-        why = f"The file must not be larger than {_MOST_MEGABYTES} MB."
+    if file.size > _MAX_MEGABYTES * settings.megabyte:
+        why = f"The file must not be larger than {_MAX_MEGABYTES} MB."
         raise invalid("video_file", why, code="video_filesize_too_large")
-    return Source(file.path, "video_file", "file", filename=file.filename)
+    return Source(file.content, "video_file", "file", filename=file.filename)
 
 
-def _work(source: Source | None, asked: TimeRequest, model: Model, settings: Settings) -> Result:
+def _embed(source: Source | None, request: TimeRequest, model: Model, settings: Settings) -> Result:
     if source is None:
         return Result(error=UNFETCHED)
-    least = max(_LEAST_CLIP_SEC, settings.drop_last_clip_under_sec)
-    try:
-        rows, duration, _ = rows_of(
-            source, "video", asked, model, settings.replace(drop_last_clip_under_sec=least), "video_start_offset_sec"
-        )
-    finally:
-        if isinstance(source.held, Path):
-            source.held.unlink(missing_ok=True)
-    return Result(rows, {"duration": number(duration)})
+    shortest = max(_MIN_CLIP_SEC, settings.drop_last_clip_under_sec)
+    settings = settings.replace(drop_last_clip_under_sec=shortest)
+    with source.deleted_after_use():
+        embeddings, duration, _ = embed_timed_media(source, "video", request, model, settings, count_minutes=False)
+    return Result(embeddings, {"duration": json_seconds(duration)})
 
 
 async def task_status(request: Request) -> Response:
     """``GET /embed/tasks/{id}/status``: everything but the vectors."""
-    body, _, _ = await _polled(request)
-    return answer(body)
+    body, _, _ = await _poll(request)
+    return json_response(body)
 
 
 async def retrieve_task(request: Request) -> Response:
-    """``GET /embed/tasks/{id}``: the vectors, once they are there, of the options asked for."""
-    wanted = query_choices(request, "embedding_option", _OPTIONS)
-    body, task, result = await _polled(request)
+    """``GET /embed/tasks/{id}``: the vectors of the requested options, once they are ready."""
+    wanted = query_strings(request, "embedding_option", _OPTIONS)
+    body, task, result = await _poll(request)
     body |= task.times()
     if result is not None and result.error is None:
         settings = state_of(request).settings
-        segments = [_segment(row, task, settings) for row in result.rows]
+        segments = [_segment(found, MODELS[task.model_name], settings) for found in result.embeddings]
         body["video_embedding"]["segments"] = [
             segment for segment in segments if not wanted or segment["embedding_option"] in wanted
         ]
-    return answer(body)
+    return json_response(body)
 
 
-async def _polled(request: Request) -> tuple[dict[str, Any], Task, Result | None]:
+async def _poll(request: Request) -> tuple[dict[str, Any], Task, Result | None]:
     state = state_of(request)
     task_id = request.path_params["task_id"]
     if len(task_id) != 24 or not all(digit in "0123456789abcdef" for digit in task_id):
@@ -210,18 +177,17 @@ async def _polled(request: Request) -> tuple[dict[str, Any], Task, Result | None
     return body, task, result
 
 
-def _segment(row: Row, task: Task, settings: Settings) -> dict[str, Any]:
-    option = "visual-text" if task.model_name == "Marengo-retrieval-2.7" and row.option == "visual" else row.option
-    assert row.start is not None and row.end is not None  # films have times
+def _segment(found: Embedding, model: Model, settings: Settings) -> dict[str, Any]:
+    assert found.start is not None and found.end is not None  # Video has times.
     return {
-        "start_offset_sec": number(row.start),
-        "end_offset_sec": number(row.end),
-        "embedding_scope": "video" if row.scope == "asset" else "clip",
-        "embedding_option": option,
-        "float": finished(row.vector, settings),
+        "start_offset_sec": json_seconds(found.start),
+        "end_offset_sec": json_seconds(found.end),
+        "embedding_scope": _v1_scope(found.scope),
+        "embedding_option": _v1_option(found.option, model),
+        "float": response_vector(found.vector, settings),
     }
 
 
 async def list_tasks(request: Request) -> Response:
     """``GET /embed/tasks``: newest first, without vectors."""
-    return answer(await task_list(request, state_of(request), 1))
+    return json_response(await task_list(request, state_of(request), 1))

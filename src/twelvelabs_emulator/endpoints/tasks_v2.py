@@ -1,230 +1,184 @@
-"""``/embed-v2/tasks``: longer audio and video, and with marengo3.5 pictures and documents."""
+"""``/embed-v2/tasks``: longer audio and video, and with marengo3.5 images and documents."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.document_parts import DocumentRequest, document_rows, is_pdf, read_document_request
+from ..features.document_parts import DocumentRequest, embed_pdf, embed_text_document
 from ..features.media.checks import check_size
-from ..features.media.image import open_image, words_of_image
-from ..features.media.source import Reader, Source
-from ..features.segments import Row, TimeRequest, read_time_request, read_time_request_35
-from ..features.vectors import vector
-from ..protocol.bodies import PREFIX, answer, number, read_json, state_of
-from ..protocol.clock import now
-from ..protocol.errors import ApiError, invalid, missing
-from ..protocol.fields import Fields
+from ..features.media.document import TASK_MEGABYTES, open_document
+from ..features.media.opening import open_image
+from ..features.media.source import Source
+from ..features.segments import TimeRequest
+from ..features.vectors import Embedding, embed_words
+from ..features.words.image import image_words
+from ..protocol.bodies import json_response, read_json
+from ..protocol.errors import ApiError, invalid
+from ..protocol.formats import API_PREFIX, json_seconds
+from ..protocol.json_bodies import parse
 from ..protocol.models import Model
-from ..protocol.settings import Settings
-from ..store.state import State
+from ..store.state import State, state_of
 from ..store.tasks import UNFETCHED, Result, Task, status_of
-from .embed_v1 import model_named
+from .media_sources import SourceReader, find_model
 from .task_lists import task_list
-from .task_media import check_media, rows_of
-from .usage import IMAGE_TOKENS, sound_tokens, usage_of, video_tokens
-from .v2_answers import entries, timed_metadata
+from .timed_media import TimedKind, check_task_media, embed_timed_media
+from .v2_inputs import DocumentInput, ImageTaskInput, TaskRequest, parse_timed_input
+from .v2_responses import (
+    IMAGE_TOKENS,
+    PAGE_TOKENS,
+    audio_tokens,
+    data_items,
+    media_metadata,
+    timed_metadata,
+    usage,
+    video_tokens,
+)
 
-__all__ = ["create_task", "list_tasks", "retrieve_task"]
 
-_INPUT_TYPES = ("audio", "video", "image", "document")
-_DOCUMENT_MEGABYTES = 512
+@dataclass(frozen=True)
+class _Work:
+    """The computation of a task, and the metadata that lists return."""
+
+    run: Callable[[], Result]
+    listed: dict[str, Any] = field(default_factory=dict)
 
 
 async def create_task(request: Request) -> Response:
-    """``POST /embed-v2/tasks``: 202, and where to ask. Refuses what can be seen to be wrong at once."""
+    """``POST /embed-v2/tasks``: 202 and the task's URL. Refuses at once what can be checked quickly."""
     state = state_of(request)
     settings = state.settings
-    fields = Fields(await read_json(request, settings), "", settings)
-    kind = fields.string("input_type", required=True, choices=_INPUT_TYPES) or ""
-    model = model_named(fields.string("model_name"), settings.v2_models, settings)
-    if kind not in model.task_types:
-        raise invalid("input_type", f"{model.name} takes for tasks: {', '.join(model.task_types)}.")
-    for name in _INPUT_TYPES:
-        if name != kind and fields.has(name):
-            raise invalid(name, f"`input_type` is {kind}.")
-    if not model.dimensions:
-        for name in ("embedding_uncertainty", "embedding_dimension"):
-            if fields.has(name):
-                raise invalid(name, f"{model.name} does not take it.")
-    wants_uncertainty = fields.boolean("embedding_uncertainty") or False
-    dimension = fields.whole("embedding_dimension", model.dimensions)
-    if not fields.has(kind):
-        raise missing(kind)
-    given = fields.needed(kind)
-    fields.done()
-    work, listed = await _prepared(kind, given, model, wants_uncertainty, dimension, state)
+    body = parse(TaskRequest, await read_json(request, settings), settings)
+    model = find_model(body.model_name, settings.v2_models, settings)
+    value = body.input_for(model, model.task_types)
+    job = _Job(body, model, model.for_tasks(settings.task_least_sec), state)
+    if body.input_type == "image":
+        work = await job.image(value)
+    elif body.input_type == "document":
+        work = await job.document(value)
+    else:
+        work = await job.timed(body.input_type, value)
+    future = state.tasks.start(work.run, settings)
     task = Task(
         2,
-        kind,
+        body.input_type,
         model.name,
-        now(settings),
-        state.tasks.begin(work, settings),
-        listed,
-        dimension if model.dimensions else None,
-        wants_uncertainty,
+        settings.now(),
+        future,
+        work.listed,
+        body.embedding_dimension,
+        body.embedding_uncertainty,
     )
     state.tasks.add(task)
-    body: dict[str, Any] = {"_id": task.id, "status": "processing", "data": None}
+    response: dict[str, Any] = {"_id": task.id, "status": "processing", "data": None}
     if model.dimensions:
-        body["metadata"] = {"embedding_dimension": dimension or model.dimension}
-    location = f"{request.url.scheme}://{request.url.netloc}{PREFIX}/embed-v2/tasks/{task.id}"
-    return answer(body, 202, {"Location": location})
+        response["metadata"] = {"embedding_dimension": body.embedding_dimension or model.dimension}
+    location = f"{request.url.scheme}://{request.url.netloc}{API_PREFIX}/embed-v2/tasks/{task.id}"
+    return json_response(response, 202, {"Location": location})
 
 
-Prepared = tuple[Callable[[], Result], dict[str, Any]]
+class _Job:
+    """One request for a task: checks its input, and returns the work to do. Raises the API's errors."""
 
+    def __init__(self, body: TaskRequest, model: Model, in_task: Model, state: State) -> None:
+        self._body = body
+        self._model = model
+        self._in_task = in_task
+        self._settings = state.settings
+        self._reader = SourceReader(state.settings, state.assets, state.files.new)
 
-async def _prepared(
-    kind: str, given: Fields, model: Model, wants_uncertainty: bool, dimension: int | None, state: State
-) -> Prepared:
-    """Read what the request says of its input; return the work to do, and what lists say of it."""
-    settings = state.settings
-    in_task = model.for_tasks(settings.task_least_sec)
-    timed: TimeRequest | None = None
-    if kind in ("audio", "video"):
-        timed = _read_timed(given, kind, model, settings)
-        if wants_uncertainty and "asset" in timed.scopes:
+    async def timed(self, kind: TimedKind, value: Any) -> _Work:
+        """Audio or video."""
+        media = parse_timed_input(kind, value, self._model, self._settings)
+        request = media.time_request(kind)
+        if self._body.embedding_uncertainty and "asset" in request.scopes:
             raise invalid("embedding_uncertainty", "It is not available for the scope asset.")
-    elif kind == "image":
-        _read_image(given)
-    source = await _source_of(given, Reader(settings, state.assets, state.files.new))
-    if source is None:
-        return _unfetched, _listed(kind, None, {}, settings)
-    if kind == "document":
-        pdf = is_pdf(source)
-        asked = read_document_request(given, pdf)
-        given.done()
-        if wants_uncertainty and (pdf or asked.scopes != ["local"]):
-            why = "It is not available for a PDF." if pdf else "For a text document it needs the scope local alone."
+        source = await self._reader.read_later(media.media_source, f"{kind}.media_source")
+        if source is None:
+            return _UNFETCHED
+        duration = await check_task_media(source, kind, request, self._in_task, self._settings)
+        listed = self._listed(kind, source, request.options, request.scopes)
+        if duration is not None:
+            listed["duration"] = json_seconds(duration)
+        if kind == "video" and request.strategy == "fixed":
+            listed["video_clip_length"] = json_seconds(request.clip_sec)
+        return _Work(lambda: self._embed_timed(source, kind, request), listed)
+
+    def _embed_timed(self, source: Source, kind: TimedKind, request: TimeRequest) -> Result:
+        with source.deleted_after_use():
+            embeddings, duration, span = embed_timed_media(
+                source, kind, request, self._in_task, self._settings, count_minutes=False
+            )
+        tokens = (audio_tokens if kind == "audio" else video_tokens)(span[1] - span[0])
+        return self._result(embeddings, timed_metadata(kind, source, request, duration, span), {kind: tokens})
+
+    async def image(self, value: Any) -> _Work:
+        """An image of marengo3.5."""
+        media = parse(ImageTaskInput, value, self._settings, "image")
+        source = await self._reader.read_later(media.media_source, "image.media_source")
+        if source is None:
+            return _UNFETCHED
+        if self._settings.task_media_check == "create":
+            await asyncio.to_thread(open_image, source, self._in_task, self._settings)
+        return _Work(lambda: self._embed_image(source), self._listed("image", source, ["visual"], ["asset"]))
+
+    def _embed_image(self, source: Source) -> Result:
+        with source.deleted_after_use():
+            image = open_image(source, self._in_task, self._settings)
+        embedding = Embedding(embed_words(image_words(image), self._model), "visual", "asset")
+        metadata = media_metadata("image", source, ["visual"], ["asset"])
+        return self._result([embedding], metadata, {"image": IMAGE_TOKENS})
+
+    async def document(self, value: Any) -> _Work:
+        """A document of marengo3.5."""
+        media = parse(DocumentInput, value, self._settings, "document")
+        source = await self._reader.read_later(media.media_source, "document.media_source")
+        if source is None:
+            return _UNFETCHED
+        is_pdf = source.is_pdf
+        request = media.document_request(is_pdf)
+        if self._body.embedding_uncertainty and (is_pdf or request.scopes != ("local",)):
+            why = "It is not available for a PDF." if is_pdf else "For a text document it needs the scope local alone."
             raise invalid("embedding_uncertainty", why)
-        if settings.task_media_check == "create":
-            check_size(source, _DOCUMENT_MEGABYTES, in_task, settings)
-        extra = {"option": asked.options, "scope": asked.scopes}
-        return _document_work(source, asked, in_task, settings, dimension), _listed(kind, source, extra, settings)
-    given.done()
-    if timed is None:
-        if settings.task_media_check == "create":
-            await asyncio.to_thread(open_image, source, in_task, settings)
-        extra = {"option": ["visual"], "scope": ["asset"]}
-        return _image_work(source, in_task, settings, dimension), _listed(kind, source, extra, settings)
-    which: Literal["audio", "video"] = "audio" if kind == "audio" else "video"
-    duration = await check_media(source, which, timed, in_task, settings, kind)
-    told: dict[str, Any] = {"option": timed.options, "scope": timed.scopes, "duration": duration}
-    if which == "video" and timed.strategy == "fixed":
-        told["clip_length"] = timed.clip_sec
-    return _timed_work(source, which, timed, in_task, settings, dimension), _listed(kind, source, told, settings)
+        if self._settings.task_media_check == "create":
+            check_size(source, TASK_MEGABYTES, self._in_task, self._settings)
+        listed = self._listed("document", source, request.options, request.scopes)
+        return _Work(lambda: self._embed_document(source, request), listed)
+
+    def _embed_document(self, source: Source, request: DocumentRequest) -> Result:
+        with source.deleted_after_use():
+            vectors_per_page = 5 if request.quadrants else 1
+            document = open_document(
+                source, self._in_task, self._settings, in_task=True, vectors_per_page=vectors_per_page
+            )
+        if document.pages:
+            embeddings = embed_pdf(document, request, self._model)
+            tokens = {"document": PAGE_TOKENS * document.pages}
+        else:
+            embeddings, count = embed_text_document(document, request, self._model, self._settings)
+            tokens = {"text": count}
+        return self._result(embeddings, media_metadata("document", source, request.options, request.scopes), tokens)
+
+    def _listed(self, kind: str, source: Source, options: Sequence[str], scopes: Sequence[str]) -> dict[str, Any]:
+        plural = "s" if self._settings.task_list_metadata == "plural" else ""
+        return source.metadata() | {
+            f"{kind}_embedding_option{plural}": options,
+            f"{kind}_embedding_scope{plural}": scopes,
+        }
+
+    def _result(self, embeddings: list[Embedding], metadata: dict[str, Any], tokens: dict[str, int]) -> Result:
+        if not self._model.dimensions:
+            return Result(embeddings, metadata)
+        dimension = self._body.embedding_dimension or self._model.dimension
+        return Result(embeddings, metadata | {"embedding_dimension": dimension}, usage(tokens))
 
 
-def _read_timed(given: Fields, kind: str, model: Model, settings: Settings) -> TimeRequest:
-    which: Literal["audio", "video"] = "audio" if kind == "audio" else "video"
-    return read_time_request_35(given, which, settings) if model.dimensions else read_time_request(given, which)
-
-
-def _read_image(given: Fields) -> None:
-    given.strings("embedding_option", ("visual",), ("visual",))
-    given.strings("embedding_scope", ("asset",), ("asset",))
-    given.strings("embedding_type", ("separate_embedding",), ("separate_embedding",))
-
-
-async def _source_of(given: Fields, reader: Reader) -> Source | None:
-    """Read the source; ``None`` for a URL that is not to be had, where the settings leave that to the task."""
-    media = given.needed("media_source")
-    try:
-        source = await reader.from_fields(media)
-    except ApiError:
-        later = reader.settings.task_media_check == "later" and media.names() == ["url"]
-        if not later or media.string("url") in (None, ""):
-            raise
-        return None
-    media.done()
-    return source
-
-
-def _unfetched() -> Result:
-    return Result(error=UNFETCHED)
-
-
-def _listed(kind: str, source: Source | None, told: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    found: dict[str, Any] = {} if source is None else source.metadata()
-    plural = "s" if settings.task_list_metadata == "plural" else ""
-    for name in ("option", "scope"):
-        if name in told:
-            found[f"{kind}_embedding_{name}{plural}"] = told[name]
-    if told.get("duration") is not None:
-        found["duration"] = number(told["duration"])
-    if "clip_length" in told:
-        found["video_clip_length"] = number(told["clip_length"])
-    return found
-
-
-def _timed_work(
-    source: Source,
-    kind: Literal["audio", "video"],
-    asked: TimeRequest,
-    model: Model,
-    settings: Settings,
-    dimension: int | None,
-) -> Callable[[], Result]:
-    def work() -> Result:
-        with _let_go(source):
-            rows, duration, span = rows_of(source, kind, asked, model, settings, kind)
-        metadata = timed_metadata(kind, source, asked, duration, span)
-        seconds = span[1] - span[0]
-        counted = {"audio": sound_tokens(seconds)} if kind == "audio" else {"video": video_tokens(seconds)}
-        return _result(rows, metadata, counted, model, dimension)
-
-    return work
-
-
-def _image_work(source: Source, model: Model, settings: Settings, dimension: int | None) -> Callable[[], Result]:
-    def work() -> Result:
-        with _let_go(source):
-            found = vector(words_of_image(open_image(source, model, settings)), model)
-        metadata = _untimed_metadata("image", source, ["visual"], ["asset"])
-        return _result([Row(found, "visual", "asset")], metadata, {"image": IMAGE_TOKENS}, model, dimension)
-
-    return work
-
-
-def _document_work(
-    source: Source, asked: DocumentRequest, model: Model, settings: Settings, dimension: int | None
-) -> Callable[[], Result]:
-    def work() -> Result:
-        with _let_go(source):
-            rows, counted = document_rows(source, asked, model, settings)
-        metadata = _untimed_metadata("document", source, asked.options, asked.scopes)
-        return _result(rows, metadata, counted, model, dimension)
-
-    return work
-
-
-def _untimed_metadata(kind: str, source: Source, options: list[str], scopes: list[str]) -> dict[str, Any]:
-    return {"input_type": kind, **source.metadata(), "embedding_options": options, "embedding_scopes": scopes}
-
-
-def _result(
-    rows: list[Row], metadata: dict[str, Any], counted: dict[str, int], model: Model, dimension: int | None
-) -> Result:
-    if not model.dimensions:
-        return Result(rows, metadata)
-    return Result(rows, metadata | {"embedding_dimension": dimension or model.dimension}, usage_of(counted))
-
-
-@contextlib.contextmanager
-def _let_go(source: Source) -> Iterator[None]:
-    """Delete what was fetched for this task alone."""
-    try:
-        yield
-    finally:
-        if source.given_as == "url" and isinstance(source.held, Path):
-            source.held.unlink(missing_ok=True)
+_UNFETCHED = _Work(lambda: Result(error=UNFETCHED))
 
 
 async def retrieve_task(request: Request) -> Response:
@@ -239,18 +193,18 @@ async def retrieve_task(request: Request) -> Response:
         body["error"] = {"message": result.error}
     elif result is not None:
         body["data"] = await asyncio.to_thread(
-            entries, result.rows, settings, task.dimension, with_uncertainty=task.uncertainty
+            data_items, result.embeddings, settings, task.dimension, with_uncertainty=task.uncertainty
         )
         body["metadata"] = result.metadata
         if result.usage is not None:
             body["usage"] = result.usage
-    return answer(body)
+    return json_response(body)
 
 
 async def list_tasks(request: Request) -> Response:
     """``GET /embed-v2/tasks``: newest first, without vectors. Its errors are flat."""
     try:
-        return answer(await task_list(request, state_of(request), 2))
+        return json_response(await task_list(request, state_of(request), 2))
     except ApiError as error:
         error.shape = "flat"
         raise

@@ -1,36 +1,64 @@
-"""``/assets/multipart-uploads``, and the storage that its addresses lead to."""
+"""``/assets/multipart-uploads``, and the storage that receives the parts."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.media.probe import Probe, probed
+from ..features.media.probe import probe
 from ..features.media.source import Source
-from ..protocol.bodies import PREFIX, answer, read_json, state_of, store_body
-from ..protocol.clock import now, rfc3339
+from ..protocol.bodies import json_response, read_json, store_body
 from ..protocol.errors import ApiError, invalid
-from ..protocol.fields import Fields
-from ..store.assets import Asset, check_user_metadata, guessed_mime
-from ..store.state import State
+from ..protocol.formats import API_PREFIX, rfc3339
+from ..protocol.json_bodies import Body, Integer, parse
+from ..store.assets import Asset
+from ..store.state import State, state_of
 from ..store.uploads import Chunk, Upload
+from .assets import check_filename, check_user_metadata, guess_mime
 from .paging import page_of
 
-__all__ = [
-    "create_upload",
-    "list_uploads",
-    "more_addresses",
-    "put_part",
-    "report_chunks",
-    "upload_status",
-]
-
-_MOST_AT_ONCE = 50
+_MAX_CHUNKS = 50
 _MEGABYTES = {"video": 10_000, "audio": 10_000, "image": 32}
 _HEADERS = {"Content-Type": "application/octet-stream"}
+
+Positive = Annotated[Integer, Field(ge=1)]
+
+
+class NewUpload(Body):
+    """``POST /assets/multipart-uploads``."""
+
+    filename: str
+    type: Literal["video", "audio", "image"]
+    total_size: Positive
+    enable_hls: bool = False
+    enable_thumbnail: bool = False
+    user_metadata: Any = None
+
+
+class MoreUrls(Body):
+    """``POST …/{id}/presigned-urls``."""
+
+    start: Positive
+    count: Annotated[Integer, Field(ge=1, le=_MAX_CHUNKS)]
+
+
+class CompletedChunk(Body):
+    """One item of `ChunkReport`."""
+
+    chunk_index: Positive
+    proof: str
+    proof_type: Literal["etag"]
+    chunk_size: Positive
+
+
+class ChunkReport(Body):
+    """``POST …/{id}``."""
+
+    completed_chunks: Annotated[list[CompletedChunk], Field(min_length=1, max_length=_MAX_CHUNKS)]
 
 
 def _origin(request: Request) -> str:
@@ -42,7 +70,7 @@ def _upload(request: Request) -> Upload:
     return state.uploads.get(request.path_params["upload_id"], state.settings)
 
 
-def _active(request: Request, at: float) -> Upload:
+def _active_upload(request: Request, at: float) -> Upload:
     upload = _upload(request)
     if upload.status(at) == "expired":
         raise invalid("upload_id", "The upload session has expired.")
@@ -50,77 +78,67 @@ def _active(request: Request, at: float) -> Upload:
 
 
 async def create_upload(request: Request) -> Response:
-    """``POST /assets/multipart-uploads``: 201 with the first addresses."""
+    """``POST /assets/multipart-uploads``: 201 with the first URLs."""
     state = state_of(request)
     settings = state.settings
-    fields = Fields(await read_json(request, settings), "", settings)
-    filename = fields.string("filename", required=True) or ""
-    kind = fields.string("type", required=True, choices=tuple(_MEGABYTES)) or ""
-    total = fields.integer("total_size", low=1, required=True) or 0
-    for name in ("enable_hls", "enable_thumbnail"):
-        fields.boolean(name)
-    metadata = fields.anything("user_metadata")
-    fields.done()
-    if not 1 <= len(filename) <= 255:
-        raise invalid("filename", "It must have 1 to 255 characters.")
-    if total > _MEGABYTES[kind] * settings.megabyte:
-        why = f"The file must not be larger than {_MEGABYTES[kind]} MB."
+    given = parse(NewUpload, await read_json(request, settings), settings)
+    check_filename(given.filename)
+    if given.total_size > _MEGABYTES[given.type] * settings.megabyte:
+        why = f"The file must not be larger than {_MEGABYTES[given.type]} MB."
         raise invalid("total_size", why, code="video_filesize_too_large")
-    at = now(settings)
-    asset = Asset("multipart", filename, at, None if metadata is None else check_user_metadata(metadata))
-    asset.mime = guessed_mime(filename, kind)
+    metadata = None if given.user_metadata is None else check_user_metadata(given.user_metadata)
+    at = settings.now()
+    asset = Asset("multipart", given.filename, at, metadata, guess_mime(given.filename, given.type))
     size = max(1, settings.chunk_bytes)
+    total = given.total_size
     chunks = [Chunk(index, min(size, total - start)) for index, start in enumerate(range(0, total, size), start=1)]
-    upload = Upload(asset, kind, total, size, at, at + settings.upload_session_sec, chunks, at)
+    upload = Upload(asset, given.type, total, size, at, at + settings.upload_session_sec, chunks, at)
     state.assets.add(asset)
     state.uploads.add(upload)
     body = {
         "upload_id": upload.id,
         "asset_id": asset.id,
-        "upload_urls": upload.addresses(1, settings.first_upload_urls, _origin(request), at, settings),
+        "upload_urls": upload.new_urls(1, settings.first_upload_urls, _origin(request), at, settings),
         "upload_headers": _HEADERS,
         "chunk_size": size,
         "total_chunks": len(chunks),
-        "expires_at": rfc3339(upload.ends),
+        "expires_at": rfc3339(upload.expires),
     }
-    return answer(body, 201)
+    return json_response(body, 201)
 
 
-async def more_addresses(request: Request) -> Response:
-    """``POST …/{id}/presigned-urls``: addresses for other parts, or new ones for the same."""
+async def more_urls(request: Request) -> Response:
+    """``POST …/{id}/presigned-urls``: URLs for more chunks, or new ones for the same."""
     settings = state_of(request).settings
-    fields = Fields(await read_json(request, settings), "", settings)
-    start = fields.integer("start", low=1, required=True) or 0
-    count = fields.integer("count", low=1, high=_MOST_AT_ONCE, required=True) or 0
-    fields.done()
-    at = now(settings)
-    upload = _active(request, at)
-    if start > len(upload.chunks):
+    given = parse(MoreUrls, await read_json(request, settings), settings)
+    at = settings.now()
+    upload = _active_upload(request, at)
+    if given.start > len(upload.chunks):
         raise invalid("start", f"The upload has {len(upload.chunks)} chunks.")
-    made = upload.addresses(start, count, _origin(request), at, settings)
+    urls = upload.new_urls(given.start, given.count, _origin(request), at, settings)
     body = {
         "upload_id": upload.id,
-        "start_index": start,
-        "count": len(made),
-        "upload_urls": made,
+        "start_index": given.start,
+        "count": len(urls),
+        "upload_urls": urls,
         "generated_at": rfc3339(at),
-        "expires_at": made[0]["expires_at"],
+        "expires_at": urls[0]["expires_at"],
     }
-    return answer(body)
+    return json_response(body)
 
 
 async def put_part(request: Request) -> Response:
-    """Take one part, as the storage behind the API does: no key, an address for one use, an ``ETag``."""
+    """Receive one part as the storage behind the API does: no key, a URL for one use, an ``ETag``."""
     state = state_of(request)
     settings = state.settings
     upload = _upload(request)
     index = request.path_params["index"]
     token = request.query_params.get("signature", "")
-    upload.check_address(token, index, now(settings))
+    upload.check_url(token, index, settings.now())
     chunk = upload.chunk(index)
     path = state.files.new()
     size, etag = await store_body(request, path)
-    upload.check_address(token, index, now(settings))  # Another may have used it meanwhile.
+    upload.check_url(token, index, settings.now())  # Another request may have used it meanwhile.
     del upload.tokens[token]
     if chunk.reported is not None:
         path.unlink()
@@ -132,17 +150,13 @@ async def put_part(request: Request) -> Response:
 
 
 async def report_chunks(request: Request) -> Response:
-    """``POST …/{id}``: which parts are done. With the last of them the file is put together."""
+    """``POST …/{id}``: report chunks as complete. The last one completes the file."""
     state = state_of(request)
     settings = state.settings
-    fields = Fields(await read_json(request, settings), "", settings)
-    listed = fields.children("completed_chunks")
-    fields.done()
-    if not 1 <= len(listed) <= _MOST_AT_ONCE:
-        raise invalid("completed_chunks", f"It must have 1 to {_MOST_AT_ONCE} items.")
-    at = now(settings)
-    upload = _active(request, at)
-    chunks = [_proved(upload, item) for item in listed]
+    report = parse(ChunkReport, await read_json(request, settings), settings)
+    at = settings.now()
+    upload = _active_upload(request, at)
+    chunks = [_reported(upload, item, number) for number, item in enumerate(report.completed_chunks)]
     fresh = {chunk.index: chunk for chunk in chunks if chunk.reported is None}
     for chunk in fresh.values():
         chunk.reported = at
@@ -157,45 +171,42 @@ async def report_chunks(request: Request) -> Response:
     if done == len(upload.chunks):
         if fresh:
             await asyncio.to_thread(_finish, upload, state, at)
-        body["url"] = f"{_origin(request)}{PREFIX}/assets/{upload.asset.id}"
-    return answer(body)
+        body["url"] = f"{_origin(request)}{API_PREFIX}/assets/{upload.asset.id}"
+    return json_response(body)
 
 
-def _proved(upload: Upload, item: Fields) -> Chunk:
-    index = item.integer("chunk_index", low=1, required=True) or 0
-    proof = item.string("proof", required=True)
-    item.string("proof_type", required=True, choices=("etag",))
-    size = item.integer("chunk_size", low=1, required=True)
-    item.done()
-    chunk = upload.chunk(index)
+def _reported(upload: Upload, item: CompletedChunk, number: int) -> Chunk:
+    """Return the chunk of a report. Raises the API's 400 if it has not arrived, or not as reported."""
+    path = f"completed_chunks[{number}]"
+    chunk = upload.chunk(item.chunk_index)
     if chunk.etag is None:
-        raise invalid(item.path("chunk_index"), f"The chunk {index} has not been uploaded.")
-    if proof != chunk.etag:
-        raise invalid(item.path("proof"), "It is not the ETag of the chunk, without its quotes.")
-    if not size == chunk.arrived_size == chunk.size:
-        why = f"The chunk {index} must have {chunk.size} bytes; {chunk.arrived_size} came in, {size} are reported."
-        raise invalid(item.path("chunk_size"), why)
+        raise invalid(f"{path}.chunk_index", f"The chunk {chunk.index} has not been uploaded.")
+    if item.proof != chunk.etag:
+        raise invalid(f"{path}.proof", "It is not the ETag of the chunk, without its quotes.")
+    if not item.chunk_size == chunk.arrived_size == chunk.size:
+        sizes = f"{chunk.arrived_size} have arrived, {item.chunk_size} are reported"
+        raise invalid(f"{path}.chunk_size", f"The chunk {chunk.index} must have {chunk.size} bytes; {sizes}.")
     return chunk
 
 
 def _finish(upload: Upload, state: State, at: float) -> None:
     target = state.files.new()
     upload.assemble(target)
-    probe: Probe | None = probed(Source(target, "file", "file"), upload.asset.filename)
+    found = probe(Source(target, "file", "file"), upload.asset.filename)
     error = state.assets.failures.next(state.settings.asset_failures)
-    if probe is not None and probe.kind != upload.kind and error is None:
+    if found is not None and found.kind != upload.kind and error is None:
         error = f"The file is not of the type {upload.kind}."
-    upload.asset.settle(target, probe, at, error)
+    upload.asset.complete(target, found, at, error)
 
 
 async def upload_status(request: Request) -> Response:
-    """``GET …/{id}``: how far a session has come, part by part."""
+    """``GET …/{id}``: the status of a session and its chunks."""
     settings = state_of(request).settings
     upload = _upload(request)
-    at = now(settings)
+    at = settings.now()
     body = page_of(upload.chunks, request, lambda chunk: _chunk_json(chunk, upload))
     done = [chunk for chunk in upload.chunks if chunk.reported is not None]
-    return answer(
+    return json_response(
         {
             "upload_id": upload.id,
             "status": upload.status(at),
@@ -225,9 +236,9 @@ def _chunk_json(chunk: Chunk, upload: Upload) -> dict[str, Any]:
 async def list_uploads(request: Request) -> Response:
     """``GET /assets/multipart-uploads``: the sessions that are not completed."""
     state = state_of(request)
-    at = now(state.settings)
+    at = state.settings.now()
 
-    def described(upload: Upload) -> dict[str, Any]:
+    def as_json(upload: Upload) -> dict[str, Any]:
         return {
             "upload_id": upload.id,
             "status": upload.status(at),
@@ -235,7 +246,7 @@ async def list_uploads(request: Request) -> Response:
             "chunk_size": upload.chunk_size,
             "total_chunks": len(upload.chunks),
             "created_at": rfc3339(upload.created),
-            "expires_at": rfc3339(upload.ends),
+            "expires_at": rfc3339(upload.expires),
         }
 
-    return answer(page_of(state.uploads.incomplete(at), request, described))
+    return json_response(page_of(state.uploads.incomplete(at), request, as_json))

@@ -1,15 +1,16 @@
-"""Weighted words as vectors: honest toys.
+"""Weighted words as vectors.
 
-Every word is hashed, together with the model's name, into a direction that looks random; a bag of words is
-the weighted sum. Nothing is learned and nothing here is TwelveLabs': two things are near each other when
-they share words, and for no other reason.
+Every word is hashed, together with the model's name, into a direction that looks random; a description is the
+weighted sum. Nothing is learned and nothing here is TwelveLabs': two inputs are near each other when they
+share words, and for no other reason.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,37 +18,26 @@ import numpy.typing as npt
 
 from ..protocol.models import Model
 from ..protocol.settings import Settings
-from .words.text import WORDING, Words, of_text
-
-__all__ = ["Vector", "finished", "fused", "text_vector", "uncertainty", "vector"]
+from .words.text import WORDING, text_words
+from .words.weights import Words
 
 Vector = npt.NDArray[np.float64]
 
 
-def _hashed(model_name: str, word: str, dimension: int) -> npt.NDArray[np.float32]:
-    # A hash, not a random generator: the same in every process and with every version of numpy.
-    digest = hashlib.shake_128(f"{model_name}\0{word}".encode()).digest(2 * dimension)
-    numbers = np.frombuffer(digest, dtype="<u2").astype(np.float64) - 32767.5
-    return _unit(numbers).astype(np.float32)
+@dataclass(frozen=True)
+class Embedding:
+    """One vector, and what it is the vector of: a span in seconds, or a ``place`` in a document."""
+
+    vector: Vector
+    option: str | None
+    scope: str
+    start: float | None = None
+    end: float | None = None
+    place: Mapping[str, int | str | None] = field(default_factory=dict)
 
 
-_remembered = functools.lru_cache(maxsize=20_000)(_hashed)
-
-
-def _direction(model_name: str, word: str, dimension: int) -> npt.NDArray[np.float32]:
-    # A wording is seldom met twice; remembering it would push out words that are.
-    known = _hashed if word.startswith(WORDING) else _remembered
-    return known(model_name, word, dimension)
-
-
-def _unit(numbers: Vector) -> Vector:
-    length = float(np.sqrt(numbers @ numbers))
-    # Two directions can cancel each other out only in theory, but a vector must have finite numbers.
-    return numbers / length if length > 1e-12 else np.full_like(numbers, len(numbers) ** -0.5)
-
-
-def vector(words: Words, model: Model) -> Vector:
-    """Return the unit vector of a bag of words, shape ``(model.dimension,)``."""
+def embed_words(words: Words, model: Model) -> Vector:
+    """Return the unit vector of weighted words, shape ``(model.dimension,)``."""
     total = np.zeros(model.dimension)
     for word, weight in words.items():
         total += weight * _direction(model.name, word, model.dimension)
@@ -55,35 +45,55 @@ def vector(words: Words, model: Model) -> Vector:
 
 
 @functools.lru_cache(maxsize=2_000)
-def _text_vector(text: str, model: Model) -> Vector:
-    return vector(of_text(text), model)
+def embed_text(text: str, model: Model) -> Vector:
+    """Return the unit vector of a text, shape ``(model.dimension,)``."""
+    return embed_words(text_words(text), model)
 
 
-def text_vector(text: str, model: Model) -> Vector:
-    """Return the unit vector of a text."""
-    return _text_vector(text, model)
-
-
-def fused(vectors: Iterable[Vector]) -> Vector:
-    """Return one unit vector for several things that are embedded together."""
+def fuse(vectors: Iterable[Vector]) -> Vector:
+    """Return one unit vector for several inputs that are embedded together."""
     return _unit(np.sum(list(vectors), axis=0))
 
 
-def finished(numbers: Vector, settings: Settings, dimension: int | None = None) -> list[float]:
-    """Return what goes on the wire: the first ``dimension`` numbers, as long as the settings say."""
-    if dimension is not None and dimension < len(numbers):
-        numbers = numbers[:dimension]
+def response_vector(vector: Vector, settings: Settings, dimension: int | None = None) -> list[float]:
+    """Return a vector as responses have it: its first ``dimension`` numbers, of the length that the settings say."""
+    if dimension is not None and dimension < len(vector):
+        vector = vector[:dimension]
         if settings.normalize_prefix:
-            numbers = _unit(numbers)
+            vector = _unit(vector)
     if not settings.unit_length:
-        # Lengths differ from vector to vector, so that a client that forgets to normalise is found out.
-        numbers = numbers * (8 + 40 * abs(float(numbers[0])))
+        # Lengths differ from vector to vector, to expose clients that forget to normalize.
+        vector = vector * (8 + 40 * abs(float(vector[0])))
+    return _rounded(vector)
+
+
+def uncertainty(vector: Vector, dimension: int | None = None) -> list[float]:
+    """Return one positive number for each number of the vector. They mean nothing, but are reproducible."""
+    return _rounded((0.01 + 0.05 * np.abs(np.roll(vector, 1)))[:dimension])
+
+
+def _rounded(numbers: Vector) -> list[float]:
     rounded: Any = np.round(numbers, 8).tolist()
     return list(rounded)
 
 
-def uncertainty(numbers: Vector, settings: Settings, dimension: int | None = None) -> list[float]:
-    """Return one positive number for each number of the vector. They mean nothing, but are always the same."""
-    spread = 0.01 + 0.05 * np.abs(np.roll(numbers, 1))
-    rounded: Any = np.round(spread[:dimension], 8).tolist()
-    return list(rounded)
+def _hashed_direction(model_name: str, word: str, dimension: int) -> npt.NDArray[np.float32]:
+    # A hash, not a random generator: the same in every process and with every version of numpy.
+    digest = hashlib.shake_128(f"{model_name}\0{word}".encode()).digest(2 * dimension)
+    numbers = np.frombuffer(digest, dtype="<u2").astype(np.float64) - 32767.5
+    return _unit(numbers).astype(np.float32)
+
+
+_cached_direction = functools.lru_cache(maxsize=20_000)(_hashed_direction)
+
+
+def _direction(model_name: str, word: str, dimension: int) -> npt.NDArray[np.float32]:
+    # A text's exact wording seldom returns; caching it would evict words that do.
+    direction = _hashed_direction if word.startswith(WORDING) else _cached_direction
+    return direction(model_name, word, dimension)
+
+
+def _unit(numbers: Vector) -> Vector:
+    length = float(np.sqrt(numbers @ numbers))
+    # Opposite directions could cancel each other out, but a vector must be finite.
+    return numbers / length if length > 1e-12 else np.full_like(numbers, len(numbers) ** -0.5)

@@ -1,1 +1,1 @@
-"""What surrounds every request: its record, the key, rate limits and faults."""
+"""What surrounds every request: its record, the API key, rate limits and faults."""

@@ -14,14 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..protocol.bodies import drain, state_of
+from ..protocol.bodies import drain
 from ..protocol.errors import ApiError
-from ..protocol.faults import CHANGES, Fault
+from ..protocol.faults import ALTERATIONS, Fault
 from ..protocol.rate_limits import too_many_requests
+from ..store.state import state_of
 
-__all__ = ["TRANSPORT", "broken", "transport_of"]
-
-#: Key in the ASGI scope under which the connection travels, where the server lets it be known.
+#: Key in the ASGI scope of the request's connection, if the server provides it.
 TRANSPORT = "twelvelabs_emulator.transport"
 
 _logger = logging.getLogger("twelvelabs_emulator")
@@ -42,25 +41,25 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def transport_of(send: Send) -> Any:
-    """Return the connection of a request. Uvicorn tells; other servers may not, then ``None``."""
+    """Return the connection of a request; ``None`` unless uvicorn serves it."""
     return getattr(getattr(send, "__self__", None), "transport", None)
 
 
-async def broken(fault: Fault, endpoint: Endpoint, request: Request) -> Response:
-    """Answer a request that meets a fault. Raises an `ApiError` if the fault is one."""
+async def respond_with_fault(fault: Fault, endpoint: Endpoint, request: Request) -> Response:
+    """Return the faulty response. Raises an `ApiError` if the fault is one."""
     name, _, value = fault.kind.partition(":")
     if name == "slow":
-        await _dawdle(float(value), request)
+        await _delay(float(value), request)
         return await endpoint(request)
-    if name in CHANGES:
-        return _changed(name, await endpoint(request))
+    if name in ALTERATIONS:
+        return _altered(name, await endpoint(request))
     if name == "drop_half":
         return _Half(await endpoint(request))
     if name == "lost":
-        with contextlib.suppress(ApiError):  # The answer is lost, whichever it was.
+        with contextlib.suppress(ApiError):  # The response is lost, whatever it was.
             await endpoint(request)
         return _Dropped()
-    await drain(request)  # A client that is answered midway may never listen.
+    await drain(request)  # A client that is answered midway may never read the response.
     if name == "drop":
         return _Dropped()
     if name == "html":
@@ -73,8 +72,8 @@ async def broken(fault: Fault, endpoint: Endpoint, request: Request) -> Response
     raise _error(value, request)
 
 
-async def _dawdle(seconds: float, request: Request) -> None:
-    """Wait, but not longer than the client does."""
+async def _delay(seconds: float, request: Request) -> None:
+    """Wait, but not longer than the client stays connected."""
     transport = request.scope.get(TRANSPORT)
     until = time.perf_counter() + seconds
     while (left := until - time.perf_counter()) > 0 and not (transport is not None and transport.is_closing()):  # noqa: ASYNC110
@@ -86,21 +85,21 @@ def _error(value: str, request: Request) -> ApiError:
     status = int(number)
     settings = state_of(request).settings
     if status == 429 and not code:
-        return too_many_requests(settings, time.time() + settings.clock_offset_sec, 1.0, "1req/1second", "1 request")
+        return too_many_requests(settings, settings.now(), 1.0, "1req/1second", "1 request")
     code = code or _CODES.get(status, "parameter_invalid" if status < 500 else "internal_server_error")
     message = f"The request could not be served (a fault set up in the emulator: {status})."
     return ApiError(status, code, message, shape="flat" if status in _FLAT else "endpoint")
 
 
 class _Dropped(Response):
-    """No answer: the connection closes."""
+    """No response: the connection closes."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _hang_up(scope, receive)
+        await _close(scope, receive)
 
 
 class _Half(Response):
-    """The first half of another answer, whose headers promise all of it."""
+    """The first half of another response, with the headers of all of it."""
 
     def __init__(self, whole: Response) -> None:
         super().__init__()
@@ -110,27 +109,27 @@ class _Half(Response):
         whole, body = self._whole, bytes(self._whole.body)
         await send({"type": "http.response.start", "status": whole.status_code, "headers": whole.raw_headers})
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        await _hang_up(scope, receive)
+        await _close(scope, receive)
 
 
-async def _hang_up(scope: Scope, receive: Receive) -> None:
+async def _close(scope: Scope, receive: Receive) -> None:
     transport = scope.get(TRANSPORT)
-    if transport is None:  # Not served by uvicorn: an application can only fail.
-        raise ConnectionResetError("the emulator hung up, as a fault of its settings says")
+    if transport is None:  # Not served by uvicorn: the application can only fail.
+        raise ConnectionResetError("a fault in the emulator's settings closed the connection")
     transport.close()
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _changed(name: str, response: Response) -> Response:
+def _altered(name: str, response: Response) -> Response:
     if response.status_code >= 300:
         return response
     body = json.loads(bytes(response.body))
-    if not _CHANGE[name](body):
-        _logger.warning("the fault %s finds nothing to change in this answer", name)
+    if not _ALTER[name](body):
+        _logger.warning("the fault %s has nothing to alter in this response", name)
         return response
     headers = {key: value for key, value in response.headers.items() if key not in ("content-length", "content-type")}
-    # NaN as it is: that is what such a server would write.
+    # With NaN, which is not valid JSON: a faulty server would send it.
     return Response(json.dumps(body), response.status_code, headers, media_type="application/json")
 
 
@@ -196,7 +195,7 @@ def _wrong_dimension(body: dict[str, Any]) -> bool:
     return bool(vectors)
 
 
-_CHANGE: dict[str, Callable[[dict[str, Any]], bool]] = {
+_ALTER: dict[str, Callable[[dict[str, Any]], bool]] = {
     "part_error": _part_error,
     "no_segments": _no_segments,
     "empty_data": _empty_data,

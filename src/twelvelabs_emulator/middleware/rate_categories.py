@@ -1,4 +1,4 @@
-"""Which rate-limit categories a request belongs to. Reads leniently: what is wrong is found out later."""
+"""Which rate-limit categories a request counts as. Invalid requests are left to the endpoint to refuse."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ..protocol.bodies import read_form, read_json, state_of
+from ..protocol.bodies import read_json
 from ..protocol.errors import ApiError
+from ..protocol.forms import read_form
+from ..store.state import state_of
 
-__all__ = ["of_form", "of_json", "of_upload", "of_video_form"]
-
-#: A request that cannot be read counts as the cheapest kind.
+# A request that cannot be parsed counts as the cheapest category.
 _UNREADABLE = frozenset({"text"})
-# No category of documents is published; their text is what is embedded.
+# No category for documents is published; their text is what is embedded.
 _KINDS = {"text": "text", "image": "image", "audio": "audio", "video": "video", "document": "text"}
 
 
 async def of_form(request: Request) -> frozenset[str]:
-    """``POST /embed``: one category for each kind of part."""
+    """Return those of ``POST /embed``: one for each kind of part."""
     try:
         form = await read_form(request, state_of(request).settings)
     except ApiError:
@@ -28,7 +28,7 @@ async def of_form(request: Request) -> frozenset[str]:
 
 
 async def of_json(request: Request) -> frozenset[str]:
-    """``POST /embed-v2`` and its tasks: by ``input_type``, and by what is inside a ``multi_input``."""
+    """Return those of ``POST /embed-v2`` and its tasks: by ``input_type``, or by the parts of a ``multi_input``."""
     try:
         body = await read_json(request, state_of(request).settings)
     except ApiError:
@@ -56,10 +56,10 @@ def _of_multi_input(given: Any) -> frozenset[str]:
 
 
 async def of_video_form(request: Request) -> frozenset[str]:
-    """``POST /embed/tasks``, which takes films alone."""
+    """Return that of ``POST /embed/tasks``, which accepts only video."""
     return frozenset({"video"})
 
 
 async def of_upload(request: Request) -> frozenset[str]:
-    """``POST /assets``."""
+    """Return that of ``POST /assets``."""
     return frozenset({"upload"})

@@ -1,10 +1,8 @@
-"""What each model takes and gives."""
+"""The models: their dimensions, limits and accepted inputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-__all__ = ["MODELS", "Model"]
 
 
 @dataclass(frozen=True)
@@ -20,11 +18,19 @@ class Model:
     media_seconds: float
     #: Largest audio or video given as base64 (marengo3.5: any source, given in any way).
     media_megabytes: int
+    #: Longest audio or video of a task.
+    task_seconds: float = 14_400
     #: Shortest audio or video.
     least_seconds: float = 0.0
-    #: Whether ``media_megabytes`` is for every source, not only for what is sent inside the request.
+    #: Whether ``media_megabytes`` limits every source, not only what is sent inside the request.
     limits_every_source: bool = False
-    #: Lengths that ``embedding_dimension`` may ask for; empty = the field is refused.
+    #: Whether v1 obeys ``text_truncate``; later models accept the field and ignore it.
+    obeys_text_truncate: bool = False
+    #: Name of the visual option in v1 tasks.
+    visual_option: str = "visual"
+    #: Whether audio and video have ``transcription`` vectors.
+    transcribes: bool = True
+    #: Accepted values of ``embedding_dimension``; empty = the field is refused.
     dimensions: tuple[int, ...] = ()
     #: ``input_type`` values of ``POST /embed-v2``.
     input_types: tuple[str, ...] = ()
@@ -34,10 +40,13 @@ class Model:
     task_types: tuple[str, ...] = ()
 
     def for_tasks(self, least_seconds: float) -> Model:
-        """Return the model with the limits of tasks, which take longer media."""
-        longest = 7_200 if self.name == "Marengo-retrieval-2.7" else 14_400
+        """Return the model with the limits of tasks, which accept longer media."""
         return replace(
-            self, media_seconds=longest, media_megabytes=36, least_seconds=least_seconds, limits_every_source=False
+            self,
+            media_seconds=self.task_seconds,
+            media_megabytes=36,
+            least_seconds=least_seconds,
+            limits_every_source=False,
         )
 
 
@@ -52,6 +61,10 @@ MODELS: dict[str, Model] = {
             image_megabytes=5,
             media_seconds=600,
             media_megabytes=36,
+            task_seconds=7_200,
+            obeys_text_truncate=True,
+            visual_option="visual-text",
+            transcribes=False,
         ),
         Model(
             "marengo3.0",
@@ -74,6 +87,7 @@ MODELS: dict[str, Model] = {
             media_seconds=30,
             media_megabytes=32,
             limits_every_source=True,
+            transcribes=False,
             dimensions=(128, 256, 512),
             input_types=("multi_input",),
             source_types=("image", "video", "audio", "document"),

@@ -1,7 +1,7 @@
-"""Rate limits: windows over requests and over media minutes, counted alike for v1 and v2.
+"""Rate limits: windows over requests and over minutes of media, shared by v1 and v2.
 
-A window refuses when it is used up, and what is refused does not count. So the request that uses up the last
-of the media minutes is still served, as the real service does it.
+A window refuses when it is used up; refused requests do not count. So the request that uses up the last
+minutes of media is still served, as on the real service.
 """
 
 from __future__ import annotations
@@ -15,20 +15,17 @@ from contextvars import ContextVar
 from email.utils import formatdate
 
 from .errors import ApiError
-from .plans import MINUTES, REQUESTS, Windows
+from .plans import DAY, MINUTES, REQUESTS, Windows
 from .settings import Settings
 
-__all__ = ["Limiter", "Ticket", "charge", "too_many_requests"]
-
-DAY = 86_400.0
 _UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY: "day"}
 
 
 class Window:
-    """Room for ``limit`` (requests, or seconds of media) in so many seconds.
+    """Counts up to ``limit`` (requests, or seconds of media) in ``seconds``.
 
     A sliding window forgets each entry as it grows old; a fixed one starts with its first entry and forgets
-    all of them at its end. Times are seconds since the epoch.
+    all entries at its end. Times are seconds since the epoch.
     """
 
     def __init__(self, limit: float, seconds: float, sliding: bool, unit: str = "req") -> None:
@@ -40,7 +37,7 @@ class Window:
         self._used = 0.0
 
     def used(self, now: float) -> float:
-        """Return what of the room is taken."""
+        """Return the amount that counts at this time."""
         entries = self._entries
         if self._sliding:
             while entries and entries[0][0] + self.seconds <= now:
@@ -48,11 +45,11 @@ class Window:
         elif entries and entries[0][0] + self.seconds <= now:
             entries.clear()
         if not entries:
-            self._used = 0.0  # Exactly: sums of fractions leave a rest.
+            self._used = 0.0  # Exactly zero: sums of fractions leave a remainder.
         return self._used
 
     def add(self, now: float, amount: float) -> None:
-        """Take room; more than there is, too."""
+        """Count an amount, even beyond the limit."""
         self.used(now)
         if not self._sliding and self._entries:
             start, before = self._entries[0]
@@ -62,15 +59,15 @@ class Window:
         self._used += amount
 
     def full(self, now: float) -> bool:
-        """Tell whether the next request is refused."""
+        """Return whether the next request is refused."""
         return self.used(now) >= self.limit
 
     def remaining(self, now: float) -> float:
-        """Return the room that is left, never less than none."""
+        """Return what is left of the limit, at least 0."""
         return max(0.0, self.limit - self.used(now))
 
     def reset(self, now: float) -> float:
-        """Return when room comes back: the time at which a full window opens, else when the oldest entry goes."""
+        """Return when a full window admits a request again; otherwise when its oldest entry expires."""
         left = self.used(now)
         for at, amount in self._entries:
             left -= amount
@@ -79,19 +76,19 @@ class Window:
         return now
 
     def short(self) -> str:
-        """Write the limit as the service's message does: ``100req/1day``."""
+        """Format the limit as in the service's message: ``100req/1day``."""
         amount = self.limit if self._unit == "req" else self.limit / 60
         unit = _UNITS.get(self.seconds)
         return f"{amount:g}{self._unit}/" + (f"1{unit}" if unit else f"{self.seconds:g}seconds")
 
     def long(self) -> str:
-        """Write the limit as the specification's example does: ``100 requests per minute``."""
+        """Format the limit as in the specification's example: ``100 requests per minute``."""
         amount = f"{self.limit:g} requests" if self._unit == "req" else f"{self.limit / 60:g} minutes of media"
         return f"{amount} per {_UNITS.get(self.seconds) or f'{self.seconds:g} seconds'}"
 
 
 class Limiter:
-    """All windows of one emulator. Safe to use from several threads."""
+    """All windows of one emulator. Thread-safe."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -112,8 +109,8 @@ class Limiter:
             self._clear()
 
     def admit(self, categories: Iterable[str], settings: Settings) -> Ticket:
-        """Count a request of these categories, or raise the API's 429 and count nothing."""
-        now = time.time() + settings.clock_offset_sec
+        """Count a request of these categories. Raises the API's 429 and counts nothing if a window is full."""
+        now = settings.now()
         with self.lock:
             if settings is not self._made_for:
                 self._make(settings)
@@ -124,7 +121,7 @@ class Limiter:
                 requests.append(self._quota)
             ticket = Ticket(self, settings, requests, minutes)
             checked = [*requests, *minutes]
-            if self._quota is not None:  # On a used-up day uploads are refused too.
+            if self._quota is not None:  # Uploads do not count, but are refused too.
                 checked.append(self._quota)
             full = [window for window in checked if window.full(now)]
             if full:
@@ -137,8 +134,8 @@ class Limiter:
         return ticket
 
     def charge(self, category: str, seconds: float, settings: Settings) -> None:
-        """Count media of so many seconds."""
-        now = time.time() + settings.clock_offset_sec
+        """Count the duration of media."""
+        now = settings.now()
         with self.lock:
             for window in self._minutes.get(self._counter(category, settings), ()):
                 window.add(now, seconds)
@@ -148,7 +145,7 @@ class Limiter:
         return "text" if category == "image" and settings.text_image_share else category
 
     def _make(self, settings: Settings) -> None:
-        """Make the windows anew if a setting that shapes them has changed."""
+        """Create the windows again if a setting that defines them has changed."""
         key = (
             id(settings.limits),
             id(settings.limit_minutes),
@@ -157,7 +154,7 @@ class Limiter:
             settings.text_image_share,
             settings.quota_after,
         )
-        self._made_for = settings  # Also keeps the mappings alive, whose identity the key holds.
+        self._made_for = settings  # Also keeps the mappings alive whose identity is in the key.
         if key == self._key:
             return
         self._key = key
@@ -176,7 +173,7 @@ class Limiter:
 
 
 class Ticket:
-    """One counted request: which windows it went through, and so which headers its answer has."""
+    """One counted request: its windows, and the headers of its response."""
 
     def __init__(self, limiter: Limiter, settings: Settings, requests: list[Window], minutes: list[Window]) -> None:
         self._limiter = limiter
@@ -185,18 +182,18 @@ class Ticket:
         self._minutes = minutes
 
     def charge(self, category: str, seconds: float) -> None:
-        """Count the length of media, once it is known."""
+        """Count the duration of media in seconds, once it is known."""
         self._limiter.charge(category, seconds, self._settings)
 
     def headers(self, *, locked: bool = False) -> dict[str, str]:
-        """Return the rate-limit headers as of now: of several windows, the one with the least room."""
+        """Return the current rate-limit headers: of several windows, the one with the least remaining."""
         style = self._settings.limit_headers
         if style == "none" or not (self._requests or self._minutes):
             return {}
         if not locked:
             with self._limiter.lock:
                 return self.headers(locked=True)
-        now = time.time() + self._settings.clock_offset_sec
+        now = self._settings.now()
         if style == "old":
             return self._described("X-Ratelimit", self._requests, now) if self._requests else {}
         found: dict[str, str] = {}
@@ -219,10 +216,10 @@ class Ticket:
 
 
 def too_many_requests(settings: Settings, now: float, wait: float, short: str, long: str) -> ApiError:
-    """Return the API's 429, with ``wait`` seconds to go, in the form that the settings say."""
-    told = settings.retry_after
-    if not isinstance(told, str):
-        wait = float(told)
+    """Return the API's 429, to be retried after ``wait`` seconds, in the form that the settings define."""
+    style = settings.retry_after
+    if not isinstance(style, str):
+        wait = style
     seconds = str(max(0, math.ceil(wait)))
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.ceil(now + wait)))
     nested = settings.limit_body == "nested"
@@ -233,19 +230,19 @@ def too_many_requests(settings: Settings, now: float, wait: float, short: str, l
         details={"retryAfter": seconds, "currentLimit": long},
         shape=settings.limit_body,
     )
-    if told == "date":
+    if style == "date":
         error.headers["Retry-After"] = formatdate(math.ceil(now + wait), usegmt=True)
-    elif told != "none":
+    elif style != "none":
         error.headers["Retry-After"] = seconds
     return error
 
 
-#: The request being answered. Media are measured deep below the endpoint, where only their kind is known.
+#: The request being served. Media are decoded far below the endpoint, where the request is not at hand.
 current_ticket: ContextVar[Ticket | None] = ContextVar("twelvelabs_emulator_ticket", default=None)
 
 
 def charge(category: str, seconds: float) -> None:
-    """Count so many seconds of audio or video for the request being answered."""
+    """Count seconds of audio or video for the request being served."""
     ticket = current_ticket.get()
     if ticket is not None:
         ticket.charge(category, seconds)

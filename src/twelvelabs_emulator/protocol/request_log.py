@@ -1,4 +1,4 @@
-"""The request log: what came in, so that a test can ask."""
+"""The request log, which tests can read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["RecordedRequest", "RequestLog", "file_summary", "json_summary"]
-
-# The oldest are forgotten beyond this many, or a benchmark of a night would fill the memory.
-_MOST = 200_000
+# Beyond this many the oldest are dropped, so that a long benchmark does not fill the memory.
+_MAX_REQUESTS = 200_000
 
 
 @dataclass
@@ -22,7 +20,7 @@ class RecordedRequest:
 
     ``headers`` has lower-case names and never the key. ``body`` is the JSON value or the dict of form fields;
     files and base64 data in it are replaced by ``{filename, content_type, size, sha256}`` (base64:
-    ``{size, sha256}``). ``status`` and ``duration`` (seconds) are ``None`` until the answer starts;
+    ``{size, sha256}``). ``status`` and ``duration`` (seconds) are ``None`` until the response starts;
     ``received`` is seconds since the epoch.
     """
 
@@ -36,12 +34,12 @@ class RecordedRequest:
     duration: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything as plain JSON values."""
+        """Return the fields as JSON values."""
         return dataclasses.asdict(self)
 
 
 class RequestLog:
-    """Requests in the order in which they came. Safe to read from another thread."""
+    """Requests in the order of arrival. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,16 +48,16 @@ class RequestLog:
         self.most_at_once = 0
 
     def opened(self, request: RecordedRequest) -> None:
-        """Note a request that has come in."""
+        """Add a request that has arrived."""
         with self._lock:
             self._requests.append(request)
-            if len(self._requests) > _MOST:
-                del self._requests[: _MOST // 10]
+            if len(self._requests) > _MAX_REQUESTS:
+                del self._requests[: _MAX_REQUESTS // 10]
             self._open += 1
             self.most_at_once = max(self.most_at_once, self._open)
 
     def closed(self) -> None:
-        """Note that a request has its answer, or never will."""
+        """Count a request as finished, with or without a response."""
         with self._lock:
             self._open -= 1
 
@@ -69,24 +67,14 @@ class RequestLog:
             return list(self._requests)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove every request."""
         with self._lock:
             self._requests.clear()
             self.most_at_once = self._open
 
 
-def file_summary(content: bytes, filename: str | None, content_type: str | None) -> dict[str, Any]:
-    """Say what a file part was, without keeping it."""
-    return {
-        "filename": filename,
-        "content_type": content_type,
-        "size": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-
-
 def json_summary(value: Any) -> Any:
-    """Return a JSON value with base64 data replaced by size and digest of what it stands for."""
+    """Return a JSON value with base64 data replaced by the decoded size and digest."""
     if isinstance(value, list):
         return [json_summary(item) for item in value]
     if not isinstance(value, dict):

@@ -1,21 +1,21 @@
-"""Every switch of the emulator, in one frozen value.
+"""Every setting of the emulator, in one frozen value.
 
-The API's documentation leaves points open. For each of them there is a switch here, whose default is the
-likeliest reading, so that a client can be tried against the other readings too.
+The API's documentation leaves points open. Each of them is a setting here, whose default is the likeliest
+reading, so that a client can be tested against the other readings too.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from .setting_values import checked, plain, read_text
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, Strict, ValidationError
 
-__all__ = ["Settings", "choices", "count_words", "from_text", "plain_names"]
+from .faults import Fault
+from .plans import Category
 
 
 def count_words(text: str) -> int:
@@ -23,56 +23,84 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the emulator behaves. Frozen: change it with `replace`, or on a running server with ``configure``.
+def _as_list_of_windows(value: Any) -> Any:
+    """Wrap a single ``(limit, seconds)`` in a list."""
+    single = (
+        isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(item, (int, float)) for item in value)
+    )
+    return [value] if single else value
 
-    Raises ``ValueError`` when a value is not one of those named in the field's type.
+
+def _validated_as(kind: Any) -> GetPydanticSchema:
+    """Validate as ``kind``, while type checkers see the wider type that callers may pass."""
+    return GetPydanticSchema(lambda _, handler: handler.generate_schema(kind))
+
+
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Window = Annotated[tuple[_Amount, _Length], Strict(False)]
+_Windows = Annotated[tuple[_Window, ...], Strict(False), BeforeValidator(_as_list_of_windows)]
+_Faults = Annotated[tuple[Fault, ...], Strict(False)]
+
+Count = Annotated[int, Field(ge=0)]
+Strings = Annotated[tuple[str, ...], Strict(False)]
+
+
+class Settings(BaseModel):
+    """How the emulator behaves. Frozen: `replace` returns a changed copy; ``Emulator.configure`` applies one.
+
+    Raises ``ValueError`` (pydantic's ``ValidationError``) for an unknown name or a value of the wrong kind.
     """
 
-    # --- who may call, how fast we answer ---
-    #: Keys let in. An empty tuple lets in any key that is not empty.
-    api_keys: tuple[str, ...] = ("tlk_emulator",)
-    #: Least time in seconds from the request's arrival to its answer.
-    latency_sec: float = 0.0
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    #: How many seconds the emulator's clock is ahead. Raise it to let windows and addresses run out at once.
-    clock_offset_sec: float = 0.0
+    # --- access and timing ---
+    #: Accepted API keys. An empty tuple accepts any key that is not empty.
+    api_keys: Strings = ("tlk_emulator",)
+    #: Minimum time in seconds from a request's arrival to its response.
+    latency_sec: _Amount = 0.0
+    #: Seconds that the emulator's clock is ahead. Raise it to let windows and upload URLs expire at once.
+    clock_offset_sec: _Amount = 0.0
 
     # --- rate limits ---
-    #: Published limits to start from: fills ``limits`` and ``limit_minutes`` where they say nothing.
+    #: Published limits to start from: fills ``limits`` and ``limit_minutes`` for categories they do not set.
     plan: Literal["free", "tier1", "tier2", "tier3"] | None = None
     #: Requests by category (text, image, audio, video, upload): one ``(count, seconds)`` or a list of them.
-    limits: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    limits: Annotated[Mapping[str, Any], _validated_as(dict[Category, _Windows])] = Field(default_factory=dict)
     #: Minutes of media by category (audio, video): one ``(minutes, seconds)`` or a list of them.
-    limit_minutes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    limit_minutes: Annotated[Mapping[str, Any], _validated_as(dict[Literal["audio", "video"], _Windows])] = Field(
+        default_factory=dict
+    )
     #: A sliding window forgets each request as it grows old, a fixed one starts with its first request.
     window: Literal["sliding", "fixed"] = "sliding"
-    #: Whether pictures are counted, and limited, together with texts (the documentation can be read both ways).
+    #: Whether images and texts share one counter and limit (the documentation can be read both ways).
     text_image_share: bool = True
-    #: After so many embedding requests in a day, everything is refused until the day is over.
-    quota_after: int | None = None
-    #: Headers: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
+    #: After this many embedding requests in a day, every request is refused until the day is over.
+    quota_after: Count | None = None
+    #: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
     limit_headers: Literal["dimensions", "old", "none"] = "dimensions"
     #: Whether ``…-Reset`` headers have a fraction of a second, or are rounded up.
     reset_fraction: bool = False
-    #: Body of a 429. All three are on record.
+    #: Body of a 429. All three have been reported.
     limit_body: Literal["flat", "nested", "empty"] = "flat"
     #: ``Retry-After`` of a 429: "seconds", "date", "none", or always this number.
-    retry_after: str | float = "seconds"
+    retry_after: Annotated[
+        str | float,
+        _validated_as(Literal["seconds", "date", "none"] | Annotated[float, Field(ge=0, lt=1e10)]),
+    ] = "seconds"
 
     # --- faults ---
     #: Rules in order, such as ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
-    faults: Sequence[Any] = ()
+    faults: Annotated[Sequence[Any], _validated_as(_Faults)] = ()
 
     # --- models ---
-    #: Models that ``POST /embed`` serves. Take the first out to see the service after its sunset.
-    v1_models: tuple[str, ...] = ("Marengo-retrieval-2.7", "marengo3.0")
+    #: Models that ``POST /embed`` serves. Remove the first to emulate the service after its sunset.
+    v1_models: Strings = ("Marengo-retrieval-2.7", "marengo3.0")
     #: Models that ``POST /embed-v2`` serves.
-    v2_models: tuple[str, ...] = ("marengo3.0", "marengo3.5")
-    #: Whether ``MARENGO3.0`` is taken for ``marengo3.0``.
+    v2_models: Strings = ("marengo3.0", "marengo3.5")
+    #: Whether ``MARENGO3.0`` means ``marengo3.0``.
     model_name_ignores_case: bool = False
-    #: What a request without ``model_name`` gets: a 400, or marengo3.0 (both are documented).
+    #: A request without ``model_name``: a 400, or marengo3.0 (both are documented).
     missing_model_name: Literal["refuse", "marengo3.0"] = "refuse"
 
     # --- texts ---
@@ -80,7 +108,7 @@ class Settings:
     count_tokens: Callable[[str], int] = count_words
     #: marengo3.0 on v2, text of more than 500 tokens.
     over_long_text_v2_marengo30: Literal["refuse", "cut"] = "refuse"
-    #: marengo3.0 on v1: cut without a word, 400, or 200 with ``text_embedding.error_message``.
+    #: marengo3.0 on v1: cut silently, 400, or 200 with ``text_embedding.error_message``.
     over_long_text_v1_marengo30: Literal["cut", "refuse", "part_error"] = "cut"
     #: Error code of a 400 for a text that is too long.
     over_long_text_code: str = "parameter_invalid"
@@ -96,122 +124,140 @@ class Settings:
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     #: JSON ``null`` where a field may be left out.
     null_fields: Literal["absent", "refuse"] = "absent"
-    #: Status of a path or thing that does not exist.
+    #: Status for a path or object that does not exist.
     not_found_status: Literal[404, 400] = 404
-    #: Status of marengo3.5 sources over 32 MB, and of documents with too many pages.
+    #: Status for marengo3.5 sources over 32 MB, and for documents with too many pages.
     too_large_status: Literal[413, 400] = 413
-    #: Status of marengo3.5 audio and video over 30 seconds.
+    #: Status for marengo3.5 audio and video over 30 seconds.
     too_long_media_status: Literal[400, 413] = 400
 
     # --- media ---
     #: Bytes in what the documentation calls a megabyte (1,000,000 or 1,048,576).
-    megabyte: int = 1_000_000
-    #: Picture formats taken, as Pillow names them.
-    image_formats: tuple[str, ...] = ("JPEG", "PNG")
+    megabyte: Count = 1_000_000
+    #: Accepted image formats, as Pillow names them.
+    image_formats: Strings = ("JPEG", "PNG")
     #: A PDF of 1.2 MB has the page allowance of 2 MB ("counts") or of 1 MB ("ignored").
     pdf_partial_megabyte: Literal["counts", "ignored"] = "counts"
-    #: Which URLs are really read: those of this machine, any, or none. Others get the API's 400.
+    #: Which URLs are fetched: those of this machine, any, or none. Others get the API's 400.
     fetch_urls: Literal["loopback", "any", "none"] = "loopback"
     #: Content of URLs that are never fetched: ``{"https://example.com/a.png": Path("a.png")}``.
-    url_files: Mapping[str, bytes | Path] = field(default_factory=lambda: MappingProxyType({}))
-    #: Most megabytes read from a URL, or taken as the body of a request.
-    max_transfer_megabytes: int = 300
+    url_files: Annotated[
+        Mapping[str, bytes | Path], _validated_as(dict[str, bytes | Annotated[Path, Strict(False)]])
+    ] = Field(default_factory=dict)
+    #: Most megabytes read from a URL, or accepted as the body of a request.
+    max_transfer_megabytes: Count = 300
 
     # --- assets and uploads ---
     #: How often ``GET /assets/{id}`` says "processing" before an asset is ready …
-    asset_polls: int = 1
-    #: … and how many seconds it takes at least.
-    asset_ready_sec: float = 0.0
-    #: Messages with which new assets fail, one after the other; an empty one lets its asset be.
-    asset_failures: tuple[str, ...] = ()
-    #: ``GET`` and ``DELETE`` of an asset that is not there: 403 ``read_not_allowed`` or 404.
+    asset_polls: Count = 1
+    #: … and how many seconds that takes at least.
+    asset_ready_sec: _Amount = 0.0
+    #: Messages with which new assets fail, in order; an empty one lets its asset succeed.
+    asset_failures: Strings = ()
+    #: ``GET`` and ``DELETE`` of an asset that does not exist: 403 ``read_not_allowed`` or 404.
     unknown_asset_status: Literal[403, 404] = 403
     #: Whether assets are in use elsewhere, so that deleting one without ``force`` is a conflict (409).
     assets_in_use: bool = False
     #: Size in bytes of a part of a multipart upload.
-    chunk_bytes: int = 5_242_880
-    #: How many addresses for parts a new upload comes with.
-    first_upload_urls: int = 10
-    #: Seconds that an address for a part lasts, and an upload as a whole.
-    upload_url_sec: float = 3600.0
-    upload_session_sec: float = 86_400.0
+    chunk_bytes: Count = 5_242_880
+    #: How many part URLs a new upload comes with.
+    first_upload_urls: Count = 10
+    #: Seconds until a part URL expires, and until an upload session expires.
+    upload_url_sec: _Amount = 3600.0
+    upload_session_sec: _Amount = 86_400.0
 
     # --- tasks ---
-    #: How often a task's status, or the task, is "processing" before it is ready …
-    task_polls: int = 1
-    #: … and how many seconds it takes at least.
-    task_sec: float = 0.0
-    #: Messages with which new tasks fail, one after the other; an empty one lets its task be.
-    task_failures: tuple[str, ...] = ()
-    #: Media that cannot be fetched, read or are too short or long: a 400 at once, or a task that fails later.
+    #: How often a task, or its status, is "processing" before it is ready …
+    task_polls: Count = 1
+    #: … and how many seconds that takes at least.
+    task_sec: _Amount = 0.0
+    #: Messages with which new tasks fail, in order; an empty one lets its task succeed.
+    task_failures: Strings = ()
+    #: Media that cannot be fetched or read, or are too short or long: a 400 at once, or a task that fails later.
     task_media_check: Literal["create", "later"] = "create"
     #: Shortest audio or video of a task, in seconds.
-    task_least_sec: float = 4.0
+    task_least_sec: _Amount = 4.0
     #: Seconds that a task and its result are kept (a week) …
-    task_kept_sec: float = 604_800.0
-    #: … and what it is then: not there any more, or failed.
+    task_kept_sec: _Amount = 604_800.0
+    #: … and what it is then: not found, or failed.
     expired_task: Literal["gone", "failed"] = "gone"
-    #: v1 ``video_clip_length`` written with a point, such as 6.0 (users report a 400).
+    #: v1 ``video_clip_length`` written with a decimal point, such as 6.0 (users report a 400).
     fractional_clip_length: Literal["refuse", "accept"] = "refuse"
     #: marengo3.5 video tasks without ``embedding_option``: sources disagree about the default.
     default_video_options_marengo35: Literal["visual_audio", "refuse"] = "visual_audio"
-    #: Names of lists in the metadata that ``GET /embed-v2/tasks`` shows: ``…_option`` or ``…_options``.
+    #: Names of lists in the metadata that ``GET /embed-v2/tasks`` returns: ``…_option`` or ``…_options``.
     task_list_metadata: Literal["singular", "plural"] = "singular"
 
-    # --- answers ---
-    #: v1 audio of marengo3.0: two vectors (sound, then speech) for every span of six seconds, or one.
+    # --- responses ---
+    #: v1 audio of marengo3.0: two vectors (audio, then transcription) for every six seconds, or one.
     audio_v1_two_vectors: bool = True
-    #: Whether v1 audio segments say ``embedding_option`` (older specifications do).
+    #: Whether v1 audio segments have ``embedding_option`` (older specifications do).
     audio_v1_labels: bool = False
     #: Whether the vectors have length 1.
     unit_length: bool = True
-    #: Whether the 128 or 256 first numbers of marengo3.5 are scaled back to length 1.
+    #: Whether the first 128 or 256 numbers of a marengo3.5 vector are scaled back to length 1.
     normalize_prefix: bool = True
-    #: Hand out v2 ``data`` in random order; the documentation promises none.
+    #: Return v2 ``data`` in random order; the documentation promises none.
     shuffle_segments: bool = False
     #: Drop a last clip of v2 audio and video that is shorter than this, in seconds (v1 tasks drop under 2).
-    drop_last_clip_under_sec: float = 0.0
-    #: "audio" and "transcription" of a film without sound: left out, or embedded as silence.
+    drop_last_clip_under_sec: _Amount = 0.0
+    #: "audio" and "transcription" of a video without audio: left out, or embedded as silence.
     soundless_video: Literal["omit", "embed"] = "omit"
 
-    def __post_init__(self) -> None:
-        for name, hint in _hints().items():
-            object.__setattr__(self, name, checked(name, hint, getattr(self, name)))
-
     def replace(self, **changes: Any) -> Settings:
-        """Return a copy with some values changed. Raises ``ValueError`` for a name that is no setting."""
-        unknown = sorted(set(changes) - set(_hints()))
-        if unknown:
-            raise ValueError(f"no such setting: {', '.join(unknown)}")
-        return dataclasses.replace(self, **changes)
+        """Return a changed copy; unchanged values stay the same objects. Raises ``ValueError`` in one line."""
+        try:
+            checked = Settings(**changes)
+        except ValidationError as error:
+            raise ValueError("; ".join(map(_explained, error.errors()))) from None
+        return self.model_copy(update={name: getattr(checked, name) for name in changes})
 
     def as_json(self) -> dict[str, Any]:
-        """Return the settings that JSON can say; the keys themselves are left out."""
-        return {name: plain(getattr(self, name)) for name in plain_names() if name != "api_keys"}
+        """Return the settings that JSON can represent, without the API keys."""
+        return self.model_dump(mode="json", exclude={"api_keys", *_PYTHON_ONLY})
+
+    def now(self) -> float:
+        """Return the emulator's clock: seconds since the epoch, plus ``clock_offset_sec``."""
+        return time.time() + self.clock_offset_sec
 
 
-def plain_names() -> list[str]:
-    """Name the settings that JSON can say."""
-    return [name for name in _hints() if name not in ("count_tokens", "url_files")]
+# What neither JSON nor the command line can represent.
+_PYTHON_ONLY = {"count_tokens", "url_files"}
+
+
+def json_names() -> set[str]:
+    """Return the names of the settings that JSON can represent."""
+    return set(Settings.model_fields) - _PYTHON_ONLY
 
 
 def choices(name: str) -> tuple[Any, ...]:
-    """Return what a setting may be, or nothing if that is not a short list."""
-    hint = _hints()[name]
-    return get_args(hint) if get_origin(hint) is Literal else ()
+    """Return the values of a setting that has a fixed list of them, otherwise nothing."""
+    kind = Settings.model_fields[name].annotation
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def from_text(name: str, text: str) -> Any:
-    """Return what a setting's value on the command line stands for. Raises ``ValueError``."""
-    if name not in plain_names():
+    """Parse a value from the command line, without validating it. Raises ``ValueError`` for an unknown name.
+
+    Strings stay as they are, lists of strings may be separated by commas, everything else is JSON.
+    """
+    if name not in json_names():
         raise ValueError(f"no such setting: {name}")
-    return read_text(_hints()[name], text)
+    kind = Settings.model_fields[name].annotation
+    if kind is str:
+        return text
+    if kind == tuple[str, ...] and not text.startswith("["):
+        return tuple(item for item in text.split(",") if item)
+    if type(None) in get_args(kind) and text.lower() in ("", "none", "null"):
+        return None
+    try:
+        return json.loads(text.lower() if kind is bool else text)
+    except ValueError:
+        return text
 
 
-_HINTS: dict[str, Any] = {}
-
-
-def _hints() -> dict[str, Any]:
-    if not _HINTS:
-        _HINTS.update(get_type_hints(Settings))
-    return _HINTS
+def _explained(error: Any) -> str:
+    path = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"no such setting: {path}"
+    return f"{path}: {error['msg']}; got {error['input']!r}"

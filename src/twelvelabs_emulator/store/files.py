@@ -1,4 +1,4 @@
-"""Files that clients have sent: on disk, in a directory of the emulator's own."""
+"""Files that clients have sent, in a temporary directory of the emulator."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ import tempfile
 import weakref
 from pathlib import Path
 
-__all__ = ["Files"]
-
 
 class Files:
-    """A directory made when the first file needs it, and deleted at the end of the emulator or the process."""
+    """A directory, created with its first file and deleted when the emulator or the process ends."""
 
     def __init__(self) -> None:
         self._directory: Path | None = None
         self._numbers = itertools.count()
-        self._end: weakref.finalize[..., Files] | None = None
+        self._delete: weakref.finalize[..., Files] | None = None
 
     def new(self) -> Path:
-        """Return the path of a file that is not there yet."""
+        """Return a path at which no file exists yet."""
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="twelvelabs-emulator-"))
-            self._end = weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+            self._delete = weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         return self._directory / f"{next(self._numbers)}"
 
     def clear(self) -> None:
         """Delete everything."""
-        if self._end is not None:
-            self._end()
-        self._directory = self._end = None
+        if self._delete is not None:
+            self._delete()
+        self._directory = self._delete = None

@@ -1,10 +1,12 @@
-"""What one emulator holds while it runs."""
+"""Everything that one running emulator holds."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..protocol.faults import FaultLine
+from starlette.requests import Request
+
+from ..protocol.faults import FaultSchedule
 from ..protocol.rate_limits import Limiter
 from ..protocol.request_log import RequestLog
 from ..protocol.settings import Settings
@@ -13,29 +15,27 @@ from .files import Files
 from .tasks import Tasks
 from .uploads import Uploads
 
-__all__ = ["State"]
-
 
 class State:
-    """Settings, request log, what has been counted, and everything that clients have made on it."""
+    """Settings, request log, counters, and what clients have created."""
 
     def __init__(self, settings: Settings) -> None:
         self._first_settings = settings
         self.settings = settings
         self.log = RequestLog()
         self.limiter = Limiter()
-        self.faults = FaultLine()
+        self.faults = FaultSchedule()
         self.files = Files()
         self.assets = Assets()
         self.uploads = Uploads()
         self.tasks = Tasks()
 
     def configure(self, **changes: Any) -> None:
-        """Change settings; requests already being answered keep the old ones. Raises ``ValueError``."""
+        """Change settings; requests being served keep the old ones. Raises ``ValueError``."""
         self.settings = self.settings.replace(**changes)
 
     def reset(self) -> None:
-        """Go back to how it was at the start: the first settings, an empty log, nothing counted and nothing kept."""
+        """Return to the first settings, an empty log, counters at zero, and nothing stored."""
         self.settings = self._first_settings
         self.log.clear()
         self.limiter.reset()
@@ -43,12 +43,18 @@ class State:
         self.close()
 
     def stop(self) -> None:
-        """Give up what is being worked on; nobody will ask for it."""
+        """Cancel what is being computed."""
         self.tasks.stop()
 
     def close(self) -> None:
-        """Forget what clients have made, and delete the files."""
+        """Forget what clients have created, and delete the files."""
         self.tasks.clear()
         self.uploads.clear()
         self.assets.clear()
         self.files.clear()
+
+
+def state_of(request: Request) -> State:
+    """Return the state of the emulator that serves the request."""
+    state: State = request.app.state.emulator
+    return state

@@ -1,4 +1,4 @@
-"""Tasks: work that is asked for, done in the background, and asked about until it is ready."""
+"""Tasks: computed in a thread, polled until they are ready."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..features.media.cancellation import Halted, check_halt, halt
-from ..features.segments import Row
-from ..protocol.clock import Script, new_id, now, rfc3339
+from ..features.cancellation import Cancelled, cancel_event, check_cancelled
+from ..features.vectors import Embedding
 from ..protocol.errors import ApiError, not_found
+from ..protocol.formats import new_id, rfc3339
 from ..protocol.settings import Settings
-
-__all__ = ["Result", "Task", "Tasks"]
+from .failures import FailureScript
 
 _logger = logging.getLogger("twelvelabs_emulator")
-# A poll that is due waits so many seconds for work that is not done yet, so that small media never disappoint.
-_PATIENCE_SEC = 10.0
+# A poll that should find the task ready waits this long for its computation.
+_MAX_WAIT_SEC = 10.0
 
 UNFETCHED = "The source media could not be fetched."
 _EXPIRED = "The result is no longer available."
@@ -27,9 +26,9 @@ _EXPIRED = "The result is no longer available."
 
 @dataclass(frozen=True)
 class Result:
-    """What comes of a task, as far as it came: the vectors, and what is told beside them."""
+    """The result of a task: its vectors, or an error."""
 
-    rows: list[Row] = field(default_factory=list)
+    embeddings: list[Embedding] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     usage: dict[str, Any] | None = None
     error: str | None = None
@@ -37,7 +36,7 @@ class Result:
 
 @dataclass
 class Task:
-    """One task. ``listed`` is the metadata that is known from the start; ``version`` 1 or 2 of the API."""
+    """One task. ``listed`` is the metadata that lists return; ``version`` 1 or 2 of the API."""
 
     version: int
     kind: str
@@ -52,24 +51,24 @@ class Task:
     id: str = field(default_factory=new_id)
 
     async def result(self, settings: Settings) -> Result | None:
-        """Return what came of it, or ``None`` while it is processing."""
-        if self.polls < settings.task_polls or now(settings) < self.created + settings.task_sec:
+        """Return the result, or ``None`` while it is processing."""
+        if self.polls < settings.task_polls or settings.now() < self.created + settings.task_sec:
             return None
-        await asyncio.wait({self.work}, timeout=_PATIENCE_SEC)
+        await asyncio.wait({self.work}, timeout=_MAX_WAIT_SEC)
         if not self.work.done():
             return None
         if self.updated is None:
-            self.updated = now(settings)
-        if self.is_old(settings):
+            self.updated = settings.now()
+        if self.is_expired(settings):
             return Result(error=_EXPIRED)
         return self.work.result()
 
-    def is_old(self, settings: Settings) -> bool:
-        """Tell whether it is past the time that tasks are kept."""
-        return now(settings) > self.created + settings.task_kept_sec
+    def is_expired(self, settings: Settings) -> bool:
+        """Return whether it is past the time that tasks are kept."""
+        return settings.now() > self.created + settings.task_kept_sec
 
     def times(self) -> dict[str, str]:
-        """Return when it was made and when it last changed."""
+        """Return the times of creation and last change as the API does."""
         return {"created_at": rfc3339(self.created), "updated_at": rfc3339(self.updated or self.created)}
 
 
@@ -84,64 +83,64 @@ class Tasks:
     """All tasks of one emulator, the newest last."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Task] = {}
+        self._by_id: dict[str, Task] = {}
         self._stopped = threading.Event()
-        self.failures = Script()
+        self.failures = FailureScript()
 
     def clear(self) -> None:
-        """Forget all of them, and give up what is being worked on."""
+        """Forget all of them, and cancel what is being computed."""
         self.stop()
         self._stopped = threading.Event()
-        self._held.clear()
+        self._by_id.clear()
         self.failures.reset()
 
     def stop(self) -> None:
-        """Give up what is being worked on."""
+        """Cancel what is being computed."""
         self._stopped.set()
 
     def add(self, task: Task) -> None:
-        """Take in a new one."""
-        self._held[task.id] = task
+        """Add a new task."""
+        self._by_id[task.id] = task
 
     def get(self, task_id: str, version: int, settings: Settings) -> Task:
-        """Return one; raise the API's 404."""
-        task = self._held.get(task_id)
-        gone = task is not None and task.is_old(settings) and settings.expired_task == "gone"
+        """Return a task. Raises the API's 404."""
+        task = self._by_id.get(task_id)
+        gone = task is not None and task.is_expired(settings) and settings.expired_task == "gone"
         if task is None or task.version != version or gone:
-            refusal = not_found(settings, f"The task {task_id}")
-            refusal.shape = "endpoint" if version == 1 else settings.v2_error_shape
-            raise refusal
+            error = not_found(f"The task {task_id}", settings.not_found_status)
+            error.shape = "endpoint" if version == 1 else settings.v2_error_shape
+            raise error
         return task
 
     def newest_first(self, version: int, settings: Settings) -> list[Task]:
-        """Return the tasks that are kept."""
-        return [task for task in reversed(self._held.values()) if task.version == version and not task.is_old(settings)]
+        """Return the tasks that have not expired."""
+        tasks = reversed(self._by_id.values())
+        return [task for task in tasks if task.version == version and not task.is_expired(settings)]
 
-    def begin(self, work: Callable[[], Result], settings: Settings) -> asyncio.Future[Result]:
-        """Do work in a thread. It never raises: what goes wrong is a result, too."""
+    def start(self, work: Callable[[], Result], settings: Settings) -> asyncio.Future[Result]:
+        """Call ``work`` in a thread. The future never raises: errors are results, too."""
+        loop = asyncio.get_running_loop()
         message = self.failures.next(settings.task_failures)
-        if message is not None:
-            work = _failing(message)
-        return asyncio.get_running_loop().run_in_executor(None, _guarded, work, self._stopped)
+        if message is None:
+            return loop.run_in_executor(None, _result_of, work, self._stopped)
+        failed: asyncio.Future[Result] = loop.create_future()
+        failed.set_result(Result(error=message))
+        return failed
 
 
-def _failing(message: str) -> Callable[[], Result]:
-    return lambda: Result(error=message)
-
-
-def _guarded(work: Callable[[], Result], stopped: threading.Event) -> Result:
-    token = halt.set(stopped)
+def _result_of(work: Callable[[], Result], stopped: threading.Event) -> Result:
+    token = cancel_event.set(stopped)
     try:
-        check_halt()
+        check_cancelled()
         return work()
-    except Halted:
-        return Result(error="The task was given up.")
+    except Cancelled:
+        return Result(error="The task was cancelled.")
     except ApiError as error:
         return Result(error=error.message)
     except OSError:
         return Result(error=UNFETCHED)
     except Exception:
-        _logger.exception("a task failed for a fault of the emulator's own")
+        _logger.exception("a task failed because of an error in the emulator")
         return Result(error="The task could not be completed.")
     finally:
-        halt.reset(token)
+        cancel_event.reset(token)

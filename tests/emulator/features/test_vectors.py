@@ -139,8 +139,8 @@ def test_another_process_says_the_same(embed: Any) -> None:
 import sys
 from twelvelabs_emulator.protocol.models import MODELS
 from twelvelabs_emulator.protocol.settings import Settings
-from twelvelabs_emulator.features.vectors import finished, text_vector
-sys.stdout.write(repr(finished(text_vector("a red bike", MODELS["marengo3.0"]), Settings())))
+from twelvelabs_emulator.features.vectors import embed_text, response_vector
+sys.stdout.write(repr(response_vector(embed_text("a red bike", MODELS["marengo3.0"]), Settings())))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == repr(embed("a red bike").tolist())

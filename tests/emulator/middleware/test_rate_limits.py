@@ -323,7 +323,7 @@ def test_sdk(emulator: Emulator, sdk: TwelveLabs, shape: str) -> None:
         ("quota_after", "3", 3),
         ("retry_after", "11382", 11382),
         ("retry_after", "date", "date"),
-        ("faults", '[{"kind": "drop", "every": 3}]', (Fault("drop", every=3),)),
+        ("faults", '[{"kind": "drop", "every": 3}]', (Fault(kind="drop", every=3),)),
         ("task_failures", '["one, two", "three"]', ("one, two", "three")),
         ("v1_models", "marengo3.0", ("marengo3.0",)),
         ("unknown_asset_status", "404", 404),

@@ -1,1 +1,1 @@
-"""Texts and decoded media as weighted words."""
+"""Texts and decoded media as weighted words: pure functions."""

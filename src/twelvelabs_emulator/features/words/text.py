@@ -1,18 +1,11 @@
-"""Texts as weighted words: the one vocabulary that texts and measured media share.
-
-A word that starts with ``~`` is a private one, which no text can say: it tells one measured thing from
-another of the same description.
-"""
+"""The vocabulary: texts as weighted words."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
 
-__all__ = ["WORDING", "Words", "merged", "of_text", "scaled"]
-
-Words = dict[str, float]
+from .weights import Words
 
 _TOKEN = re.compile(r"[^\W_]+", re.UNICODE)
 
@@ -23,13 +16,13 @@ _STOP_WORDS = """
     would you your show find me any one please containing contains shows showing full mostly entirely"""
 _STOP = frozenset(_STOP_WORDS.split())
 
-# Left: how people say it (singular). Right: how the measuring side says it.
+# Left: the word that media are described with. Right: what queries say instead (singular).
 _SYNONYMS: dict[str, str] = {
-    said: meant
-    for meant, others in {
-        "picture": "photo photograph image img pic snapshot drawing painting illustration",
-        "sound": "audio tone song music noise tune melody hum beep",
-        "film": "video movie clip footage",
+    synonym: word
+    for word, synonyms in {
+        "image": "picture photo photograph img pic snapshot drawing painting illustration",
+        "audio": "sound tone song music noise tune melody hum beep",
+        "video": "film movie clip footage",
         "document": "pdf",
         "speech": "voice talk talking speaking spoken transcription",
         "red": "crimson scarlet ruby maroon reddish",
@@ -64,41 +57,26 @@ _SYNONYMS: dict[str, str] = {
         "beating": "pulsing pulsating throbbing trembling",
         "steady": "constant continuous",
     }.items()
-    for said in others.split()
+    for synonym in synonyms.split()
 }
 
-# Words about the kind of thing weigh little, so that "a red picture" is first of all red.
-_WEIGHTS = {"picture": 0.35, "sound": 0.35, "film": 0.35, "document": 0.35}
-# Texts of the same words in another order must not have the very same vector.
+#: Weight of the words for kinds of media: low, so that "a red image" is above all red.
+KIND_WEIGHT = 0.35
+_KINDS = {"image", "audio", "video", "document"}
+#: Prefix of the word that tells apart texts of the same words in another order.
 WORDING = "~wording:"
 _WORDING_WEIGHT = 0.05
 
 
-def of_text(text: str) -> Words:
-    """Return the weighted words of a text; never empty, whatever script the text is in."""
+def text_words(text: str) -> Words:
+    """Return the weighted words of a text; never empty, in any script."""
     tokens = _TOKEN.findall(text.casefold())
-    counted = Counter(_canonical(token) for token in tokens if token not in _STOP)
-    words = {word: _WEIGHTS.get(word, 1.0) * times**0.5 for word, times in counted.items()}
+    counts = Counter(_canonical(token) for token in tokens if token not in _STOP)
+    words = {word: (KIND_WEIGHT if word in _KINDS else 1.0) * count**0.5 for word, count in counts.items()}
     if not words:
         words = {f"~raw:{token}": 1.0 for token in tokens or (text.strip() or "~blank")}
     words[WORDING + " ".join(text.split())] = _WORDING_WEIGHT
     return words
-
-
-def merged(bags: Iterable[Words]) -> Words:
-    """Return the mean of several bags."""
-    total: Words = {}
-    number = 0
-    for bag in bags:
-        number += 1
-        for word, weight in bag.items():
-            total[word] = total.get(word, 0.0) + weight
-    return scaled(total, 1 / number) if number else total
-
-
-def scaled(bag: Mapping[str, float], factor: float) -> Words:
-    """Return the bag with every weight multiplied."""
-    return {word: weight * factor for word, weight in bag.items()}
 
 
 def _canonical(token: str) -> str:

@@ -1,18 +1,32 @@
-"""Turning measured numbers into weights of words."""
+"""Weighted words, and the arithmetic on them.
+
+A word that starts with ``~`` cannot come from a text: it tells apart media of the same description.
+"""
 
 from __future__ import annotations
 
-from .text import Words
+from collections.abc import Iterable
 
-__all__ = ["add", "ramp"]
+Words = dict[str, float]
 
 
 def ramp(value: float, zero: float, one: float) -> float:
-    """0 up to ``zero``, 1 from ``one`` on, a line between: small differences must not flip a word."""
+    """Return 0 up to ``zero``, 1 from ``one`` on, and linear between: small differences must not flip a word."""
     return min(1.0, max(0.0, (value - zero) / (one - zero)))
 
 
-def add(words: Words, word: str, weight: float) -> None:
-    """Add weight to a word, unless it is next to nothing."""
+def add_weight(words: Words, word: str, weight: float) -> None:
+    """Add weight to a word, unless it is negligible."""
     if weight > 0.005:
         words[word] = words.get(word, 0.0) + weight
+
+
+def mean_words(descriptions: Iterable[Words]) -> Words:
+    """Return the mean of several descriptions."""
+    total: Words = {}
+    count = 0
+    for words in descriptions:
+        count += 1
+        for word, weight in words.items():
+            total[word] = total.get(word, 0.0) + weight
+    return {word: weight / count for word, weight in total.items()}

@@ -1,30 +1,19 @@
-"""A picture as words: its colours, brightness and pattern."""
+"""Images as words: colours, brightness and pattern."""
 
 from __future__ import annotations
 
-import io
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ...protocol.models import Model
-from ...protocol.settings import Settings
-from ..words.text import Words
-from ..words.weights import add, ramp
-from .checks import check_size, refused
-from .source import Source
-
-__all__ = ["color_histogram", "open_image", "words_of_image", "words_of_pixels"]
+from .text import KIND_WEIGHT
+from .weights import Words, add_weight, ramp
 
 Pixels = npt.NDArray[np.float64]
 
-# Several examples of what people call by one name, since "green" is no single point.
+# Several examples of each name: "green" is not one colour.
 _EXAMPLES: dict[str, Sequence[tuple[int, int, int]]] = {
     "red": [(255, 0, 0), (178, 20, 20), (220, 40, 40)],
     "orange": [(255, 140, 0), (255, 165, 0)],
@@ -45,51 +34,23 @@ _SIDE = 64
 _CELLS = 4
 
 
-_one_at_a_time = threading.Lock()
-
-
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Pillow's remarks on odd files are not ours to pass on. Python keeps one list of filters for all threads."""
-    with _one_at_a_time, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def open_image(source: Source, model: Model, settings: Settings) -> Image.Image:
-    """Decode a picture; raise the API's 400 or 413 for one it does not take."""
-    check_size(source, model.image_megabytes, model, settings)
-    try:
-        with quiet_pillow():
-            image: Image.Image = Image.open(io.BytesIO(source.content))
-            if image.format not in settings.image_formats:
-                raise refused(source, f"The image format must be one of: {', '.join(settings.image_formats)}.")
-            image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise refused(source, "The image could not be read.") from None
-    if min(image.size) < model.image_side:
-        side = model.image_side
-        raise refused(source, f"The image must be at least {side}x{side} pixels; it has {image.width}x{image.height}.")
-    return image
-
-
-def words_of_image(image: Image.Image) -> Words:
-    """Measure a picture."""
-    return words_of_pixels(pixels_of(image)) | {"picture": 0.35}
+def image_words(image: Image.Image) -> Words:
+    """Describe an image."""
+    return pixel_words(pixels_of(image)) | {"image": KIND_WEIGHT}
 
 
 def pixels_of(image: Image.Image) -> Pixels:
-    """Return a picture as 64 x 64 pixels of red, green and blue from 0 to 1; what is transparent is white."""
+    """Return an image as RGB values from 0 to 1, shape ``(64, 64, 3)``; transparent parts become white."""
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    # Shrinking averages the traces of JPEG away, so that both formats measure alike.
+    # Shrinking averages JPEG artefacts away, so that both formats give nearly the same words.
     small = image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float64) / 255
 
 
-def words_of_pixels(pixels: Pixels) -> Words:
-    """Measure 64 x 64 pixels: colours by their share, brightness, pattern, and which colour is where."""
+def pixel_words(pixels: Pixels) -> Words:
+    """Describe ``(64, 64, 3)`` pixels: colours by area, brightness, pattern, and which colour is where."""
     lab = _lab(pixels)
     shares = _color_shares(lab)
     words: Words = {}
@@ -97,16 +58,16 @@ def words_of_pixels(pixels: Pixels) -> Words:
         if share > 0.02:
             words[name] = float(share) ** 0.5
     light = float(lab[..., 0].mean())
-    add(words, "bright", 0.3 * ramp(light, 70, 95))
-    add(words, "dark", 0.3 * ramp(light, 25, 10))
+    add_weight(words, "bright", 0.3 * ramp(light, 70, 95))
+    add_weight(words, "dark", 0.3 * ramp(light, 25, 10))
     for word, weight in _pattern(lab[..., 0]).items():
-        add(words, word, weight)
+        add_weight(words, word, weight)
     step = _SIDE // _CELLS
     for row in range(_CELLS):
         for column in range(_CELLS):
             cell = shares[row * step : (row + 1) * step, column * step : (column + 1) * step].mean(axis=(0, 1))
             for name, share in zip(_NAMES, cell, strict=True):
-                add(words, f"~at{row}{column}:{name}", 0.07 * float(share))
+                add_weight(words, f"~at{row}{column}:{name}", 0.07 * float(share))
     return words
 
 
@@ -117,7 +78,7 @@ def color_histogram(pixels: Pixels) -> npt.NDArray[np.float64]:
 
 
 def _lab(pixels: Pixels) -> Pixels:
-    """CIELAB, in which distance is about what the eye sees as difference."""
+    """Convert RGB to CIELAB, in which distance is close to perceived difference."""
     linear = np.where(pixels > 0.04045, ((pixels + 0.055) / 1.055) ** 2.4, pixels / 12.92)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
@@ -136,8 +97,8 @@ _POINTS, _FIRSTS = _prototypes()
 
 
 def _color_shares(lab: Pixels) -> Pixels:
-    """Share each pixel out among the named colours, by nearness."""
-    # The squared distances, but for the same amount in all of a pixel's: much cheaper than to take differences.
+    """Return how much each pixel belongs to each named colour, shape ``(…, 13)``, sum 1."""
+    # Squared distances, up to a constant for each pixel: much cheaper than taking differences.
     squares = (_POINTS**2).sum(axis=-1) - 2 * (lab @ _POINTS.T)
     near = np.exp(-(squares - squares.min(axis=-1, keepdims=True)) / (2 * 10.0**2))
     named = np.maximum.reduceat(near, _FIRSTS, axis=-1)
@@ -146,28 +107,28 @@ def _color_shares(lab: Pixels) -> Pixels:
 
 
 def _pattern(light: Pixels) -> Words:
-    """Tell plain, striped, checked and busy apart by where the edges lie."""
-    across = np.abs(np.diff(light, axis=1))  # edges met going right: upright lines
+    """Tell plain, striped, checked and busy images apart by where the edges are. ``light`` is CIELAB's L."""
+    across = np.abs(np.diff(light, axis=1))  # edges met from left to right: vertical lines
     down = np.abs(np.diff(light, axis=0))
     strength = float(across.mean() + down.mean())
     some = ramp(strength, 0.5, 3.0)
     words: Words = {"plain": 0.4 * (1 - some)}
-    upright, level = float(across.mean()), float(down.mean())
-    one_way = abs(upright - level) / max(upright + level, 1e-9)
+    vertical_edges, horizontal_edges = float(across.mean()), float(down.mean())
+    one_way = abs(vertical_edges - horizontal_edges) / max(vertical_edges + horizontal_edges, 1e-9)
     tidy = max(_tidiness(across.mean(axis=0)), _tidiness(down.mean(axis=1)))
     stripes = some * tidy * ramp(one_way, 0.5, 0.9)
-    # A single edge parts two fields; it takes several to make stripes.
-    lines = across.mean(axis=0) if upright > level else down.mean(axis=1)
+    # A single edge separates two areas; stripes have several.
+    lines = across.mean(axis=0) if vertical_edges > horizontal_edges else down.mean(axis=1)
     stripes *= ramp(float((lines > 0.3 * lines.max()).sum()), 2, 4) if lines.max() > 0 else 0.0
     words["stripe"] = 0.8 * stripes
-    words["vertical" if upright > level else "horizontal"] = 0.5 * stripes
+    words["vertical" if vertical_edges > horizontal_edges else "horizontal"] = 0.5 * stripes
     words["checked"] = 0.8 * some * tidy * ramp(one_way, 0.5, 0.1) * ramp(strength, 3, 6)
     words["busy"] = 0.5 * some * (1 - tidy)
     return words
 
 
-def _tidiness(profile: Any) -> float:
-    """1 when all edges lie on a few lines, 0 when they are everywhere."""
+def _tidiness(profile: npt.NDArray[np.float64]) -> float:
+    """Return 1 if all edges are on a few lines, 0 if they are everywhere."""
     total = float(profile.sum())
     if total < 1e-9:
         return 0.0

@@ -1,0 +1,22 @@
+"""What every use of Pillow needs: no warnings, and which errors mean a file it cannot read."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+PILLOW_ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+_lock = threading.Lock()
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Suppress Pillow's warnings about unusual files. One thread at a time, as Python's filters are global."""
+    with _lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
