@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.media.probe import Probe, probe
-from ..features.media.source import Source
+from ..features.media.probe import probe
+from ..features.media.source import Probe, Source
 from ..protocol.bodies import json_response
 from ..protocol.errors import ApiError, invalid, missing
 from ..protocol.forms import Form, FormFile, store_form
@@ -20,7 +20,7 @@ from ..protocol.settings import Settings
 from ..store.assets import Asset
 from ..store.downloads import save_url
 from ..store.state import State, state_of
-from .paging import page_of, query_flag, query_strings
+from .shared.paging import page_of, query_flag, query_strings
 
 _FIELDS = ("method", "file", "url", "filename", "enable_hls", "enable_thumbnail", "user_metadata")
 _KINDS = ("image", "video", "audio", "document")

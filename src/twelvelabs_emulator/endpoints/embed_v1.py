@@ -23,7 +23,7 @@ from ..protocol.models import Model
 from ..protocol.rate_limits import charge
 from ..protocol.settings import Settings
 from ..store.state import state_of
-from .media_sources import SourceReader, find_model
+from .shared.media_sources import SourceReader, find_model
 
 _INPUTS = ("text", "image_url", "image_file", "audio_url", "audio_file")
 _FIELDS = ("model_name", "text_truncate", "audio_start_offset_sec", *_INPUTS)

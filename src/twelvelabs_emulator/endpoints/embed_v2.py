@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ..features.media.opening import open_image
 from ..features.media.source import Source
-from ..features.segments import TimeRequest
+from ..features.requests import TimeRequest
 from ..features.truncation import fit_text
 from ..features.vectors import Vector, embed_text, embed_words, fuse
 from ..features.words.image import image_words
@@ -21,11 +21,11 @@ from ..protocol.json_bodies import parse
 from ..protocol.models import Model
 from ..protocol.settings import Settings
 from ..store.state import state_of
-from .media_sources import SourceReader, find_model
 from .multi_input import embed_multi_input
-from .timed_media import embed_timed_media
-from .v2_inputs import EmbedRequest, MediaInput, MultiInput, TextImageInput, TextInput, parse_timed_input
-from .v2_responses import data_items, single_vector, timed_metadata
+from .shared.media_sources import SourceReader, find_model
+from .shared.timed_media import embed_timed_media
+from .shared.v2_inputs import EmbedRequest, MediaInput, MultiInput, TextImageInput, TextInput, parse_timed_input
+from .shared.v2_responses import data_items, single_vector, timed_metadata
 
 Json = dict[str, Any]
 

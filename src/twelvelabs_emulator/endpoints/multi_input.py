@@ -21,9 +21,9 @@ from ..protocol.errors import invalid, missing
 from ..protocol.models import Model
 from ..protocol.rate_limits import charge
 from ..protocol.settings import Settings
-from .media_sources import SourceReader
-from .v2_inputs import EmbedRequest, MultiInput, MultiInputSource
-from .v2_responses import IMAGE_TOKENS, PAGE_TOKENS, audio_tokens, single_vector, usage, video_tokens
+from .shared.media_sources import SourceReader
+from .shared.v2_inputs import EmbedRequest, MultiInput, MultiInputSource
+from .shared.v2_responses import IMAGE_TOKENS, PAGE_TOKENS, audio_tokens, single_vector, usage, video_tokens
 
 _PLACEHOLDER = re.compile(r"<@([^<>]*)>")
 

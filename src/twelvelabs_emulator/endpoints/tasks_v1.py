@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..features.media.source import Source
-from ..features.segments import TimeRequest
+from ..features.requests import TimeRequest
 from ..features.vectors import Embedding, response_vector
 from ..protocol.bodies import json_response
 from ..protocol.errors import ApiError, invalid, missing
@@ -18,10 +18,10 @@ from ..protocol.models import MODELS, Model
 from ..protocol.settings import Settings
 from ..store.state import State, state_of
 from ..store.tasks import UNFETCHED, Result, Task, status_of
-from .media_sources import SourceReader, find_model
-from .paging import query_strings
-from .task_lists import task_list
-from .timed_media import check_task_media, embed_timed_media
+from .shared.media_sources import SourceReader, find_model
+from .shared.paging import query_strings
+from .shared.task_lists import task_list
+from .shared.timed_media import check_task_media, embed_timed_media
 
 _FIELDS = (
     "model_name",

@@ -10,12 +10,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.document_parts import DocumentRequest, embed_pdf, embed_text_document
+from ..features.document_parts import embed_pdf, embed_text_document
 from ..features.media.checks import check_size
 from ..features.media.document import TASK_MEGABYTES, open_document
 from ..features.media.opening import open_image
 from ..features.media.source import Source
-from ..features.segments import TimeRequest
+from ..features.requests import DocumentRequest, TimeRequest
 from ..features.vectors import Embedding, embed_words
 from ..features.words.image import image_words
 from ..protocol.bodies import json_response, read_json
@@ -25,11 +25,11 @@ from ..protocol.json_bodies import parse
 from ..protocol.models import Model
 from ..store.state import State, state_of
 from ..store.tasks import UNFETCHED, Result, Task, status_of
-from .media_sources import SourceReader, find_model
-from .task_lists import task_list
-from .timed_media import TimedKind, check_task_media, embed_timed_media
-from .v2_inputs import DocumentInput, ImageTaskInput, TaskRequest, parse_timed_input
-from .v2_responses import (
+from .shared.media_sources import SourceReader, find_model
+from .shared.task_lists import task_list
+from .shared.timed_media import TimedKind, check_task_media, embed_timed_media
+from .shared.v2_inputs import DocumentInput, ImageTaskInput, TaskRequest, parse_timed_input
+from .shared.v2_responses import (
     IMAGE_TOKENS,
     PAGE_TOKENS,
     audio_tokens,

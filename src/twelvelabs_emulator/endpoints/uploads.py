@@ -19,7 +19,7 @@ from ..store.assets import Asset
 from ..store.state import State, state_of
 from ..store.uploads import Chunk, Upload
 from .assets import check_filename, check_user_metadata, guess_mime
-from .paging import page_of
+from .shared.paging import page_of
 
 _MAX_CHUNKS = 50
 _MEGABYTES = {"video": 10_000, "audio": 10_000, "image": 32}

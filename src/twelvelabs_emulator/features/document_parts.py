@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from ..protocol.errors import ApiError
 from ..protocol.models import Model
 from ..protocol.settings import Settings
 from .cancellation import check_cancelled
 from .media.document import Document
+from .requests import DocumentRequest
 from .truncation import fit_text
 from .vectors import Embedding, embed_text, embed_words
-from .words.text import KIND_WEIGHT, text_words
-from .words.weights import Words
+from .words.text import text_words
+from .words.weights import KIND_WEIGHT, Words
 
 QUADRANTS = ("top_left", "top_right", "bottom_left", "bottom_right")
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|\n\s*\n")
-
-
-@dataclass(frozen=True)
-class DocumentRequest:
-    """What is requested of a document. ``sentences`` and ``overlap`` are those of a chunk; 0 = no chunks."""
-
-    options: tuple[str, ...]
-    scopes: tuple[str, ...]
-    quadrants: bool = False
-    sentences: int = 0
-    overlap: int = 0
 
 
 def document_words(document: Document) -> Words:

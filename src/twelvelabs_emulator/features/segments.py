@@ -4,61 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-from ..protocol.errors import invalid
 from ..protocol.models import Model
 from ..protocol.settings import Settings
 from .cancellation import check_cancelled
-from .media.checks import TOLERANCE_SEC
 from .media.decoding import Audio, Video
+from .requests import TOLERANCE_SEC, Span, TimeRequest
 from .vectors import Embedding, Vector, embed_text, embed_words, fuse
 from .words.audio import audio_words, loudness, pitch, speech_words
 from .words.video import scene_cuts, video_words
 
-Span = tuple[float, float]
 _Embed = Callable[[float, float], Vector]
-
-
-@dataclass(frozen=True)
-class Note:
-    """A text about a span of time (or a moment), in seconds; it goes into the fused vectors around it."""
-
-    start: float
-    end: float
-    text: str
-
-    def overlaps(self, start: float, end: float) -> bool:
-        """Return whether it is about any of a span."""
-        return self.start < end and (self.end > start or self.start >= start)
-
-
-@dataclass(frozen=True)
-class TimeRequest:
-    """What is requested of audio or video. Times in seconds; ``end`` None is the end of the file.
-
-    ``strategy`` "fixed" makes clips of ``clip_sec`` seconds, "dynamic" clips of at least so many. ``parameters``
-    are the fields that gave ``start`` and ``end``, for error messages.
-    """
-
-    options: tuple[str, ...]
-    scopes: tuple[str, ...] = ("clip", "asset")
-    types: tuple[str, ...] = ("separate_embedding",)
-    strategy: str = "fixed"
-    clip_sec: float = 6.0
-    start: float = 0.0
-    end: float | None = None
-    notes: Sequence[Note] = ()
-    parameters: tuple[str, str] = ("start_sec", "end_sec")
-
-    def span(self, duration: float) -> Span:
-        """Return where embedding starts and ends. Raises the API's 400 for times outside the media."""
-        if self.start >= duration:
-            raise invalid(self.parameters[0], f"It must be less than the duration of {duration:.1f} seconds.")
-        if self.end is not None and self.end > duration + TOLERANCE_SEC:
-            raise invalid(self.parameters[1], f"It must not exceed the duration of {duration:.1f} seconds.")
-        return self.start, min(self.end or duration, duration)
 
 
 def embed_audio(audio: Audio, request: TimeRequest, span: Span, model: Model, settings: Settings) -> list[Embedding]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..features.media.probe import Probe
-from ..features.media.source import Source
+from ..features.media.source import Probe, Source
 from ..protocol.errors import ApiError, invalid
 from ..protocol.formats import json_seconds, new_id, rfc3339
 from ..protocol.settings import Settings

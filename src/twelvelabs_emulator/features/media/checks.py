@@ -5,10 +5,8 @@ from __future__ import annotations
 from ...protocol.errors import ApiError, invalid
 from ...protocol.models import Model
 from ...protocol.settings import Settings
+from ..requests import TOLERANCE_SEC
 from .source import Source
-
-#: Encoders round up to whole frames: 30 seconds of MP3 are a little longer.
-TOLERANCE_SEC = 0.1
 
 
 def refused(source: Source, why: str, *, code: str = "parameter_invalid", status: int = 400) -> ApiError:

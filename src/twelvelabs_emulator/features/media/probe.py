@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Literal
 
 from PIL import Image
 
 from .decoding import DecodingError, is_still, open_container, seconds_of
 from .pillow import PILLOW_ERRORS, without_warnings
-from .source import Source
-
-Kind = Literal["image", "audio", "video", "document"]
+from .source import Probe, Source
 
 _AUDIO = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg", "aac": "audio/aac"}
 _VIDEO = {
@@ -23,17 +19,6 @@ _VIDEO = {
     "mpeg": "video/mpeg",
 }
 _TEXTS = {".txt": "text/plain", ".md": "text/markdown"}
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a file is. ``duration`` in seconds, for audio and video; ``width`` and ``height`` in pixels."""
-
-    kind: Kind
-    mime: str
-    duration: float | None = None
-    width: int | None = None
-    height: int | None = None
 
 
 def probe(source: Source, filename: str) -> Probe | None:

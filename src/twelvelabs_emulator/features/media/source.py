@@ -1,4 +1,4 @@
-"""The bytes of one media input, in memory or on disk."""
+"""One media input: its bytes, in memory or on disk, and what kind of file it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
+
+Kind = Literal["image", "audio", "video", "document"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,14 @@ class Source:
         finally:
             if isinstance(self.content, Path) and self.given_as != "asset_id":
                 self.content.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file is. ``duration`` in seconds, for audio and video; ``width`` and ``height`` in pixels."""
+
+    kind: Kind
+    mime: str
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .text import KIND_WEIGHT
-from .weights import Words, add_weight, ramp
+from .weights import KIND_WEIGHT, Words, add_weight, ramp
 
 _RATE = 16_000
 _WINDOW = 4096

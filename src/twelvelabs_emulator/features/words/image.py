@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .text import KIND_WEIGHT
-from .weights import Words, add_weight, ramp
+from .weights import KIND_WEIGHT, Words, add_weight, ramp
 
 Pixels = npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from .weights import Words
+from .weights import KIND_WEIGHT, Words
 
 _TOKEN = re.compile(r"[^\W_]+", re.UNICODE)
 
@@ -60,8 +60,6 @@ _SYNONYMS: dict[str, str] = {
     for synonym in synonyms.split()
 }
 
-#: Weight of the words for kinds of media: low, so that "a red image" is above all red.
-KIND_WEIGHT = 0.35
 _KINDS = {"image", "audio", "video", "document"}
 #: Prefix of the word that tells apart texts of the same words in another order.
 WORDING = "~wording:"

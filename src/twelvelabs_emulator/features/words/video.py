@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from ..cancellation import check_cancelled
 from .image import color_histogram, pixel_words
-from .text import KIND_WEIGHT
-from .weights import Words, add_weight, mean_words, ramp
+from .weights import KIND_WEIGHT, Words, add_weight, mean_words, ramp
 
 _DESCRIBED_FRAMES = 6
 _MAX_STEPS = 200

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 
 Words = dict[str, float]
 
+#: Weight of the words for kinds of media: low, so that "a red image" is above all red.
+KIND_WEIGHT = 0.35
+
 
 def ramp(value: float, zero: float, one: float) -> float:
     """Return 0 up to ``zero``, 1 from ``one`` on, and linear between: small differences must not flip a word."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from ..features.media.checks import check_duration, check_resolution, check_size, refused
-from ..features.media.opening import open_audio, open_video
-from ..features.media.probe import Probe, probe
-from ..features.media.source import Source
-from ..features.segments import Span, TimeRequest, embed_audio, embed_video
-from ..features.vectors import Embedding
-from ..protocol.errors import ApiError, invalid
-from ..protocol.models import Model
-from ..protocol.rate_limits import charge
-from ..protocol.settings import Settings
+from ...features.media.checks import check_duration, check_resolution, check_size, refused
+from ...features.media.opening import open_audio, open_video
+from ...features.media.probe import probe
+from ...features.media.source import Probe, Source
+from ...features.requests import Span, TimeRequest
+from ...features.segments import embed_audio, embed_video
+from ...features.vectors import Embedding
+from ...protocol.errors import ApiError, invalid
+from ...protocol.models import Model
+from ...protocol.rate_limits import charge
+from ...protocol.settings import Settings
 
 TimedKind = Literal["audio", "video"]
 _MAX_MEGABYTES = 4_000

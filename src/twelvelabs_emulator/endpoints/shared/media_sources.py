@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..features.media.source import Source
-from ..protocol.errors import ApiError, invalid, missing
-from ..protocol.json_bodies import join_path
-from ..protocol.models import MODELS, Model
-from ..protocol.settings import Settings
-from ..store.assets import Assets
-from ..store.downloads import read_url, save_url
+from ...features.media.source import Source
+from ...protocol.errors import ApiError, invalid, missing
+from ...protocol.json_bodies import join_path
+from ...protocol.models import MODELS, Model
+from ...protocol.settings import Settings
+from ...store.assets import Assets
+from ...store.downloads import read_url, save_url
 from .v2_inputs import MediaSource
 
 # The largest file that the API accepts anywhere.

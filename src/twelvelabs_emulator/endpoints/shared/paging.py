@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from ..protocol.errors import invalid
+from ...protocol.errors import invalid
 
 _MAX_PER_PAGE = 50
 _PER_PAGE = 10

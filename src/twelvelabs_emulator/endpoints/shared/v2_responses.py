@@ -7,11 +7,11 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from ..features.media.source import Source
-from ..features.segments import Span, TimeRequest
-from ..features.vectors import Embedding, Vector, response_vector, uncertainty
-from ..protocol.formats import json_seconds
-from ..protocol.settings import Settings
+from ...features.media.source import Source
+from ...features.requests import Span, TimeRequest
+from ...features.vectors import Embedding, Vector, response_vector, uncertainty
+from ...protocol.formats import json_seconds
+from ...protocol.settings import Settings
 
 # How many tokens media count as is not published: these numbers are invented.
 IMAGE_TOKENS = PAGE_TOKENS = 258

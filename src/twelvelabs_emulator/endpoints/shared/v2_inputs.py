@@ -6,12 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, Strict, ValidationInfo, field_validator, model_validator
 
-from ..features.document_parts import DocumentRequest
-from ..features.segments import Note, TimeRequest
-from ..protocol.errors import invalid, missing
-from ..protocol.json_bodies import Body, Choices, Integer, parse, refused, required
-from ..protocol.models import Model
-from ..protocol.settings import Settings
+from ...features.requests import DocumentRequest, Note, TimeRequest
+from ...protocol.errors import invalid, missing
+from ...protocol.json_bodies import Body, Choices, Integer, parse, refused, required
+from ...protocol.models import Model
+from ...protocol.settings import Settings
 
 Seconds = Annotated[float, Field(ge=0)]
 Separate = Choices[Literal["separate_embedding"]]

@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ..store.state import State
-from ..store.tasks import Task, status_of
+from ...store.state import State
+from ...store.tasks import Task, status_of
 from .paging import page_of, query_strings, query_time
 
 _STATUSES = ("processing", "ready", "failed")

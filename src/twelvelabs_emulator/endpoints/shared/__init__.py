@@ -1,0 +1,1 @@
+"""What several endpoints share: reading inputs and writing parts of responses."""
