@@ -1,13 +1,15 @@
-"""A local server that speaks TwelveLabs' Embed API, for work and tests without a key.
+"""A local server with TwelveLabs' Embed API, for development and tests without a key.
 
-Its vectors are honest toys: media are measured (colour, stripes, motion, pitch, loudness) into words, and
-words are hashed into directions. No weights, none of TwelveLabs' models: how well it finds things says
-nothing about the real service. Requests, answers and errors are the API's.
+Its vectors are toys: media are described in words (colour, stripes, motion, pitch, loudness), and words are
+hashed into directions. There are no weights and none of TwelveLabs' models: search quality tells nothing about
+the real service. Requests, responses and errors are the API's.
 
     python -m twelvelabs_emulator --port 8765
 
-From Python: `Emulator` runs it in a thread, `create_app` gives the ASGI application, `Settings` holds every
-switch, and `RecordedRequest` is an item of ``Emulator.requests``.
+From Python: `Emulator` runs it in a thread, `create_app` returns the ASGI application, `Settings` has every
+setting, and `RecordedRequest` is an item of ``Emulator.requests``.
+
+Imports go one way: ``app`` → ``middleware`` and ``endpoints`` → ``store`` → ``features`` → ``protocol``.
 """
 
 from __future__ import annotations

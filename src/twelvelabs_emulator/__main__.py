@@ -13,9 +13,9 @@ from typing import Any
 from .protocol.settings import Settings, choices, from_text
 from .server import Emulator
 
-_HONEST = """\
-Its vectors are toys: words measured from the media and hashed. No weights, not TwelveLabs' models.
-How well it finds things says nothing about the real service; requests, answers and errors are the API's."""
+_NOTICE = """\
+Its vectors are toys: words that describe the media, hashed. No weights, not TwelveLabs' models.
+Search quality tells nothing about the real service; requests, responses and errors are the API's."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with emulator:
         print(_greeting(emulator), flush=True)
-        while not stopped.wait(0.5):  # A wait without end cannot be interrupted on every system.
+        while not stopped.wait(0.5):  # A wait without a timeout cannot be interrupted on every system.
             pass
     print("stopped", flush=True)
     return 0
@@ -49,13 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m twelvelabs_emulator",
-        description="A local server that speaks TwelveLabs' Embed API. " + " ".join(_HONEST.split()),
+        description="A local server with TwelveLabs' Embed API. " + " ".join(_NOTICE.split()),
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="0 = a free one (default %(default)s)")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="least time to an answer")
-    parser.add_argument("--api-key", action="append", metavar="K", help="a key to let in; may be repeated")
-    parser.add_argument("--any-key", action="store_true", help="let in every key that is not empty")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="minimum time to a response")
+    parser.add_argument("--api-key", action="append", metavar="K", help="an accepted key; may be repeated")
+    parser.add_argument("--any-key", action="store_true", help="accept every key that is not empty")
     parser.add_argument("--log-requests", action="store_true", help="print a line for every request")
     parser.add_argument(
         "--over-long-text",
@@ -92,7 +92,7 @@ def _greeting(emulator: Emulator) -> str:
     any_key = not emulator.settings.api_keys
     return f"""\
 TwelveLabs Embed API, emulated, at {emulator.base_url}
-{_HONEST}
+{_NOTICE}
 
   export TWELVELABS_BASE_URL={emulator.base_url}
   export TWELVELABS_API_KEY={emulator.api_key}{"   # or any other" if any_key else ""}

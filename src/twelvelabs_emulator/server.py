@@ -45,7 +45,7 @@ class Emulator:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """The current settings."""
         return self._state.settings
 
     @property
@@ -55,7 +55,7 @@ class Emulator:
 
     @property
     def origin(self) -> str:
-        """The address without the API's version, under which ``/_emulator`` lies."""
+        """The address without the API's version, with ``/_emulator``."""
         if self._socket is None:
             raise RuntimeError("the emulator is not running; use it in a with statement, or call start()")
         host = f"[{self._host}]" if ":" in self._host else self._host
@@ -63,12 +63,12 @@ class Emulator:
 
     @property
     def api_key(self) -> str:
-        """The first key let in."""
+        """The first accepted key."""
         return next(iter(self.settings.api_keys), "any-key")
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests to the API so far, in the order in which they came."""
+        """The requests to the API so far, in the order of arrival."""
         return self._state.log.all()
 
     @property
@@ -77,19 +77,19 @@ class Emulator:
         return self._state.log.most_at_once
 
     def configure(self, **changes: Any) -> None:
-        """Change settings while running. Raises ``ValueError`` for what is no setting or no value of it."""
+        """Change settings while running. Raises ``ValueError`` for an unknown name or a wrong value."""
         self._state.configure(**changes)
 
     def reset(self) -> None:
-        """Empty the log, forget what clients made, and go back to the settings of the start."""
+        """Empty the log, forget what clients created, and return to the first settings."""
         self._state.reset()
 
     def start(self) -> Emulator:
-        """Begin to serve; returns when requests are answered."""
+        """Start serving; return when requests are answered."""
         if self._thread is not None:
             return self
         self._socket = self._bound()
-        # Its own signal handling is for main threads alone, its logging would configure the caller's.
+        # Its signal handling needs the main thread, and its logging would configure the caller's.
         config = uvicorn.Config(
             self._app,
             loop="none",
@@ -162,7 +162,7 @@ class Emulator:
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
-    try:  # Answers about half as many requests again, where it is installed.
+    try:  # About 1.5 times the requests per second, if it is installed.
         import uvloop
     except ImportError:
         return asyncio.new_event_loop()

@@ -55,12 +55,12 @@ def test_v1_all_in_one_call(sdk: TwelveLabs) -> None:
 
 
 def test_v1_urls_and_offset(sdk: TwelveLabs, serve_file: Callable[[bytes], str]) -> None:
-    picture, sound = serve_file(media.jpeg()), serve_file(media.flac(440, 10))
+    image, audio = serve_file(media.jpeg()), serve_file(media.flac(440, 10))
     answer = sdk.embed.create(
-        model_name="Marengo-retrieval-2.7", image_url=picture, audio_url=sound, audio_start_offset_sec=2.5
+        model_name="Marengo-retrieval-2.7", image_url=image, audio_url=audio, audio_start_offset_sec=2.5
     )
-    assert answer.image_embedding.metadata.input_url == picture
-    assert answer.audio_embedding.metadata.input_url == sound
+    assert answer.image_embedding.metadata.input_url == image
+    assert answer.audio_embedding.metadata.input_url == audio
     spans = [(s.start_offset_sec, s.end_offset_sec) for s in answer.audio_embedding.segments]
     assert spans == [(2.5, 8.5), (8.5, 10)]
     assert_unit(answer.audio_embedding.segments[0].float_, 1024)
@@ -108,10 +108,10 @@ def test_v2_audio_defaults(sdk: TwelveLabs) -> None:
 
 
 def test_v2_video_fixed_and_dynamic(sdk: TwelveLabs) -> None:
-    film = media.mp4([("red", 5, 110), ("blue", 4, 880)])
+    content = media.mp4([("red", 5, 110), ("blue", 4, 880)])
 
     def embed(**options: Any) -> Any:
-        video = {"media_source": source(film), **options}
+        video = {"media_source": source(content), **options}
         return sdk.embed.v_2.create(input_type="video", model_name="marengo3.0", video=video)
 
     by_scene = embed()

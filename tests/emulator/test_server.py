@@ -79,9 +79,9 @@ def test_paths_that_do_not_exist(emulator: Emulator) -> None:
 def test_log(emulator: Emulator, http: httpx.Client, v1: Any) -> None:
     before = time.time()
     assert http.post("embed-v2", json=TEXT).status_code == 200
-    picture = media.png()
-    assert v1(model_name="marengo3.0", text="a", image_file=picture).status_code == 200
-    image = {"media_source": {"base64_string": media.b64(picture)}}
+    content = media.png()
+    assert v1(model_name="marengo3.0", text="a", image_file=content).status_code == 200
+    image = {"media_source": {"base64_string": media.b64(content)}}
     http.post("embed-v2?a=b", json={"input_type": "image", "model_name": "marengo9", "image": image})
     first, second, third = emulator.requests
     assert isinstance(first, RecordedRequest)
@@ -89,19 +89,19 @@ def test_log(emulator: Emulator, http: httpx.Client, v1: Any) -> None:
     assert before <= first.received <= time.time() and first.duration is not None and first.duration < 5
     assert first.headers["content-type"] == "application/json"
     assert "x-api-key" not in first.headers and emulator.api_key not in repr(emulator.requests)
-    digest = hashlib.sha256(picture).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     assert second.body == {
         "model_name": "marengo3.0",
         "text": "a",
         "image_file": {
             "filename": "image_file.bin",
             "content_type": "application/octet-stream",
-            "size": len(picture),
+            "size": len(content),
             "sha256": digest,
         },
     }
     assert third.status == 400 and third.query == "a=b"
-    assert third.body["image"]["media_source"]["base64_string"] == {"size": len(picture), "sha256": digest}
+    assert third.body["image"]["media_source"]["base64_string"] == {"size": len(content), "sha256": digest}
     emulator.reset()
     assert emulator.requests == []
 
@@ -118,11 +118,11 @@ def test_latency_and_concurrency(emulator: Emulator, http: httpx.Client) -> None
 
 
 def test_measuring_does_not_hold_up_texts(emulator: Emulator, http: httpx.Client) -> None:
-    film = media.b64(media.mp4([("red", 6, 220)], fps=24, moving=True))
+    content = media.b64(media.mp4([("red", 6, 220)], fps=24, moving=True))
     body = {
         "input_type": "video",
         "model_name": "marengo3.0",
-        "video": {"media_source": {"base64_string": film}},
+        "video": {"media_source": {"base64_string": content}},
     }
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(http.post, "embed-v2", json=body)
@@ -285,5 +285,5 @@ def test_command_refuses_what_it_cannot_do() -> None:
 
 def test_every_setting_is_in_the_guide() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
-    table = set(re.findall(r"^\| `(\w+)` \|", guide.partition("\n## Switches")[2], re.MULTILINE))
+    table = set(re.findall(r"^\| `(\w+)` \|", guide.partition("\n## Settings")[2], re.MULTILINE))
     assert table == set(Settings.model_fields)

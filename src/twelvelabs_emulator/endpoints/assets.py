@@ -80,7 +80,7 @@ async def _create(form: Form, state: State) -> Asset:
 
 
 async def _check_file(file: FormFile, filename: str, settings: Settings) -> tuple[Path, Probe | None]:
-    """Probe an uploaded file. Raises the API's 400 if it is empty, too large, or not what its extension says."""
+    """Probe an uploaded file. Raises the API's 400 if it is empty, too large, or does not match its extension."""
     if not file.size:
         raise invalid("file", "The file is empty.")
     assert isinstance(file.content, Path)  # Forms of this endpoint are stored.
@@ -91,7 +91,7 @@ async def _check_file(file: FormFile, filename: str, settings: Settings) -> tupl
         raise invalid("file", why, code="video_filesize_too_large")
     suffix = PurePosixPath(filename).suffix.lower()
     if suffix in _DOCUMENTS and (found is None or found.mime != _DOCUMENTS[suffix]):
-        raise invalid("file", f"Its content is not what the extension {suffix} says.")
+        raise invalid("file", f"Its content does not match the extension {suffix}.")
     if found is not None and found.mime == "application/pdf" and suffix != ".pdf":
         raise invalid("filename", "A PDF needs the extension .pdf.")
     return file.content, found

@@ -30,7 +30,7 @@ def embed_audio(audio: Audio, request: TimeRequest, span: Span, model: Model, se
 def embed_video(video: Video, request: TimeRequest, span: Span, model: Model, settings: Settings) -> list[Embedding]:
     """Embed video clip by clip. Slow: call it in a thread.
 
-    Without audio there are no audio or transcription vectors, unless the settings say so.
+    Without audio there are no audio or transcription vectors, unless the settings embed silence.
     """
     cuts = scene_cuts(video.frames)
 

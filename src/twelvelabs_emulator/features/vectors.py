@@ -56,7 +56,7 @@ def fuse(vectors: Iterable[Vector]) -> Vector:
 
 
 def response_vector(vector: Vector, settings: Settings, dimension: int | None = None) -> list[float]:
-    """Return a vector as responses have it: its first ``dimension`` numbers, of the length that the settings say."""
+    """Return a vector as responses have it: its first ``dimension`` numbers, of the length that the settings define."""
     if dimension is not None and dimension < len(vector):
         vector = vector[:dimension]
         if settings.normalize_prefix:

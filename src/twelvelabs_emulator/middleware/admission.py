@@ -22,7 +22,7 @@ Categories = Callable[[Request], Awaitable[frozenset[str]]]
 
 
 def admitted(endpoint: Endpoint, categories: Categories | None = None, *, needs_key: bool = True) -> Endpoint:
-    """Return an endpoint that serves only requests that pass. ``categories`` says what a request counts as."""
+    """Return an endpoint that serves only requests that pass. ``categories`` returns what a request counts as."""
 
     async def serve(request: Request) -> Response:
         try:
@@ -32,7 +32,7 @@ def admitted(endpoint: Endpoint, categories: Categories | None = None, *, needs_
             await drain(request)
             raise
         except ClientDisconnect:
-            return Response(None, 400)  # Nobody receives it.
+            return Response(None, 400)  # The client is gone.
 
     return serve
 

@@ -189,14 +189,14 @@ def test_needs_a_key_and_counts_as_upload(emulator: Emulator, http: httpx.Client
 
 
 def test_embed_by_asset(http: httpx.Client) -> None:
-    picture = media.png("blue")
-    asset_id = upload(http, picture, "blue.png").json()["_id"]
+    content = media.png("blue")
+    asset_id = upload(http, content, "blue.png").json()["_id"]
     early = http.post("embed-v2", json=by_asset(asset_id))
     assert early.status_code == 400 and "not ready" in early.json()["error"]["message"]
     for _ in range(2):
         http.get(f"assets/{asset_id}")
     answer = http.post("embed-v2", json=by_asset(asset_id))
-    inline = {"media_source": {"base64_string": media.b64(picture)}}
+    inline = {"media_source": {"base64_string": media.b64(content)}}
     same = http.post("embed-v2", json={**by_asset(asset_id), "image": inline})
     assert answer.json()["data"] == same.json()["data"]
     assert answer.json()["metadata"]["input_filename"] == "blue.png"
@@ -224,21 +224,21 @@ def test_every_kind_by_asset(http: httpx.Client, kind: str, content: bytes, name
 
 
 def test_a_large_file_is_not_held_in_memory(http: httpx.Client, tmp_path: Path) -> None:
-    """150 MB of a film whose end is padding: streamed to disk, and looked at only where it has to be."""
-    film = tmp_path / "large.mp4"
-    film.write_bytes(media.mp4([("red", 2, 220)]))
-    with film.open("ab") as file:  # An MP4 box that nobody reads.
+    """150 MB of video, most of it padding: streamed to disk, and read only where necessary."""
+    path = tmp_path / "large.mp4"
+    path.write_bytes(media.mp4([("red", 2, 220)]))
+    with path.open("ab") as file:  # An MP4 box that decoders skip.
         file.write((150_000_000).to_bytes(4, "big") + b"free")
         file.truncate(file.tell() + 150_000_000 - 8)
     gc.collect()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with film.open("rb") as file:
+    with path.open("rb") as file:
         answer = http.post("assets", data={"method": "direct"}, files={"file": ("large.mp4", file)})
     assert answer.status_code == 201
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 60_000, "kilobytes"
 
 
-def test_files_go_away(http: httpx.Client) -> None:
+def test_files_are_deleted(http: httpx.Client) -> None:
     with Emulator() as own:
         files = own._state.files
         with httpx.Client(base_url=own.base_url + "/", headers={"x-api-key": own.api_key}) as client:
@@ -257,7 +257,7 @@ def test_files_go_away(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1.3/assets", "/v1.3/embed-v2"])
-def test_a_client_that_goes_away(
+def test_a_client_that_disconnects(
     emulator: Emulator, http: httpx.Client, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     kind = "multipart/form-data; boundary=b" if path.endswith("assets") else "application/json"
@@ -319,14 +319,14 @@ class Session:
 
 
 @pytest.fixture
-def film() -> bytes:
+def video() -> bytes:
     return media.mp4([("red", 3, 220), ("blue", 3, 880)])
 
 
-def test_an_upload_in_parts(emulator: Emulator, http: httpx.Client, film: bytes) -> None:
-    size = -(-len(film) // 3)
+def test_an_upload_in_parts(emulator: Emulator, http: httpx.Client, video: bytes) -> None:
+    size = -(-len(video) // 3)
     emulator.configure(chunk_bytes=size, first_upload_urls=2, asset_polls=0)
-    session = Session(http, film)
+    session = Session(http, video)
     assert (session.made["total_chunks"], session.made["chunk_size"], sorted(session.urls)) == (3, size, [1, 2])
     asset_id = session.made["asset_id"]
     assert http.get(f"assets/{asset_id}").json()["status"] == "processing"
@@ -353,15 +353,15 @@ def test_an_upload_in_parts(emulator: Emulator, http: httpx.Client, film: bytes)
     assert http.get(session.path).json()["status"] == "completed"
     assert http.get("assets/multipart-uploads").json()["data"] == []
     found = http.get(f"assets/{asset_id}").json()
-    assert (found["status"], found["method"], found["size"]) == ("ready", "multipart", len(film))
+    assert (found["status"], found["method"], found["size"]) == ("ready", "multipart", len(video))
     by_part = http.post("embed-v2", json=by_asset(asset_id, "video")).json()["data"]
-    source = {"media_source": {"base64_string": media.b64(film)}}
+    source = {"media_source": {"base64_string": media.b64(video)}}
     assert by_part == http.post("embed-v2", json={**by_asset(asset_id, "video"), "video": source}).json()["data"]
 
 
-def test_proofs_are_checked(emulator: Emulator, http: httpx.Client, film: bytes) -> None:
-    emulator.configure(chunk_bytes=len(film) // 2)
-    session = Session(http, film)
+def test_proofs_are_checked(emulator: Emulator, http: httpx.Client, video: bytes) -> None:
+    emulator.configure(chunk_bytes=len(video) // 2)
+    session = Session(http, video)
     assert session.report(c1=session.md5(1)).status_code == 400, "not uploaded"
     session.put(1)
     assert session.report(c1=f'"{session.md5(1)}"').status_code == 400, "with quotes"
@@ -375,8 +375,8 @@ def test_proofs_are_checked(emulator: Emulator, http: httpx.Client, film: bytes)
     assert session.more(1, 51).status_code == 400 and session.more(9, 1).status_code == 400
 
 
-def test_addresses_and_sessions_run_out(emulator: Emulator, http: httpx.Client, film: bytes) -> None:
-    session = Session(http, film)
+def test_addresses_and_sessions_run_out(emulator: Emulator, http: httpx.Client, video: bytes) -> None:
+    session = Session(http, video)
     emulator.configure(clock_offset_sec=3601)
     late = session.put(1)
     assert (late.status_code, late.headers["content-type"]) == (403, "application/xml")
@@ -407,14 +407,14 @@ def test_refused_sessions(http: httpx.Client, body: dict[str, Any], words: str) 
     assert answer.status_code == 400 and words in answer.json()["message"]
 
 
-def test_a_part_may_fail(emulator: Emulator, http: httpx.Client, film: bytes) -> None:
+def test_a_part_may_fail(emulator: Emulator, http: httpx.Client, video: bytes) -> None:
     emulator.configure(
-        chunk_bytes=-(-len(film) // 3), faults=[{"path": "upload-part/2", "first": 1, "kind": "status:503"}]
+        chunk_bytes=-(-len(video) // 3), faults=[{"path": "upload-part/2", "first": 1, "kind": "status:503"}]
     )
-    session = Session(http, film)
+    session = Session(http, video)
     assert [session.put(index).status_code for index in (1, 2, 3, 2)] == [200, 503, 200, 200]
     emulator.configure(faults=[{"path": "upload-part", "kind": "drop"}])
-    session = Session(http, film)
+    session = Session(http, video)
     with pytest.raises(httpx.RemoteProtocolError):
         session.put(1)
 
@@ -446,13 +446,13 @@ def test_sdk_assets(sdk: TwelveLabs, serve_file: Callable[[bytes], str]) -> None
         sdk.assets.create(method="direct")
 
 
-def test_sdk_multipart(emulator: Emulator, sdk: TwelveLabs, film: bytes, tmp_path: Path) -> None:
+def test_sdk_multipart(emulator: Emulator, sdk: TwelveLabs, video: bytes, tmp_path: Path) -> None:
     emulator.configure(chunk_bytes=20_000, first_upload_urls=3, asset_polls=0)
     path = tmp_path / "film.mp4"
-    path.write_bytes(film)
+    path.write_bytes(video)
     emulator.configure(faults=[{"path": "upload-part/1", "times": 1, "kind": "status:500"}])
     done = sdk.multipart_upload.upload_file(path, retry_delay=0.01, batch_size=4)
-    assert sdk.assets.retrieve(done.asset_id).size == len(film)
+    assert sdk.assets.retrieve(done.asset_id).size == len(video)
     puts = [request for request in emulator.requests if request.method == "PUT"]
     assert [request.status for request in puts].count(500) == 1
     assert list(sdk.multipart_upload.list_incomplete_uploads()) == []

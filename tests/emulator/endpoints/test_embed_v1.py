@@ -42,7 +42,7 @@ def code_of(answer: httpx.Response) -> str:
         ({"model_name": M30, "image_url": "https://example.com/a.png"}, "parameter_invalid", "accessed"),
         ({"model_name": M30, "image_url": "file:///etc/passwd"}, "parameter_invalid", "accessed"),
         ({"model_name": M30, "audio_file": media.ogg()}, "parameter_invalid", "WAV, MP3, FLAC"),
-        ({"model_name": M30, "audio_file": b"no sound at all"}, "parameter_invalid", "audio_file"),
+        ({"model_name": M30, "audio_file": b"not audio at all"}, "parameter_invalid", "audio_file"),
         ({"model_name": M30, "audio_file": media.wav(seconds=0)}, "parameter_invalid", "audio_file"),
         (
             {"model_name": M30, "audio_file": media.wav(), "audio_start_offset_sec": "2"},
@@ -131,12 +131,12 @@ def test_own_token_counter(v1: Any, emulator: Emulator) -> None:
 
 
 def test_switches_of_audio_and_models(v1: Any, emulator: Emulator) -> None:
-    sound = media.wav(seconds=7)
+    audio = media.wav(seconds=7)
     emulator.configure(audio_v1_labels=True)
-    segments = v1(model_name=M30, audio_file=sound).json()["audio_embedding"]["segments"]
+    segments = v1(model_name=M30, audio_file=audio).json()["audio_embedding"]["segments"]
     assert [s["embedding_option"] for s in segments] == ["audio", "transcription"] * 2
     emulator.configure(audio_v1_two_vectors=False)
-    assert len(v1(model_name=M30, audio_file=sound).json()["audio_embedding"]["segments"]) == 2
+    assert len(v1(model_name=M30, audio_file=audio).json()["audio_embedding"]["segments"]) == 2
     emulator.configure(v1_models=("marengo3.0",))
     assert v1(model_name=M27, text="a").status_code == 400
     emulator.configure(missing_model_name="marengo3.0", model_name_ignores_case=True)

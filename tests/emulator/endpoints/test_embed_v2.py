@@ -16,7 +16,7 @@ from twelvelabs_emulator import Emulator
 
 RED = {"base64_string": media.b64(media.png())}
 TONE = {"base64_string": media.b64(media.wav())}
-FILM = {"base64_string": media.b64(media.mp4())}
+CLIP = {"base64_string": media.b64(media.mp4())}
 NOTE = {"base64_string": media.b64(b"a note about boats")}
 PAGES = {"base64_string": media.b64(media.pdf(2))}
 
@@ -37,7 +37,7 @@ def image(**more: Any) -> dict[str, Any]:
 
 
 AUDIO = {"media_type": "audio", **TONE}
-VIDEO = {"media_type": "video", **FILM}
+VIDEO = {"media_type": "video", **CLIP}
 TEXT_FILE = {"media_type": "document", **NOTE}
 PDF = {"media_type": "document", **PAGES}
 
@@ -106,12 +106,12 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     # options of audio and video
     (v30("audio", media_source=TONE, embedding_option=["visual"]), INVALID, "embedding_option"),
-    (v30("video", media_source=FILM, embedding_option=[]), INVALID, "embedding_option"),
-    (v30("video", media_source=FILM, embedding_option="visual"), INVALID, "embedding_option"),
-    (v30("video", media_source=FILM, embedding_scope=["video"]), INVALID, "embedding_scope"),
-    (v30("video", media_source=FILM, embedding_type=["fused"]), INVALID, "embedding_type"),
+    (v30("video", media_source=CLIP, embedding_option=[]), INVALID, "embedding_option"),
+    (v30("video", media_source=CLIP, embedding_option="visual"), INVALID, "embedding_option"),
+    (v30("video", media_source=CLIP, embedding_scope=["video"]), INVALID, "embedding_scope"),
+    (v30("video", media_source=CLIP, embedding_type=["fused"]), INVALID, "embedding_type"),
     (
-        v30("video", media_source=FILM, embedding_option=["visual"], embedding_type=["fused_embedding"]),
+        v30("video", media_source=CLIP, embedding_option=["visual"], embedding_type=["fused_embedding"]),
         INVALID,
         "embedding_type",
     ),
@@ -119,13 +119,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (v30("audio", media_source=TONE, start_sec=1, end_sec=1), INVALID, "audio.end_sec"),
     (v30("audio", media_source=TONE, start_sec=2), INVALID, "audio.start_sec"),
     (v30("audio", media_source=TONE, end_sec=3), INVALID, "audio.end_sec"),
-    (v30("video", media_source=FILM, segmentation={}), MISSING, "segmentation.strategy"),
-    (v30("video", media_source=FILM, segmentation={"strategy": "fixed"}), MISSING, "segmentation.fixed"),
+    (v30("video", media_source=CLIP, segmentation={}), MISSING, "segmentation.strategy"),
+    (v30("video", media_source=CLIP, segmentation={"strategy": "fixed"}), MISSING, "segmentation.fixed"),
     *[
         (
             v30(
                 "video",
-                media_source=FILM,
+                media_source=CLIP,
                 segmentation={"strategy": "fixed", "fixed": {"duration_sec": length}},
             ),
             INVALID,
@@ -136,7 +136,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         v30(
             "video",
-            media_source=FILM,
+            media_source=CLIP,
             segmentation={"strategy": "dynamic", "dynamic": {"min_duration_sec": 6}},
         ),
         INVALID,
@@ -154,7 +154,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         v30(
             "video",
-            media_source=FILM,
+            media_source=CLIP,
             segmentation={"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 6}}},
         ),
         MISSING,
@@ -220,9 +220,9 @@ ACCEPTED: list[tuple[dict[str, Any], int]] = [
     (v30("text", input_text="a " * 500), 1),
     (v30("multi_input", media_sources=[image(), image()]), 1),
     (v30("multi_input", input_text="a", media_sources=[image()]), 1),
-    (v30("video", media_source=FILM, embedding_option=["visual"], embedding_scope=["asset"]), 1),
+    (v30("video", media_source=CLIP, embedding_option=["visual"], embedding_scope=["asset"]), 1),
     (
-        v30("video", media_source=FILM, embedding_scope=["asset"], embedding_type=["fused_embedding"]),
+        v30("video", media_source=CLIP, embedding_scope=["asset"], embedding_type=["fused_embedding"]),
         1,
     ),
     (v30("audio", media_source=TONE, embedding_option=["audio", "audio"]), 2),
@@ -315,7 +315,7 @@ def test_switches(v2: Any, emulator: Emulator) -> None:
     assert short == whole[:128]
 
 
-def test_film_without_sound(v2: Any, emulator: Emulator) -> None:
+def test_video_without_audio(v2: Any, emulator: Emulator) -> None:
     soundless = {"base64_string": media.b64(media.mp4(sound=False))}
 
     def options(**given: Any) -> Any:
@@ -359,7 +359,7 @@ def test_urls(v2: Any, emulator: Emulator, serve_file: Callable[[bytes], str], h
     base = url.rsplit("/", 1)[0]
     assert embed(f"{base}/nothing").status_code == 400
     assert "only fetches URLs of this machine" in embed(f"{base}/away").json()["error"]["message"]
-    assert embed(serve_file(b"<html>a page, not a picture</html>")).status_code == 400
+    assert embed(serve_file(b"<html>a page, not an image</html>")).status_code == 400
     emulator.configure(url_files={"https://example.com/a.png": media.png()})
     assert embed("https://example.com/a.png").status_code == 200
     emulator.configure(fetch_urls="none")

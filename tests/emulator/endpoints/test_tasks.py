@@ -1,4 +1,4 @@
-"""Tasks of both versions: what they take, when they are ready, and what comes of them."""
+"""Tasks of both versions: what they take, when they are ready, and their results."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ UNKNOWN = "6b010d65f996b7b30d62dfc6"
 Json = dict[str, Any]
 
 
-def film() -> bytes:
-    """Red with a low tone for six seconds, then blue with a high one."""
+def red_then_blue() -> bytes:
+    """A video: red with a low tone for six seconds, then blue with a high one."""
     return media.mp4([("red", 6, 220), ("blue", 6, 880)])
 
 
@@ -71,7 +71,7 @@ class Tasks:
         return self.http.post("embed/tasks", files=parts)
 
     def v1_segments(self, query: str = "", **fields: Any) -> tuple[list[Json], Json]:
-        answer = self.v1(film(), **fields)
+        answer = self.v1(red_then_blue(), **fields)
         assert answer.status_code == 200, answer.text
         while True:
             task = self.http.get(f"embed/tasks/{answer.json()['_id']}?{query}").json()
@@ -100,10 +100,10 @@ def counts(rows: list[Json]) -> dict[tuple[str, str], int]:
     return found
 
 
-# --- the course of a task ---------------------------------------------------------------------------------
+# --- life of a task ---------------------------------------------------------------------------------------
 
 
-def test_course(emulator: Emulator, http: httpx.Client, tasks: Tasks) -> None:
+def test_life(emulator: Emulator, http: httpx.Client, tasks: Tasks) -> None:
     emulator.configure(task_polls=2)
     made = tasks.create("image", media.png())
     assert made.status_code == 202
@@ -137,7 +137,7 @@ def test_failures(emulator: Emulator, http: httpx.Client, tasks: Tasks) -> None:
     assert found[0]["error"] == {"message": "The service is unstable. Try again later."}
     assert found[0]["data"] is None and "error" not in found[1]
     emulator.configure(task_failures=["no"])
-    answer = tasks.v1(film())
+    answer = tasks.v1(red_then_blue())
     http.get(f"embed/tasks/{answer.json()['_id']}")
     task = http.get(f"embed/tasks/{answer.json()['_id']}").json()
     assert task["status"] == "failed" and "segments" not in task["video_embedding"]
@@ -167,7 +167,7 @@ def test_bad_media_at_once_or_later(emulator: Emulator, tasks: Tasks, kind: str,
 
 
 def test_urls(emulator: Emulator, http: httpx.Client, tasks: Tasks, serve_file: Callable[[bytes], str]) -> None:
-    url = serve_file(film())
+    url = serve_file(red_then_blue())
 
     def create(url: str) -> httpx.Response:
         video = {"media_source": {"url": url}, "embedding_option": ["visual"]}
@@ -228,7 +228,7 @@ def test_lists(emulator: Emulator, http: httpx.Client, tasks: Tasks) -> None:
     emulator.configure(task_polls=0, task_failures=["", "no"])
     ids = [tasks.create("image", media.png()).json()["_id"] for _ in range(3)]
     ids.append(tasks.create("audio", media.wav(seconds=5)).json()["_id"])
-    one = tasks.v1(film()).json()["_id"]
+    one = tasks.v1(red_then_blue()).json()["_id"]
     body = http.get("embed-v2/tasks").json()
     assert [task["_id"] for task in body["data"]] == ids[::-1]
     assert [task["status"] for task in body["data"]] == ["ready", "ready", "failed", "ready"]
@@ -276,15 +276,15 @@ def test_limits(emulator: Emulator, http: httpx.Client, tasks: Tasks) -> None:
     assert tasks.create("audio", media.wav(seconds=6), start_sec=4).headers["x-ratelimit-duration-used"] == "7"
     assert tasks.create("audio", media.wav(seconds=5)).status_code == 429
     emulator.configure(limits={"video": [1, 60]})
-    assert [tasks.v1(film()).status_code, tasks.v1(film()).status_code] == [200, 429]
+    assert [tasks.v1(red_then_blue()).status_code, tasks.v1(red_then_blue()).status_code] == [200, 429]
     assert tasks.create("image", media.png()).status_code == 202
 
 
 # --- audio and video --------------------------------------------------------------------------------------
 
 
-def test_film_30(tasks: Tasks) -> None:
-    rows = tasks.rows("video", film(), "marengo3.0")
+def test_video_30(tasks: Tasks) -> None:
+    rows = tasks.rows("video", red_then_blue(), "marengo3.0")
     assert counts(rows) == {
         (option, scope): n
         for option in ("visual", "audio", "transcription")
@@ -300,8 +300,8 @@ def test_film_30(tasks: Tasks) -> None:
     assert query @ red > query @ blue + 0.2
 
 
-def test_film_35(tasks: Tasks) -> None:
-    task = tasks.wait(tasks.create("video", film(), top={"embedding_dimension": 256}))
+def test_video_35(tasks: Tasks) -> None:
+    task = tasks.wait(tasks.create("video", red_then_blue(), top={"embedding_dimension": 256}))
     rows = task["data"]
     assert counts(rows) == {
         (option, scope): n for option in ("visual", "audio") for scope, n in (("clip", 2), ("asset", 1))
@@ -324,30 +324,32 @@ def test_segmentation(tasks: Tasks) -> None:
     fixed = {"strategy": "fixed", "fixed": {"duration_sec": 5}}
     visual = {"embedding_option": ["visual"], "embedding_scope": ["clip"]}
     expected = [(0, 5), (5, 10), (10, 12)]
-    assert spans(tasks.rows("video", film(), "marengo3.0", segmentation=fixed, **visual)) == expected
-    new = tasks.rows("video", film(), segmentation={"temporal": fixed}, **visual)
+    assert spans(tasks.rows("video", red_then_blue(), "marengo3.0", segmentation=fixed, **visual)) == expected
+    new = tasks.rows("video", red_then_blue(), segmentation={"temporal": fixed}, **visual)
     assert spans(new) == expected
-    part = tasks.rows("video", film(), segmentation={"temporal": fixed}, start_sec=2, end_sec=9, **visual)
+    part = tasks.rows("video", red_then_blue(), segmentation={"temporal": fixed}, start_sec=2, end_sec=9, **visual)
     assert spans(part) == [(2, 7), (7, 9)]
     # Each model has its own place for it.
-    assert tasks.create("video", film(), segmentation=fixed).status_code == 400
-    assert tasks.create("video", film(), "marengo3.0", segmentation={"temporal": fixed}).status_code == 400
+    assert tasks.create("video", red_then_blue(), segmentation=fixed).status_code == 400
+    assert tasks.create("video", red_then_blue(), "marengo3.0", segmentation={"temporal": fixed}).status_code == 400
 
 
-def test_sound_is_cut_where_it_changes(tasks: Tasks) -> None:
-    sound = media.wav_of(np.concatenate([media.tone(220, 4), media.tone(880, 3), media.tone(0, 4)]))
-    rows = tasks.rows("audio", sound)
+def test_audio_is_cut_where_it_changes(tasks: Tasks) -> None:
+    audio = media.wav_of(np.concatenate([media.tone(220, 4), media.tone(880, 3), media.tone(0, 4)]))
+    rows = tasks.rows("audio", audio)
     assert spans(rows, "audio") == [(0, 4), (4, 7), (7, 11)]
     low, high, _ = (np.array(row["embedding"]) for row in rows if row["embedding_scope"] == "clip")
     query = tasks.text("a low tone")
     assert query @ low > query @ high + 0.2
-    assert spans(tasks.rows("audio", sound, "marengo3.0"), "audio") == [(0, 6), (6, 11)]
+    assert spans(tasks.rows("audio", audio, "marengo3.0"), "audio") == [(0, 6), (6, 11)]
 
 
 def test_fused_with_words_about_times(tasks: Tasks) -> None:
     notes = [{"start": 1, "end": 1, "text": "a goal"}, {"start": 7, "end": 9, "text": "an interview"}]
     both = ["separate_embedding", "fused_embedding"]
-    rows = tasks.rows("video", film(), embedding_type=both, time_based_metadata=notes, embedding_scope=["clip"])
+    rows = tasks.rows(
+        "video", red_then_blue(), embedding_type=both, time_based_metadata=notes, embedding_scope=["clip"]
+    )
     assert counts(rows) == {("visual", "clip"): 2, ("audio", "clip"): 2, ("fused", "clip"): 2}
     early, late = (np.array(row["embedding"]) for row in rows if row["embedding_option"] == "fused")
     goal, interview = tasks.text("goal"), tasks.text("interview")
@@ -365,7 +367,7 @@ def test_uncertainty(tasks: Tasks) -> None:
 
 def test_order_may_be_shuffled(emulator: Emulator, tasks: Tasks, http: httpx.Client) -> None:
     fixed = {"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 2}}}
-    made = tasks.create("video", film(), segmentation=fixed)
+    made = tasks.create("video", red_then_blue(), segmentation=fixed)
     ordered = tasks.wait(made)["data"]
     emulator.configure(shuffle_segments=True)
     shuffled = [http.get(made.headers["location"]).json()["data"] for _ in range(3)]
@@ -418,19 +420,19 @@ NOTE = [{"start": 0, "end": 1, "text": "x"}]
     ],
 )
 def test_refused(tasks: Tasks, kind: str, model: str, top: Json, given: Json) -> None:
-    content = {"video": film(), "image": media.png(), "document": b"words"}[kind]
+    content = {"video": red_then_blue(), "image": media.png(), "document": b"words"}[kind]
     answer = tasks.create(kind, content, model, top, **given)
     assert answer.status_code == 400 and "error" in answer.json(), answer.text
 
 
 def test_default_options_may_be_refused(emulator: Emulator, tasks: Tasks) -> None:
     emulator.configure(default_video_options_marengo35="refuse")
-    assert tasks.create("video", film()).status_code == 400
-    assert tasks.create("video", film(), embedding_option=["visual"]).status_code == 202
+    assert tasks.create("video", red_then_blue()).status_code == 400
+    assert tasks.create("video", red_then_blue(), embedding_option=["visual"]).status_code == 202
 
 
-def test_a_long_film_is_not_decoded_at_full_rate(tasks: Tasks) -> None:
-    """Twelve minutes of it, cut at the right second, faster than every picture could be looked at."""
+def test_a_long_video_is_not_decoded_at_full_rate(tasks: Tasks) -> None:
+    """Twelve minutes of it, cut at the right second, faster than every frame could be decoded."""
     long = media.mp4([("red", 300, 0), ("blue", 420, 0)], fps=2, sound=False)
     began = time.perf_counter()
     fixed = {"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 10}}}
@@ -547,7 +549,7 @@ def test_documents_that_fail(tasks: Tasks) -> None:
 
 
 def test_v1(http: httpx.Client, tasks: Tasks) -> None:
-    made = tasks.v1(film())
+    made = tasks.v1(red_then_blue())
     assert (made.status_code, set(made.json())) == (200, {"_id"})
     path = f"embed/tasks/{made.json()['_id']}"
     first, second = http.get(f"{path}/status").json(), http.get(f"{path}/status").json()
@@ -597,7 +599,7 @@ def test_v1_options(emulator: Emulator, tasks: Tasks) -> None:
         "under two seconds is left out"
     )
     emulator.configure(fractional_clip_length="accept")
-    assert tasks.v1(film(), video_clip_length="6.0").status_code == 200
+    assert tasks.v1(red_then_blue(), video_clip_length="6.0").status_code == 200
 
 
 def test_v1_27(tasks: Tasks) -> None:
@@ -629,7 +631,7 @@ def test_v1_27(tasks: Tasks) -> None:
     ],
 )
 def test_v1_refused(http: httpx.Client, tasks: Tasks, fields: Json, code: str) -> None:
-    answer = tasks.v1(**{"content": film(), **fields})
+    answer = tasks.v1(**{"content": red_then_blue(), **fields})
     assert (answer.status_code, answer.json()["code"]) == (400, code), answer.text
     assert http.get("embed/tasks").json()["data"] == []
 
@@ -639,7 +641,7 @@ def test_v1_needs_a_form(http: httpx.Client) -> None:
 
 
 def test_v1_url_wins(tasks: Tasks, http: httpx.Client, serve_file: Callable[[bytes], str]) -> None:
-    url = serve_file(film())
+    url = serve_file(red_then_blue())
     made = tasks.v1(b"nonsense", video_url=url).json()
     metadata = http.get(f"embed/tasks/{made['_id']}/status").json()["video_embedding"]["metadata"]
     assert metadata["input_url"] == url and "input_filename" not in metadata
@@ -651,7 +653,7 @@ def test_v1_url_wins(tasks: Tasks, http: httpx.Client, serve_file: Callable[[byt
 def test_sdk_v1(emulator: Emulator, sdk: TwelveLabs, capsys: pytest.CaptureFixture[str]) -> None:
     made = sdk.embed.tasks.create(
         model_name="marengo3.0",
-        video_file=("a.mp4", film()),
+        video_file=("a.mp4", red_then_blue()),
         video_clip_length=6,
         video_embedding_scope=["clip", "video"],
     )
@@ -665,10 +667,10 @@ def test_sdk_v1(emulator: Emulator, sdk: TwelveLabs, capsys: pytest.CaptureFixtu
     assert len(found.video_embedding.segments[0].float_ or ()) == 512
     assert [task.id for task in sdk.embed.tasks.list(status="ready")] == [made.id]
     with pytest.raises(BadRequestError):
-        sdk.embed.tasks.create(model_name="marengo3.0", video_file=("a.mp4", film()), video_clip_length=11)
+        sdk.embed.tasks.create(model_name="marengo3.0", video_file=("a.mp4", red_then_blue()), video_clip_length=11)
     emulator.configure(limits={"video": [0, 60]})
     with pytest.raises(ApiError) as refused:
-        sdk.embed.tasks.create(model_name="marengo3.0", video_file=("a.mp4", film()))
+        sdk.embed.tasks.create(model_name="marengo3.0", video_file=("a.mp4", red_then_blue()))
     assert refused.value.status_code == 429
 
 
@@ -678,7 +680,7 @@ def test_sdk_v2(emulator: Emulator, sdk: TwelveLabs) -> None:
         model_name="marengo3.5",
         embedding_dimension=256,
         video={  # type: ignore[arg-type]
-            "media_source": {"base64_string": media.b64(film())},
+            "media_source": {"base64_string": media.b64(red_then_blue())},
             "embedding_option": ["visual"],
             "segmentation": {"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 6}}},
         },

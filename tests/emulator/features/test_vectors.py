@@ -1,4 +1,4 @@
-"""The toy vectors: the same everywhere, found by words, and no more than they claim to be."""
+"""The vectors: reproducible, found by words, and different for each model."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def best(question: np.ndarray, things: dict[str, np.ndarray]) -> str:
     return max(things, key=lambda name: float(question @ things[name]))
 
 
-def test_pictures_are_found_by_words(embed: Any) -> None:
-    pictures = {
+def test_images_are_found_by_words(embed: Any) -> None:
+    images = {
         "red": embed(image=media.png("red")),
         "blue": embed(image=media.jpeg("blue")),
         "green": embed(image=media.png("green")),
@@ -59,11 +59,11 @@ def test_pictures_are_found_by_words(embed: Any) -> None:
         "orange with horizontal stripes": "level",
         "a busy picture": "noise",
     }.items():
-        assert best(embed(question), pictures) == wanted, question
+        assert best(embed(question), images) == wanted, question
 
 
-def test_sounds_are_found_by_words(embed: Any) -> None:
-    sounds = {
+def test_audio_is_found_by_words(embed: Any) -> None:
+    clips = {
         "low": embed(audio=media.wav(110)),
         "middle": embed(audio=media.mp3(440)),
         "high": embed(audio=media.flac(1760)),
@@ -79,27 +79,27 @@ def test_sounds_are_found_by_words(embed: Any) -> None:
         "silence": "silent",
         "hissing noise": "hiss",
     }.items():
-        assert best(embed(question), sounds) == wanted, question
-    # Like sounds find like sounds, beyond what words can say.
-    assert best(embed(audio=media.wav(117)), sounds) == "low"
+        assert best(embed(question), clips) == wanted, question
+    # Similar audio is nearer than its words alone would put it.
+    assert best(embed(audio=media.wav(117)), clips) == "low"
     near, far = embed(audio=media.wav(1800)), embed(audio=media.wav(3500))
-    assert sounds["high"] @ near > sounds["high"] @ far
+    assert clips["high"] @ near > clips["high"] @ far
 
 
-def test_films_are_found_by_words(embed: Any) -> None:
-    films = {
+def test_videos_are_found_by_words(embed: Any) -> None:
+    videos = {
         "red": embed(video=media.mp4([("red", 2, 0)])),
         "blue": embed(video=media.mp4([("blue", 2, 0)])),
         "moving": embed(video=media.mp4([("green", 2, 0)], moving=True)),
-        "picture": embed(image=media.png("red")),
+        "image": embed(image=media.png("red")),
     }
-    assert best(embed("a red film"), films) == "red"
-    assert best(embed("a red picture"), films) == "picture"
-    assert best(embed("something moving"), films) == "moving"
-    assert best(embed("still blue video"), films) == "blue"
+    assert best(embed("a red film"), videos) == "red"
+    assert best(embed("a red picture"), videos) == "image"
+    assert best(embed("something moving"), videos) == "moving"
+    assert best(embed("still blue video"), videos) == "blue"
 
 
-def test_texts_are_found_by_a_picture(embed: Any) -> None:
+def test_texts_are_found_by_media(embed: Any) -> None:
     texts = {text: embed(text) for text in ("a red bike", "a blue bike", "a low tone", "annual report")}
     assert best(embed(image=media.png("red")), texts) == "a red bike"
     assert best(embed(audio=media.wav(110)), texts) == "a low tone"
@@ -134,7 +134,7 @@ def test_models_have_nothing_in_common(v1: Any, v2: Any) -> None:
     assert same["text_embedding"]["segments"][0]["float"] == first.tolist()
 
 
-def test_another_process_says_the_same(embed: Any) -> None:
+def test_vectors_are_the_same_in_another_process(embed: Any) -> None:
     code = """
 import sys
 from twelvelabs_emulator.protocol.models import MODELS
