@@ -22,7 +22,7 @@ from ..protocol.models import Model
 from ..protocol.rate_limits import charge
 from ..protocol.settings import Settings
 from .shared.media_sources import SourceReader
-from .shared.v2_inputs import EmbedRequest, MultiInput, MultiInputSource
+from .shared.v2_inputs import EmbedRequest, MultiInput
 from .shared.v2_responses import IMAGE_TOKENS, PAGE_TOKENS, audio_tokens, single_vector, usage, video_tokens
 
 _PLACEHOLDER = re.compile(r"<@([^<>]*)>")
@@ -40,15 +40,6 @@ class _Part:
     truncated: bool = False
 
 
-@dataclass(frozen=True)
-class _Media:
-    """One source of the request, and its kind: "pdf" and "text" are the kinds of documents."""
-
-    source: Source
-    media_type: str
-    kind: str
-
-
 async def embed_multi_input(
     given: MultiInput, request: EmbedRequest, model: Model, reader: SourceReader
 ) -> dict[str, Any]:
@@ -56,8 +47,12 @@ async def embed_multi_input(
     settings = reader.settings
     _check_sources(given, model)
     _check_names(given)
-    media = [await _read(item, number, reader) for number, item in enumerate(given.media_sources)]
-    _check_mix(given.input_text, [item.kind for item in media])
+    sources = [
+        await reader.read(item, f"multi_input.media_sources[{number}]")
+        for number, item in enumerate(given.media_sources)
+    ]
+    media = list(zip((item.media_type for item in given.media_sources), sources, strict=True))
+    _check_mix(given.input_text, [_kind(media_type, source) for media_type, source in media])
     if request.embedding_uncertainty:
         _check_uncertainty(given)
     truncates = request.auto_truncate or (model.name == "marengo3.0" and settings.over_long_text_v2_marengo30 == "cut")
@@ -66,8 +61,8 @@ async def embed_multi_input(
     text = _without_placeholders(given.input_text)
     if text is not None:
         parts.append(_text_part(text, "text", "multi_input.input_text", model, settings, over_long))
-    for item in media:
-        parts.append(await asyncio.to_thread(_media_part, item, model, settings, over_long))
+    for media_type, source in media:
+        parts.append(await asyncio.to_thread(_media_part, media_type, source, model, settings, over_long))
     return _body(parts, request, model, settings)
 
 
@@ -107,10 +102,11 @@ def _check_uncertainty(given: MultiInput) -> None:
         raise invalid("embedding_uncertainty", "It is not available for text together with media.")
 
 
-async def _read(item: MultiInputSource, number: int, reader: SourceReader) -> _Media:
-    source = await reader.read(item, f"multi_input.media_sources[{number}]")
-    document = "pdf" if item.media_type == "document" and source.is_pdf else "text"
-    return _Media(source, item.media_type, document if item.media_type == "document" else item.media_type)
+def _kind(media_type: str, source: Source) -> str:
+    """Return the media type, but "pdf" or "text" for documents."""
+    if media_type != "document":
+        return media_type
+    return "pdf" if source.is_pdf else "text"
 
 
 def _without_placeholders(text: str | None) -> str | None:
@@ -127,16 +123,15 @@ def _text_part(
     return _Part(embed_text(fitted.text, model), counted_as, fitted.tokens, fitted.truncated)
 
 
-def _media_part(item: _Media, model: Model, settings: Settings, over_long: OverLong) -> _Part:
-    source = item.source
-    if item.media_type == "image":
+def _media_part(media_type: str, source: Source, model: Model, settings: Settings, over_long: OverLong) -> _Part:
+    if media_type == "image":
         return _Part(embed_words(image_words(open_image(source, model, settings)), model), "image", IMAGE_TOKENS)
-    if item.media_type == "audio":
+    if media_type == "audio":
         audio = open_audio(source, model, settings)
         charge("audio", audio.duration)
         vector = embed_words(audio_words(audio.between(0, audio.duration)), model)
         return _Part(vector, "audio", audio_tokens(audio.duration))
-    if item.media_type == "video":
+    if media_type == "video":
         video = open_video(source, model, settings)
         charge("video", video.duration)
         words = [video_words(video.frames, scene_cuts(video.frames))]

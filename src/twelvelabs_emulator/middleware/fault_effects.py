@@ -125,7 +125,8 @@ def _altered(name: str, response: Response) -> Response:
     if response.status_code >= 300:
         return response
     body = json.loads(bytes(response.body))
-    if not _ALTER[name](body):
+    alter(body, name)
+    if body == json.loads(bytes(response.body)):
         _logger.warning("the fault %s has nothing to alter in this response", name)
         return response
     headers = {key: value for key, value in response.headers.items() if key not in ("content-length", "content-type")}
@@ -133,74 +134,34 @@ def _altered(name: str, response: Response) -> Response:
     return Response(json.dumps(body), response.status_code, headers, media_type="application/json")
 
 
+def alter(body: dict[str, Any], name: str) -> None:
+    """Alter a response's body in place, wherever the fault applies."""
+    for part in [key for key in body if key.endswith("_embedding")]:
+        if name == "part_error":
+            body[part] = {"error_message": f"The {part.partition('_')[0]} could not be embedded."}
+    for item in list(_objects(body)):
+        if name == "extra_fields":
+            item["field_of_tomorrow"] = {"values": ["new", 1, None]}
+        if name == "no_metadata":
+            item.pop("metadata", None)
+        for key in ("segments", "data"):
+            if name == "no_segments":
+                item.pop(key, None)
+            if name == "empty_data" and item.get(key):
+                item[key] = []
+        for key in ("float", "embedding"):
+            vector = item.get(key)
+            if name == "nan" and isinstance(vector, list):
+                vector[0] = float("nan")
+            if name == "wrong_dimension" and isinstance(vector, list):
+                del vector[-1]
+
+
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object inside a JSON value, without looking through vectors."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
     if isinstance(value, list) and not (value and isinstance(value[0], float)):
         for item in value:
             yield from _objects(item)
-
-
-def _vectors(body: Any) -> list[list[float]]:
-    found = [item.get(name) for item in _objects(body) for name in ("float", "embedding")]
-    return [numbers for numbers in found if isinstance(numbers, list)]
-
-
-def _part_error(body: dict[str, Any]) -> bool:
-    names = [name for name in body if name.endswith("_embedding")]
-    for name in names:
-        body[name] = {"error_message": f"The {name.partition('_')[0]} could not be embedded."}
-    return bool(names)
-
-
-def _no_segments(body: dict[str, Any]) -> bool:
-    found = [(item, name) for item in _objects(body) for name in ("segments", "data") if name in item]
-    for item, name in found:
-        del item[name]
-    return bool(found)
-
-
-def _empty_data(body: dict[str, Any]) -> bool:
-    found = [(item, name) for item in _objects(body) for name in ("segments", "data") if item.get(name)]
-    for item, name in found:
-        item[name] = []
-    return bool(found)
-
-
-def _extra_fields(body: dict[str, Any]) -> bool:
-    for item in list(_objects(body)):
-        item["field_of_tomorrow"] = {"values": ["new", 1, None]}
-    return True
-
-
-def _no_metadata(body: dict[str, Any]) -> bool:
-    found = [item for item in _objects(body) if "metadata" in item]
-    for item in found:
-        del item["metadata"]
-    return bool(found)
-
-
-def _nan(body: dict[str, Any]) -> bool:
-    vectors = _vectors(body)
-    for numbers in vectors:
-        numbers[0] = float("nan")
-    return bool(vectors)
-
-
-def _wrong_dimension(body: dict[str, Any]) -> bool:
-    vectors = _vectors(body)
-    for numbers in vectors:
-        del numbers[-1]
-    return bool(vectors)
-
-
-_ALTER: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "part_error": _part_error,
-    "no_segments": _no_segments,
-    "empty_data": _empty_data,
-    "extra_fields": _extra_fields,
-    "no_metadata": _no_metadata,
-    "nan": _nan,
-    "wrong_dimension": _wrong_dimension,
-}

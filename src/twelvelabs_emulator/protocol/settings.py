@@ -19,7 +19,7 @@ from .plans import Category
 
 
 def count_words(text: str) -> int:
-    """Count tokens as words between white space. TwelveLabs publishes no tokenizer."""
+    """_Count tokens as words between white space. TwelveLabs publishes no tokenizer."""
     return len(text.split())
 
 
@@ -42,8 +42,8 @@ _Window = Annotated[tuple[_Amount, _Length], Strict(False)]
 _Windows = Annotated[tuple[_Window, ...], Strict(False), BeforeValidator(_as_list_of_windows)]
 _Faults = Annotated[tuple[Fault, ...], Strict(False)]
 
-Count = Annotated[int, Field(ge=0)]
-Strings = Annotated[tuple[str, ...], Strict(False)]
+_Count = Annotated[int, Field(ge=0)]
+_Strings = Annotated[tuple[str, ...], Strict(False)]
 
 
 class Settings(BaseModel):
@@ -56,7 +56,7 @@ class Settings(BaseModel):
 
     # --- access and timing ---
     #: Accepted API keys. An empty tuple accepts any key that is not empty.
-    api_keys: Strings = ("tlk_emulator",)
+    api_keys: _Strings = ("tlk_emulator",)
     #: Minimum time in seconds from a request's arrival to its response.
     latency_sec: _Amount = 0.0
     #: Seconds that the emulator's clock is ahead. Raise it to let windows and upload URLs expire at once.
@@ -76,7 +76,7 @@ class Settings(BaseModel):
     #: Whether images and texts share one counter and limit (the documentation can be read both ways).
     text_image_share: bool = True
     #: After this many embedding requests in a day, every request is refused until the day is over.
-    quota_after: Count | None = None
+    quota_after: _Count | None = None
     #: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
     limit_headers: Literal["dimensions", "old", "none"] = "dimensions"
     #: Whether ``…-Reset`` headers have a fraction of a second, or are rounded up.
@@ -95,9 +95,9 @@ class Settings(BaseModel):
 
     # --- models ---
     #: Models that ``POST /embed`` serves. Remove the first to emulate the service after its sunset.
-    v1_models: Strings = ("Marengo-retrieval-2.7", "marengo3.0")
+    v1_models: _Strings = ("Marengo-retrieval-2.7", "marengo3.0")
     #: Models that ``POST /embed-v2`` serves.
-    v2_models: Strings = ("marengo3.0", "marengo3.5")
+    v2_models: _Strings = ("marengo3.0", "marengo3.5")
     #: Whether ``MARENGO3.0`` means ``marengo3.0``.
     model_name_ignores_case: bool = False
     #: A request without ``model_name``: a 400, or marengo3.0 (both are documented).
@@ -133,9 +133,9 @@ class Settings(BaseModel):
 
     # --- media ---
     #: Bytes in what the documentation calls a megabyte (1,000,000 or 1,048,576).
-    megabyte: Count = 1_000_000
+    megabyte: _Count = 1_000_000
     #: Accepted image formats, as Pillow names them.
-    image_formats: Strings = ("JPEG", "PNG")
+    image_formats: _Strings = ("JPEG", "PNG")
     #: A PDF of 1.2 MB has the page allowance of 2 MB ("counts") or of 1 MB ("ignored").
     pdf_partial_megabyte: Literal["counts", "ignored"] = "counts"
     #: Which URLs are fetched: those of this machine, any, or none. Others get the API's 400.
@@ -145,34 +145,34 @@ class Settings(BaseModel):
         Mapping[str, bytes | Path], _validated_as(dict[str, bytes | Annotated[Path, Strict(False)]])
     ] = Field(default_factory=dict)
     #: Most megabytes read from a URL, or accepted as the body of a request.
-    max_transfer_megabytes: Count = 300
+    max_transfer_megabytes: _Count = 300
 
     # --- assets and uploads ---
     #: How often ``GET /assets/{id}`` says "processing" before an asset is ready …
-    asset_polls: Count = 1
+    asset_polls: _Count = 1
     #: … and how many seconds that takes at least.
     asset_ready_sec: _Amount = 0.0
     #: Messages with which new assets fail, in order; an empty one lets its asset succeed.
-    asset_failures: Strings = ()
+    asset_failures: _Strings = ()
     #: ``GET`` and ``DELETE`` of an asset that does not exist: 403 ``read_not_allowed`` or 404.
     unknown_asset_status: Literal[403, 404] = 403
     #: Whether assets are in use elsewhere, so that deleting one without ``force`` is a conflict (409).
     assets_in_use: bool = False
     #: Size in bytes of a part of a multipart upload.
-    chunk_bytes: Count = 5_242_880
+    chunk_bytes: _Count = 5_242_880
     #: How many part URLs a new upload comes with.
-    first_upload_urls: Count = 10
+    first_upload_urls: _Count = 10
     #: Seconds until a part URL expires, and until an upload session expires.
     upload_url_sec: _Amount = 3600.0
     upload_session_sec: _Amount = 86_400.0
 
     # --- tasks ---
     #: How often a task, or its status, is "processing" before it is ready …
-    task_polls: Count = 1
+    task_polls: _Count = 1
     #: … and how many seconds that takes at least.
     task_sec: _Amount = 0.0
     #: Messages with which new tasks fail, in order; an empty one lets its task succeed.
-    task_failures: Strings = ()
+    task_failures: _Strings = ()
     #: Media that cannot be fetched or read, or are too short or long: a 400 at once, or a task that fails later.
     task_media_check: Literal["create", "later"] = "create"
     #: Shortest audio or video of a task, in seconds.
@@ -239,7 +239,7 @@ def choices(name: str) -> tuple[Any, ...]:
 def from_text(name: str, text: str) -> Any:
     """Parse a value from the command line, without validating it. Raises ``ValueError`` for an unknown name.
 
-    Strings stay as they are, lists of strings may be separated by commas, everything else is JSON.
+    _Strings stay as they are, lists of strings may be separated by commas, everything else is JSON.
     """
     if name not in json_names():
         raise ValueError(f"no such setting: {name}")
