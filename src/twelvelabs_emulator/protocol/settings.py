@@ -19,7 +19,7 @@ from .plans import Category
 
 
 def count_words(text: str) -> int:
-    """_Count tokens as words between white space. TwelveLabs publishes no tokenizer."""
+    """Count tokens as words between white space. TwelveLabs publishes no tokenizer."""
     return len(text.split())
 
 
@@ -40,8 +40,11 @@ _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Window = Annotated[tuple[_Amount, _Length], Strict(False)]
 _Windows = Annotated[tuple[_Window, ...], Strict(False), BeforeValidator(_as_list_of_windows)]
+_Limits = Annotated[dict[Category, _Windows], Strict(False)]
+_Minutes = Annotated[dict[Literal["audio", "video"], _Windows], Strict(False)]
+_RetryAfter = Literal["seconds", "date", "none"] | Annotated[float, Field(ge=0, lt=1e10)]
 _Faults = Annotated[tuple[Fault, ...], Strict(False)]
-
+_Files = Annotated[dict[str, bytes | Annotated[Path, Strict(False)]], Strict(False)]
 _Count = Annotated[int, Field(ge=0)]
 _Strings = Annotated[tuple[str, ...], Strict(False)]
 
@@ -66,11 +69,9 @@ class Settings(BaseModel):
     #: Published limits to start from: fills ``limits`` and ``limit_minutes`` for categories they do not set.
     plan: Literal["free", "tier1", "tier2", "tier3"] | None = None
     #: Requests by category (text, image, audio, video, upload): one ``(count, seconds)`` or a list of them.
-    limits: Annotated[Mapping[str, Any], _validated_as(dict[Category, _Windows])] = Field(default_factory=dict)
+    limits: Annotated[Mapping[str, Any], _validated_as(_Limits)] = Field(default_factory=dict)
     #: Minutes of media by category (audio, video): one ``(minutes, seconds)`` or a list of them.
-    limit_minutes: Annotated[Mapping[str, Any], _validated_as(dict[Literal["audio", "video"], _Windows])] = Field(
-        default_factory=dict
-    )
+    limit_minutes: Annotated[Mapping[str, Any], _validated_as(_Minutes)] = Field(default_factory=dict)
     #: A sliding window forgets each request as it grows old, a fixed one starts with its first request.
     window: Literal["sliding", "fixed"] = "sliding"
     #: Whether images and texts share one counter and limit (the documentation can be read both ways).
@@ -84,10 +85,7 @@ class Settings(BaseModel):
     #: Body of a 429. All three have been reported.
     limit_body: Literal["flat", "nested", "empty"] = "flat"
     #: ``Retry-After`` of a 429: "seconds", "date", "none", or always this number.
-    retry_after: Annotated[
-        str | float,
-        _validated_as(Literal["seconds", "date", "none"] | Annotated[float, Field(ge=0, lt=1e10)]),
-    ] = "seconds"
+    retry_after: Annotated[str | float, _validated_as(_RetryAfter)] = "seconds"
 
     # --- faults ---
     #: Rules in order, such as ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
@@ -141,9 +139,7 @@ class Settings(BaseModel):
     #: Which URLs are fetched: those of this machine, any, or none. Others get the API's 400.
     fetch_urls: Literal["loopback", "any", "none"] = "loopback"
     #: Content of URLs that are never fetched: ``{"https://example.com/a.png": Path("a.png")}``.
-    url_files: Annotated[
-        Mapping[str, bytes | Path], _validated_as(dict[str, bytes | Annotated[Path, Strict(False)]])
-    ] = Field(default_factory=dict)
+    url_files: Annotated[Mapping[str, bytes | Path], _validated_as(_Files)] = Field(default_factory=dict)
     #: Most megabytes read from a URL, or accepted as the body of a request.
     max_transfer_megabytes: _Count = 300
 
