@@ -6,6 +6,7 @@ import asyncio
 from typing import Literal
 
 from ...features.media.checks import check_duration, check_resolution, check_size, refused
+from ...features.media.decoding import Audio
 from ...features.media.opening import open_audio, open_video
 from ...features.media.probe import probe
 from ...features.media.source import Probe, Source
@@ -28,20 +29,16 @@ def embed_timed_media(
 
     Slow: call it in a thread. ``count_minutes`` counts the span for the rate limits. Raises `ApiError`.
     """
-    if kind == "audio":
-        audio = open_audio(source, model, settings)
-        span = request.span(audio.duration)
-        if count_minutes:
-            charge(kind, span[1] - span[0])
-        return embed_audio(audio, request, span, model, settings), audio.duration, span
-    video = open_video(source, model, settings)
-    span = request.span(video.duration)
+    media = open_audio(source, model, settings) if kind == "audio" else open_video(source, model, settings)
+    span = request.span(media.duration)
     if count_minutes:
         charge(kind, span[1] - span[0])
-    embeddings = embed_video(video, request, span, model, settings)
+    if isinstance(media, Audio):
+        return embed_audio(media, request, span, model, settings), media.duration, span
+    embeddings = embed_video(media, request, span, model, settings)
     if not embeddings:
         raise invalid("video.embedding_option", "The video has no audio to embed.")
-    return embeddings, video.duration, span
+    return embeddings, media.duration, span
 
 
 async def check_task_media(
