@@ -1,7 +1,7 @@
 """A local server with TwelveLabs' Embed API, for development and tests without a key.
 
 Its vectors are toys: media are described in words (colour, stripes, motion, pitch, loudness), and words are
-hashed into directions. There are no weights and none of TwelveLabs' models: search quality tells nothing about
+hashed into directions. There are no weights and none of TwelveLabs' models: search quality is no measure of
 the real service. Requests, responses and errors are the API's.
 
     python -m twelvelabs_emulator --port 8765

@@ -15,7 +15,7 @@ from .server import Emulator
 
 _NOTICE = """\
 Its vectors are toys: words that describe the media, hashed. No weights, not TwelveLabs' models.
-Search quality tells nothing about the real service; requests, responses and errors are the API's."""
+Search quality is no measure of the real service; requests, responses and errors are the API's."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

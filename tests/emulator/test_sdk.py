@@ -240,15 +240,15 @@ def test_wrong_key(emulator: Emulator) -> None:
 
 
 def test_bad_request_shapes(sdk: TwelveLabs, emulator: Emulator) -> None:
-    def ask() -> Any:
+    def embed() -> Any:
         return sdk.embed.v_2.create(input_type="text", model_name="marengo3.0", text={"input_text": ""})
 
     with pytest.raises(BadRequestError) as nested:
-        ask()
+        embed()
     assert nested.value.body["error"]["code"] == "parameter_invalid"
     emulator.configure(v2_error_shape="flat")
     with pytest.raises(BadRequestError) as flat:
-        ask()
+        embed()
     assert flat.value.body["code"] == "parameter_invalid"
     with pytest.raises(BadRequestError) as v1:
         sdk.embed.create(model_name="marengo9", text="a")

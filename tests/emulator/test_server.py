@@ -1,4 +1,4 @@
-"""The server itself: start, stop, log, switches, controls, and the command."""
+"""The server itself: start, stop, log, settings, controls, and the command."""
 
 from __future__ import annotations
 
@@ -254,13 +254,13 @@ def command(*arguments: str) -> subprocess.Popen[str]:
 def test_command(stop: signal.Signals) -> None:
     with command("--port", "0", "--api-key", "tlk_mine", "--log-requests", "--set", "v2_error_shape=flat") as process:
         assert process.stdout is not None
-        said = ""
-        while "Ctrl-C" not in said:
+        output = ""
+        while "Ctrl-C" not in output:
             line = process.stdout.readline()
             assert line, process.stderr and process.stderr.read()
-            said += line
-        assert "toys" in said and "not TwelveLabs' models" in said
-        exports = dict(re.findall(r"export (\w+)=(\S+)", said))
+            output += line
+        assert "toys" in output and "not TwelveLabs' models" in output
+        exports = dict(re.findall(r"export (\w+)=(\S+)", output))
         assert exports["TWELVELABS_API_KEY"] == "tlk_mine"
         url = exports["TWELVELABS_BASE_URL"] + "/embed-v2"
         assert httpx.post(url, json=TEXT, headers={"x-api-key": "tlk_mine"}).is_success

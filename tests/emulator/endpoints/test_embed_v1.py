@@ -1,4 +1,4 @@
-"""``POST /embed``: what is refused, with which code, and what comes out of the open points."""
+"""``POST /embed``: what is refused, with which code, and the settings for what is not documented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``POST /embed-v2``: every rule, and the switches for what no rule says."""
+"""``POST /embed-v2``: every documented rule, and the settings for what is not documented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks of both versions: what they take, when they are ready, and their results."""
+"""Tasks of both versions: what they accept, when they are ready, and their results."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_failures(emulator: Emulator, http: httpx.Client, tasks: Tasks) -> None:
 )
 def test_bad_media_at_once_or_later(emulator: Emulator, tasks: Tasks, kind: str, content: bytes, words: str) -> None:
     answer = tasks.create(kind, content)
-    if kind == "document":  # Whose content is looked at by the task alone.
+    if kind == "document":  # Its content is checked by the task alone.
         assert answer.status_code == 202
     else:
         assert (answer.status_code, words in answer.json()["error"]["message"]) == (400, True), answer.text

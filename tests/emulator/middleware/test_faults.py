@@ -1,4 +1,4 @@
-"""Faults on demand: who meets them, and how each looks to plain HTTP."""
+"""Faults on demand: which requests they apply to, and how a client sees them."""
 
 from __future__ import annotations
 
