@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetPydanticSchema, Strict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    Strict,
+    ValidationError,
+)
 
 from .faults import Fault
 from .plans import Category
@@ -31,6 +40,12 @@ def _as_list_of_windows(value: Any) -> Any:
     return [value] if single else value
 
 
+def _check_retry_after(value: str | float) -> str | float:
+    if value in ("seconds", "date", "none") or (isinstance(value, float) and 0 <= value < 1e10):
+        return value
+    raise ValueError("Input should be 'seconds', 'date', 'none' or a number")
+
+
 def _validated_as(kind: Any) -> GetPydanticSchema:
     """Validate as ``kind``, while type checkers see the wider type that callers may pass."""
     return GetPydanticSchema(lambda _, handler: handler.generate_schema(kind))
@@ -42,7 +57,6 @@ _Window = Annotated[tuple[_Amount, _Length], Strict(False)]
 _Windows = Annotated[tuple[_Window, ...], Strict(False), BeforeValidator(_as_list_of_windows)]
 _Limits = Annotated[dict[Category, _Windows], Strict(False)]
 _Minutes = Annotated[dict[Literal["audio", "video"], _Windows], Strict(False)]
-_RetryAfter = Literal["seconds", "date", "none"] | Annotated[float, Field(ge=0, lt=1e10)]
 _Faults = Annotated[tuple[Fault, ...], Strict(False)]
 _Files = Annotated[dict[str, bytes | Annotated[Path, Strict(False)]], Strict(False)]
 _Count = Annotated[int, Field(ge=0)]
@@ -85,7 +99,7 @@ class Settings(BaseModel):
     #: Body of a 429. All three have been reported.
     limit_body: Literal["flat", "nested", "empty"] = "flat"
     #: ``Retry-After`` of a 429: "seconds", "date", "none", or always this number.
-    retry_after: Annotated[str | float, _validated_as(_RetryAfter)] = "seconds"
+    retry_after: Annotated[str | float, AfterValidator(_check_retry_after)] = "seconds"
 
     # --- faults ---
     #: Rules in order, such as ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
@@ -256,4 +270,5 @@ def _explained(error: Any) -> str:
     path = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"no such setting: {path}"
-    return f"{path}: {error['msg']}; got {error['input']!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{path}: {message}; got {error['input']!r}"

@@ -71,6 +71,11 @@ def test_replace_keeps_unchanged_values_as_they_are() -> None:
         ({"faults": [{"kind": "drop", "often": 3}]}, "no such setting: faults.0.often"),
         ({"latency_sec": True}, "latency_sec: Input should be a valid number; got True"),
         ({"latency_sec": float("inf")}, "latency_sec: Input should be a finite number; got inf"),
+        (
+            {"retry_after": "soon"},
+            "retry_after: Input should be 'seconds', 'date', 'none' or a number; got 'soon'",
+        ),
+        ({"faults": [{"kind": "quake"}]}, "faults.0.kind: there is no such kind of fault; got 'quake'"),
         ({"api_keys": "tlk_a"}, "api_keys: Input should be a valid tuple; got 'tlk_a'"),
     ],
 )
