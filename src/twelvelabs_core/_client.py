@@ -29,7 +29,8 @@ from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
-from ._net.sender import Sender, SenderSettings
+from ._net.sender import Sender
+from ._net.settings import SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.service import BASE, Service
 from twelvelabs_core import RateLimits, RetryPolicy
-from twelvelabs_core._net.sender import Sender, SenderSettings
+from twelvelabs_core._net.sender import Sender
+from twelvelabs_core._net.settings import SenderSettings
 
 
 def sender_of(service: Service, **settings: Any) -> Sender:

@@ -7,7 +7,6 @@ import contextlib
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,51 +15,20 @@ from .._api.rate_headers import read_rate_limits, read_retry_delay
 from .._api.requests import Request
 from .._api.responses import parse_json
 from .._errors import ConnectionFailedError, RateLimitError, TwelveLabsError
-from .._limits import RateLimits
-from .._stats import Budget, Run
+from .._stats import Run
 from . import loop
 from .limiter import Limiter
 from .pool import run_batch
-from .retry import RetryPolicy, is_unreachable, retry
+from .retry import is_unreachable, retry
+from .settings import SenderSettings
 
 if TYPE_CHECKING:
-    import httpx
-
     from .session import Session
     from .transport import RawResponse
 
 J = TypeVar("J")
 
 _UNBOUNDED = contextlib.nullcontext()
-
-
-@dataclass(frozen=True)
-class SenderSettings:
-    """The settings of a sender. Nothing in it belongs to a loop, a thread or a process.
-
-    Attributes:
-        api_key: plain text; in memory only, never in a repr.
-        max_concurrency: most requests in flight.
-        max_wait: longest wait for a rate limit, in seconds.
-        timeout: seconds without a byte from the server after which a request has failed.
-        limits: declared windows; empty = only what the server reports.
-        rate_limiter: a rate limiter of LangChain's or LlamaIndex's kind, asked before every request.
-        transport: replaces the default one.
-    """
-
-    base_url: str
-    api_key: str
-    max_concurrency: int
-    max_wait: float
-    timeout: float
-    retry: RetryPolicy
-    limits: RateLimits
-    budget: Budget | None = None
-    rate_limiter: Any = None
-    transport: httpx.AsyncBaseTransport | None = None
-
-    def __repr__(self) -> str:
-        return f"SenderSettings({self.base_url!r})"
 
 
 class Sender:

@@ -19,7 +19,7 @@ from .transport import AiohttpTransport, RawResponse
 from .wire import LARGE_BODY, NETWORK_ERRORS, RequestWriter, connection_error
 
 if TYPE_CHECKING:
-    from .sender import SenderSettings
+    from .settings import SenderSettings
 
 CONNECT_TIMEOUT = 10.0
 # Requests with media are held in memory whole (base64 adds a third), so few of them are in flight at a time.

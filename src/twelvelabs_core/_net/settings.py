@@ -1,0 +1,42 @@
+"""The settings of a sender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._limits import RateLimits
+from .._stats import Budget
+from .retry import RetryPolicy
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(frozen=True)
+class SenderSettings:
+    """The settings of a sender. Nothing in it belongs to a loop, a thread or a process.
+
+    Attributes:
+        api_key: plain text; in memory only, never in a repr.
+        max_concurrency: most requests in flight.
+        max_wait: longest wait for a rate limit, in seconds.
+        timeout: seconds without a byte from the server after which a request has failed.
+        limits: declared windows; empty = only what the server reports.
+        rate_limiter: a rate limiter of LangChain's or LlamaIndex's kind, asked before every request.
+        transport: replaces the default one.
+    """
+
+    base_url: str
+    api_key: str
+    max_concurrency: int
+    max_wait: float
+    timeout: float
+    retry: RetryPolicy
+    limits: RateLimits
+    budget: Budget | None = None
+    rate_limiter: Any = None
+    transport: httpx.AsyncBaseTransport | None = None
+
+    def __repr__(self) -> str:
+        return f"SenderSettings({self.base_url!r})"
