@@ -34,7 +34,9 @@ from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._results import Embedding, Parts, Segment, Usage
 from ._stats import Budget, Stats
-from ._store import Moment, Row, check_space, clock, merge_moments, rows_of
+from ._store.fusion import Fused, fuse_ranks
+from ._store.moments import Moment, merge_moments
+from ._store.rows import Row, check_space, clock, rows_of
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -50,6 +52,7 @@ __all__ = [
     "Embedding",
     "EmbeddingClient",
     "Fixed",
+    "Fused",
     "Image",
     "InvalidInputError",
     "Item",
@@ -83,6 +86,7 @@ __all__ = [
     "check_space",
     "clock",
     "estimate_tokens",
+    "fuse_ranks",
     "merge_moments",
     "no_waiting",
     "plan_parts",

@@ -34,7 +34,7 @@ from ._net.settings import SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store import Row, rows_of
+from ._store.rows import Row, rows_of
 
 if TYPE_CHECKING:
     import httpx
