@@ -1,0 +1,139 @@
+"""What kind of media a file is: by its suffix, its MIME type, or its first bytes. The one table for all adapters."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from .._errors import InvalidInputError
+from .._inputs import Audio, Document, Image, Media, Video, describe
+from .formats import MIME, detect_format
+
+MediaKind: TypeAlias = Literal["image", "audio", "video", "document"]
+
+MEDIA_TYPES: Mapping[MediaKind, type[Media]] = {"image": Image, "audio": Audio, "video": Video, "document": Document}
+"""Kind -> the class of :mod:`twelvelabs_core` for it."""
+
+_SUFFIXES_BY_KIND: Mapping[MediaKind, str] = {
+    "image": ".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .heic",
+    "audio": ".wav .mp3 .flac",
+    "video": ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ts .mts .m2ts .3gp .ogv",
+    "document": ".pdf .txt .md .markdown",
+}
+SUFFIXES: Mapping[str, MediaKind] = {
+    suffix: kind for kind, suffixes in _SUFFIXES_BY_KIND.items() for suffix in suffixes.split()
+}
+"""Suffix (lower case, with its dot) -> kind: what the API takes, and the image formats that are converted for it."""
+
+_DOCUMENT_MIME_TYPES = ("application/pdf", "text/plain", "text/markdown")
+_HEAD_BYTES = 32
+
+
+def local_path(place: str) -> Path | None:
+    """The path on this machine that a string stands for (``~`` expanded, ``file://`` decoded); None if it has another
+    scheme (``https://``, ``s3://``, ``data:``).
+    """
+    if place.startswith("file://"):
+        return Path(url2pathname(urlsplit(place).path))
+    if "://" in place or place.startswith("data:"):
+        return None
+    return Path(place).expanduser()
+
+
+def file_name(place: str) -> str:
+    """The last part of a path or URL, without a URL's query."""
+    if "://" not in place:
+        return Path(place).name
+    path = place.partition("://")[2].partition("/")[2]
+    return PurePosixPath(re.split(r"[?#]", path, maxsplit=1)[0]).name
+
+
+def suffix_of(place: str) -> str:
+    """The suffix of a path or URL in lower case: ``.mp4``; empty if it has none."""
+    return PurePosixPath(file_name(place)).suffix.lower()
+
+
+def kind_of(place: str, head: bytes = b"", suffixes: Mapping[str, MediaKind] = SUFFIXES) -> MediaKind | None:
+    """The kind of a file by its suffix, else by its first bytes; None if neither tells.
+
+    Args:
+        place: name, path or URL.
+        head: the file's first 32 bytes, if at hand.
+        suffixes: suffix -> kind.
+    """
+    known = suffixes.get(suffix_of(place))
+    if known is not None:
+        return known
+    found = detect_format(head)
+    return kind_of_mime(MIME[found]) if found else None
+
+
+def kind_of_mime(mime: str) -> MediaKind | None:
+    """The kind that a MIME type (``video/mp4``, ``text/plain; charset=utf-8``) names; None if it is no media."""
+    mime = mime.partition(";")[0].strip().lower()
+    if mime in _DOCUMENT_MIME_TYPES:
+        return "document"
+    main = mime.partition("/")[0]
+    return next((kind for kind in MEDIA_TYPES if kind == main), None)
+
+
+def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Media:
+    """A path or URL as media of the kind that its suffix, or else its content, tells; media as it is.
+
+    Args:
+        source: ``str``, ``os.PathLike`` or :class:`Media`. Anything else (bytes) does not tell its kind.
+        suffixes: suffix -> kind.
+
+    Raises:
+        InvalidInputError: the kind is unknown; the message says how to name it.
+    """
+    if isinstance(source, Media):
+        return source
+    wrap = "wrap it: Video(...), Audio(...), Image(...) or Document(...)."
+    if not isinstance(source, (str, os.PathLike)):
+        raise InvalidInputError(f"{describe(source)} does not say what it holds; {wrap}")
+    place = os.fspath(source)
+    path = local_path(place)
+    kind = kind_of(place, b"" if path is None else head_of(path), suffixes)
+    if kind is None:
+        missing = f"no such file (looked in {Path.cwd()}), and " if path is not None and _is_missing(path) else ""
+        raise InvalidInputError(
+            f"{missing}its suffix {suffix_of(place)!r} does not say what it holds; {wrap} "
+            f"Known suffixes: {' '.join(suffixes)}.",
+            item=describe(source),
+        )
+    return MEDIA_TYPES[kind](source)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except (OSError, ValueError):  # a name that is too long or holds a NUL
+        return False
+
+
+def head_of(path: Path) -> bytes:
+    """The first 32 bytes of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except (OSError, ValueError):
+        return b""
+
+
+def is_pdf(media: Media) -> bool:
+    """Whether a document is a PDF: by its first bytes where they are at hand, else by its name."""
+    source: Any = media.source
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return detect_format(bytes(source[:_HEAD_BYTES])) == "pdf"
+    place = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    path = None if place is None else local_path(place)
+    head = b"" if path is None else head_of(path)
+    if head:
+        return detect_format(head) == "pdf"
+    return suffix_of(place or media.filename or getattr(source, "name", None) or "") == ".pdf"
