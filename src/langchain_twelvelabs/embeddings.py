@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict
 
 from twelvelabs_core import (
     DEFAULT_MODEL,
     Audio,
-    Composed,
     Image,
     InvalidInputError,
     Media,
@@ -24,18 +23,14 @@ from twelvelabs_core import (
     Source,
     Video,
 )
-from twelvelabs_core._inputs import as_items, as_media
-from twelvelabs_core._net import loop
-from twelvelabs_core.adapter import Adapter
+from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, run
 
-from ._files import media_from
-from .references import References, mentions, reference_to, spread
-
-__all__ = ["TwelveLabsEmbeddings"]
+from .batch_errors import errors_of_the_whole_list
+from .references import Reference, reference_to, vectors_of_references
 
 
 class TwelveLabsEmbeddings(Adapter, Embeddings):
-    """TwelveLabs' Marengo embeddings for LangChain: texts, pictures, sounds and films in one vector space.
+    """TwelveLabs' Marengo embeddings for LangChain: text, images, audio, video and documents in one vector space.
 
     .. code-block:: python
 
@@ -49,11 +44,11 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         store.similarity_search_by_image("bike.jpg")
 
     Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0). Compare by
-    cosine: whether vectors have unit
-    length the API does not say. All methods have a truly asynchronous twin and raise
-    :class:`twelvelabs_core.TwelveLabsError`'s subclasses; bad
-    input is refused before anything is sent, and a batch that fails in part raises ``BatchError`` with the finished
-    vectors in ``.results``.
+    cosine: the API does not say whether vectors have unit length.
+
+    Every method has an async twin that is truly asynchronous. Methods raise subclasses of
+    :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch that fails in
+    part raises ``BatchError`` with the finished vectors in ``.results``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,72 +57,71 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     """``marengo3.0``, ``marengo3.5``, ``Marengo-retrieval-2.7`` (switched off), or a ``Model`` of your own."""
 
     show_progress_bar: bool = False
-    """Show a tqdm bar for every batch: done, rate, cached, and until when a limit makes it wait."""
+    """Show a tqdm bar for every batch: done, rate, cached, and until when a rate limit makes it wait."""
 
     def _model(self) -> str | Model:
         return self.model
 
-    _references: References = PrivateAttr(default_factory=References)
-
     # -- LangChain's contract ------------------------------------------------------------------------------------
 
     def embed_query(self, text: str) -> list[float]:
-        """One vector for one text. A reference (see :meth:`embed_documents`) asks for more of its kind."""
-        if mentions([text]):
-            return loop.run(self._references.find(self.client, [text], "text"))[0]
+        """One vector for one text.
+
+        Args:
+            text: the query; or a reference (see :meth:`embed_documents`), to search for what is similar to it.
+
+        Raises:
+            InvalidInputError: the text is empty, or a reference is of another space or unknown.
+            TextTooLongError: over the model's limit with ``truncate="none"``.
+        """
+        if Reference.read(text):
+            return run(vectors_of_references(self, [text], "text"))[0]
         return self._vector(text, "text")
 
     async def aembed_query(self, text: str) -> list[float]:
         """Async :meth:`embed_query`."""
-        if mentions([text]):
-            return (await loop.arun(self._references.find(self.client, [text], "text")))[0]
+        if Reference.read(text):
+            return (await arun(vectors_of_references(self, [text], "text")))[0]
         return await self._avector(text, "text")
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector a text, in order, ``max_concurrency`` requests at a time. ``[]`` gives ``[]``.
 
-        A reference, as :class:`TwelveLabsMediaLoader` writes into its documents, is answered with the vector it stands
-        for: nothing is sent. The vectors are held by the cache if there is one, else by this object, in memory
-        (8 bytes a number: 4 kB a segment on marengo3.0), until :meth:`forget_references`.
+        A reference, as :class:`TwelveLabsMediaLoader` writes it into its documents, is answered with the vector it
+        stands for; no request is sent. The vectors are kept in the cache if there is one, else in this object's memory
+        (8 bytes a number: 4 kB a segment on marengo3.0) until :meth:`forget_references`.
+
+        Args:
+            texts: texts and references, mixed.
 
         Raises:
-            InvalidInputError: a text is empty or no ``str``, or a reference is of another space or unknown here;
+            InvalidInputError: a text is empty or not a ``str``, or a reference is of another space or unknown here;
                 nothing was sent.
-            TextTooLongError: over the limit with ``truncate="none"``.
-            BatchError: some texts failed; the rest is in ``.results``.
+            TextTooLongError: a text is over the model's limit with ``truncate="none"``.
+            BatchError: some texts failed; the others' vectors are in ``.results``.
         """
-        texts = as_items(texts)
-        if not mentions(texts):
-            return self._vectors(texts, "texts", progress=self.show_progress_bar)
-        known = loop.run(self._references.find(self.client, texts, "texts"))
-        places = [i for i in range(len(texts)) if i not in known]
-        with spread(known, places, "texts"):
-            rest = [texts[i] for i in places]
-            found = self._vectors(rest, "texts", progress=self.show_progress_bar) if rest else []
-        known.update(zip(places, found, strict=True))
-        return [known[i] for i in range(len(texts))]
+        return run(self._embed_documents(as_items(texts)))
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Async :meth:`embed_documents`."""
-        texts = as_items(texts)
-        if not mentions(texts):
-            return await self._avectors(texts, "texts", progress=self.show_progress_bar)
-        known = await loop.arun(self._references.find(self.client, texts, "texts"))
-        places = [i for i in range(len(texts)) if i not in known]
-        with spread(known, places, "texts"):
-            rest = [texts[i] for i in places]
-            found = await self._avectors(rest, "texts", progress=self.show_progress_bar) if rest else []
-        known.update(zip(places, found, strict=True))
+        return await arun(self._embed_documents(as_items(texts)))
+
+    async def _embed_documents(self, texts: list[str]) -> list[list[float]]:
+        known = await vectors_of_references(self, texts, "texts")
+        rest = [i for i in range(len(texts)) if i not in known]
+        with errors_of_the_whole_list(known, rest, "texts"):
+            found = await self._avectors([texts[i] for i in rest], "texts", progress=self.show_progress_bar)
+        known.update(zip(rest, found, strict=True))
         return [known[i] for i in range(len(texts))]
 
     def forget_references(self) -> None:
-        """Free the vectors that are held in memory for references; what is in a cache stays."""
-        self._references.clear()
+        """Free the vectors that are kept in memory for references; those in a cache stay."""
+        self._in_memory.clear()
 
     @contextmanager
     def query_reference(self, vector: Sequence[float]) -> Iterator[str]:
-        """A text that :meth:`embed_query` answers with ``vector`` while the ``with`` block lasts: how a store that
-        is asked by text alone can be asked by a picture.
+        """A text that :meth:`embed_query` answers with ``vector`` inside the ``with`` block: how a store that takes
+        text queries only is searched by an image.
 
         .. code-block:: python
 
@@ -140,23 +134,24 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         if len(vector) != self.client.dimensions:
             raise InvalidInputError(f"The vector has {len(vector)} numbers, {self.space} has {self.client.dimensions}.")
         name = str(uuid.uuid4())
-        self._references.hold(name, vector)
+        self._in_memory.hold(name, vector)
         try:
             yield reference_to(name, self.space, "query")
         finally:
-            self._references.drop(name)
+            self._in_memory.drop(name)
 
     # -- media, by the names stores look for -----------------------------------------------------------------------
 
     def embed_image(self, uris: Sequence[Source | Image]) -> list[list[float]]:
-        """One vector a picture. The name and the keyword are what Chroma and other stores call.
+        """One vector an image. Chroma and other stores call this method, with this keyword.
 
         Args:
-            uris: paths, URLs, data URIs, bytes, binary file objects or PIL images. A plain string is always a place,
-                never a text.
+            uris: paths, URLs, data URIs, bytes, binary file objects or PIL images. A plain string is always a path or
+                URL, never a text.
 
         Raises:
-            InvalidInputError: a picture is missing, unreadable, too small or too large; nothing was sent.
+            InvalidInputError: an image is missing, unreadable, too small or too large; nothing was sent.
+            BatchError: some images failed; the others' vectors are in ``.results``.
         """
         return self._vectors(as_media(Image, uris), "uris", progress=self.show_progress_bar)
 
@@ -165,11 +160,14 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         return await self._avectors(as_media(Image, uris), "uris", progress=self.show_progress_bar)
 
     def embed_audio(self, uris: Sequence[Source | Audio]) -> list[list[float]]:
-        """One vector a sound (WAV, MP3, FLAC): of the whole file, from what is heard (option ``audio``), not of its
-        words.
+        """One vector for each whole audio file (WAV, MP3, FLAC), of embedding option ``audio``: not of what is spoken.
 
         Args:
             uris: paths, URLs, data URIs, bytes, binary file objects, or ``Audio(source, start_sec=…)`` for a part.
+
+        Raises:
+            InvalidInputError: a file is missing, unreadable, too short or too long; nothing was sent.
+            BatchError: some files failed; the others' vectors are in ``.results``.
         """
         return self._vectors(as_media(Audio, uris), "uris", progress=self.show_progress_bar)
 
@@ -178,13 +176,17 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         return await self._avectors(as_media(Audio, uris), "uris", progress=self.show_progress_bar)
 
     def embed_video(self, paths: Sequence[Source | Video], **_: Any) -> list[list[float]]:
-        """One vector a film: of the whole file, from what is seen (option ``visual``).
+        """One vector for each whole video, of embedding option ``visual``.
 
-        Synchronous requests take films of 10 minutes on marengo3.0 and 30 seconds on marengo3.5.
+        Videos of up to 10 minutes on marengo3.0, and 30 seconds on marengo3.5, take one request; longer ones a task.
 
         Args:
             paths: paths, URLs, data URIs, bytes, binary file objects, or ``Video(source, start_sec=…)`` for a part.
-            _: what stores pass along (``batch_size`` …); not used.
+            _: further arguments that stores pass (``batch_size`` …); not used.
+
+        Raises:
+            InvalidInputError: a file is missing, unreadable, too short or too long; nothing was sent.
+            BatchError: some files failed; the others' vectors are in ``.results``.
         """
         return self._vectors(as_media(Video, paths), "paths", progress=self.show_progress_bar)
 
@@ -198,20 +200,22 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         options: SegmentOptions | None = None,
         **fields: Any,
     ) -> list[Segment]:
-        """The vectors of one file's segments, sorted by time, each with ``start_sec``, ``end_sec``, ``option``,
-        ``scope``.
+        """The vectors of one file's segments, sorted by time.
+
+        Each segment has ``vector``, ``start_sec`` and ``end_sec`` (seconds), ``option`` and ``scope``.
 
         Args:
-            media: a path or URL, taken by its suffix for a film, sound, picture or document; or ``Video(...)``,
-                ``Audio(...)``, ``Document(...)``, ``Image(...)`` for anything else (bytes, a part of a film).
-            options: how it is divided and what of it is embedded; by default every segment, each option apart.
+            media: a path or URL, whose suffix or content tells its kind; or ``Video(...)``, ``Audio(...)``,
+                ``Document(...)``, ``Image(...)`` for anything else (bytes, a part of a video).
+            options: how the file is divided and what of it is embedded; by default every segment, with a vector for
+                each option.
             fields: fields of :class:`twelvelabs_core.SegmentOptions` instead:
                 ``embed_segments("a.mp4", segmentation=Fixed(5), embedding_option="visual")``.
 
         Raises:
-            InvalidInputError: the suffix says nothing, the model cannot do what is asked, or the file is refused.
+            InvalidInputError: the kind is unknown, the model does not take the options, or the file is refused.
         """
-        return self.client.embed_segments(media_from(media), _options(options, fields))
+        return self._segments(media, _either(options, fields), fields)
 
     async def aembed_segments(
         self,
@@ -220,50 +224,10 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         **fields: Any,
     ) -> list[Segment]:
         """Async :meth:`embed_segments`."""
-        return await self.client.aembed_segments(media_from(media), _options(options, fields))
-
-    def embed_composed(
-        self,
-        text: str | None = None,
-        *,
-        images: Sequence[Source] | Mapping[str, Source] = (),
-        audio: Sequence[Source] | Mapping[str, Source] = (),
-        videos: Sequence[Source] | Mapping[str, Source] = (),
-        documents: Sequence[Source] | Mapping[str, Source] = (),
-    ) -> list[float]:
-        """One vector for a text and media together, or for several media.
-
-        Args:
-            text: the words; ``<@name>`` refers to the media given under that name.
-            images: list, or mapping ``name -> source``. On marengo3.0 only pictures can be composed.
-            audio: as ``images``; marengo3.5.
-            videos: as ``images``; marengo3.5.
-            documents: as ``images``; marengo3.5 (``.pdf``, ``.txt``, ``.md``).
-        """
-        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
-        return self._vector(item, "composed")
-
-    async def aembed_composed(
-        self,
-        text: str | None = None,
-        *,
-        images: Sequence[Source] | Mapping[str, Source] = (),
-        audio: Sequence[Source] | Mapping[str, Source] = (),
-        videos: Sequence[Source] | Mapping[str, Source] = (),
-        documents: Sequence[Source] | Mapping[str, Source] = (),
-    ) -> list[float]:
-        """Async :meth:`embed_composed`."""
-        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
-        return await self._avector(item, "composed")
+        return await self._asegments(media, _either(options, fields), fields)
 
 
-def _options(options: SegmentOptions | None, fields: Mapping[str, Any]) -> SegmentOptions | None:
-    if not fields:
-        return options
-    if options is not None:
+def _either(options: SegmentOptions | None, fields: dict[str, Any]) -> SegmentOptions | None:
+    if options is not None and fields:
         raise InvalidInputError(f"give options= or its fields ({', '.join(fields)}), not both.")
-    unknown = [name for name in fields if name not in SegmentOptions.__dataclass_fields__]
-    if unknown:
-        known = ", ".join(SegmentOptions.__dataclass_fields__)
-        raise InvalidInputError(f"embed_segments has no option {unknown[0]!r}; it has {known}.")
-    return SegmentOptions(**fields)
+    return options

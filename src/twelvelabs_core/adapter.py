@@ -1,13 +1,54 @@
-"""What every framework's adapter shares: the settings as pydantic fields, the client made from them, vectors out.
+"""What a framework's adapter is made of. LangChain's and LlamaIndex's import this module and ``twelvelabs_core`` alone.
 
-A framework class inherits :class:`Adapter` beside its framework's base class and maps that framework's method names
-onto :meth:`_vectors`.
+A framework's embedding class inherits :class:`Adapter` beside the framework's base class, says what its model field is
+called, and maps the framework's method names onto the protected methods:
+
+.. code-block:: python
+
+    from twelvelabs_core import DEFAULT_MODEL, Image
+    from twelvelabs_core.adapter import Adapter, as_media
+
+    class MyEmbeddings(Adapter, FrameworkEmbeddings):
+        model: str = DEFAULT_MODEL
+
+        def _model(self):
+            return self.model
+
+        def embed_texts(self, texts):
+            return self._vectors(texts, "texts")
+
+        async def aembed_texts(self, texts):
+            return await self._avectors(texts, "texts")
+
+        def embed_images(self, paths):
+            return self._vectors(as_media(Image, paths), "paths")
+
+The name given (``"texts"``) is what the items are called in error messages: ``texts[3]``.
+
+Settings, key and client:
+    :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space` and
+    :meth:`Adapter.embed_composed`.
+What a framework passes:
+    :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
+    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`; its place by :func:`is_url`, :func:`local_path`,
+    :func:`file_name`; its bytes by :func:`head_of`, :func:`content_digest`.
+Files as documents or nodes:
+    ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector. For stores that ask
+    for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep vectors by id.
+What a search found:
+    :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
+    :func:`merge_hits` into time ranges, :func:`twelvelabs_core.check_space` before either.
+Asynchronous work:
+    :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
+    loop, so that a job is written once for a sync and an async method.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
@@ -15,14 +56,57 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field
 from ._client import EmbeddingClient
 from ._config import API_KEY_VARIABLES
 from ._embed.truncate import Truncate
-from ._errors import TwelveLabsError
-from ._inputs import Item
+from ._embed.vectors import KeptVectors, key_prefix
+from ._errors import InvalidInputError, TwelveLabsError
+from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, is_url
 from ._limits import RateLimits
+from ._media.file import MediaFile, locate
+from ._media.kinds import (
+    MEDIA_TYPES,
+    SUFFIXES,
+    MediaKind,
+    file_name,
+    head_of,
+    is_pdf,
+    kind_of,
+    kind_of_mime,
+    local_path,
+    media_from,
+    suffix_of,
+)
 from ._models import Model
-from ._results import Embedding
+from ._net.loop import arun, run, submit
+from ._options import SegmentOptions
+from ._results import Embedding, Segment
 from ._stats import Budget
+from ._store.moments import merge_hits
+from ._store.rows import joined_options, segment_key
 
-__all__ = ["Adapter"]
+__all__ = [
+    "MEDIA_TYPES",
+    "SUFFIXES",
+    "Adapter",
+    "MediaKind",
+    "arun",
+    "as_items",
+    "as_media",
+    "content_digest",
+    "describe",
+    "file_name",
+    "head_of",
+    "is_pdf",
+    "is_url",
+    "joined_options",
+    "kind_of",
+    "kind_of_mime",
+    "local_path",
+    "media_from",
+    "merge_hits",
+    "run",
+    "segment_key",
+    "submit",
+    "suffix_of",
+]
 
 
 def _key_from_environment() -> SecretStr | None:
@@ -31,10 +115,14 @@ def _key_from_environment() -> SecretStr | None:
 
 
 class Adapter(BaseModel):
-    """Settings of an :class:`EmbeddingClient` as fields, and the client.
+    """Settings of an :class:`EmbeddingClient` as pydantic fields, and the client made from them.
 
-    The fields stay true: after ``model_copy(update=…)`` or an assignment the next call uses a client made from the
-    new values. The key is a ``SecretStr`` and is left out of every dump and repr; it is kept by pickling.
+    The fields stay valid: after ``model_copy(update=…)`` or an assignment the next call uses a client made from the new
+    values. The key is a ``SecretStr``; it is left out of every dump and repr, and kept by pickling.
+
+    Raises:
+        AuthenticationError: no key anywhere.
+        InvalidInputError: an unknown model, or a setting out of its range.
     """
 
     # A validation error that prints its input would print the key.
@@ -43,43 +131,43 @@ class Adapter(BaseModel):
     )
 
     api_key: SecretStr | str | None = Field(default_factory=_key_from_environment, exclude=True, repr=False)
-    """Else ``TWELVELABS_API_KEY``, else ``TWELVE_LABS_API_KEY``."""
+    """By default ``TWELVELABS_API_KEY``, then ``TWELVE_LABS_API_KEY`` of the environment."""
     base_url: str | None = None
-    """With the version (``…/v1.3``); else ``TWELVELABS_BASE_URL``, else the public address."""
+    """Address with the version (``…/v1.3``); by default ``TWELVELABS_BASE_URL``, then the public address."""
     api_version: str | None = None
     """``v1`` or ``v2``; the model's own default if None."""
     dimensions: int | None = None
     """Vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128."""
     truncate: Truncate = "end"
-    """An over-long text: cut its ``end`` or ``start``, raise (``none``), or ``average`` chunks."""
+    """An over-long text: cut its ``end`` or ``start``, raise an error (``none``), or ``average`` its chunks."""
     count_tokens: Callable[[str], int] | None = Field(default=None, exclude=True, repr=False)
     """Token counter for texts; the default estimates on the high side."""
     max_concurrency: int = 64
-    """Requests under way at a time."""
+    """Requests in flight at a time."""
     rate_limits: RateLimits | None = None
-    """What the account may send, for example ``RateLimits.free()``; None = learn from the server's answers."""
+    """What the account may send, for example ``RateLimits.free()``; None = learn from the server's responses."""
     max_wait: float = 120.0
-    """Longest wait for a limit, in seconds; a longer one raises ``QuotaExceededError``."""
+    """Longest wait for a rate limit, in seconds; a longer one raises ``QuotaExceededError``."""
     max_retries: int = 5
-    """Tries after the first for 408, 429, 5xx and broken connections."""
+    """Retries after 408, 429, 5xx and connection errors."""
     timeout: float = 120.0
-    """Seconds without a byte from the server before a request counts as lost."""
+    """Seconds without a byte from the server after which a request counts as lost."""
     cache: Any = Field(default=None, exclude=True, repr=False)
-    """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it arrives.
-    """
+    """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is written there as it arrives."""
     budget: Budget | int | None = Field(default=None, exclude=True)
     """Hard cap on requests (a number), or on requests and media minutes."""
     keep_assets: bool = False
-    """Leave uploaded files on the server after use; by default they are deleted."""
+    """Leave uploaded files on the server; by default they are deleted after use."""
     task_timeout: float = 3600.0
-    """Seconds a task (a long film) may take."""
+    """Seconds a task (a long video) may take."""
     rate_limiter: Any = Field(default=None, exclude=True, repr=False)
-    """A limiter object of the framework, asked before every request, pictures too."""
+    """A limiter object of the framework, asked before every request."""
     transport: Any = Field(default=None, exclude=True, repr=False)
     """An ``httpx.AsyncBaseTransport`` instead of the default one."""
 
     _client: EmbeddingClient | None = PrivateAttr(default=None)
     _made_from: dict[str, Any] | None = PrivateAttr(default=None)
+    _in_memory: KeptVectors = PrivateAttr(default_factory=KeptVectors)
 
     @field_validator("api_key")
     @classmethod
@@ -88,17 +176,17 @@ class Adapter(BaseModel):
         return SecretStr(key) if isinstance(key, str) else key or _key_from_environment()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Make the client, so that a wrong model, dimension or missing key is told here and not at the first call."""
+        """Make the client now: a wrong model or a missing key is an error here and not at the first call."""
         super().model_post_init(context)
         _ = self.client
 
     def _model(self) -> str | Model:
-        """Each framework has its own name for the field."""
+        """The model; each framework has its own name for the field."""
         raise NotImplementedError
 
     @property
     def client(self) -> EmbeddingClient:
-        """The core client these settings describe."""
+        """The core client that these settings describe."""
         settings = {name: getattr(self, name) for name in Adapter.model_fields} | {"model": self._model()}
         if self._client is None or self._made_from != settings:
             self._client, self._made_from = EmbeddingClient(**settings), settings
@@ -109,7 +197,16 @@ class Adapter(BaseModel):
         """The vector space, for example ``marengo3.0/512``. Vectors compare only within one space."""
         return self.client.space
 
+    # -- vectors ---------------------------------------------------------------------------------------------------
+
     def _vector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
+        """One item's vector.
+
+        Args:
+            item: a text, media or :class:`Composed`.
+            name: what to call it in errors.
+            prepaid: requests for which the framework has asked its ``rate_limiter`` already.
+        """
         return self.client.embed(item, name=name, prepaid=prepaid).vector
 
     async def _avector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
@@ -118,23 +215,117 @@ class Adapter(BaseModel):
     def _vectors(
         self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
     ) -> list[list[float]]:
-        try:
+        """One vector an item, in order; of an error, ``.results`` holds plain vectors.
+
+        Args:
+            items: texts, media or :class:`Composed`.
+            name: what to call them in errors: ``texts`` gives ``texts[3]``.
+            progress: show a tqdm bar.
+            prepaid: as for :meth:`_vector`.
+        """
+        with _plain_results():
             found = self.client.embed_many(items, name=name, progress=progress, prepaid=prepaid)
-        except TwelveLabsError as error:
-            raise _with_vectors(error) from error.__cause__
         return [embedding.vector for embedding in found]
 
     async def _avectors(
         self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
     ) -> list[list[float]]:
-        try:
+        with _plain_results():
             found = await self.client.aembed_many(items, name=name, progress=progress, prepaid=prepaid)
-        except TwelveLabsError as error:
-            raise _with_vectors(error) from error.__cause__
         return [embedding.vector for embedding in found]
 
+    def embed_composed(
+        self,
+        text: str | None = None,
+        *,
+        images: Sequence[Source] | Mapping[str, Source] = (),
+        audio: Sequence[Source] | Mapping[str, Source] = (),
+        videos: Sequence[Source] | Mapping[str, Source] = (),
+        documents: Sequence[Source] | Mapping[str, Source] = (),
+    ) -> list[float]:
+        """One vector for a text and media together, or for several media.
 
-def _with_vectors(error: TwelveLabsError) -> TwelveLabsError:
-    """What was finished, in the frameworks' own currency: plain vectors."""
-    error.results = [found.vector if isinstance(found, Embedding) else found for found in error.results]
-    return error
+        Args:
+            text: the text; ``<@name>`` refers to the media given under that name.
+            images: list, or mapping ``name -> source``. marengo3.0 composes images only.
+            audio: as ``images``; marengo3.5.
+            videos: as ``images``; marengo3.5.
+            documents: as ``images``; marengo3.5 (``.pdf``, ``.txt``, ``.md``).
+
+        Raises:
+            InvalidInputError: nothing was given, or the model does not compose what was.
+        """
+        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
+        return self._vector(item, "composed")
+
+    async def aembed_composed(
+        self,
+        text: str | None = None,
+        *,
+        images: Sequence[Source] | Mapping[str, Source] = (),
+        audio: Sequence[Source] | Mapping[str, Source] = (),
+        videos: Sequence[Source] | Mapping[str, Source] = (),
+        documents: Sequence[Source] | Mapping[str, Source] = (),
+    ) -> list[float]:
+        """Async :meth:`embed_composed`."""
+        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
+        return await self._avector(item, "composed")
+
+    def _segments(self, media: Any, options: SegmentOptions | None, changes: Mapping[str, Any]) -> list[Segment]:
+        """The segments of one file.
+
+        Args:
+            media: as for :func:`media_from`.
+            options: how it is divided; None = the model's defaults.
+            changes: fields of :class:`SegmentOptions` to replace in ``options``.
+        """
+        return self.client.embed_segments(media_from(media), _changed(options, changes))
+
+    async def _asegments(self, media: Any, options: SegmentOptions | None, changes: Mapping[str, Any]) -> list[Segment]:
+        return await self.client.aembed_segments(media_from(media), _changed(options, changes))
+
+    # -- vectors by id -----------------------------------------------------------------------------------------------
+
+    async def _keep_vectors(self, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Keep vectors by id: in the cache if there is one, else in the memory of this object and its copies."""
+        client = self.client
+        await self._in_memory.keep(vectors, client._store, key_prefix(client.space, client.base_url))
+
+    async def _kept_vectors(self, ids: Iterable[str]) -> dict[str, list[float]]:
+        """Those of the vectors that are kept, by id."""
+        client = self.client
+        prefix = key_prefix(client.space, client.base_url)
+        return await self._in_memory.find(ids, client._store, prefix, dimensions=client.dimensions)
+
+
+@contextmanager
+def _plain_results() -> Iterator[None]:
+    """An error's results as the frameworks know them: plain vectors."""
+    try:
+        yield
+    except TwelveLabsError as error:
+        error.results = [found.vector if isinstance(found, Embedding) else found for found in error.results]
+        raise
+
+
+def _changed(options: SegmentOptions | None, changes: Mapping[str, Any]) -> SegmentOptions | None:
+    known = [field.name for field in fields(SegmentOptions)]
+    unknown = [name for name in changes if name not in known]
+    if unknown:
+        raise InvalidInputError(f"SegmentOptions has no option {unknown[0]!r}; it has {', '.join(known)}.")
+    return replace(options or SegmentOptions(), **changes) if changes else options
+
+
+def content_digest(media: Media) -> str:
+    """Digest of what a file holds, as in ``Row.metadata["content_digest"]``; hexadecimal, 40 characters.
+
+    Equal for equal bytes, whatever the file is called. Of an address elsewhere (``https://``, ``s3://``), the digest of
+    the address. Reads the file.
+
+    Raises:
+        InvalidInputError: the file is missing, empty or unreadable.
+    """
+    source = media.source
+    if isinstance(source, str) and "://" in source and local_path(source) is None:
+        return MediaFile(media, describe(media), url=source).content_digest
+    return locate(media).content_digest

@@ -159,7 +159,7 @@ async def test_any_store(kind: type[Bare], emulator: Emulator, tmp_path: Path) -
         assert [hits[0].metadata["file_name"] for hits in found] == ["green.png"] * len(found)
         assert all(hits[0].metadata["score"] >= hits[1].metadata["score"] > 0 for hits in found)
     assert set(store.asked) == {2, 100}  # one search; where it is divided here, with enough to divide
-    assert len(model._references) == 5  # what stood for the queries is gone
+    assert len(model._in_memory) == 5  # what stood for the queries is gone
 
 
 def test_settings_of_a_retriever(emulator: Emulator) -> None:

@@ -267,7 +267,7 @@ def test_options_that_do_not_fit_are_refused(model: TwelveLabsEmbeddings, folder
         ({"on_error": "ignore"}, "raise, skip"),
         ({"files_ahead": 0}, "1 or more"),
         ({"options": {"film": SegmentOptions()}}, "kinds are image"),
-        ({"suffixes": [".mp4", ".ts"]}, r"\.ts"),
+        ({"suffixes": [".mp4", ".xyz"]}, r"\.xyz"),
         ({"suffixes": {".ts": "film"}}, "not a kind"),
     ],
 )

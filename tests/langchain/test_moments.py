@@ -8,7 +8,7 @@ import pytest
 from langchain_core.documents import Document
 
 from langchain_twelvelabs import merge_segments
-from langchain_twelvelabs._fusion import fused
+from langchain_twelvelabs.fusion import fuse_documents
 from twelvelabs_core import InvalidInputError
 
 STARTS = (34.6, 39.1, 46.3, 50.4, 54.4, 59.0)
@@ -78,7 +78,7 @@ def test_the_originals_stay_as_they_are() -> None:
 def test_reciprocal_ranks() -> None:
     seen = [(hit(0), 0.9), (hit(5), 0.5)]
     heard = [(hit(5, option="audio"), 0.4), (hit(10, option="audio"), 0.3)]
-    found = fused({"visual": seen, "audio": heard}, {})
+    found = fuse_documents({"visual": seen, "audio": heard}, {})
     assert [(d.metadata["start_sec"], d.metadata["embedding_option"]) for d, _ in found] == [
         (5, "audio,visual"),
         (0, "visual"),
@@ -89,12 +89,12 @@ def test_reciprocal_ranks() -> None:
 
 def test_weights_and_ties() -> None:
     seen, heard = [(hit(0), 0.2)], [(hit(5, option="audio"), 0.4)]
-    assert fused({"visual": seen, "audio": heard}, {})[0][0].metadata["start_sec"] == 5  # equal shares: the nearer one
-    weighted = fused({"visual": seen, "audio": heard}, {"visual": 1.0, "audio": 0.5})
+    assert fuse_documents({"visual": seen, "audio": heard}, {})[0][0].metadata["start_sec"] == 5  # equal shares: the nearer one
+    weighted = fuse_documents({"visual": seen, "audio": heard}, {"visual": 1.0, "audio": 0.5})
     assert [d.metadata["start_sec"] for d, _ in weighted] == [0, 5]
     assert weighted[1][1] == pytest.approx(0.5 / 61)
 
 
 def test_a_segment_counts_once_in_a_ranking() -> None:
-    found = fused({"visual": [(hit(0), 0.9), (hit(0), 0.9), (hit(5), 0.1)]}, {})
+    found = fuse_documents({"visual": [(hit(0), 0.9), (hit(0), 0.9), (hit(5), 0.1)]}, {})
     assert [score for _, score in found] == pytest.approx([1 / 61, 1 / 63])

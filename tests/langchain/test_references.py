@@ -173,7 +173,7 @@ def test_copies_share_what_is_in_memory_and_pickles_do_not(picture: Path) -> Non
     for clone in (copy.copy(model), copy.deepcopy(model), model.model_copy(update={"timeout": 9.0})):
         assert clone.embed_query(reference) == vector("image")
     plain = TwelveLabsEmbeddings(api_key="k")
-    plain._references.hold(ID, [0.5] * 512)
+    plain._in_memory.hold(ID, [0.5] * 512)
     again = pickle.loads(pickle.dumps(plain))
     with pytest.raises(InvalidInputError, match="do not hold"):
         again.embed_query(reference_to(ID, plain.space, "x"))
@@ -192,7 +192,7 @@ def test_a_cache_holds_them_instead_of_memory(picture: Path, tmp_path: Path) -> 
     cache = tmp_path / "vectors.sqlite"
     model = make(service, cache=cache)
     reference = reference_of(model, picture)
-    assert len(model._references) == 0
+    assert len(model._in_memory) == 0
     other = make(service, cache=cache)  # as another process would make it
     assert other.embed_documents([reference]) == [vector("image")]
     clone = pickle.loads(pickle.dumps(TwelveLabsEmbeddings(api_key="k", cache=str(cache))))

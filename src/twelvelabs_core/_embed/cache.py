@@ -171,7 +171,7 @@ def _callable(thing: Any, name: str) -> bool:
 
 def _encode(embedding: Embedding) -> bytes:
     flags = _TRUNCATED if embedding.truncated else 0
-    return _MAGIC + bytes([flags]) + embedding.pooled.to_bytes(4, "little") + _doubles(embedding.vector)
+    return _MAGIC + bytes([flags]) + embedding.pooled.to_bytes(4, "little") + encode_floats(embedding.vector)
 
 
 def _decode(value: bytes, space: str) -> Embedding | list[Segment] | None:
@@ -182,7 +182,7 @@ def _decode(value: bytes, space: str) -> Embedding | list[Segment] | None:
     if len(value) % 8:
         return None
     pooled = int.from_bytes(value[4:8], "little")
-    return Embedding(_floats(value[8:]), space, bool(value[3] & _TRUNCATED), pooled, cached=True)
+    return Embedding(decode_floats(value[8:]), space, bool(value[3] & _TRUNCATED), pooled, cached=True)
 
 
 def _encode_segments(segments: Sequence[Segment]) -> bytes:
@@ -192,7 +192,7 @@ def _encode_segments(segments: Sequence[Segment]) -> bytes:
         | {"floats": len(s.vector), "uncertainty": s.uncertainty is not None}
         for s in segments
     ]
-    numbers = [_doubles(s.vector) + (_doubles(s.uncertainty) if s.uncertainty else b"") for s in segments]
+    numbers = [encode_floats(s.vector) + (encode_floats(s.uncertainty) if s.uncertainty else b"") for s in segments]
     return _MAGIC + _SEGMENTS + json.dumps(heads).encode() + b"\n" + b"".join(numbers)
 
 
@@ -201,10 +201,10 @@ def _decode_segments(value: bytes) -> list[Segment]:
     segments, at = [], 0
     for head in json.loads(line):
         length = 8 * head["floats"]
-        vector, uncertainty = _floats(numbers[at : at + length]), None
+        vector, uncertainty = decode_floats(numbers[at : at + length]), None
         at += length
         if head["uncertainty"]:
-            uncertainty = _floats(numbers[at : at + length])
+            uncertainty = decode_floats(numbers[at : at + length])
             at += length
         known = {name: head.get(name) for name in _SEGMENT_FIELDS}
         segments.append(Segment(vector, **known, uncertainty=uncertainty))
@@ -214,7 +214,7 @@ def _decode_segments(value: bytes) -> list[Segment]:
 _SEGMENT_FIELDS = ("start_sec", "end_sec", "option", "scope", "page", "quadrant", "chunk")
 
 
-def _doubles(numbers: Sequence[float]) -> bytes:
+def encode_floats(numbers: Sequence[float]) -> bytes:
     """Doubles, so that a cached vector equals the one the server sent."""
     found = array("d", numbers)
     if sys.byteorder == "big":
@@ -222,7 +222,7 @@ def _doubles(numbers: Sequence[float]) -> bytes:
     return found.tobytes()
 
 
-def _floats(data: bytes) -> list[float]:
+def decode_floats(data: bytes) -> list[float]:
     found = array("d")
     found.frombytes(data)
     if sys.byteorder == "big":

@@ -1,0 +1,64 @@
+"""Files of equal content in one load."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twelvelabs_core import InvalidInputError, Media
+from twelvelabs_core.adapter import content_digest, local_path
+
+from .sources import Found
+
+
+class Duplicates:
+    """Finds files whose content was seen before. Reads a file only if another one has its size."""
+
+    def __init__(self) -> None:
+        self._by_size: dict[tuple[Any, ...], list[tuple[Found, str | None]]] = {}
+
+    def first(self, found: Found) -> Found | None:
+        """The one seen before with the same content; None if there is none, and this one is remembered.
+
+        May read the disk.
+        """
+        media = found.media
+        size = None if media is None else _size(media)
+        if media is None or size is None:
+            return None
+        key = (media.kind, size, getattr(media, "start_sec", None), getattr(media, "end_sec", None))
+        seen = self._by_size.setdefault(key, [])
+        if not seen:
+            seen.append((found, None))
+            return None
+        mine = _digest(media)
+        for i, (other, digest) in enumerate(seen):
+            digest = digest or _digest(other.media)
+            seen[i] = (other, digest)
+            if mine is not None and digest == mine:
+                return other
+        seen.append((found, mine))
+        return None
+
+
+def _size(media: Media) -> int | str | None:
+    """Bytes; of a URL the address itself, as equal addresses are equal content; None if unknown."""
+    source: Any = media.source
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return len(source)
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    path = local_path(os.fspath(source))
+    if path is None:
+        return str(source)
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def _digest(media: Media | None) -> str | None:
+    try:
+        return None if media is None else content_digest(media)
+    except InvalidInputError:
+        return None

@@ -1,0 +1,201 @@
+"""What a loader's ``paths`` stand for: files, folders, globs, URLs and blobs become single media, in a fixed order."""
+
+from __future__ import annotations
+
+import glob as globbing
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from langchain_core.documents.base import Blob
+
+from twelvelabs_core import InvalidInputError, Media
+from twelvelabs_core.adapter import (
+    MEDIA_TYPES,
+    SUFFIXES,
+    MediaKind,
+    file_name,
+    is_url,
+    kind_of,
+    kind_of_mime,
+    media_from,
+)
+
+logger = logging.getLogger("twelvelabs_embeddings")
+
+Paths: TypeAlias = "str | os.PathLike[str] | Blob | Media | Iterable[str | os.PathLike[str] | Blob | Media]"
+Suffixes: TypeAlias = "Sequence[str] | Mapping[str, str] | None"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One piece of media to load, or the reason why it cannot be.
+
+    Attributes:
+        name: what documents and messages call it: its path or URL where it has one.
+        media: None if there is an error.
+        error: why it cannot be loaded.
+        metadata: of its blob, for the documents.
+    """
+
+    name: str
+    media: Media | None
+    error: InvalidInputError | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The name for messages and logs: without a URL's query, which may be a signature."""
+        return self.name.partition("?")[0] if "://" in self.name else self.name
+
+
+def kinds_by_suffix(suffixes: Suffixes) -> Mapping[str, MediaKind]:
+    """Which suffixes to load, and the kind each stands for.
+
+    Args:
+        suffixes: None = all of :data:`SUFFIXES`; a sequence selects among them; a mapping (``{".ts": "video"}``)
+            replaces them.
+
+    Raises:
+        InvalidInputError: a suffix or a kind is unknown.
+    """
+    if suffixes is None:
+        return SUFFIXES
+    if isinstance(suffixes, Mapping):
+        wrong = next((kind for kind in suffixes.values() if kind not in MEDIA_TYPES), None)
+        if wrong is not None:
+            raise InvalidInputError(f"{wrong!r} is not a kind of media; the kinds are {', '.join(MEDIA_TYPES)}.")
+        return {_dotted(suffix): kind for suffix, kind in suffixes.items()}  # type: ignore[misc]  # checked above
+    names = [_dotted(suffix) for suffix in ([suffixes] if isinstance(suffixes, str) else suffixes)]
+    unknown = next((name for name in names if name not in SUFFIXES), None)
+    if unknown is not None:
+        raise InvalidInputError(
+            f"What a {unknown} file holds is not known; name it with suffixes={{{unknown!r}: 'video', …}}. "
+            f"Known: {' '.join(SUFFIXES)}."
+        )
+    return {name: SUFFIXES[name] for name in names}
+
+
+def _dotted(suffix: str) -> str:
+    return f".{suffix.lower().lstrip('.')}"
+
+
+def find_media(
+    paths: Paths, *, glob: str, suffixes: Mapping[str, MediaKind], kinds: Iterable[str], model: str
+) -> Iterator[Found]:
+    """All media, in the order given; inside folders and globs sorted by path.
+
+    What was named itself and cannot be loaded is a :class:`Found` with an error. What merely lies in a folder is left
+    out, with one line in the log.
+
+    Args:
+        paths: as given to the loader.
+        glob: what to look for in folders.
+        suffixes: suffix -> kind.
+        kinds: the kinds that the model takes.
+        model: its name, for messages.
+
+    Raises:
+        InvalidInputError: an entry is neither a path, URL, blob nor media.
+    """
+    search = _Search(glob, suffixes, frozenset(kinds))
+    single = isinstance(paths, (str, os.PathLike, Blob, Media))
+    for entry in [paths] if single else paths:  # type: ignore[union-attr]
+        yield from search.entry(entry)
+    if search.left_out:
+        what = ", ".join(f"{suffix or 'no suffix'} ({count})" for suffix, count in sorted(search.left_out.items()))
+        logger.info(
+            "%d files left out, of kinds not asked for or that %s does not take: %s",
+            search.left_out.total(),
+            model,
+            what,
+        )
+
+
+@dataclass
+class _Search:
+    """What to look for, and how many files of which suffix were left out."""
+
+    glob: str
+    suffixes: Mapping[str, MediaKind]
+    kinds: frozenset[str]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def entry(self, entry: Any) -> Iterator[Found]:
+        if isinstance(entry, (str, os.PathLike)):
+            yield from self._place(entry)
+        elif hasattr(entry, "yield_blobs"):
+            yield from (self._blob(blob) for blob in entry.yield_blobs())
+        elif isinstance(entry, Blob):
+            yield self._blob(entry)
+        elif isinstance(entry, Media):
+            yield Found(_name_of(entry), entry)
+        else:
+            raise InvalidInputError(f"paths= takes paths, URLs, Blobs and media, got a {type(entry).__name__}.")
+
+    def _place(self, place: str | os.PathLike[str]) -> Iterator[Found]:
+        text = os.fspath(place)
+        path = Path(text).expanduser()
+        if is_url(text):
+            yield self._named(text, text)
+        elif path.is_dir():
+            files = sorted(path.glob(self.glob))
+            yield from self._selected(file for file in files if not _is_hidden(file.relative_to(path)))
+        elif isinstance(place, str) and globbing.has_magic(text) and not path.exists():
+            matches = globbing.glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern
+            if not matches:
+                error = InvalidInputError(f"matches no file (looked in {Path.cwd()}).", item=repr(text))
+                yield Found(text, None, error)
+            yield from self._selected(map(Path, sorted(matches)))
+        else:
+            yield self._named(text, path)
+
+    def _selected(self, files: Iterable[Path]) -> Iterator[Found]:
+        for file in files:
+            if not file.is_file():
+                continue
+            kind = self.suffixes.get(file.suffix.lower())
+            if kind is not None and kind in self.kinds:
+                yield Found(str(file), MEDIA_TYPES[kind](file))
+            else:
+                self.left_out[file.suffix.lower()] += 1
+
+    def _named(self, name: str, source: str | Path) -> Found:
+        try:
+            return Found(name, media_from(source, self.suffixes))
+        except InvalidInputError as error:
+            return Found(name, None, error)
+
+    def _blob(self, blob: Blob) -> Found:
+        place = blob.source or ""
+        mime = (blob.mimetype or "").partition(";")[0].strip().lower()
+        kind = kind_of_mime(mime) or kind_of(place, suffixes=self.suffixes)
+        if kind is None:
+            what = f"its type {mime!r}" if mime else "it has no mimetype, and its source"
+            why = f"{what} does not say what it holds; give the Blob a mimetype such as 'video/mp4'."
+            return Found(place or "blob", None, InvalidInputError(why, item=repr(place or "blob")))
+        name = file_name(place)
+        if blob.data is None:
+            source: Any = str(blob.path)
+        else:
+            source = blob.data if isinstance(blob.data, bytes) else blob.data.encode(blob.encoding)
+            if kind == "document" and not name:
+                name = {"application/pdf": "blob.pdf", "text/markdown": "blob.md"}.get(mime, "blob.txt")
+        own = {key: value for key, value in blob.metadata.items() if value is not None}
+        metadata = {**({"source": place} if place else {}), **own}
+        return Found(place or name or kind, MEDIA_TYPES[kind](source, filename=name or None), metadata=metadata)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _name_of(media: Media) -> str:
+    source = media.source
+    if isinstance(source, (str, os.PathLike)) and not str(source).startswith("data:"):
+        return os.fspath(source)
+    return media.filename or media.kind

@@ -1,0 +1,232 @@
+"""How each vector store is searched by vector: with which method and filter, and what its scores mean.
+
+Chroma, Qdrant, FAISS, LanceDB and InMemoryVectorStore are recognised by name, so that none has to be installed. Any
+other store is searched through methods that most stores share, and its results are filtered here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.documents import Document
+from langchain_core.vectorstores import VectorStore
+
+if TYPE_CHECKING:
+    from .embeddings import TwelveLabsEmbeddings
+
+Hits = list[tuple[Document, float]]
+"""Best first; a higher score is a better one."""
+
+_KEY = "embedding_option"
+
+
+@dataclass(frozen=True)
+class OptionFilter:
+    """Selects documents by their embedding option.
+
+    Attributes:
+        name: the option wanted: ``visual``, ``audio`` …; or a name for everything but ``excluded``.
+        excluded: if given, all options but these are wanted, and documents without one (plain texts).
+    """
+
+    name: str
+    excluded: tuple[str, ...] = ()
+
+    def matches(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether a document with this metadata is selected."""
+        option = metadata.get(_KEY)
+        return option not in self.excluded if self.excluded else option == self.name
+
+
+def distance_to_score(distance: float) -> float:
+    """A distance (0 = equal) as a score, higher is better: from 1 down to 0."""
+    return 1.0 / (1.0 + max(0.0, distance))
+
+
+class Searcher:
+    """Searches any store. Does not filter by option: the caller fetches more and filters the results."""
+
+    filters = False
+    """Whether the store itself filters by option."""
+
+    # The names that partner packages use, most informative first. The third is Pinecone's.
+    methods = (
+        "similarity_search_with_score_by_vector",
+        "similarity_search_by_vector_with_relevance_scores",
+        "similarity_search_by_vector_with_score",
+    )
+
+    def __init__(self, store: VectorStore, embeddings: TwelveLabsEmbeddings, search_kwargs: Mapping[str, Any]) -> None:
+        self.store: Any = store
+        self.embeddings = embeddings
+        self.search_kwargs = search_kwargs
+        """Keyword arguments for the store, in every search."""
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        """The ``k`` documents nearest to ``vector``, best first.
+
+        Args:
+            vector: the query's.
+            k: how many.
+            option: only documents of this option, if the store :attr:`filters`.
+            filter: a filter of the user's, in the store's dialect.
+        """
+        arguments = {**self.search_kwargs, **({} if filter is None else {"filter": filter})}
+        name = next((n for n in self.methods if hasattr(self.store, n)), None)
+        if name is not None:
+            return normalize_scores(getattr(self.store, name)(vector, k=k, **arguments))
+        if type(self.store).similarity_search_by_vector is not VectorStore.similarity_search_by_vector:
+            return _by_rank(self.store.similarity_search_by_vector(vector, k=k, **arguments))
+        return self._by_reference(vector, k, arguments)
+
+    async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        """Async :meth:`search`; in a thread if the store has no asynchronous search of its own."""
+        arguments = {**self.search_kwargs, **({} if filter is None else {"filter": filter})}
+        name = next((f"a{n}" for n in self.methods if hasattr(self.store, f"a{n}")), None)
+        if name is not None:
+            return normalize_scores(await getattr(self.store, name)(vector, k=k, **arguments))
+        if (
+            not any(hasattr(self.store, n) for n in self.methods)
+            and type(self.store).asimilarity_search_by_vector is not VectorStore.asimilarity_search_by_vector
+        ):
+            return _by_rank(await self.store.asimilarity_search_by_vector(vector, k=k, **arguments))
+        return await asyncio.to_thread(self.search, vector, k, option, filter)
+
+    def _by_reference(self, vector: list[float], k: int, arguments: Mapping[str, Any]) -> Hits:
+        """For a store that takes text queries only: it embeds a text that our embeddings answer with this vector."""
+        with self.embeddings.query_reference(vector) as text:
+            return normalize_scores(self.store.similarity_search_with_score(text, k=k, **arguments))
+
+
+class _InMemory(Searcher):
+    filters = True
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        def fits(document: Document) -> bool:
+            return (option is None or option.matches(document.metadata)) and (filter is None or bool(filter(document)))
+
+        found: Hits = self.store.similarity_search_with_score_by_vector(vector, k=k, filter=fits, **self.search_kwargs)
+        return found
+
+    async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        return self.search(vector, k, option, filter)
+
+
+class _Threaded(Searcher):
+    """Stores whose client is synchronous, or whose search is CPU work."""
+
+    filters = True
+
+    async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        return await asyncio.to_thread(self.search, vector, k, option, filter)
+
+
+class _Chroma(_Threaded):
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        parts = [] if filter is None else [filter]
+        if option is not None:
+            parts.append({_KEY: {"$nin": list(option.excluded)} if option.excluded else option.name})
+        where = {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
+        # Called relevance scores, but they are distances.
+        found = self.store.similarity_search_by_vector_with_relevance_scores(
+            vector, k=k, filter=where, **self.search_kwargs
+        )
+        return [(document, distance_to_score(distance)) for document, distance in found]
+
+
+class _Qdrant(_Threaded):
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        from qdrant_client import models
+
+        must: list[Any] = [] if filter is None else [filter]
+        must_not: list[Any] = []
+        if option is not None:
+            key = f"{self.store.metadata_payload_key}.{_KEY}"
+            if option.excluded:
+                must_not.append(models.FieldCondition(key=key, match=models.MatchAny(any=list(option.excluded))))
+            else:
+                must.append(models.FieldCondition(key=key, match=models.MatchValue(value=option.name)))
+        combined = models.Filter(must=must, must_not=must_not) if must or must_not else None
+        found: Hits = self.store.similarity_search_with_score_by_vector(
+            vector, k=k, filter=combined, **self.search_kwargs
+        )
+        if self.store.distance in (models.Distance.EUCLID, models.Distance.MANHATTAN):
+            return [(document, distance_to_score(distance)) for document, distance in found]
+        return found
+
+
+class _Faiss(_Threaded):
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        arguments: dict[str, Any] = dict(self.search_kwargs)
+        if option is not None or filter is not None:
+            user = None if filter is None else self.store._create_filter_func(filter)
+            arguments["filter"] = lambda m: (option is None or option.matches(m)) and (user is None or user(m))
+            # FAISS filters what it has fetched: with less than everything, matches that rank lower would be missing.
+            arguments.setdefault("fetch_k", self.store.index.ntotal)
+        found = self.store.similarity_search_with_score_by_vector(vector, k=k, **arguments)
+        similar = str(getattr(self.store, "distance_strategy", "")).rpartition(".")[2] == "MAX_INNER_PRODUCT"
+        return [(document, float(score) if similar else distance_to_score(float(score))) for document, score in found]
+
+
+class _LanceDB(_Threaded):
+    """langchain-lancedb has no search by vector and no filter, and overwrites ``source`` with the database's URI. So
+    its table is queried directly. ``filter`` is SQL.
+    """
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        table, _ = self.store._get_or_create_table()
+        if table is None:
+            return []
+        query = table.search(vector).limit(k)
+        parts = [] if filter is None else [f"({filter})"]
+        if option is not None:
+            # Metadata is one column of JSON, as json.dumps writes it.
+            parts += [f"metadata NOT LIKE '{_like(name)}'" for name in option.excluded]
+            parts += [] if option.excluded else [f"metadata LIKE '{_like(option.name)}'"]
+        if parts:
+            query = query.where(" AND ".join(parts), prefilter=True)
+        return [
+            (
+                Document(row["text"], id=row.get("id"), metadata=json.loads(row.get("metadata") or "{}")),
+                distance_to_score(row["_distance"]),
+            )
+            for row in query.to_list()
+        ]
+
+
+def _like(option: str) -> str:
+    return f"%{json.dumps(_KEY)}: {json.dumps(option)}%".replace("'", "''")
+
+
+def normalize_scores(found: Sequence[tuple[Document, float]]) -> Hits:
+    """Scores of an unknown kind, higher is better: if the first is the lowest, they are distances."""
+    if len(found) > 1 and found[0][1] < found[-1][1]:
+        return [(document, distance_to_score(float(distance))) for document, distance in found]
+    return [(document, float(score)) for document, score in found]
+
+
+def _by_rank(found: Sequence[Document]) -> Hits:
+    return [(document, distance_to_score(float(rank))) for rank, document in enumerate(found)]
+
+
+_KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
+    ("langchain_core.vectorstores.in_memory", "InMemoryVectorStore", _InMemory, "store"),
+    ("langchain_chroma", "Chroma", _Chroma, "similarity_search_by_vector_with_relevance_scores"),
+    ("langchain_qdrant", "QdrantVectorStore", _Qdrant, "metadata_payload_key"),
+    ("langchain_community.vectorstores.faiss", "FAISS", _Faiss, "_create_filter_func"),
+    ("langchain_lancedb", "LanceDB", _LanceDB, "_get_or_create_table"),
+)
+"""Module, class, searcher, and an attribute the searcher needs: a version without it is searched as any other store."""
+
+
+def searcher(store: VectorStore, embeddings: TwelveLabsEmbeddings, search_kwargs: Mapping[str, Any]) -> Searcher:
+    """The searcher for this store."""
+    for base in type(store).__mro__:
+        for module, name, kind, needed in _KNOWN:
+            if base.__name__ == name and (base.__module__ + ".").startswith(module + ".") and hasattr(store, needed):
+                return kind(store, embeddings, search_kwargs)
+    return Searcher(store, embeddings, search_kwargs)

@@ -1,0 +1,121 @@
+"""Vectors kept by id, for texts that stand for them: in the cache's store if there is one, else in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .._config import PUBLIC_BASE_URL
+from .cache import READ_AT_ONCE, Store, decode_floats, encode_floats
+
+logger = logging.getLogger("twelvelabs_embeddings")
+
+_MAGIC = b"TLR1"
+
+
+class KeptVectors:
+    """Vectors by id.
+
+    In memory a vector takes 8 bytes a number (4 kB on marengo3.0) and stays until :meth:`clear`. Copies and deep copies
+    share the memory; pickling leaves it out.
+    """
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, array[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeptVectors:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KeptVectors, ()
+
+    def clear(self) -> None:
+        """Drop what is in memory. What is in a store stays."""
+        self._vectors.clear()
+
+    def hold(self, id: str, vector: Sequence[float]) -> None:
+        """Keep one in memory."""
+        self._vectors[id] = array("d", vector)
+
+    def drop(self, id: str) -> None:
+        """Drop one from memory."""
+        self._vectors.pop(id, None)
+
+    async def keep(self, vectors: Mapping[str, Sequence[float]], store: Store | None, prefix: str) -> None:
+        """Keep vectors; returns when :meth:`find` finds them.
+
+        A store that cannot be written is logged; the vectors are then kept in memory.
+
+        Args:
+            vectors: by id.
+            store: the cache's store; None = keep them in memory.
+            prefix: of the store's keys, see :func:`key_prefix`.
+        """
+        if store is not None and await _written({prefix + id: v for id, v in vectors.items()}, store):
+            return
+        for id, vector in vectors.items():
+            self.hold(id, vector)
+
+    async def find(
+        self, ids: Iterable[str], store: Store | None, prefix: str, *, dimensions: int
+    ) -> dict[str, list[float]]:
+        """The vectors that are here, by id. An entry of the store that cannot be decoded counts as missing.
+
+        Args:
+            ids: what to look for.
+            store, prefix: as for :meth:`keep`.
+            dimensions: length of every vector.
+        """
+        wanted = list(dict.fromkeys(ids))
+        found = {id: self._vectors[id].tolist() for id in wanted if id in self._vectors}
+        away = [id for id in wanted if id not in found]
+        if store is None or not away:
+            return found
+        stored = await asyncio.to_thread(_read, store, [prefix + id for id in away])
+        length = len(_MAGIC) + 8 * dimensions
+        for id in away:
+            value = stored.get(prefix + id)
+            if value is not None and value.startswith(_MAGIC) and len(value) == length:
+                found[id] = decode_floats(value[len(_MAGIC) :])
+        return found
+
+
+def key_prefix(space: str, base_url: str) -> str:
+    """What the keys of one vector space at one address begin with.
+
+    Another address is another service: an emulator's vectors must never answer for the real service's.
+    """
+    service = ""
+    if base_url != PUBLIC_BASE_URL:
+        service = hashlib.blake2b(base_url.encode(), digest_size=6).hexdigest() + "/"
+    return f"{space}/reference/{service}"
+
+
+async def _written(vectors: Mapping[str, Sequence[float]], store: Store) -> bool:
+    pairs = {key: _MAGIC + encode_floats(vector) for key, vector in vectors.items()}
+    try:
+        # A second run finds them all there: reading is cheaper than writing them again.
+        there = await asyncio.to_thread(_read, store, list(pairs))
+        new = [(key, value) for key, value in pairs.items() if there.get(key) != value]
+        if new:
+            await asyncio.to_thread(store.mset, new)
+    except Exception as error:  # whatever a user's store raises: the vectors are paid for and must not be lost
+        logger.error("%d vectors could not be written to the cache and stay in memory: %s", len(pairs), error)
+        return False
+    return True
+
+
+def _read(store: Store, keys: Sequence[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for start in range(0, len(keys), READ_AT_ONCE):
+        part = keys[start : start + READ_AT_ONCE]
+        pairs = zip(part, store.mget(part), strict=True)
+        found.update((key, value) for key, value in pairs if isinstance(value, bytes))
+    return found
