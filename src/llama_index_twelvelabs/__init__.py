@@ -1,12 +1,14 @@
-"""TwelveLabs' Marengo embeddings for LlamaIndex: texts, pictures, sounds, films and documents in any of its indexes.
+"""TwelveLabs' Marengo embeddings for LlamaIndex: text, images, audio, video and documents in any of its indexes.
 
-from llama_index.core import VectorStoreIndex
-from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
+.. code-block:: python
 
-model = TwelveLabsEmbedding(model_name="marengo3.0")              # key from TWELVELABS_API_KEY
-files = TwelveLabsMediaReader().load_data("holiday/")
-nodes = TwelveLabsMediaEmbedder(embed_model=model)(files)
-index = VectorStoreIndex(nodes, embed_model=model)
+    from llama_index.core import VectorStoreIndex
+    from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
+
+    model = TwelveLabsEmbedding(model_name="marengo3.0")              # key from TWELVELABS_API_KEY
+    files = TwelveLabsMediaReader().load_data("holiday/")
+    nodes = TwelveLabsMediaEmbedder(embed_model=model)(files)
+    index = VectorStoreIndex(nodes, embed_model=model)
 """
 
 from .embedder import TwelveLabsMediaEmbedder

@@ -1,39 +1,34 @@
-"""Files, pictures and texts become nodes with vectors: the one step between a reader and any LlamaIndex index."""
+"""The step between a reader and an index: documents and nodes of any kind become nodes with vectors."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
 from pydantic import Field
 
-from twelvelabs_core import Embedding, InvalidInputError, Media, Row, Segment, SegmentOptions, check_space, rows_of
-from twelvelabs_core._media.file import locate
+from twelvelabs_core import InvalidInputError, Media, Row, SegmentOptions, check_space
+from twelvelabs_core.adapter import file_name
 
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
-from .spaces import check_store
+from .store_check import check_store
 
-__all__ = ["TwelveLabsMediaEmbedder"]
-
-# What of the embed model changes a vector. The rest (time limits, concurrency) must not empty a pipeline's cache.
+# The model's settings that change a vector. The others (time limits, concurrency) must not invalidate a pipeline's
+# cache.
 _DECISIVE = ("class_name", "model_name", "dimensions", "api_version", "base_url", "truncate")
 
 logger = logging.getLogger(__name__)
 
-_Place: TypeAlias = tuple[int, Media]
-
 
 class TwelveLabsMediaEmbedder(TransformComponent):
-    """Gives every node its vector by what it is: films and sounds one node a segment, pictures one node, texts as
-    texts, all in one space.
+    """Embeds every node by what it is: video and audio as one node a segment, images as one node, texts as texts, all
+    in one vector space.
 
     .. code-block:: python
 
@@ -50,15 +45,15 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     ``image_resource``, ``audio_resource`` or ``video_resource`` (data, path or URL), and texts, mixed; splitters may
     run before it. Nodes that have a vector keep it.
 
-    Gives a ``TextNode`` for each segment, text and document's page, a ``Node`` with ``image_resource`` for a picture:
-    with ``.embedding``, the flat metadata of a :class:`twelvelabs_core.Row` beside the origin's own, ids made from
-    content, segment and space, and the origin as ``SOURCE``, so that ``delete_ref_doc`` and docstore upserts work. A
-    node's own text (a caption) stays its text; its vector is the picture's.
+    Gives a ``TextNode`` for each segment, text and page of a document, and a ``Node`` with ``image_resource`` for an
+    image. Each has its ``.embedding``; the flat metadata of a :class:`twelvelabs_core.Row` beside the origin's own; an
+    id made from content, segment and space; and the origin as ``SOURCE``, so that ``delete_ref_doc`` and docstore
+    upserts work. A node's own text (a caption) stays its text; its vector is the image's.
 
-    In a pipeline its cache may be on: a reader's document names its content's digest, and :meth:`to_dict` holds
-    everything that changes a vector, neither a key nor anything else. (LlamaIndex keys that cache by texts and metadata
-    alone: pictures of other origin need their path in the metadata, and are warned of if they have not.) With
-    ``num_workers`` it is pickled with its key.
+    In a pipeline its cache may be on: a reader's document holds its content's digest, and :meth:`to_dict` holds every
+    setting that changes a vector and nothing else. (LlamaIndex keys that cache by text and metadata: images of other
+    origin need their path in the metadata, and a warning is logged if they have none.) With ``num_workers`` it is
+    pickled with its key.
 
     Raises (when called):
         InvalidInputError: a file or text cannot be embedded, a node's or the store's ``space`` is not the model's, or a
@@ -68,14 +63,14 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """
 
     embed_model: TwelveLabsEmbedding
-    """Whose vectors; its ``cache`` makes a second run free."""
+    """Makes the vectors. With its ``cache``, a second run sends no requests."""
     options: SegmentOptions | None = None
-    """How files are divided and what of them is embedded, for kinds without options of their own; by default
-    everything the model has, in the model's own segments."""
+    """How files are divided and what of them is embedded, for kinds without options of their own; by default the
+    model's own segments and all its embedding options."""
     video_options: SegmentOptions | None = None
-    """For films, instead of ``options``."""
+    """For video, instead of ``options``."""
     audio_options: SegmentOptions | None = None
-    """For sounds, instead of ``options``."""
+    """For audio, instead of ``options``."""
     document_options: SegmentOptions | None = None
     """For document files (marengo3.5), instead of ``options``."""
     show_progress: bool = Field(default=False, exclude=True)
@@ -84,11 +79,10 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """fsspec filesystem that opens sources with a scheme of its own (``s3://…``); by default fsspec's for that scheme.
     Such files are read into memory."""
     vector_store: Any = Field(default=None, exclude=True, repr=False)
-    """The store, or index, that the nodes are meant for: it is asked first, and refused if it holds vectors of another
-    space."""
+    """The vector store, or index, that the nodes are meant for: refused if it holds vectors of another space."""
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker only embeds; the store was asked here or is open in one process alone.
+        # A worker process only embeds; the store is checked before, and may be open in one process only.
         if self.vector_store is None:
             return super().__getstate__()
         return self.model_copy(update={"vector_store": None}).__getstate__()
@@ -99,67 +93,61 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         return "TwelveLabsMediaEmbedder"
 
     def to_dict(self, **kwargs: Any) -> dict[str, Any]:
-        """Settings that decide a vector: what LlamaIndex keys its pipeline cache by."""
-        made = super().to_dict(**kwargs)
-        model = made["embed_model"]
-        made["embed_model"] = {key: model[key] for key in _DECISIVE} | {"base_url": self.embed_model.client.base_url}
-        return made | {"space": self.embed_model.space}
+        """The settings that change a vector: LlamaIndex keys its pipeline cache by them."""
+        settings = super().to_dict(**kwargs)
+        model = settings["embed_model"]
+        settings["embed_model"] = {key: model[key] for key in _DECISIVE} | {
+            "base_url": self.embed_model.client.base_url
+        }
+        return settings | {"space": self.embed_model.space}
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """The nodes with their vectors, in the order of what they came from."""
-        work, client, show = self._plan(nodes), self.embed_model.client, self.show_progress
-        vectors = self.embed_model.get_text_embedding_batch(work.said, show_progress=show) if work.said else []
-        pictures = client.embed_many(work.media("image"), name="image", progress=show)
+        """The nodes with their vectors, in the order of the nodes they were made from."""
+        work, model, show = self._plan(nodes), self.embed_model, self.show_progress
+        vectors = model.get_text_embedding_batch(work.texts, show_progress=show) if work.texts else []
         rows = {
-            kind: client.rows_many(work.media(kind), self._options(kind), name=kind, progress=show)
-            for kind in work.divided
+            kind: model.client.rows_many(work.media(kind), self._options(kind), name=kind, progress=show)
+            for kind in work.kinds
         }
-        return self._assemble(work, vectors, pictures, rows)
+        return work.result(vectors, rows, model.space)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """Async: neither requests nor the reading of files hold up the loop."""
-        work, client, show = await asyncio.to_thread(self._plan, nodes), self.embed_model.client, self.show_progress
-        said = work.said
-        vectors = await self.embed_model.aget_text_embedding_batch(said, show_progress=show) if said else []
-        pictures = await client.aembed_many(work.media("image"), name="image", progress=show)
+        """Async :meth:`__call__`. Neither requests nor reading files block the event loop."""
+        work, model, show = await asyncio.to_thread(self._plan, nodes), self.embed_model, self.show_progress
+        vectors = await model.aget_text_embedding_batch(work.texts, show_progress=show) if work.texts else []
         rows = {
-            kind: await client.arows_many(work.media(kind), self._options(kind), name=kind, progress=show)
-            for kind in work.divided
+            kind: await model.client.arows_many(work.media(kind), self._options(kind), name=kind, progress=show)
+            for kind in work.kinds
         }
-        return await asyncio.to_thread(self._assemble, work, vectors, pictures, rows)
+        return work.result(vectors, rows, model.space)
 
     def _options(self, kind: str) -> SegmentOptions | None:
+        if kind == "image":
+            return None  # an image is one segment
         own: SegmentOptions | None = getattr(self, f"{kind}_options")
         return own or self.options
 
-    # -- before and after the requests -----------------------------------------------------------------------------
+    # -- before the requests -----------------------------------------------------------------------------------------
 
     def _plan(self, nodes: Sequence[BaseNode]) -> _Work:
-        """What is to be embedded of which node. Reads files that are neither here nor at a URL."""
-        check_space((node.metadata for node in nodes), self.embed_model.space)
+        """What is to be embedded of each node. Reads files that are on a filesystem of fsspec's."""
+        space, dimensions = self.embed_model.space, self.embed_model.client.dimensions
+        check_space((node.metadata for node in nodes), space)
         if self.vector_store is not None:
-            check_store(self.vector_store, self.embed_model.space, self.embed_model.client.dimensions)
+            check_store(self.vector_store, space, dimensions)
         work = _Work(nodes)
         for index, node in enumerate(nodes):
             if node.embedding is not None:
-                self._check_length(node)
+                _check_length(node, space, dimensions)
                 continue
             media = [self._opened(item) for item in media_in(node)]
             for item in media:
                 work.files.setdefault(item.kind, []).append((index, item))
-            _warn_of_the_cache(node, media)
+            _warn_of_the_pipeline_cache(node, media)
             if not media:
-                work.texts.append(index)
-                work.said.append(node.get_content(MetadataMode.EMBED))
+                work.text_nodes.append(index)
+                work.texts.append(node.get_content(MetadataMode.EMBED))
         return work
-
-    def _check_length(self, node: BaseNode) -> None:
-        found, wanted = len(node.embedding or ()), self.embed_model.client.dimensions
-        if found != wanted:
-            raise InvalidInputError(
-                f"has a vector of {found} numbers; those of {self.embed_model.space} have {wanted}.",
-                item=f"node {node.node_id}",
-            )
 
     def _opened(self, media: Media) -> Media:
         source = media.source if isinstance(media.source, str) else ""
@@ -169,64 +157,74 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         try:
             with self.fs.open(source, "rb") if self.fs is not None else fsspec.open(source, "rb") as file:
                 content = file.read()
-        except Exception as error:  # every kind of storage has errors of its own
+        except Exception as error:  # each kind of storage raises its own
             raise InvalidInputError(f"cannot be read: {error}.", item=f"{media!r}") from error
-        return replace(media, source=content, filename=media.filename or PurePosixPath(urlsplit(source).path).name)
-
-    def _assemble(
-        self,
-        work: _Work,
-        vectors: list[list[float]],
-        pictures: list[Embedding],
-        rows: dict[str, list[list[Row]]],
-    ) -> list[BaseNode]:
-        """Nodes in the order of what they came from. Reads pictures, for their digest."""
-        space = self.embed_model.space
-        shown = [self._picture_rows(m, p) for m, p in zip(work.media("image"), pictures, strict=True)]
-        made: dict[int, list[BaseNode]] = {}
-        for index, vector in zip(work.texts, vectors, strict=True):
-            made[index] = [text_node(work.nodes[index], vector, space)]
-        seen: set[str] = set()
-        for kind, of_files in {"image": shown, **rows}.items():
-            for (index, media), of_file in zip(work.files.get(kind, []), of_files, strict=True):
-                made.setdefault(index, []).extend(vector_nodes(work.nodes[index], media, of_file, seen))
-        # Whoever had a vector, and so no work, is handed on.
-        return [node for index, given in enumerate(work.nodes) for node in made.get(index, work.kept(index, given))]
-
-    def _picture_rows(self, media: Media, found: Embedding) -> list[Row]:
-        digest = locate(media).content_digest
-        whole = Segment(found.vector, option="visual", scope="asset")
-        return rows_of(media, [whole], space=found.space, content_digest=digest)
+        return replace(media, source=content, filename=media.filename or file_name(source))
 
 
-def _warn_of_the_cache(node: BaseNode, media: Sequence[Media]) -> None:
-    if media and "content_digest" not in node.metadata:
-        seen = node.get_content(MetadataMode.ALL)
-        if not all(isinstance(item.source, str) and item.source in seen for item in media):
-            logger.warning(
-                "Node %s names its media neither in its text nor in its metadata: an IngestionPipeline with its cache "
-                "on takes it for any other such node and answers with that one's vector. Load files with "
-                "TwelveLabsMediaReader, put the path into the metadata, or set disable_cache=True.",
-                node.node_id,
-            )
+def _check_length(node: BaseNode, space: str, dimensions: int) -> None:
+    length = len(node.embedding or ())
+    if length != dimensions:
+        raise InvalidInputError(
+            f"has a vector of {length} numbers; those of {space} have {dimensions}.", item=f"node {node.node_id}"
+        )
+
+
+def _warn_of_the_pipeline_cache(node: BaseNode, media: Sequence[Media]) -> None:
+    if not media or "content_digest" in node.metadata:
+        return
+    content = node.get_content(MetadataMode.ALL)
+    if not all(isinstance(item.source, str) and item.source in content for item in media):
+        logger.warning(
+            "Node %s names its media neither in its text nor in its metadata: an IngestionPipeline with its cache "
+            "on takes it for any other such node and gives it that one's vector. Load files with "
+            "TwelveLabsMediaReader, put the path into the metadata, or set disable_cache=True.",
+            node.node_id,
+        )
 
 
 @dataclass
 class _Work:
-    """Nodes, and what is to be embedded of which: ``said`` holds the texts of the nodes ``texts``, ``files`` by kind
-    the media and the node each belongs to."""
+    """The nodes of one call, and what is to be embedded of each.
+
+    Attributes:
+        nodes: as they were given.
+        text_nodes: indices of the nodes that are texts.
+        texts: their texts.
+        files: media by kind, each with the index of its node.
+    """
 
     nodes: Sequence[BaseNode]
-    texts: list[int] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    files: dict[str, list[_Place]] = field(default_factory=dict)
+    text_nodes: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    files: dict[str, list[tuple[int, Media]]] = field(default_factory=dict)
 
     @property
-    def divided(self) -> list[str]:
-        return [kind for kind in self.files if kind != "image"]
+    def kinds(self) -> list[str]:
+        """Images first: they are the quickest to fail."""
+        return sorted(self.files, key=lambda kind: kind != "image")
 
     def media(self, kind: str) -> list[Media]:
-        return [media for _, media in self.files.get(kind, [])]
+        return [media for _, media in self.files[kind]]
 
-    def kept(self, index: int, node: BaseNode) -> list[BaseNode]:
-        return [node] if node.embedding is not None else []
+    def result(self, vectors: list[list[float]], rows: Mapping[str, list[list[Row]]], space: str) -> list[BaseNode]:
+        """Nodes with vectors, in the order of the nodes they were made from.
+
+        Args:
+            vectors: of the texts.
+            rows: of the media by kind, for each file.
+            space: of the vectors.
+        """
+        made: dict[int, list[BaseNode]] = {}
+        for index, vector in zip(self.text_nodes, vectors, strict=True):
+            made[index] = [text_node(self.nodes[index], vector, space)]
+        seen: set[str] = set()
+        for kind, rows_of_files in rows.items():
+            for (index, media), rows_of_file in zip(self.files[kind], rows_of_files, strict=True):
+                made.setdefault(index, []).extend(vector_nodes(self.nodes[index], media, rows_of_file, seen))
+        # What had a vector, and so was not embedded, is passed on.
+        return [
+            node
+            for i, given in enumerate(self.nodes)
+            for node in ([given] if given.embedding is not None else made.get(i, []))
+        ]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import fields, replace
 from os import PathLike
 from typing import Any
 
@@ -17,6 +16,7 @@ from twelvelabs_core import (
     DEFAULT_MODEL,
     Audio,
     Composed,
+    Document,
     Image,
     InvalidInputError,
     Item,
@@ -27,17 +27,13 @@ from twelvelabs_core import (
     Source,
     Video,
 )
-from twelvelabs_core import Document as Paper
-from twelvelabs_core._inputs import as_media
-from twelvelabs_core.adapter import Adapter
+from twelvelabs_core.adapter import MEDIA_TYPES, Adapter, as_media
 
-from .nodes import media_from, stands_for_media
-
-__all__ = ["TwelveLabsEmbedding"]
+from .documents import stands_for_media
 
 
 class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
-    """TwelveLabs' Marengo embeddings for LlamaIndex: texts, pictures, sounds and films in one vector space.
+    """TwelveLabs' Marengo embeddings for LlamaIndex: text, images, audio, video and documents in one vector space.
 
     .. code-block:: python
 
@@ -51,24 +47,23 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         retriever = VectorStoreIndex(nodes, embed_model=model).as_retriever()
         retriever.retrieve(model.query_bundle(audio="hum.wav"))            # any index, any kind of query
 
-    Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0). All methods have
-    a truly asynchronous twin and
-    raise :class:`twelvelabs_core.TwelveLabsError`'s subclasses; bad input is refused before anything is sent, and a
-    batch that fails in part raises
-    ``BatchError`` with the finished vectors in ``.results``.
+    Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0).
+
+    Every method has an async twin that is truly asynchronous. Methods raise subclasses of
+    :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch that fails in
+    part raises ``BatchError`` with the finished vectors in ``.results``.
 
     Note:
-        LlamaIndex's own ``embeddings_cache`` keys by the text alone: do not share one between models.
+        LlamaIndex's own ``embeddings_cache`` is keyed by the text alone: do not share one between models.
     """
 
     model_name: str = DEFAULT_MODEL
     """``marengo3.0``, ``marengo3.5`` or ``Marengo-retrieval-2.7`` (switched off)."""
     model_spec: Model | None = Field(default=None, exclude=True, repr=False)
-    """Describes a model this version does not know; its name replaces ``model_name``."""
+    """Description of a model that this version does not know; its name replaces ``model_name``."""
     embed_batch_size: int = Field(default=100_000, gt=0)
-    """Texts LlamaIndex hands over at a time. LlamaIndex works on one such batch after another (sync) or on all at once
-    (async), so
-    that only one large batch is both concurrent and bounded; how many requests run at a time is ``max_concurrency``."""
+    """Texts that LlamaIndex passes at a time. It embeds such batches one after another (sync) or all at once (async),
+    so that only one large batch is both concurrent and bounded. ``max_concurrency`` limits the requests in flight."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client; a ``model_spec`` names the model."""
@@ -85,13 +80,13 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return "TwelveLabsEmbedding"
 
     def to_payload(self) -> dict[str, Any]:
-        """What telemetry and callbacks may see: nothing secret."""
+        """What LlamaIndex shows to telemetry and callbacks; nothing secret."""
         return {**super().to_payload(), "space": self.space, "truncate": self.truncate}
 
     # -- LlamaIndex's contract: texts ------------------------------------------------------------------------------
 
-    # LlamaIndex asks its rate_limiter once before each of these calls, and never for pictures; the client asks for
-    # every other request (prepaid: those it need not ask for).
+    # LlamaIndex asks its rate_limiter once before each of these calls, and never for images. The client asks for every
+    # other request (prepaid: those it need not ask for).
 
     def _get_query_embedding(self, query: str) -> list[float]:
         return self._vector(query, "query", prepaid=1)
@@ -123,11 +118,11 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         Args:
             texts: what to embed.
             show_progress: show a tqdm bar that moves with each vector (LlamaIndex's own counts slices).
-            kwargs: as LlamaIndex's.
+            kwargs: further arguments of LlamaIndex's method.
 
         Raises:
-            InvalidInputError: a text is empty or no ``str``; nothing was sent.
-            BatchError: some texts failed; the rest is in ``.results``.
+            InvalidInputError: a text is empty or not a ``str``; nothing was sent.
+            BatchError: some texts failed; the others' vectors are in ``.results``.
         """
         with _progress(show_progress):
             return super().get_text_embedding_batch(texts, show_progress=False, **kwargs)
@@ -140,8 +135,8 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
             return await super().aget_text_embedding_batch(texts, show_progress=False, **kwargs)
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """As a step of a pipeline: embeds the nodes' texts, but for nodes that have a vector of this space
-        (LlamaIndex's own would put the vector of a film's name in the place of the film's)."""
+        """As a pipeline step: embeds the nodes' texts. Nodes that have a vector of this space keep it (LlamaIndex's own
+        step would replace a video's vector by that of its file name)."""
         super().__call__([node for node in nodes if not self._is_done(node)], **kwargs)
         return nodes
 
@@ -153,7 +148,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     def _is_done(self, node: BaseNode) -> bool:
         return node.embedding is not None and node.metadata.get("space") == self.space
 
-    # -- LlamaIndex's contract: pictures ---------------------------------------------------------------------------
+    # -- LlamaIndex's contract: images -----------------------------------------------------------------------------
 
     def _get_image_embedding(self, img_file_path: ImageType) -> list[float]:
         return self._vector(*_one(Image, img_file_path))
@@ -170,7 +165,16 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     def get_image_embedding_batch(
         self, img_file_paths: list[ImageType], show_progress: bool = False
     ) -> list[list[float]]:
-        """One vector a picture, in order, several at a time; ``show_progress`` as for texts."""
+        """One vector an image, in order, several at a time.
+
+        Args:
+            img_file_paths: paths, URLs, data URIs, bytes, binary file objects or PIL images.
+            show_progress: show a tqdm bar.
+
+        Raises:
+            InvalidInputError: an image is missing, unreadable, too small or too large; nothing was sent.
+            BatchError: some images failed; the others' vectors are in ``.results``.
+        """
         with _progress(show_progress):
             return super().get_image_embedding_batch(img_file_paths, show_progress=False)
 
@@ -181,13 +185,16 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         with _progress(show_progress):
             return await super().aget_image_embedding_batch(img_file_paths, show_progress=False)
 
-    # -- sounds, films, compositions: LlamaIndex has no names for these ----------------------------------------------
+    # -- audio, video, composed: LlamaIndex has no names for these ----------------------------------------------
 
     def get_audio_embedding(self, audio: Source | Audio) -> list[float]:
-        """One vector for a sound (WAV, MP3, FLAC): of the whole file, from what is heard, not of its words.
+        """One vector for a whole audio file (WAV, MP3, FLAC), of embedding option ``audio``: not of what is spoken.
 
         Args:
             audio: path, URL, data URI, bytes, binary file object, or ``Audio(source, start_sec=…)`` for a part.
+
+        Raises:
+            InvalidInputError: the file is missing, unreadable, too short or too long.
         """
         return self._vector(*_one(Audio, audio))
 
@@ -196,7 +203,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avector(*_one(Audio, audio))
 
     def get_audio_embedding_batch(self, audio: Sequence[Source | Audio]) -> list[list[float]]:
-        """One vector a sound, in order, several at a time."""
+        """One vector an audio file, in order, several at a time; see :meth:`get_audio_embedding`."""
         return self._vectors(as_media(Audio, audio), "audio")
 
     async def aget_audio_embedding_batch(self, audio: Sequence[Source | Audio]) -> list[list[float]]:
@@ -204,9 +211,15 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avectors(as_media(Audio, audio), "audio")
 
     def get_video_embedding(self, video: Source | Video) -> list[float]:
-        """One vector for a film: of the whole file, from what is seen.
+        """One vector for a whole video, of embedding option ``visual``.
 
-        Synchronous requests take films of 10 minutes on marengo3.0 and 30 seconds on marengo3.5.
+        Videos of up to 10 minutes on marengo3.0, and 30 seconds on marengo3.5, take one request; longer ones a task.
+
+        Args:
+            video: path, URL, data URI, bytes, binary file object, or ``Video(source, start_sec=…)`` for a part.
+
+        Raises:
+            InvalidInputError: the file is missing, unreadable, too short or too long.
         """
         return self._vector(*_one(Video, video))
 
@@ -215,71 +228,43 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avector(*_one(Video, video))
 
     def get_video_embedding_batch(self, videos: Sequence[Source | Video]) -> list[list[float]]:
-        """One vector a film, in order, several at a time."""
+        """One vector a video, in order, several at a time; see :meth:`get_video_embedding`."""
         return self._vectors(as_media(Video, videos), "videos")
 
     async def aget_video_embedding_batch(self, videos: Sequence[Source | Video]) -> list[list[float]]:
         """Async :meth:`get_video_embedding_batch`."""
         return await self._avectors(as_media(Video, videos), "videos")
 
-    def get_composed_embedding(
-        self,
-        text: str | None = None,
-        *,
-        images: Sequence[Source] | Mapping[str, Source] = (),
-        audio: Sequence[Source] | Mapping[str, Source] = (),
-        videos: Sequence[Source] | Mapping[str, Source] = (),
-        documents: Sequence[Source] | Mapping[str, Source] = (),
-    ) -> list[float]:
-        """One vector for a text and media together, or for several media.
-
-        Args:
-            text: the words; ``<@name>`` refers to the media given under that name.
-            images: list, or mapping ``name -> source``. On marengo3.0 only pictures can be composed.
-            audio: as ``images``; marengo3.5.
-            videos: as ``images``; marengo3.5.
-            documents: as ``images``; marengo3.5 (``.pdf``, ``.txt``, ``.md``).
-        """
-        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
-        return self._vector(item, "composed")
-
-    async def aget_composed_embedding(
-        self,
-        text: str | None = None,
-        *,
-        images: Sequence[Source] | Mapping[str, Source] = (),
-        audio: Sequence[Source] | Mapping[str, Source] = (),
-        videos: Sequence[Source] | Mapping[str, Source] = (),
-        documents: Sequence[Source] | Mapping[str, Source] = (),
-    ) -> list[float]:
-        """Async :meth:`get_composed_embedding`."""
-        item = Composed.of(text, images=images, audio=audio, videos=videos, documents=documents)
-        return await self._avector(item, "composed")
+    get_composed_embedding = Adapter.embed_composed
+    aget_composed_embedding = Adapter.aembed_composed
 
     # -- segments, queries -------------------------------------------------------------------------------------------
 
     def get_segments(
         self, media: str | PathLike[str] | Media, options: SegmentOptions | None = None, **changes: Any
     ) -> list[Segment]:
-        """The vectors of a film's or sound's segments, sorted by time.
+        """The vectors of one file's segments, sorted by time.
+
+        Each segment has ``vector``, ``start_sec`` and ``end_sec`` (seconds), ``option`` and ``scope``.
 
         Args:
-            media: path or URL, whose suffix (or content) says what it is; or ``Video(...)``, ``Audio(...)``, on
+            media: path or URL, whose suffix or content tells its kind; or ``Video(...)``, ``Audio(...)``, on
                 marengo3.5 ``Document(...)`` and ``Image(...)`` too.
-            options: how it is divided and what of it is embedded; by default every segment, each option apart.
-            changes: fields of :class:`twelvelabs_core.SegmentOptions`, instead of or above ``options``:
+            options: how the file is divided and what of it is embedded; by default every segment, with a vector for
+                each option.
+            changes: fields of :class:`twelvelabs_core.SegmentOptions`, instead of or on top of ``options``:
                 ``segmentation=Fixed(6)``, ``embedding_option="visual"``.
 
         Raises:
-            InvalidInputError: the model cannot do what is asked, or the file is refused.
+            InvalidInputError: the kind is unknown, the model does not take the options, or the file is refused.
         """
-        return self.client.embed_segments(media_from(media), _options(options, changes))
+        return self._segments(media, options, changes)
 
     async def aget_segments(
         self, media: str | PathLike[str] | Media, options: SegmentOptions | None = None, **changes: Any
     ) -> list[Segment]:
         """Async :meth:`get_segments`."""
-        return await self.client.aembed_segments(media_from(media), _options(options, changes))
+        return await self._asegments(media, options, changes)
 
     def query_bundle(
         self,
@@ -288,19 +273,19 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         image: Source | Image | None = None,
         audio: Source | Audio | None = None,
         video: Source | Video | None = None,
-        document: Source | Paper | None = None,
+        document: Source | Document | None = None,
     ) -> QueryBundle:
-        """A query by anything, for any retriever and query engine of LlamaIndex: its vector is set already.
+        """A query by text or media, for any of LlamaIndex's retrievers and query engines: with its vector.
 
         Args:
-            text: words; they are the bundle's ``query_str`` too, for language models, rerankers and hybrid search.
-            image: a picture to search by. Text and picture together are one composed vector.
-            audio: a sound to search by; together with others on marengo3.5.
-            video: a film to search by; together with others on marengo3.5.
+            text: also the bundle's ``query_str``, for language models, rerankers and hybrid search.
+            image: an image to search by. Text and image together are one composed vector.
+            audio: audio to search by; together with others on marengo3.5.
+            video: a video to search by; together with others on marengo3.5.
             document: a document file to search by (marengo3.5).
 
         Returns:
-            A fresh bundle every time: retrievers write into those they are given.
+            A new bundle every time: retrievers write into those they are given.
 
         Raises:
             InvalidInputError: nothing was given, or the model cannot embed it.
@@ -316,7 +301,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         image: Source | Image | None = None,
         audio: Source | Audio | None = None,
         video: Source | Video | None = None,
-        document: Source | Paper | None = None,
+        document: Source | Document | None = None,
     ) -> QueryBundle:
         """Async :meth:`query_bundle`."""
         item, name = _query(text, image, audio, video, document)
@@ -325,8 +310,8 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
 
 
 def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) -> tuple[Item, str]:
-    given = {"image": (Image, image), "audio": (Audio, audio), "video": (Video, video), "document": (Paper, document)}
-    media = [m for kind, source in given.values() if source is not None for m in as_media(kind, [source])]
+    sources = zip(MEDIA_TYPES.values(), (image, audio, video, document), strict=True)
+    media = [item for kind, source in sources if source is not None for item in as_media(kind, [source])]
     if text is None and not media:
         raise InvalidInputError("A query needs text, image, audio, video or document.")
     if not media:
@@ -336,29 +321,19 @@ def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) 
     return Composed(text, tuple(media)), "query"
 
 
-def _options(options: SegmentOptions | None, changes: dict[str, Any]) -> SegmentOptions | None:
-    unknown = set(changes) - {field.name for field in fields(SegmentOptions)}
-    if unknown:
-        raise InvalidInputError(
-            f"SegmentOptions has no {', '.join(sorted(unknown))}; it has "
-            f"{', '.join(field.name for field in fields(SegmentOptions))}."
-        )
-    return replace(options or SegmentOptions(), **changes) if changes else options
-
-
 def _refuse_media(texts: Sequence[str]) -> None:
-    """What a file's document looks like to an embedding model: its name, which would be found and mean nothing."""
+    """Refuse the text of a file's document: the vector of a file name would be found, and mean nothing."""
     for index, text in enumerate(texts):
         if stands_for_media(text):
             raise InvalidInputError(
-                f"{text.rpartition(chr(10))[2]!r} stands for a media file, and would be embedded as these words. "
+                f"{text.rpartition(chr(10))[2]!r} stands for a media file, and would be embedded as this text. "
                 "Put TwelveLabsMediaEmbedder(embed_model=...) before the index: transformations=[...], or "
                 "VectorStoreIndex(embedder(documents)).",
                 item=f"texts[{index}]",
             )
 
 
-# LlamaIndex's batch methods keep show_progress to themselves; this carries it to where the work is.
+# LlamaIndex's batch methods do not pass show_progress on; this takes it to the methods that embed.
 _show_progress: ContextVar[bool] = ContextVar("show_progress", default=False)
 
 

@@ -1,4 +1,4 @@
-"""Films, sounds, pictures and document files as LlamaIndex documents, or at once as nodes with vectors."""
+"""Media files as LlamaIndex documents, or embedded, as nodes with vectors."""
 
 from __future__ import annotations
 
@@ -16,65 +16,73 @@ from llama_index.core.schema import BaseNode, Document
 from pydantic import Field
 
 from twelvelabs_core import InvalidInputError, SegmentOptions
-from twelvelabs_core._inputs import describe
-from twelvelabs_core._media.file import MediaFile, locate
+from twelvelabs_core.adapter import (
+    MEDIA_TYPES,
+    SUFFIXES,
+    MediaKind,
+    content_digest,
+    describe,
+    head_of,
+    kind_of,
+    local_path,
+)
 
+from .documents import file_document
 from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding
-from .nodes import MEDIA, SUFFIXES, MediaKind, file_document, head_of, is_address, kind_of, local_path
-
-__all__ = ["TwelveLabsMediaReader"]
 
 logger = logging.getLogger(__name__)
 
-# Changes by the very reading of a file, and with it the document's hash: no file would ever be found unchanged.
+# Reading a file changes it, and with it the document's hash: no file would ever count as unchanged.
 _VOLATILE = frozenset({"last_accessed_date"})
-# Files embedded together: enough to be several at a time, few enough to hand on the first ones soon.
-_AHEAD = 8
+# Files embedded together: enough to work on several at a time, few enough to yield the first ones soon.
+_FILES_AT_ONCE = 8
+# Text files are LlamaIndex's own to read.
+_TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown"})
 
 
 class TwelveLabsMediaReader(BasePydanticReader):
-    """Reads media files into LlamaIndex: one document a file, to be embedded by :class:`TwelveLabsMediaEmbedder`; or
-    with ``segments=True`` one node a segment, its vector included.
+    """Reads media files: one document a file, to be embedded by :class:`TwelveLabsMediaEmbedder`; or, with
+    ``segments=True``, one node a segment, with its vector.
 
     .. code-block:: python
 
-        documents = TwelveLabsMediaReader().load_data(["film.mp4", "sounds/"])
+        documents = TwelveLabsMediaReader().load_data(["beach.mp4", "audio/"])
 
         reader = TwelveLabsMediaReader(segments=True, embed_model=model)
-        index = VectorStoreIndex(reader.load_data("film.mp4"), embed_model=model)
+        index = VectorStoreIndex(reader.load_data("beach.mp4"), embed_model=model)
 
         SimpleDirectoryReader("mixed/", file_extractor=TwelveLabsMediaReader().file_extractor()).load_data()
 
     A file document's text is the file's name; its metadata: ``source`` (path or URL), ``file_name``, ``media_type``
-    (``video``, ``audio``, ``image``, ``document``), ``content_digest`` and what was given as ``extra_info``. Its id is
-    made from the place, so that in a docstore a changed file replaces itself. It carries no media resource: LlamaIndex
-    drops those at the first splitter and store.
+    (``video``, ``audio``, ``image``, ``document``), ``content_digest`` and ``extra_info``. Its id is made from the path
+    or URL, so that in a docstore a changed file replaces itself. It has no media resource: LlamaIndex drops those at
+    the first splitter and store.
 
     Note:
-        An index given such a document without the embedder would embed its name as words; ``TwelveLabsEmbedding``
-        refuses that.
+        An index given such a document without the embedder would embed the file's name; ``TwelveLabsEmbedding`` refuses
+        that.
     """
 
     segments: bool = False
-    """Embed, and give nodes with vectors."""
+    """Embed the files, and return nodes with vectors."""
     embed_model: TwelveLabsEmbedding | None = None
-    """Embeds them; needed for ``segments=True``."""
+    """Makes the vectors; required with ``segments=True``."""
     options: SegmentOptions | None = None
-    """As :class:`TwelveLabsMediaEmbedder`'s, with ``segments=True``."""
+    """With ``segments=True``: as :class:`TwelveLabsMediaEmbedder`'s."""
     video_options: SegmentOptions | None = None
-    """As above."""
+    """For video, instead of ``options``."""
     audio_options: SegmentOptions | None = None
-    """As above."""
+    """For audio, instead of ``options``."""
     document_options: SegmentOptions | None = None
-    """As above."""
+    """For document files, instead of ``options``."""
     kinds: tuple[MediaKind, ...] = Field(default=("image", "audio", "video"))
-    """What is taken from a folder and by :meth:`file_extractor`. ``document`` (PDF) is for marengo3.5."""
+    """Kinds to read from a folder, and of :meth:`file_extractor`. ``document`` (PDF) is for marengo3.5."""
     media_type: MediaKind | None = None
-    """What every file given is; by default its suffix, else its content says it."""
+    """The kind of every file given; by default told by its suffix, else by its content."""
 
     def model_post_init(self, context: Any, /) -> None:
-        """Refuse at once what could not be done later."""
+        """Check the settings."""
         super().model_post_init(context)
         if self.segments and self.embed_model is None:
             raise InvalidInputError("segments=True needs embed_model=TwelveLabsEmbedding(...).")
@@ -85,11 +93,17 @@ class TwelveLabsMediaReader(BasePydanticReader):
         return "TwelveLabsMediaReader"
 
     def file_extractor(self, *kinds: MediaKind) -> dict[str, TwelveLabsMediaReader]:
-        """This reader for every suffix of these kinds (by default :attr:`kinds`), as ``SimpleDirectoryReader`` takes
-        it. Without it that would read a ``.mov`` as text."""
-        return {suffix: self for kind in kinds or self.kinds for suffix in SUFFIXES[kind]}
+        """This reader for every suffix of these kinds, as ``SimpleDirectoryReader(file_extractor=…)`` takes it.
 
-    # SimpleDirectoryReader hands over the file first, then extra_info and fs by name.
+        Without it, ``SimpleDirectoryReader`` would read a ``.mov`` as text. Of documents only PDFs are included: text
+        files are LlamaIndex's own to read.
+
+        Args:
+            kinds: by default :attr:`kinds`.
+        """
+        return dict.fromkeys(_suffixes(kinds or self.kinds), self)
+
+    # SimpleDirectoryReader passes the file first, then extra_info and fs by name.
     def load_data(
         self,
         file: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -99,13 +113,13 @@ class TwelveLabsMediaReader(BasePydanticReader):
         """Documents, or with ``segments=True`` nodes, of one or several files.
 
         Args:
-            file: path or URL, or a list of them. A folder stands for the files of :attr:`kinds` in it and below, in
-                order of their names.
+            file: path or URL, or a list of them. A folder stands for the files of :attr:`kinds` in it and below, sorted
+                by path.
             extra_info: metadata for every document or node; flat values suit every store.
-            fs: fsspec filesystem the paths belong to; ``s3://…`` and the like are opened without one too.
+            fs: fsspec filesystem of the paths; ``s3://…`` and the like are opened without one too.
 
         Raises:
-            InvalidInputError: a file does not exist or is no media.
+            InvalidInputError: a file does not exist, or its kind is unknown.
             TwelveLabsError: from embedding, with ``segments=True``; see :class:`TwelveLabsMediaEmbedder`.
         """
         return list(self.lazy_load_data(file, extra_info, fs))
@@ -116,13 +130,13 @@ class TwelveLabsMediaReader(BasePydanticReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
-        """As :meth:`load_data`, file after file; segments of a few files at a time."""
+        """As :meth:`load_data`, file by file; with ``segments=True`` some files at a time."""
         documents = self._documents(file, extra_info or {}, fs)
         if not self.segments:
             yield from documents
             return
         embedder = self._embedder(fs)
-        while some := list(islice(documents, _AHEAD)):
+        while some := list(islice(documents, _FILES_AT_ONCE)):
             yield from _as_documents(embedder(some))
 
     async def aload_data(
@@ -131,7 +145,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> list[Document]:
-        """Async :meth:`load_data`: neither the reading of files nor requests hold up the loop."""
+        """Async :meth:`load_data`. Neither reading files nor requests block the event loop."""
         documents = await asyncio.to_thread(lambda: list(self._documents(file, extra_info or {}, fs)))
         return _as_documents(await self._embedder(fs).acall(documents)) if self.segments else documents
 
@@ -141,11 +155,11 @@ class TwelveLabsMediaReader(BasePydanticReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
-        """Async; LlamaIndex wants an iterable to be awaited, so that it is :meth:`aload_data`'s list."""
+        """As :meth:`aload_data`: LlamaIndex's signature is a coroutine that returns an iterable."""
         return await self.aload_data(file, extra_info, fs)
 
     def _embedder(self, fs: Any) -> TwelveLabsMediaEmbedder:
-        assert self.embed_model is not None  # checked when made
+        assert self.embed_model is not None  # model_post_init has checked it
         return TwelveLabsMediaEmbedder(
             embed_model=self.embed_model,
             options=self.options,
@@ -165,12 +179,13 @@ class TwelveLabsMediaReader(BasePydanticReader):
                 yield self._document(source, kept, remote)
 
     def _expanded(self, source: str, fs: Any) -> Iterator[str]:
-        if fs is not None or is_address(source) or not Path(source).expanduser().is_dir():
+        folder = local_path(source) if fs is None else None
+        if folder is None or not folder.is_dir():
             yield source
             return
-        wanted = {suffix for kind in self.kinds for suffix in SUFFIXES[kind]}
+        wanted = _suffixes(self.kinds)
         ignored: set[str] = set()
-        for path in sorted(Path(source).expanduser().rglob("*")):
+        for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in wanted and path.is_file():
                 yield str(path)
             elif path.is_file():
@@ -181,30 +196,34 @@ class TwelveLabsMediaReader(BasePydanticReader):
             )
 
     def _document(self, source: str, extra: dict[str, Any], fs: Any) -> Document:
-        head, content, path = b"", None, None
         if fs is not None:
             with fs.open(source, "rb") as file:
                 content = file.read()
-            head, source = content[:32], fs.unstrip_protocol(source)
-        else:
-            path = local_path(source)
-            if path is not None and not path.is_file():
-                raise InvalidInputError(f"no such file (looked in {Path.cwd()}).", item=describe(source))
-            head = head_of(path)
-        kind = self.media_type or kind_of(source, head)
+            name = fs.unstrip_protocol(source)
+            kind = self._kind(name, content)
+            return file_document(name, kind, content_digest(MEDIA_TYPES[kind](content)), extra)
+        path = local_path(source)
+        if path is not None and not path.is_file():
+            raise InvalidInputError(f"no such file (looked in {Path.cwd()}).", item=describe(source))
+        kind = self._kind(source, b"" if path is None else head_of(path))
+        return file_document(source, kind, content_digest(MEDIA_TYPES[kind](source)), extra)
+
+    def _kind(self, name: str, head: bytes) -> MediaKind:
+        kind = self.media_type or kind_of(name, head)
         if kind is None:
             raise InvalidInputError(
-                "neither its name nor its content says that it is a film, sound, picture or PDF; say it with "
+                "neither its name nor its content tells whether it is image, audio, video or PDF; name it with "
                 "TwelveLabsMediaReader(media_type=...).",
-                item=describe(source),
+                item=describe(name),
             )
-        media = MEDIA[kind](source if content is None else content)
-        # An address is known by itself, whatever its scheme.
-        address = path is None and content is None
-        found = MediaFile(media, source, url=source) if address else locate(media)
-        return file_document(source, kind, found.content_digest, extra)
+        return kind
+
+
+def _suffixes(kinds: Iterable[MediaKind]) -> list[str]:
+    return [
+        suffix for kind in kinds for suffix, its in SUFFIXES.items() if its == kind and suffix not in _TEXT_SUFFIXES
+    ]
 
 
 def _as_documents(nodes: Sequence[BaseNode]) -> list[Document]:
-    # LlamaIndex's readers are typed to give documents; its pipelines and indexes take any node.
-    return list(nodes)  # type: ignore[arg-type]
+    return list(nodes)  # type: ignore[arg-type]  # a reader's return type; pipelines and indexes take any node

@@ -1,4 +1,4 @@
-"""A search for moments: what is seen, heard and said searched apart, fused by rank, and joined into time ranges."""
+"""A search for moments: each embedding option searched separately, fused by rank, merged into time ranges."""
 
 from __future__ import annotations
 
@@ -14,22 +14,17 @@ from llama_index.core.retrievers import VectorIndexRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
 
-from twelvelabs_core import Audio, Image, InvalidInputError, Source, Video
+from twelvelabs_core import Audio, Image, InvalidInputError, Source, Video, check_space, fuse_ranks
 
 from .embedding import TwelveLabsEmbedding
-from .postprocessor import check_hits, merge_hits
-
-__all__ = ["OPTIONS", "TwelveLabsMomentRetriever"]
+from .postprocessor import merge_nodes, metadata_of
 
 OPTIONS = ("visual", "audio", "transcription", "text", "fused")
-"""The ``embedding_option`` of nodes, each searched apart."""
-
-# How far down a list ranks still differ; the constant of Cormack, Clarke and Buettcher's paper (2009).
-_RANK_CONSTANT = 60
+"""The values of nodes' ``embedding_option``, each searched separately."""
 
 
 class TwelveLabsMomentRetriever(BaseRetriever):
-    """Finds moments of films and sounds, pictures and texts, by words or by media.
+    """Finds moments of video and audio, images and texts, by text or by media.
 
     .. code-block:: python
 
@@ -37,28 +32,29 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         for hit in retriever.retrieve("a red bike"):               # or .by_image("bike.jpg"), .by_audio("bell.wav")
             print(hit.score, hit.node.text, hit.node.metadata["source"] + hit.node.metadata["fragment"])
 
-    Pictures lie nearer to words than sounds do, so that one search for all would seldom find a sound. Here each kind of
-    vector (``embedding_option``) is a search of its own, and places in the lists count instead of similarities: a hit's
-    score is ``weight / (60 + place)``; equal ones are ordered by similarity.
+    Text is more similar to images than to audio, so that one search for everything seldom finds audio. Here each
+    ``embedding_option`` is searched separately, and ranks count instead of similarities: a hit's score is
+    ``weight / (60 + rank)``; equal scores are ordered by similarity.
 
     Args:
         index: a ``VectorStoreIndex`` whose nodes :class:`TwelveLabsMediaEmbedder` or the reader made; or any other
-            retriever, whose hits are then split by kind here.
+            retriever, whose hits are then separated by option here.
         embed_model: embeds the query; its space must be the hits'.
-        similarity_top_k: hits wanted of each kind, and of all after fusing; neighbours among these become one range, so
-            that fewer results may come back.
-        fuse: ``rrf`` (reciprocal rank, equal weights), weights by kind (``{"visual": 1, "audio": 0.5}``; kinds
-            without one are not searched), or None = one search for everything, by similarity (``by_image`` and its kin
-            still rank what fits the query, so that their scores are not similarities).
-        gap: seconds between hits that become one range; None = no ranges.
+        similarity_top_k: hits wanted of each option, and of all after fusing. Neighbours among these are merged, so
+            that fewer may be returned.
+        fuse: ``rrf`` (reciprocal rank fusion with equal weights), weights by option (``{"visual": 1, "audio": 0.5}``;
+            options without one are not searched), or None = one search for everything, by similarity (``by_image``,
+            ``by_audio`` and ``by_video`` still rank the options that fit the query, so that their scores are not
+            similarities).
+        gap: longest time in seconds between two hits of one range; None = do not merge.
         pad: seconds added on both sides of a range.
-        filters: LlamaIndex's ``MetadataFilters``, for an index.
-        similarity_cutoff: leave out hits less similar than this, before ranking: a small collection has no better ones
-            to fill the places, and a poor neighbour would lengthen a range.
-        callback_manager: LlamaIndex's.
+        filters: LlamaIndex's ``MetadataFilters``; only with an index.
+        similarity_cutoff: leave out hits less similar than this, before ranking. Without it, the hits of a small
+            collection include poor ones, which may lengthen a range.
+        callback_manager: as for LlamaIndex's retrievers.
 
-    Raises (when called):
-        InvalidInputError: the index holds vectors of another space; the message names both.
+    Raises:
+        InvalidInputError: a setting is out of its range; or, in a search, the index holds vectors of another space.
     """
 
     def __init__(
@@ -77,7 +73,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         if similarity_top_k < 1:
             raise InvalidInputError("similarity_top_k must be 1 or more.")
         if isinstance(fuse, str) and fuse != "rrf":
-            raise InvalidInputError(f"fuse={fuse!r} must be 'rrf', weights by kind, or None.")
+            raise InvalidInputError(f"fuse={fuse!r} must be 'rrf', weights by option, or None.")
         if filters is not None and isinstance(index, BaseRetriever):
             raise InvalidInputError("filters need an index; a retriever has filters of its own.")
         if (gap is not None and gap < 0) or pad < 0:
@@ -90,12 +86,15 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         self._gap, self._pad, self._filters = gap, pad, filters
         super().__init__(callback_manager=callback_manager)
 
-    # -- by media: the kinds of vectors that such a query compares with ----------------------------------------------
+    # -- by media: the options that such a query compares with -------------------------------------------------------
 
     def by_image(self, image: Source | Image) -> list[NodeWithScore]:
-        """What looks like a picture: pictures, and scenes of films.
+        """Images and scenes of videos that look like an image.
 
-        Other kinds are found by ``retrieve(model.query_bundle(image=...))``.
+        Nodes of other options are found by ``retrieve(model.query_bundle(image=...))``.
+
+        Args:
+            image: path, URL, data URI, bytes, binary file object or PIL image.
         """
         return self._only("visual", "fused").retrieve(self._model.query_bundle(image=image))
 
@@ -104,7 +103,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         return await self._only("visual", "fused").aretrieve(await self._model.aquery_bundle(image=image))
 
     def by_audio(self, audio: Source | Audio) -> list[NodeWithScore]:
-        """What sounds alike: sounds, and the sound of films."""
+        """Audio, and the audio of videos, that sounds like ``audio``."""
         return self._only("audio", "fused").retrieve(self._model.query_bundle(audio=audio))
 
     async def aby_audio(self, audio: Source | Audio) -> list[NodeWithScore]:
@@ -112,7 +111,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         return await self._only("audio", "fused").aretrieve(await self._model.aquery_bundle(audio=audio))
 
     def by_video(self, video: Source | Video) -> list[NodeWithScore]:
-        """What looks like a film: scenes of films, and pictures."""
+        """Scenes of videos, and images, that look like a video."""
         return self._only("visual", "fused").retrieve(self._model.query_bundle(video=video))
 
     async def aby_video(self, video: Source | Video) -> list[NodeWithScore]:
@@ -132,17 +131,17 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         vector = query_bundle.embedding
         if vector is None:
-            vector = self._model.get_agg_embedding_from_queries(_words(query_bundle))
-        # A bundle of one's own for each search: retrievers write into them.
-        lists = [search.retrieve(_fresh(query_bundle, vector)) for search in self._searches()]
+            vector = self._model.get_agg_embedding_from_queries(_texts(query_bundle))
+        # A new bundle for each search: retrievers write into them.
+        lists = [search.retrieve(_copy(query_bundle, vector)) for search in self._searches()]
         return self._result(lists)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         vector = query_bundle.embedding
         if vector is None:
-            vector = await self._model.aget_agg_embedding_from_queries(_words(query_bundle))
+            vector = await self._model.aget_agg_embedding_from_queries(_texts(query_bundle))
         searches = self._searches()
-        lists = await asyncio.gather(*(search.aretrieve(_fresh(query_bundle, vector)) for search in searches))
+        lists = await asyncio.gather(*(search.aretrieve(_copy(query_bundle, vector)) for search in searches))
         return self._result(lists)
 
     def _searches(self) -> list[BaseRetriever]:
@@ -161,25 +160,23 @@ class TwelveLabsMomentRetriever(BaseRetriever):
 
     def _result(self, lists: Sequence[Sequence[NodeWithScore]]) -> list[NodeWithScore]:
         hits = [hit for found in lists for hit in found]
-        check_hits(hits, self._model.space)
+        check_space(metadata_of(hits), self._model.space)
         if self._cutoff is not None:
             hits = [hit for hit in hits if (hit.score or 0.0) >= self._cutoff]
         if self._weights is not None:
-            hits = _fused(hits, self._weights)
-        # Cut before joining: the tail of every list would join what lies between two good hits.
+            hits = _by_rank(hits, self._weights)
+        # Cut before merging: poor hits at the end of the lists would connect two good ones.
         hits = hits[: self._top_k]
-        return hits if self._gap is None else merge_hits(hits, gap=self._gap, pad=self._pad)
+        return hits if self._gap is None else merge_nodes(hits, gap=self._gap, pad=self._pad)
 
 
-def _words(query: QueryBundle) -> list[str]:
+def _texts(query: QueryBundle) -> list[str]:
     if not query.embedding_strs:
-        raise InvalidInputError(
-            "The query has neither words nor a vector; make one with embed_model.query_bundle(...)."
-        )
+        raise InvalidInputError("The query has neither text nor a vector; make one with embed_model.query_bundle(...).")
     return query.embedding_strs
 
 
-def _fresh(query: QueryBundle, vector: list[float]) -> QueryBundle:
+def _copy(query: QueryBundle, vector: list[float]) -> QueryBundle:
     return QueryBundle(query.query_str, embedding=list(vector))
 
 
@@ -190,20 +187,18 @@ def _with_option(filters: MetadataFilters | None, option: str | None) -> Metadat
     if filters is None or not filters.filters:
         return MetadataFilters(filters=[wanted])
     if filters.condition in (None, FilterCondition.AND):
-        return MetadataFilters(filters=[*filters.filters, wanted])  # flat: not every store takes them nested
+        return MetadataFilters(filters=[*filters.filters, wanted])  # not nested: some stores take flat filters only
     return MetadataFilters(filters=[filters, wanted])
 
 
-def _fused(hits: Sequence[NodeWithScore], weights: Mapping[str, float]) -> list[NodeWithScore]:
-    """Hits with scores by their place among those of their kind, best first; similarity decides between equals."""
-    by_kind: dict[str, list[NodeWithScore]] = {}
+def _by_rank(hits: Sequence[NodeWithScore], weights: Mapping[str, float]) -> list[NodeWithScore]:
+    """Hits scored by their rank among those of their option, best first; of equal scores, the more similar first."""
+    by_option: dict[str, list[tuple[NodeWithScore, float]]] = {}
     for hit in hits:
-        by_kind.setdefault(str(hit.node.metadata.get("embedding_option")), []).append(hit)
-    placed: list[tuple[float, float, NodeWithScore]] = []
-    for kind, found in by_kind.items():
-        found.sort(key=lambda hit: hit.score or 0.0, reverse=True)
-        for place, hit in enumerate(found, start=1):
-            score = weights.get(kind, 0.0) / (_RANK_CONSTANT + place)
-            if score > 0:
-                placed.append((score, hit.score or 0.0, NodeWithScore(node=hit.node, score=score)))
-    return [hit for _, _, hit in sorted(placed, key=lambda p: p[:2], reverse=True)]
+        option = str(hit.node.metadata.get("embedding_option"))
+        if weights.get(option, 0.0) > 0:
+            by_option.setdefault(option, []).append((hit, hit.score or 0.0))
+    for found in by_option.values():
+        found.sort(key=lambda entry: entry[1], reverse=True)
+    fused = fuse_ranks(by_option, weights)
+    return [NodeWithScore(node=result.hits[0].node, score=result.score) for result in fused]

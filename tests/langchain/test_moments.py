@@ -89,7 +89,8 @@ def test_reciprocal_ranks() -> None:
 
 def test_weights_and_ties() -> None:
     seen, heard = [(hit(0), 0.2)], [(hit(5, option="audio"), 0.4)]
-    assert fuse_documents({"visual": seen, "audio": heard}, {})[0][0].metadata["start_sec"] == 5  # equal shares: the nearer one
+    equal = fuse_documents({"visual": seen, "audio": heard}, {})
+    assert equal[0][0].metadata["start_sec"] == 5, "of equal scores the more similar one is first"
     weighted = fuse_documents({"visual": seen, "audio": heard}, {"visual": 1.0, "audio": 0.5})
     assert [d.metadata["start_sec"] for d, _ in weighted] == [0, 5]
     assert weighted[1][1] == pytest.approx(0.5 / 61)

@@ -21,9 +21,10 @@ from llama_index_twelvelabs import (
     TwelveLabsMomentPostprocessor,
     TwelveLabsMomentRetriever,
 )
-from llama_index_twelvelabs.nodes import media_from, stands_for_media
+from llama_index_twelvelabs.documents import stands_for_media
 from tests.support import media
 from twelvelabs_core import Dynamic, Fixed, InvalidInputError, SegmentOptions
+from twelvelabs_core.adapter import media_from
 
 SPACE = "marengo3.0/512"
 
@@ -158,7 +159,7 @@ def test_wrong_settings_of_the_retriever(model: TwelveLabsEmbedding) -> None:
     for wrong in ({"similarity_top_k": 0}, {"fuse": "sum"}, {"gap": -1.0}, {"pad": -1.0}):
         with pytest.raises(InvalidInputError):
             TwelveLabsMomentRetriever(Given([]), model, **wrong)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInputError, match="neither words nor a vector"):
+    with pytest.raises(InvalidInputError, match="neither text nor a vector"):
         TwelveLabsMomentRetriever(Given([]), model).retrieve(QueryBundle(""))
 
 
@@ -380,5 +381,5 @@ def test_a_vector_that_is_there_is_kept(model: TwelveLabsEmbedding) -> None:
 def test_a_query_needs_something(model: TwelveLabsEmbedding) -> None:
     with pytest.raises(InvalidInputError, match="needs text, image"):
         model.query_bundle()
-    with pytest.raises(InvalidInputError, match="SegmentOptions has no length; it has segmentation"):
+    with pytest.raises(InvalidInputError, match="SegmentOptions has no option 'length'; it has segmentation"):
         model.get_segments("film.mp4", length=6)

@@ -1,4 +1,4 @@
-"""What space a store's vectors are of: asked before others are put beside them."""
+"""The check that a vector store holds no vectors of another space, before any are added."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from llama_index.core.vector_stores import (
 
 from twelvelabs_core import check_space
 
-__all__ = ["check_store"]
-
 logger = logging.getLogger(__name__)
 
-# Nodes without a space of their own (texts embedded by an index) match "another space" too, in some stores.
-_LOOKED_AT = 20
+# More than one: in some stores, nodes without a space (texts embedded by an index) match the filter too.
+_NODES_CHECKED = 20
 
 
 def check_store(store: Any, space: str, dimensions: int) -> None:
     """Refuse a vector store, or an index over one, that holds vectors of another space.
 
-    A store that cannot be asked passes: one that is empty and not made yet, or of another vector length, which it
-    refuses itself.
+    A store that cannot be queried passes: it does not exist yet, or it has another vector length and will refuse the
+    vectors itself.
+
+    Args:
+        store: a LlamaIndex vector store, or an index.
+        space: the space of the vectors to add.
+        dimensions: their length.
 
     Raises:
-        InvalidInputError: naming both spaces.
+        InvalidInputError: it holds vectors of another space; the message names both.
     """
     store = getattr(store, "vector_store", store)
     if isinstance(store, SimpleVectorStore):
@@ -38,12 +41,12 @@ def check_store(store: Any, space: str, dimensions: int) -> None:
         return
     query = VectorStoreQuery(
         query_embedding=[dimensions**-0.5] * dimensions,
-        similarity_top_k=_LOOKED_AT,
+        similarity_top_k=_NODES_CHECKED,
         filters=MetadataFilters(filters=[MetadataFilter(key="space", value=space, operator=FilterOperator.NE)]),
     )
     try:
         found = store.query(query).nodes or []
-    except Exception as error:  # every store has errors of its own
-        logger.info("Cannot ask %s for the space of its vectors: %s", type(store).__name__, error)
+    except Exception as error:  # each store raises its own
+        logger.info("The space of the vectors in %s could not be checked: %s", type(store).__name__, error)
         return
     check_space((node.metadata for node in found), space)
