@@ -1,0 +1,60 @@
+"""Rankings fused by rank."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twelvelabs_core import fuse_ranks
+
+
+def same(hit: str) -> str:
+    return hit.partition("/")[0]
+
+
+def test_reciprocal_ranks_add_up() -> None:
+    visual = [("a/visual", 0.9), ("b/visual", 0.5)]
+    audio = [("b/audio", 0.4), ("c/audio", 0.3)]
+    found = fuse_ranks({"visual": visual, "audio": audio}, key=same)
+    assert [result.hits for result in found] == [("b/audio", "b/visual"), ("a/visual",), ("c/audio",)]
+    assert [result.score for result in found] == pytest.approx([1 / 61 + 1 / 62, 1 / 61, 1 / 62])
+
+
+def test_weights_and_the_constant() -> None:
+    rankings = {"visual": [("a", 0.2)], "audio": [("b", 0.4)], "text": [("c", 0.1)]}
+    assert [result.hits for result in fuse_ranks(rankings)] == [("b",), ("a",), ("c",)]  # equal: by their own score
+    weighted = fuse_ranks(rankings, {"visual": 2.0, "audio": 0.5}, constant=9)
+    assert [(result.hits[0], result.score) for result in weighted] == [
+        ("a", pytest.approx(0.2)),
+        ("c", pytest.approx(0.1)),
+        ("b", pytest.approx(0.05)),
+    ]
+
+
+def test_a_result_counts_once_in_a_ranking_and_its_place_stays_taken() -> None:
+    found = fuse_ranks({"visual": [("a/1", 0.9), ("a/2", 0.9), ("b", 0.1)]}, key=same)
+    assert [(result.hits, result.score) for result in found] == [
+        (("a/1",), pytest.approx(1 / 61)),
+        (("b",), pytest.approx(1 / 63)),
+    ]
+
+
+def test_without_a_key_nothing_is_the_same() -> None:
+    found = fuse_ranks({"visual": [("a", 0.9), ("a", 0.8)], "audio": [("a", 0.7)]})
+    assert [result.score for result in found] == pytest.approx([1 / 61, 1 / 61, 1 / 62])
+
+
+def test_nothing() -> None:
+    assert fuse_ranks({}) == []
+    assert fuse_ranks({"visual": []}) == []
+
+
+@given(st.lists(st.lists(st.integers(0, 9), unique=True), max_size=4))
+def test_every_hit_is_found_once_best_first(rankings: list[list[int]]) -> None:
+    named = {str(i): [(hit, 0.0) for hit in hits] for i, hits in enumerate(rankings)}
+    found = fuse_ranks(named, key=lambda hit: hit)
+    assert sorted(result.hits[0] for result in found) == sorted({hit for hits in rankings for hit in hits})
+    scores = [result.score for result in found]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(len(result.hits) for result in found) == sum(map(len, rankings))

@@ -1,0 +1,123 @@
+"""Hits merged into time ranges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twelvelabs_core import InvalidInputError, Moment, merge_moments
+from twelvelabs_core.adapter import merge_hits
+
+
+def hit(start: float, end: float, score: float | None = 0.5, name: str = "a.mp4", **more: Any) -> Any:
+    metadata = {"source": f"videos/{name}", "file_name": name, "start_sec": start, "end_sec": end, **more}
+    return (f"{name} {start:g}", metadata, score)
+
+
+def spans(found: Any) -> list[tuple[Any, ...]]:
+    return [(m.start_sec, m.end_sec, m.hits) if isinstance(m, Moment) else m for m in found]
+
+
+def test_neighbours_are_merged() -> None:
+    (moment,) = merge_moments([hit(5, 9, 0.3), hit(0, 5, 0.9), hit(11, 14, 0.1)])
+    assert (moment.start_sec, moment.end_sec, moment.score) == (0, 14, 0.9)
+    assert moment.hits == ("a.mp4 0", "a.mp4 5", "a.mp4 11")
+    assert moment.metadata["start_sec"] == 0
+    assert moment.source == "videos/a.mp4"
+    assert str(moment) == "videos/a.mp4, 00:00:00-00:00:14"
+
+
+@pytest.mark.parametrize(("gap", "count"), [(3.0, 1), (2.9, 2), (0.0, 2)])
+def test_the_gap_is_the_longest_time_between(gap: float, count: int) -> None:
+    assert len(merge_moments([hit(0, 5), hit(8, 9)], gap=gap)) == count
+
+
+def test_a_hit_inside_another_does_not_end_the_range() -> None:
+    (moment,) = merge_moments([hit(0, 20), hit(2, 4), hit(21, 25)])
+    assert (moment.start_sec, moment.end_sec) == (0, 25)
+
+
+def test_sources_are_never_merged_and_copies_always() -> None:
+    two = merge_moments([hit(0, 5), hit(5, 9, name="b.mp4")])
+    assert len(two) == 2
+    copies = [hit(0, 5, content_digest="x"), hit(5, 9, name="b.mp4", content_digest="x")]
+    assert len(merge_moments(copies)) == 1
+
+
+@pytest.mark.parametrize(("higher", "order"), [(True, [0.9, 0.2]), (False, [0.2, 0.9])])
+def test_best_first(higher: bool, order: list[float]) -> None:
+    found = merge_moments([hit(0, 5, 0.2), hit(60, 65, 0.9)], higher_is_better=higher)
+    assert [m.score for m in found] == order
+    (both,) = merge_moments([hit(0, 5, 0.2), hit(5, 9, 0.9)], higher_is_better=higher)
+    assert both.score == order[0]
+
+
+def test_padding_ends_at_the_file_and_halfway_to_the_next_range() -> None:
+    hits = [hit(1, 5, duration_sec=30.0), hit(9, 14, duration_sec=30.0), hit(24, 29, duration_sec=30.0)]
+    assert [(m.start_sec, m.end_sec) for m in merge_moments(hits, pad=4)] == [(0, 7), (7, 18), (20, 30)]
+    assert [(m.start_sec, m.end_sec) for m in merge_moments(hits[:1], pad=0.5)] == [(0.5, 5.5)]
+    (unknown,) = merge_moments([hit(1, 5)], pad=4)
+    assert (unknown.start_sec, unknown.end_sec) == (0, 9)
+
+
+def test_what_has_no_time_range_is_left_out() -> None:
+    whole = ("w", {"source": "a", "start_sec": 0, "end_sec": 60, "embedding_scope": "asset"}, 0.9)
+    assert merge_moments([whole, ("t", {}, 0.9), ("s", {"start_sec": 3}, 0.9)]) == []
+
+
+@pytest.mark.parametrize("wrong", [{"gap": -0.1}, {"pad": -0.1}])
+def test_negative_seconds_are_refused(wrong: Any) -> None:
+    for merge in (merge_moments, merge_hits):
+        with pytest.raises(InvalidInputError, match="gap and pad"):
+            merge([hit(0, 5)], **wrong)
+
+
+def test_text_and_metadata_of_a_range() -> None:
+    visual, audio = hit(34.6, 40, 0.9, embedding_option="visual"), hit(40, 64, 0.1, embedding_option="audio")
+    (moment,) = merge_moments([visual, audio])
+    assert moment.fragment == "#t=34.6,64"
+    assert moment.text == "a.mp4 00:00:34.6-00:01:04 audio,visual"
+    assert moment.as_metadata() == {
+        **visual[1],
+        "start_sec": 34.6,
+        "end_sec": 64.0,
+        "hits": 2,
+        "fragment": "#t=34.6,64",
+        "embedding_option": "audio,visual",
+    }
+    (plain,) = merge_moments([("x", {"source": "a", "start_sec": 0, "end_sec": 6}, 1.0)])
+    assert plain.text == "a 00:00:00-00:00:06"
+    assert "embedding_option" not in plain.as_metadata()
+
+
+# -- with the hits that have no time range -----------------------------------------------------------------------------
+
+
+def test_ranges_and_other_hits_by_score() -> None:
+    image = ("image", {"source": "b.png"}, 0.6)
+    hits = [hit(0, 5, 0.5), image, hit(5, 9, 0.7), hit(60, 65, 0.1)]
+    assert spans(merge_hits(hits)) == [(0, 9, ("a.mp4 0", "a.mp4 5")), "image", (60, 65, ("a.mp4 60",))]
+    assert spans(merge_hits(hits, higher_is_better=False)) == [
+        (60, 65, ("a.mp4 60",)),
+        (0, 9, ("a.mp4 0", "a.mp4 5")),
+        "image",
+    ]
+
+
+def test_equal_scores_keep_their_order() -> None:
+    hits = [("image", {}, 0.5), hit(0, 5), ("text", {}, 0.5), hit(60, 65)]
+    for higher in (True, False):
+        assert spans(merge_hits(hits, higher_is_better=higher)) == [
+            "image",
+            (0, 5, ("a.mp4 0",)),
+            "text",
+            (60, 65, ("a.mp4 60",)),
+        ]
+
+
+def test_without_scores_the_order_counts() -> None:
+    hits = [hit(60, 65, None), ("image", {}, None), hit(0, 5, None), hit(5, 9, 0.9)]
+    expected = [(60, 65, ("a.mp4 60",)), "image", (0, 9, ("a.mp4 0", "a.mp4 5"))]
+    assert spans(merge_hits(hits)) == spans(merge_hits(hits, higher_is_better=False)) == expected
+    assert merge_hits([]) == []
