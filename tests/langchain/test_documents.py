@@ -1,4 +1,4 @@
-"""marengo3.5: films, sounds, pictures, PDFs and texts in one collection; and stores that nobody knows by name."""
+"""marengo3.5: video, audio, images, PDFs and texts in one collection; and stores without a searcher of their own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model(emulator: Emulator) -> TwelveLabsEmbeddings:
 
 
 @pytest.fixture
-def papers(tmp_path: Path) -> Path:
+def documents_folder(tmp_path: Path) -> Path:
     (tmp_path / "notes.md").write_text(TEXT)
     (tmp_path / "report.pdf").write_bytes(media.pdf(["apples and pears", "copper and tin"]))
     return tmp_path
@@ -41,29 +41,32 @@ def places(documents: list[Document]) -> list[tuple[Any, ...]]:
     return [tuple(d.metadata[k] for k in keys if k in d.metadata) for d in documents]
 
 
-def test_documents_by_page_and_sentences(model: TwelveLabsEmbeddings, papers: Path) -> None:
-    whole = TwelveLabsMediaLoader(papers, model, options=SegmentOptions(embedding_scope="asset")).load()
+def test_documents_by_page_and_sentences(model: TwelveLabsEmbeddings, documents_folder: Path) -> None:
+    whole = TwelveLabsMediaLoader(documents_folder, model, options=SegmentOptions(embedding_scope="asset")).load()
     assert places(whole) == [("notes.md", "text", "asset"), ("report.pdf", "visual", "asset")]
-    default = TwelveLabsMediaLoader(papers, model).load()
+    default = TwelveLabsMediaLoader(documents_folder, model).load()
     assert places(default) == [
         ("notes.md", "text", "chunk", 0),
         ("report.pdf", "visual", "page", 1),
         ("report.pdf", "visual", "page", 2),
     ]
-    # What is for texts is for texts alone, and the other way round; what is for films is for neither.
-    by_sentence = TwelveLabsMediaLoader(papers, model, options=SegmentOptions(Sentences(1))).load()
+    # Options for text apply to text only, those for PDF to PDF only, those for video to neither.
+    by_sentence = TwelveLabsMediaLoader(documents_folder, model, options=SegmentOptions(Sentences(1))).load()
     assert [p[0] for p in places(by_sentence)] == ["notes.md"] * 4 + ["report.pdf"] * 2
-    assert len(TwelveLabsMediaLoader(papers, model, options={"document": SegmentOptions(Quadrants())}).load()) == 1 + 10
+    assert (
+        len(TwelveLabsMediaLoader(documents_folder, model, options={"document": SegmentOptions(Quadrants())}).load())
+        == 1 + 10
+    )
     timed = SegmentOptions(Fixed(3), embedding_option="visual")
-    assert places(TwelveLabsMediaLoader(papers, model, options=timed).load()) == places(default)
+    assert places(TwelveLabsMediaLoader(documents_folder, model, options=timed).load()) == places(default)
 
 
-def test_everything_in_one_collection(model: TwelveLabsEmbeddings, papers: Path) -> None:
-    (papers / "film.mp4").write_bytes(media.mp4((("red", 3, 440), ("blue", 3, 440)), size=(360, 360), fps=4))
-    (papers / "low.wav").write_bytes(media.wav(60, 5))
-    (papers / "green.png").write_bytes(media.png("green"))
+def test_everything_in_one_collection(model: TwelveLabsEmbeddings, documents_folder: Path) -> None:
+    (documents_folder / "video.mp4").write_bytes(media.mp4((("red", 3, 440), ("blue", 3, 440)), size=(360, 360), fps=4))
+    (documents_folder / "low.wav").write_bytes(media.wav(60, 5))
+    (documents_folder / "green.png").write_bytes(media.png("green"))
     store = InMemoryVectorStore(model)
-    loader = TwelveLabsMediaLoader(papers, model, options=SegmentOptions(Sentences(1)))
+    loader = TwelveLabsMediaLoader(documents_folder, model, options=SegmentOptions(Sentences(1)))
     store.add_documents(loader.load())
     ask = TwelveLabsRetriever(vectorstore=store, k=1)
     assert {d.metadata["space"] for d in ask.model_copy(update={"k": 50}).invoke("red")} == {"marengo3.5/512"}
@@ -71,19 +74,19 @@ def test_everything_in_one_collection(model: TwelveLabsEmbeddings, papers: Path)
     def file(documents: list[Document]) -> str:
         return str(documents[0].metadata["file_name"])
 
-    assert file(ask.invoke("a green picture")) == "green.png"
+    assert file(ask.invoke("a green image")) == "green.png"
     assert file(ask.invoke("a deep low tone")) == "low.wav"
     whales = ask.invoke("whales that sing")[0]
     assert (whales.metadata["file_name"], whales.metadata["chunk"]) == ("notes.md", 2)
     assert file(ask.by_image(media.png("green"))) == "green.png"
-    assert file(ask.by_composed("red", images=[media.png("red")])) == "film.mp4"
+    assert file(ask.by_composed("red", images=[media.png("red")])) == "video.mp4"
 
 
-# -- stores that are not known by name -------------------------------------------------------------------------------
+# -- stores without a searcher of their own ---------------------------------------------------------------------------
 
 
 class Bare(VectorStore):
-    """A store with as little as LangChain asks for, over the one in memory."""
+    """A store with only what LangChain requires, over the one in memory."""
 
     def __init__(self, model: TwelveLabsEmbeddings) -> None:
         self.inner = InMemoryVectorStore(model)
@@ -105,7 +108,7 @@ class Bare(VectorStore):
 
 
 class ByText(Bare):
-    """Asked by text alone, scored by distance."""
+    """Searched by text only, with distances as scores."""
 
     def similarity_search_with_score(self, query: str, k: int = 4, **_: Any) -> list[tuple[Document, float]]:
         self.asked.append(k)
@@ -113,7 +116,7 @@ class ByText(Bare):
 
 
 class ByVector(Bare):
-    """Asked by vector, without scores."""
+    """Searched by vector, without scores."""
 
     def similarity_search_by_vector(self, embedding: list[float], k: int = 4, **_: Any) -> list[Document]:
         self.asked.append(k)
@@ -121,7 +124,7 @@ class ByVector(Bare):
 
 
 class Pinecone(Bare):
-    """Asked by vector, with scores, under a name of its own."""
+    """Searched by vector, with scores, by a method of another name."""
 
     def similarity_search_by_vector_with_score(
         self, embedding: list[float], *, k: int = 4, **_: Any
@@ -131,7 +134,7 @@ class Pinecone(Bare):
 
 
 class Asynchronous(Bare):
-    """Asked asynchronously alone."""
+    """Searched asynchronously only."""
 
     async def asimilarity_search_with_score_by_vector(
         self, embedding: list[float], k: int = 4, **_: Any
@@ -151,8 +154,8 @@ async def test_any_store(kind: type[Bare], emulator: Emulator, tmp_path: Path) -
     store.add_texts(["three recipes with beans"])
     for fuse in (None, "rrf", {"visual": 2.0, "audio": 1.0}):
         ask = TwelveLabsRetriever(vectorstore=store, fuse=fuse, k=2)
-        # Ranks alone put a sound that is first in two rankings before a picture that is first in one.
-        texts = ["a green picture"] if fuse != "rrf" else []
+        # Ranks put an audio file that is first in two rankings before an image that is first in one.
+        texts = ["a green image"] if fuse != "rrf" else []
         found = [await ask.aby_image(media.png("green")), *[await ask.ainvoke(text) for text in texts]]
         if kind is not Asynchronous:
             found += [ask.by_image(media.png("green")), *map(ask.invoke, texts)]

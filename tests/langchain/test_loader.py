@@ -29,7 +29,7 @@ from twelvelabs_core import (
     Video,
 )
 
-FILM = media.mp4((("red", 1, 0),), fps=4)
+VIDEO = media.mp4((("red", 1, 0),), fps=4)
 OTHER = media.mp4((("blue", 1, 0),), fps=4)
 
 
@@ -75,13 +75,13 @@ def make(service: Service, **settings: Any) -> TwelveLabsEmbeddings:
 def folder(tmp_path: Path) -> Path:
     """A folder with a bit of everything."""
     for name, content in {
-        "b.mp4": FILM,
+        "b.mp4": VIDEO,
         "a.PNG": media.png("red"),
         "sub/c.wav": media.wav(440, 1),
         "sub/deep/d.mp4": OTHER,
-        "notes.txt": b"words",
+        "notes.txt": b"text",
         "code.xyz": b"?",
-        ".hidden.mp4": FILM,
+        ".hidden.mp4": VIDEO,
         ".trash/e.mp4": OTHER,
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def names(documents: Any) -> list[str]:
 # -- documents --------------------------------------------------------------------------------------------------------
 
 
-def test_a_film_is_a_document_a_segment_and_option(model: TwelveLabsEmbeddings, folder: Path) -> None:
+def test_a_video_is_a_document_a_segment_and_option(model: TwelveLabsEmbeddings, folder: Path) -> None:
     documents = TwelveLabsMediaLoader(folder / "b.mp4", model).load()
     assert len(documents) == 6
     first, last = documents[0], documents[-1]
@@ -122,7 +122,7 @@ def test_a_film_is_a_document_a_segment_and_option(model: TwelveLabsEmbeddings, 
     ]
 
 
-def test_a_picture_is_one_document(model: TwelveLabsEmbeddings, folder: Path) -> None:
+def test_an_image_is_one_document(model: TwelveLabsEmbeddings, folder: Path) -> None:
     (document,) = TwelveLabsMediaLoader(folder / "a.PNG", model).load()
     assert document.metadata["embedding_scope"] == "asset"
     assert document.metadata["media_type"] == "image"
@@ -178,13 +178,18 @@ def test_globs_suffixes_and_mixtures(model: TwelveLabsEmbeddings, folder: Path) 
     assert load(folder, glob="*") == ["a.PNG", "b.mp4"]
     assert load(folder, suffixes=["wav", ".PNG"]) == ["a.PNG", "c.wav"]
     assert load(folder, suffixes={".xyz": "image"}, on_error="skip") == []
-    mixed = [folder / "sub", str(folder / "a.PNG"), Video(FILM, filename="bytes.mp4"), Blob.from_path(folder / "b.mp4")]
-    assert load(mixed) == ["c.wav", "d.mp4", "a.PNG", "bytes.mp4"]  # the Blob is the film of those bytes
+    mixed = [
+        folder / "sub",
+        str(folder / "a.PNG"),
+        Video(VIDEO, filename="bytes.mp4"),
+        Blob.from_path(folder / "b.mp4"),
+    ]
+    assert load(mixed) == ["c.wav", "d.mp4", "a.PNG", "bytes.mp4"]  # the Blob is the video of those bytes
     assert load(iter([folder / "a.PNG"])) == ["a.PNG"]
 
 
 def test_a_url_is_named_whole_and_not_read(model: TwelveLabsEmbeddings, service: Service) -> None:
-    url = "https://example.com/films/one.mp4?sign=1"
+    url = "https://example.com/videos/one.mp4?sign=1"
     documents = TwelveLabsMediaLoader(url, model, options=SegmentOptions(embedding_option="visual")).load()
     assert documents[0].metadata["source"] == url
     assert documents[0].page_content.startswith("one.mp4 00:00:00-00:00:06 visual [")
@@ -210,11 +215,11 @@ def test_blobs(model: TwelveLabsEmbeddings, folder: Path) -> None:
 
 
 def test_a_blob_loader(model: TwelveLabsEmbeddings, folder: Path) -> None:
-    class Films:
+    class Videos:
         def yield_blobs(self) -> Any:
             yield Blob.from_path(folder / "b.mp4")
 
-    assert names(TwelveLabsMediaLoader([Films()], model).load()) == ["b.mp4"]
+    assert names(TwelveLabsMediaLoader([Videos()], model).load()) == ["b.mp4"]
 
 
 def test_equal_files_are_loaded_once(
@@ -222,8 +227,8 @@ def test_equal_files_are_loaded_once(
 ) -> None:
     """Their segments have the same ids, which Chroma and FAISS refuse inside one call."""
     caplog.set_level(logging.INFO, "twelvelabs_embeddings")
-    (folder / "z.mp4").write_bytes(FILM)
-    same_length = bytearray(FILM)
+    (folder / "z.mp4").write_bytes(VIDEO)
+    same_length = bytearray(VIDEO)
     same_length[-1] ^= 1
     (folder / "y.mp4").write_bytes(same_length)
     assert names(TwelveLabsMediaLoader(folder, model, glob="*.mp4").load()) == ["b.mp4", "y.mp4"]
@@ -266,9 +271,9 @@ def test_options_that_do_not_fit_are_refused(model: TwelveLabsEmbeddings, folder
     [
         ({"on_error": "ignore"}, "raise, skip"),
         ({"files_ahead": 0}, "1 or more"),
-        ({"options": {"film": SegmentOptions()}}, "kinds are image"),
+        ({"options": {"movie": SegmentOptions()}}, "kinds are image"),
         ({"suffixes": [".mp4", ".xyz"]}, r"\.xyz"),
-        ({"suffixes": {".ts": "film"}}, "not a kind"),
+        ({"suffixes": {".ts": "movie"}}, "not a kind"),
     ],
 )
 def test_settings_that_cannot_be(model: TwelveLabsEmbeddings, settings: Any, why: str) -> None:
@@ -287,7 +292,7 @@ def test_settings_that_cannot_be(model: TwelveLabsEmbeddings, settings: Any, why
         ("*.flac", "matches no file"),
         ("notes.txt", "marengo3.0"),
         ("broken.mp4", "not a readable video"),
-        ("broken.png", "readable picture|not a readable"),
+        ("broken.png", "readable image|not a readable"),
     ],
 )
 def test_what_was_named_itself_fails(
@@ -341,19 +346,19 @@ class Limiter:
         return answer(request)
 
 
-def films(folder: Path, count: int) -> list[Path]:
+def videos(folder: Path, count: int) -> list[Path]:
     found = []
     for i in range(count):
-        content = bytearray(FILM)
+        content = bytearray(VIDEO)
         content[-1] ^= i + 1
-        found.append(folder / f"film{i:02d}.mp4")
+        found.append(folder / f"video{i:02d}.mp4")
         found[-1].write_bytes(content)
     return found
 
 
 def test_some_files_ahead_and_no_more(tmp_path: Path) -> None:
     gate = Limiter()
-    paths = films(tmp_path, 12)
+    paths = videos(tmp_path, 12)
     loader = TwelveLabsMediaLoader(paths, make(gate.service), files_ahead=3)
     documents = loader.lazy_load()
     assert not gate.service.requests  # nothing before the first is asked for
@@ -365,9 +370,9 @@ def test_some_files_ahead_and_no_more(tmp_path: Path) -> None:
     assert names(rest) == [p.name for p in paths]
 
 
-def test_left_early_the_rest_is_not_paid_for(tmp_path: Path) -> None:
+def test_left_early_the_rest_is_cancelled(tmp_path: Path) -> None:
     gate = Limiter()
-    loader = TwelveLabsMediaLoader(films(tmp_path, 12), make(gate.service), files_ahead=2)
+    loader = TwelveLabsMediaLoader(videos(tmp_path, 12), make(gate.service), files_ahead=2)
     documents = loader.lazy_load()
     assert len(list(itertools.islice(documents, 3))) == 3
     documents.close()  # type: ignore[attr-defined]
@@ -384,7 +389,7 @@ async def test_async_is_the_same(tmp_path: Path, folder: Path, model: TwelveLabs
 
 async def test_cancelled_it_stops(tmp_path: Path) -> None:
     gate = Limiter()
-    loader = TwelveLabsMediaLoader(films(tmp_path, 12), make(gate.service), files_ahead=2)
+    loader = TwelveLabsMediaLoader(videos(tmp_path, 12), make(gate.service), files_ahead=2)
     task = asyncio.ensure_future(loader.aload())
     await asyncio.to_thread(gate.reached.wait, 5)
     task.cancel()
@@ -402,21 +407,21 @@ async def test_embed_segments(model: TwelveLabsEmbeddings, service: Service, fol
     assert [type(s) for s in found] == [Segment] * 6
     assert (found[0].start_sec, found[0].end_sec, found[0].option, found[0].scope) == (0, 6, "visual", "clip")
     assert await model.aembed_segments(str(folder / "b.mp4")) == found
-    seen = model.embed_segments(Video(FILM), segmentation=Fixed(4), embedding_option="visual")
-    assert [s.option for s in seen] == ["visual"] * 2
+    visual = model.embed_segments(Video(VIDEO), segmentation=Fixed(4), embedding_option="visual")
+    assert [s.option for s in visual] == ["visual"] * 2
     assert sent_json(service.requests[-1])["video"]["segmentation"]["fixed"] == {"duration_sec": 4}
-    heard = model.embed_segments(Audio(folder / "sub/c.wav"), SegmentOptions(embedding_scope="asset"))
-    assert [s.scope for s in heard] == ["asset"] * 2
+    audio = model.embed_segments(Audio(folder / "sub/c.wav"), SegmentOptions(embedding_scope="asset"))
+    assert [s.scope for s in audio] == ["asset"] * 2
 
 
 @pytest.mark.parametrize(
     ("given", "fields", "why"),
     [
-        ("film.xyz", {}, r"suffix '\.xyz' does not say"),
+        ("video.xyz", {}, r"suffix '\.xyz' does not say"),
         (b"bytes", {}, "wrap it"),
-        (Video(FILM), {"seconds": 4}, "no option 'seconds'"),
-        (Video(FILM), {"options": SegmentOptions(), "segmentation": Fixed(4)}, "not both"),
-        (Document(b"# words", filename="a.md"), {}, "not document"),
+        (Video(VIDEO), {"seconds": 4}, "no option 'seconds'"),
+        (Video(VIDEO), {"options": SegmentOptions(), "segmentation": Fixed(4)}, "not both"),
+        (Document(b"# text", filename="a.md"), {}, "not document"),
     ],
 )
 def test_embed_segments_refuses(

@@ -1,4 +1,4 @@
-"""Two films and a sound in real stores, found by text, picture and sound; and found again by another process."""
+"""Two videos and an audio file in real stores, found by text, image and audio; reopened by another process."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from twelvelabs_emulator import Emulator
 
 OPTIONS = SegmentOptions(Fixed(3))
 NEW = itertools.count()
-# Four segments a film in two options and the stand-in for speech; two segments of sound in two.
+# Four segments a video in two options and the emulator's stand-in for speech; two segments of audio in two.
 ROWS = 4 * 3 * 2 + 2 * 2
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("films")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
     (folder / "one.mp4").write_bytes(media.mp4((("red", 6, 440), ("blue", 6, 440)), size=(360, 360), fps=4))
     (folder / "two.mp4").write_bytes(media.mp4((("yellow", 6, 3000), ("green", 6, 3000)), size=(360, 360), fps=4))
     (folder / "low.wav").write_bytes(media.wav(60, 6))
@@ -37,7 +37,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def kept() -> InMemoryByteStore:
-    """Measuring a film takes the emulator a while: these are measured once."""
+    """Measuring a video takes the emulator a while: these are measured once."""
     return InMemoryByteStore()
 
 
@@ -47,8 +47,8 @@ def model(emulator: Emulator, kept: InMemoryByteStore) -> TwelveLabsEmbeddings:
 
 
 @pytest.fixture
-def documents(model: TwelveLabsEmbeddings, films: Path) -> list[Document]:
-    return TwelveLabsMediaLoader(films, model, options=OPTIONS).load()
+def documents(model: TwelveLabsEmbeddings, videos: Path) -> list[Document]:
+    return TwelveLabsMediaLoader(videos, model, options=OPTIONS).load()
 
 
 # -- stores: how one is made, and the lines of a script that opens it again ------------------------------------------
@@ -154,8 +154,8 @@ def at(document: Document) -> tuple[str, float, float]:
 # -- found ------------------------------------------------------------------------------------------------------------
 
 
-def test_found_by_text_picture_and_sound(
-    store: Any, model: TwelveLabsEmbeddings, documents: list[Document], films: Path, emulator: Emulator
+def test_found_by_text_image_and_audio(
+    store: Any, model: TwelveLabsEmbeddings, documents: list[Document], videos: Path, emulator: Emulator
 ) -> None:
     assert len(documents) == ROWS
     emulator.reset()
@@ -163,14 +163,14 @@ def test_found_by_text_picture_and_sound(
     assert not emulator.requests  # every reference was answered with the vector it had
 
     found = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, merge_gap=1)
-    (red,) = found.invoke("a red picture")
+    (red,) = found.invoke("a red image")
     assert (at(red), red.metadata["hits"], red.metadata["fragment"]) == (("one.mp4", 0, 6), 2, "#t=0,6")
-    assert red.metadata["source"] == str(films / "one.mp4")
-    assert at(found.invoke("a green picture")[0]) == ("two.mp4", 6, 12)
+    assert red.metadata["source"] == str(videos / "one.mp4")
+    assert at(found.invoke("a green image")[0]) == ("two.mp4", 6, 12)
     assert at(found.by_image(media.png("blue"))[0]) == ("one.mp4", 6, 12)
     assert at(found.by_audio(media.wav(60, 2))[0]) == ("low.wav", 0, 6)
-    assert at(found.by_video(films / "two.mp4")[0])[0] == "two.mp4"
-    composed = found.by_composed("a red picture", images=[media.png("red")])
+    assert at(found.by_video(videos / "two.mp4")[0])[0] == "two.mp4"
+    composed = found.by_composed("a red image", images=[media.png("red")])
     assert at(composed[0]) == ("one.mp4", 0, 6)
 
 
@@ -181,19 +181,19 @@ def test_options_searched_apart(store: Any, model: TwelveLabsEmbeddings, documen
     def ask(fuse: Any, **more: Any) -> TwelveLabsRetriever:
         return TwelveLabsRetriever(vectorstore=store, embeddings=model, fuse=fuse, **more)
 
-    seen = ask({"visual": 1}, k=20).invoke("a red picture")
-    assert {d.metadata["embedding_option"] for d in seen} == {"visual"}
-    assert len(seen) == 8  # all there are, though other options' are nearer than most
-    assert at(seen[0])[0] == "one.mp4"
-    heard = ask({"audio": 1, "visual": 0}, k=1).invoke("a red picture, or a low tone")
-    assert at(heard[0])[0] == "low.wav"
-    words = ask({"other": 1}, k=3).invoke("recipes with beans")
-    assert [d.page_content for d in words] == ["three recipes with beans"]
+    visual = ask({"visual": 1}, k=20).invoke("a red image")
+    assert {d.metadata["embedding_option"] for d in visual} == {"visual"}
+    assert len(visual) == 8  # all there are, though other options' are nearer than most
+    assert at(visual[0])[0] == "one.mp4"
+    audio = ask({"audio": 1, "visual": 0}, k=1).invoke("a red image, or a low tone")
+    assert at(audio[0])[0] == "low.wav"
+    texts = ask({"other": 1}, k=3).invoke("recipes with beans")
+    assert [d.page_content for d in texts] == ["three recipes with beans"]
     (blue, *_) = ask("rrf", k=2).by_image(media.png("blue"))
     assert (at(blue)[0], blue.metadata["embedding_option"]) == ("one.mp4", "visual")
     (low, *_) = ask("rrf", k=2).by_audio(media.wav(60, 2))
     assert (at(low)[0], low.metadata["embedding_option"]) == ("low.wav", "audio")
-    fused = ask("rrf", k=3).invoke("a high tone in a yellow film")
+    fused = ask("rrf", k=3).invoke("a high tone in a yellow video")
     assert at(fused[0])[0] == "two.mp4"
     assert "," in fused[0].metadata["embedding_option"]  # one document a segment, not one an option
     scores = [d.metadata["score"] for d in fused]
@@ -201,15 +201,15 @@ def test_options_searched_apart(store: Any, model: TwelveLabsEmbeddings, documen
     assert len({at(d) for d in fused}) == 3
 
 
-async def test_found_async(store: Any, model: TwelveLabsEmbeddings, films: Path) -> None:
-    loaded = [d async for d in TwelveLabsMediaLoader(films, model, options=OPTIONS).alazy_load()]
+async def test_found_async(store: Any, model: TwelveLabsEmbeddings, videos: Path) -> None:
+    loaded = [d async for d in TwelveLabsMediaLoader(videos, model, options=OPTIONS).alazy_load()]
     await store.aadd_documents(loaded)
     ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, merge_gap=1)
-    assert at((await ask.ainvoke("a red picture"))[0]) == ("one.mp4", 0, 6)
+    assert at((await ask.ainvoke("a red image"))[0]) == ("one.mp4", 0, 6)
     assert at((await ask.aby_image(media.png("blue")))[0]) == ("one.mp4", 6, 12)
     assert at((await ask.aby_audio(media.wav(60, 2)))[0]) == ("low.wav", 0, 6)
-    seen = await ask.model_copy(update={"fuse": {"visual": 1}}).ainvoke("a green picture")
-    assert at(seen[0]) == ("two.mp4", 6, 12)
+    visual = await ask.model_copy(update={"fuse": {"visual": 1}}).ainvoke("a green image")
+    assert at(visual[0]) == ("two.mp4", 6, 12)
 
 
 def test_more_like_this(store: Any, model: TwelveLabsEmbeddings, documents: list[Document], emulator: Emulator) -> None:
@@ -237,7 +237,7 @@ def test_own_filter_besides(store: Any, model: TwelveLabsEmbeddings, documents: 
     }[kind]
     for fuse in (None, "rrf", {"visual": 1.0}):
         ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=30, fuse=fuse, filter=own)
-        assert {at(d)[0] for d in ask.invoke("a red picture")} == {"two.mp4"}
+        assert {at(d)[0] for d in ask.invoke("a red image")} == {"two.mp4"}
 
 
 # -- kept -------------------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ FOLDER = {str(folder)!r}
 model = TwelveLabsEmbeddings(api_key={emulator.api_key!r}, base_url={emulator.base_url!r})
 {lines}
 ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, merge_gap=1)
-found = [ask.invoke("a red picture")[0], ask.by_image({str(folder.parent / "blue.png")!r})[0]]
+found = [ask.invoke("a red image")[0], ask.by_image({str(folder.parent / "blue.png")!r})[0]]
 print(json.dumps([[d.metadata[n] for n in ("file_name", "start_sec", "end_sec")] for d in found]))
 """
         + ("store.client.close()" if name == "qdrant" else "")
@@ -282,13 +282,13 @@ def test_vectors_of_another_space_are_refused(
 ) -> None:
     """marengo3.5 has vectors of the same length: a store would take them, and find nonsense."""
     newer = TwelveLabsEmbeddings(model="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
-    pictures = TwelveLabsMediaLoader([_blob(media.png("red"))], newer).load()
+    images = TwelveLabsMediaLoader([_blob(media.png("red"))], newer).load()
     with pytest.raises(InvalidInputError, match=r"marengo3\.5/512.*marengo3\.0/512"):
-        store.add_documents(pictures)
+        store.add_documents(images)
     store.add_documents(documents[:3])
     ask = TwelveLabsRetriever(vectorstore=store, embeddings=newer)
     with pytest.raises(InvalidInputError, match=r"vectors of marengo3\.0/512, the embeddings are marengo3\.5/512"):
-        ask.invoke("a red picture")
+        ask.invoke("a red image")
 
 
 def _blob(content: bytes) -> Any:
@@ -301,11 +301,11 @@ def _blob(content: bytes) -> Any:
 
 
 def test_a_second_run_adds_nothing(
-    store: Any, model: TwelveLabsEmbeddings, films: Path, emulator: Emulator, documents: list[Document]
+    store: Any, model: TwelveLabsEmbeddings, videos: Path, emulator: Emulator, documents: list[Document]
 ) -> None:
     """Ids are the same; with a cache nothing is sent."""
     emulator.reset()
-    again = TwelveLabsMediaLoader(films, model, options=OPTIONS).load()
+    again = TwelveLabsMediaLoader(videos, model, options=OPTIONS).load()
     assert not emulator.requests
     assert [d.id for d in again] == [d.id for d in documents]
     assert len({d.id for d in again}) == ROWS
@@ -315,18 +315,18 @@ def test_a_second_run_adds_nothing(
         assert count(store) == ROWS
 
 
-def test_index(store: Any, model: TwelveLabsEmbeddings, films: Path, tmp_path: Path, emulator: Emulator) -> None:
+def test_index(store: Any, model: TwelveLabsEmbeddings, videos: Path, tmp_path: Path, emulator: Emulator) -> None:
     """LangChain's ``index``: what is unchanged is skipped, what is changed replaced."""
     records = InMemoryRecordManager("media")
     records.create_schema()
-    folder = tmp_path / "films"
+    folder = tmp_path / "videos"
     folder.mkdir()
     for name in ("one.mp4", "low.wav"):
-        (folder / name).write_bytes((films / name).read_bytes())
+        (folder / name).write_bytes((videos / name).read_bytes())
 
     def run() -> Any:
         loader = TwelveLabsMediaLoader(folder, model, options=OPTIONS)
-        # Qdrant takes UUIDs alone, which a document's own id is.
+        # Qdrant takes only UUIDs, which the documents have as ids.
         encoder: Any = (lambda document: document.id) if type(store).__name__ == "QdrantVectorStore" else "sha256"
         return index(loader, records, store, cleanup="full", source_id_key="source", key_encoder=encoder)
 

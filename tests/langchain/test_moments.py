@@ -15,7 +15,7 @@ STARTS = (34.6, 39.1, 46.3, 50.4, 54.4, 59.0)
 
 
 def hit(
-    start: float | None, length: float = 5.0, source: str = "film.mp4", option: str = "visual", **more: Any
+    start: float | None, length: float = 5.0, source: str = "video.mp4", option: str = "visual", **more: Any
 ) -> Document:
     time = {} if start is None else {"start_sec": start, "end_sec": start + length, "embedding_scope": "clip"}
     metadata = {"source": source, "file_name": source, "content_digest": source, "embedding_option": option}
@@ -26,13 +26,13 @@ def test_six_hits_of_one_scene_are_one_range() -> None:
     (scene,) = merge_segments([hit(start) for start in STARTS])
     assert (scene.metadata["start_sec"], scene.metadata["end_sec"], scene.metadata["hits"]) == (34.6, 64.0, 6)
     assert scene.metadata["fragment"] == "#t=34.6,64"
-    assert scene.page_content == "film.mp4 00:00:34.6-00:01:04 visual"
+    assert scene.page_content == "video.mp4 00:00:34.6-00:01:04 visual"
     assert "score" not in scene.metadata
 
 
 def test_sources_are_never_joined() -> None:
     found = merge_segments([hit(0), hit(5, source="other.mp4"), hit(5), hit(0, source="other.mp4")])
-    assert [(d.metadata["source"], d.metadata["hits"]) for d in found] == [("film.mp4", 2), ("other.mp4", 2)]
+    assert [(d.metadata["source"], d.metadata["hits"]) for d in found] == [("video.mp4", 2), ("other.mp4", 2)]
 
 
 @pytest.mark.parametrize(("higher", "best"), [(True, 0.9), (False, 0.1)])
@@ -76,9 +76,9 @@ def test_the_originals_stay_as_they_are() -> None:
 
 
 def test_reciprocal_ranks() -> None:
-    seen = [(hit(0), 0.9), (hit(5), 0.5)]
-    heard = [(hit(5, option="audio"), 0.4), (hit(10, option="audio"), 0.3)]
-    found = fuse_documents({"visual": seen, "audio": heard}, {})
+    visual = [(hit(0), 0.9), (hit(5), 0.5)]
+    audio = [(hit(5, option="audio"), 0.4), (hit(10, option="audio"), 0.3)]
+    found = fuse_documents({"visual": visual, "audio": audio}, {})
     assert [(d.metadata["start_sec"], d.metadata["embedding_option"]) for d, _ in found] == [
         (5, "audio,visual"),
         (0, "visual"),
@@ -88,10 +88,10 @@ def test_reciprocal_ranks() -> None:
 
 
 def test_weights_and_ties() -> None:
-    seen, heard = [(hit(0), 0.2)], [(hit(5, option="audio"), 0.4)]
-    equal = fuse_documents({"visual": seen, "audio": heard}, {})
+    visual, audio = [(hit(0), 0.2)], [(hit(5, option="audio"), 0.4)]
+    equal = fuse_documents({"visual": visual, "audio": audio}, {})
     assert equal[0][0].metadata["start_sec"] == 5, "of equal scores the more similar one is first"
-    weighted = fuse_documents({"visual": seen, "audio": heard}, {"visual": 1.0, "audio": 0.5})
+    weighted = fuse_documents({"visual": visual, "audio": audio}, {"visual": 1.0, "audio": 0.5})
     assert [d.metadata["start_sec"] for d, _ in weighted] == [0, 5]
     assert weighted[1][1] == pytest.approx(0.5 / 61)
 

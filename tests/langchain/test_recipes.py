@@ -16,8 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "langchain.md"
 
 def test_recipes(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     for name, content in {
-        "films/beach.mp4": media.mp4((("red", 6, 440), ("blue", 6, 440)), size=(360, 360), fps=4),
-        "sounds/hum.wav": media.wav(60, 6),
+        "videos/beach.mp4": media.mp4((("red", 6, 440), ("blue", 6, 440)), size=(360, 360), fps=4),
+        "audio/hum.wav": media.wav(60, 6),
         "poster.png": media.png("purple"),
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -31,6 +31,6 @@ def test_recipes(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyP
     for block in blocks:
         exec(block, names)
     assert re.search(
-        r"^beach\.mp4 00:00:00-\S+ \S+ \d+ films/beach\.mp4#t=0,\d+$", capsys.readouterr().out, re.MULTILINE
+        r"^beach\.mp4 00:00:00-\S+ \S+ \d+ videos/beach\.mp4#t=0,\d+$", capsys.readouterr().out, re.MULTILINE
     )
     assert (tmp_path / "vectors.sqlite").exists()

@@ -1,4 +1,4 @@
-"""Texts, pictures and sounds in real LangChain stores; each finds each."""
+"""Texts, images and audio in real LangChain stores; each finds each."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def in_memory(model: Any, request: pytest.FixtureRequest) -> Shelf:
 
 
 STORES = {f.__name__: f for f in (chroma, qdrant, faiss, lancedb, in_memory)}
-TEXTS = ["a plain purple picture", "a shrill steady whistle", "three recipes with beans"]
+TEXTS = ["a plain purple image", "a shrill steady whistle", "three recipes with beans"]
 PICTURES = ["red.png", "blue.png", "green-stripes.jpg"]
 SOUNDS = ["low.wav", "high.wav"]
 
@@ -134,8 +134,8 @@ def test_any_finds_any(shelf: Shelf, langchain: TwelveLabsEmbeddings, files: Pat
     assert by_text("green horizontal stripes") == "green-stripes.jpg"
     assert by_text("something with beans") == "three recipes with beans"
     assert by_text("a deep tone") == "low.wav"
-    picture = langchain.embed_image([files / "purple.png"])[0]
-    assert shelf.nearest(picture) == ["a plain purple picture"]
+    image = langchain.embed_image([files / "purple.png"])[0]
+    assert shelf.nearest(image) == ["a plain purple image"]
     assert shelf.nearest(langchain.embed_image([files / "blue.jpg"])[0]) == ["blue.png"]
     assert shelf.nearest(langchain.embed_audio([files / "low.mp3"])[0]) == ["low.wav"]
     whistle = langchain.embed_audio([files / "high.wav"])[0]
@@ -164,7 +164,7 @@ def test_as_retriever(shelf: Shelf) -> None:
     assert [document.page_content for document in found] == [TEXTS[0]]
 
 
-def test_chroma_own_picture_methods(
+def test_chroma_own_image_methods(
     langchain: TwelveLabsEmbeddings, request: pytest.FixtureRequest, files: Path, emulator: Emulator
 ) -> None:
     store = chroma(langchain, request).store
@@ -177,8 +177,8 @@ def test_chroma_own_picture_methods(
     assert base64.b64decode(by_text.page_content) == (files / "blue.png").read_bytes()
     (by_picture,) = store.similarity_search_by_image(uri=str(files / "blue.jpg"), k=1)
     assert by_picture.metadata["file"] == "blue.png"
-    (words,) = store.similarity_search_by_image(str(files / "purple.png"), k=1)
-    assert words.page_content == "a plain purple picture"
+    (text,) = store.similarity_search_by_image(str(files / "purple.png"), k=1)
+    assert text.page_content == "a plain purple image"
 
 
 @pytest.mark.parametrize("dimensions", [128, 256])

@@ -27,7 +27,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index_twelvelabs import TwelveLabsEmbedding
 from twelvelabs_emulator import Emulator
 
-TEXTS = ["a plain purple picture", "a shrill steady whistle", "three recipes with beans"]
+TEXTS = ["a plain purple image", "a shrill steady whistle", "three recipes with beans"]
 
 
 def nodes() -> list[TextNode]:
@@ -123,10 +123,10 @@ def test_its_own_cache_and_rate_limiter(emulator: Emulator) -> None:
 
 
 class Watcher(BaseEventHandler):
-    seen: list[Any] = []  # noqa: RUF012  # pydantic copies it
+    events: list[Any] = []  # noqa: RUF012  # pydantic copies it
 
     def handle(self, event: Any, **_: Any) -> None:
-        self.seen.append(event)
+        self.events.append(event)
 
 
 class Spans(SimpleSpanHandler):
@@ -160,13 +160,13 @@ async def test_events_arrive_without_the_key(
     await model.aget_text_embedding_batch(TEXTS)
     query = model.get_query_embedding("red")
     await model.aget_query_embedding("red")
-    picture = model.get_image_embedding(str(files / "red.png"))
+    image = model.get_image_embedding(str(files / "red.png"))
     await model.aget_image_embedding_batch([str(files / "red.png")])
 
     watcher, spans = watched
-    starts = [event for event in watcher.seen if isinstance(event, EmbeddingStartEvent)]
-    ends = [event for event in watcher.seen if isinstance(event, EmbeddingEndEvent)]
-    assert len(starts) == len(ends) == 4, "LlamaIndex sends none for pictures"
+    starts = [event for event in watcher.events if isinstance(event, EmbeddingStartEvent)]
+    ends = [event for event in watcher.events if isinstance(event, EmbeddingEndEvent)]
+    assert len(starts) == len(ends) == 4, "LlamaIndex sends none for images"
     assert (ends[0].chunks, ends[0].embeddings) == (TEXTS, vectors)
     assert (ends[2].chunks, ends[2].embeddings) == (["red"], [query])
     assert starts[0].model_dict["model_name"] == "marengo3.0"
@@ -174,14 +174,14 @@ async def test_events_arrive_without_the_key(
 
     pairs = debug.get_event_pairs(CBEventType.EMBEDDING)
     assert len(pairs) == 6
-    assert [pair[1].payload[EventPayload.EMBEDDINGS] for pair in pairs[::2]] == [vectors, [query], [picture]]
+    assert [pair[1].payload[EventPayload.EMBEDDINGS] for pair in pairs[::2]] == [vectors, [query], [image]]
     assert pairs[0][1].payload[EventPayload.CHUNKS] == TEXTS
 
-    told = [
-        *(repr(event) + event.model_dump_json() for event in watcher.seen),
+    shown = [
+        *(repr(event) + event.model_dump_json() for event in watcher.events),
         *(repr(event.payload) for pair in pairs for event in pair),
         *spans.arguments,
         caplog.text,
     ]
     assert spans.arguments
-    assert not [text for text in told if "5ecret" in text]
+    assert not [text for text in shown if "5ecret" in text]

@@ -56,22 +56,22 @@ def texts(nodes: Any) -> list[str]:
 
 def test_each_kind(embedder: TwelveLabsMediaEmbedder, llama: TwelveLabsEmbedding, files: Path) -> None:
     documents: list[BaseNode] = [*read(files / "red.png", files / "low.wav"), Document(text="three recipes", id_="t")]
-    picture, heard, said, text = embedder(documents)
+    image, audio, speech, text = embedder(documents)
 
-    assert isinstance(picture, Node)
-    assert picture.image_resource is not None
-    assert picture.embedding == llama.get_image_embedding(str(files / "red.png"))
-    assert (picture.get_content(), picture.image_resource.path) == ("red.png whole visual", files / "red.png")
-    assert picture.metadata["content_digest"] == documents[0].metadata["content_digest"]
+    assert isinstance(image, Node)
+    assert image.image_resource is not None
+    assert image.embedding == llama.get_image_embedding(str(files / "red.png"))
+    assert (image.get_content(), image.image_resource.path) == ("red.png whole visual", files / "red.png")
+    assert image.metadata["content_digest"] == documents[0].metadata["content_digest"]
 
-    assert (heard.class_name(), said.class_name()) == ("TextNode", "TextNode")
-    assert heard.get_content() == "low.wav 00:00:00-00:00:02 audio"
+    assert (audio.class_name(), speech.class_name()) == ("TextNode", "TextNode")
+    assert audio.get_content() == "low.wav 00:00:00-00:00:02 audio"
     (row, _) = llama.client.rows(Audio(str(files / "low.wav")))
-    assert (heard.id_, heard.embedding, heard.metadata) == (row.id, row.vector, row.metadata)
+    assert (audio.id_, audio.embedding, audio.metadata) == (row.id, row.vector, row.metadata)
 
     assert text.embedding == llama.get_text_embedding("three recipes")
     assert (text.id_, text.metadata) == ("t", {"embedding_option": "text", "space": "marengo3.0/512"})
-    assert [node.ref_doc_id for node in (picture, heard, said, text)] == [
+    assert [node.ref_doc_id for node in (image, audio, speech, text)] == [
         documents[0].id_,
         documents[1].id_,
         documents[1].id_,
@@ -89,14 +89,14 @@ async def test_async_gives_the_same(embedder: TwelveLabsMediaEmbedder, files: Pa
 
 
 def test_nodes_of_llama_index(embedder: TwelveLabsMediaEmbedder, llama: TwelveLabsEmbedding, files: Path) -> None:
-    red, low, film = (files / name for name in ("red.png", "low.wav", "red.mp4"))
+    red, low, video = (files / name for name in ("red.png", "low.wav", "red.mp4"))
     nodes: list[BaseNode] = [
         ImageNode(image_path=str(red), text="a caption", metadata={"owner": "me"}, id_="n1"),
         ImageNode(image=base64.b64encode(red.read_bytes()).decode()),
         ImageDocument(image_path=str(red)),
         Node(image_resource=MediaResource(data=red.read_bytes())),
         Node(audio_resource=MediaResource(path=low), text_resource=MediaResource(text="hum")),
-        Node(video_resource=MediaResource(path=film), audio_resource=MediaResource(data=low.read_bytes())),
+        Node(video_resource=MediaResource(path=video), audio_resource=MediaResource(data=low.read_bytes())),
     ]
     made = embedder(nodes)
     by_origin = [[node for node in made if node.ref_doc_id == origin.node_id] for origin in nodes]
@@ -126,19 +126,19 @@ def test_copies_of_a_file_have_ids_of_their_own(embedder: TwelveLabsMediaEmbedde
 
 
 def test_options_by_kind(llama: TwelveLabsEmbedding, files: Path) -> None:
-    seen = SegmentOptions(embedding_option="visual", embedding_scope=("clip", "asset"))
-    embedder = TwelveLabsMediaEmbedder(embed_model=llama, options=SegmentOptions(Fixed(2)), video_options=seen)
+    visual = SegmentOptions(embedding_option="visual", embedding_scope=("clip", "asset"))
+    embedder = TwelveLabsMediaEmbedder(embed_model=llama, options=SegmentOptions(Fixed(2)), video_options=visual)
     made = texts(embedder(read(files / "red.mp4", files / "low.wav")))
     assert len(made) == 4
     assert [text for text in made if "red.mp4" in text] == [text for text in made if "visual" in text]
     with pytest.raises(InvalidInputError, match=r"no option 'visual' for audio"):
-        TwelveLabsMediaEmbedder(embed_model=llama, options=seen)(read(files / "low.wav"))
+        TwelveLabsMediaEmbedder(embed_model=llama, options=visual)(read(files / "low.wav"))
 
 
 def test_what_fails_is_named(
     embedder: TwelveLabsMediaEmbedder, files: Path, tmp_path: Path, emulator: Emulator
 ) -> None:
-    """The emulator decodes films; this one is none behind its first bytes."""
+    """The emulator decodes videos; this one is none behind its first bytes."""
     broken = tmp_path / "broken.mp4"
     broken.write_bytes((files / "red.mp4").read_bytes()[:64])
     with pytest.raises(BatchError, match=r"broken\.mp4") as caught:
@@ -179,9 +179,9 @@ def test_marengo_35(emulator: Emulator, files: Path) -> None:
     short = TwelveLabsEmbedding(
         model_name="marengo3.5", dimensions=128, api_key=emulator.api_key, base_url=emulator.base_url
     )
-    picture, text = TwelveLabsMediaEmbedder(embed_model=short)([*read(files / "red.png"), TextNode(text="beans")])
-    assert {len(node.get_embedding()) for node in (picture, text)} == {128}
-    assert {node.metadata["space"] for node in (picture, text)} == {"marengo3.5/128"}
+    image, text = TwelveLabsMediaEmbedder(embed_model=short)([*read(files / "red.png"), TextNode(text="beans")])
+    assert {len(node.get_embedding()) for node in (image, text)} == {128}
+    assert {node.metadata["space"] for node in (image, text)} == {"marengo3.5/128"}
 
 
 # -- before and after other steps --------------------------------------------------------------------------------------
@@ -205,10 +205,10 @@ async def test_before_the_embed_model(
     """LlamaIndex's own would give every segment the vector of its file's name."""
     direct = vectors(embedder(read(files / "low.wav")))
     pipeline = IngestionPipeline(transformations=[embedder, llama], disable_cache=True)
-    paid = len(emulator.requests)
+    sent = len(emulator.requests)
     assert vectors(pipeline.run(documents=read(files / "low.wav"))) == direct
     assert vectors(await pipeline.arun(documents=read(files / "low.wav"))) == direct
-    assert len(emulator.requests) == paid + 2
+    assert len(emulator.requests) == sent + 2
 
 
 def test_reader_with_segments(llama: TwelveLabsEmbedding, files: Path, emulator: Emulator) -> None:
@@ -237,7 +237,7 @@ def test_simple_directory_reader(
 ) -> None:
     """Without the reader a .mov or .mp4 would be read as text."""
     shutil.copytree(files, tmp_path / "mixed")
-    (tmp_path / "mixed" / "film.MOV").write_bytes((files / "red.mp4").read_bytes())
+    (tmp_path / "mixed" / "video.MOV").write_bytes((files / "red.mp4").read_bytes())
     (tmp_path / "mixed" / "notes.txt").write_text("three recipes with beans")
     reader = SimpleDirectoryReader(
         str(tmp_path / "mixed"),
@@ -264,7 +264,7 @@ def test_simple_directory_reader(
 
 
 async def test_pipeline_cache(embedder: TwelveLabsMediaEmbedder, files: Path, emulator: Emulator) -> None:
-    """Two lists through one pipeline, its cache on: each has its own vectors, and a list seen before costs nothing."""
+    """Two lists through one pipeline, its cache on: each has its own vectors; a list embedded before sends nothing."""
     pipeline = IngestionPipeline(transformations=[embedder], cache=IngestionCache())
     lists = [
         [files / "red.png"],
@@ -273,23 +273,23 @@ async def test_pipeline_cache(embedder: TwelveLabsMediaEmbedder, files: Path, em
         [files / "high.wav", files / "red.mp4"],
     ]
     first = [pipeline.run(documents=read(*paths)) for paths in lists]
-    paid = len(emulator.requests)
-    assert paid == 6
+    sent = len(emulator.requests)
+    assert sent == 6
     assert len({str(vectors(nodes)) for nodes in first}) == len(lists)
     for paths, nodes in zip(lists, first, strict=True):
         again = pipeline.run(documents=read(*paths))
         assert [node.to_dict() for node in again] == [node.to_dict() for node in nodes]
         assert [type(node) for node in again] == [type(node) for node in nodes]
         assert [node.id_ for node in await pipeline.arun(documents=read(*paths))] == [node.id_ for node in nodes]
-    assert len(emulator.requests) == paid
+    assert len(emulator.requests) == sent
 
 
 def test_pipeline_cache_sees_a_changed_file(embedder: TwelveLabsMediaEmbedder, tmp_path: Path) -> None:
     pipeline = IngestionPipeline(transformations=[embedder])
     found = []
     for color in ("red", "blue"):
-        (tmp_path / "picture.png").write_bytes(media.png(color))
-        found += vectors(pipeline.run(documents=read(tmp_path / "picture.png")))
+        (tmp_path / "image.png").write_bytes(media.png(color))
+        found += vectors(pipeline.run(documents=read(tmp_path / "image.png")))
     assert found[0] != found[1]
 
 
@@ -307,7 +307,7 @@ def test_what_the_pipeline_cache_cannot_tell_apart_is_warned_of(
 
 
 def test_worker_processes(files: Path, emulator: Emulator) -> None:
-    """The key was given as an argument alone, and must be there in the workers."""
+    """The key was given as an argument only, and must reach the workers."""
     emulator.configure(api_keys=(KEY,))
     model = TwelveLabsEmbedding(api_key=KEY, base_url=emulator.base_url)
     embedder = TwelveLabsMediaEmbedder(embed_model=model, audio_options=SegmentOptions(Fixed(2)))
@@ -319,7 +319,7 @@ def test_worker_processes(files: Path, emulator: Emulator) -> None:
 async def test_docstore_upserts(
     embedder: TwelveLabsMediaEmbedder, files: Path, tmp_path: Path, emulator: Emulator
 ) -> None:
-    """A second run costs and adds nothing; a changed file takes the place of its old self."""
+    """A second run sends and adds nothing; a changed file replaces itself."""
     folder = tmp_path / "media"
     folder.mkdir()
     for name in ("low.wav", "red.png"):
@@ -335,17 +335,17 @@ async def test_docstore_upserts(
     pipeline.run(documents=documents())
     before = dict(store.data.embedding_dict)
     assert len(before) == 4
-    paid = len(emulator.requests)
+    sent = len(emulator.requests)
     assert list(pipeline.run(documents=documents())) == []
     assert list(await pipeline.arun(documents=documents())) == []
-    assert (len(emulator.requests), store.data.embedding_dict) == (paid, before)
+    assert (len(emulator.requests), store.data.embedding_dict) == (sent, before)
 
     (folder / "low.wav").write_bytes(media.wav(4000, 2))
     changed = pipeline.run(documents=documents())
     assert {node.metadata["file_name"] for node in changed} == {"low.wav"}
     after = store.data.embedding_dict
     assert len(after) == 4
-    assert len(set(after) & set(before)) == 2, "the picture and the text"
+    assert len(set(after) & set(before)) == 2, "the image and the text"
 
 
 def test_the_models_cache_makes_a_second_run_free(files: Path, emulator: Emulator, tmp_path: Path) -> None:
@@ -358,9 +358,9 @@ def test_the_models_cache_makes_a_second_run_free(files: Path, emulator: Emulato
         ]
 
     first = run()
-    paid = len(emulator.requests)
+    sent = len(emulator.requests)
     assert run() == first
-    assert len(emulator.requests) == paid
+    assert len(emulator.requests) == sent
 
 
 # -- segments and queries ------------------------------------------------------------------------------------------
@@ -370,21 +370,21 @@ async def test_segments(llama: TwelveLabsEmbedding, files: Path) -> None:
     found = llama.get_segments(files / "red.mp4")
     assert [segment.option for segment in found] == ["visual", "audio", "transcription"]
     assert await llama.aget_segments(str(files / "red.mp4")) == found
-    (heard,) = llama.get_segments(Audio(files / "low.wav"), SegmentOptions(Fixed(5)), embedding_option="audio")
-    assert (heard.start_sec, heard.end_sec, heard.option) == (0, 2, "audio")
+    (audio,) = llama.get_segments(Audio(files / "low.wav"), SegmentOptions(Fixed(5)), embedding_option="audio")
+    assert (audio.start_sec, audio.end_sec, audio.option) == (0, 2, "audio")
     (again,) = await llama.aget_segments(files / "low.wav", segmentation=Fixed(5), embedding_option="audio")
-    assert again == heard
+    assert again == audio
 
 
 async def test_queries(llama: TwelveLabsEmbedding, files: Path) -> None:
-    red, low, film = (str(files / name) for name in ("red.png", "low.wav", "red.mp4"))
+    red, low, video = (str(files / name) for name in ("red.png", "low.wav", "red.mp4"))
     expected = {
         "text": llama.get_query_embedding("red"),
         "image": llama.get_image_embedding(red),
         "audio": llama.get_audio_embedding(low),
-        "video": llama.get_video_embedding(film),
+        "video": llama.get_video_embedding(video),
     }
-    for name, given in {"text": "red", "image": red, "audio": low, "video": film}.items():
+    for name, given in {"text": "red", "image": red, "audio": low, "video": video}.items():
         made = llama.query_bundle(**{name: given})  # type: ignore[arg-type]
         assert made.embedding == expected[name]
         assert made.query_str == ("red" if name == "text" else "")

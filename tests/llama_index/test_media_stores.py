@@ -1,4 +1,4 @@
-"""Films, sounds and pictures in real LlamaIndex stores: found by words, pictures and sounds, also after reopening."""
+"""Video, audio and images in real LlamaIndex stores: found by text, image and audio, also after reopening."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def open_store(kind: str, folder: Path) -> Any:
-    """A store that keeps its vectors in a folder; LlamaIndex's own keeps them when told to."""
+    """A store that keeps its vectors in a folder; LlamaIndex's own keeps them in memory."""
     if kind == "chroma":
         import chromadb
         from llama_index.vector_stores.chroma import ChromaVectorStore
@@ -59,7 +59,7 @@ def reopen(kind: str, folder: Path, model: TwelveLabsEmbedding) -> VectorStoreIn
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two films of two scenes each, a sound, a picture."""
+    """Two videos of two scenes each, an audio file, an image."""
     folder = tmp_path_factory.mktemp("library")
     for name, content in {
         "one.mp4": media.mp4((("red", 6, 0), ("blue", 6, 4000))),
@@ -113,11 +113,11 @@ def size(index: VectorStoreIndex) -> int:
     return int(store.client.count("media").count)
 
 
-def test_found_by_words_pictures_and_sounds(
+def test_found_by_text_image_and_audio(
     index: VectorStoreIndex, llama: TwelveLabsEmbedding, files: Path, kind: str
 ) -> None:
     retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3)
-    assert overlaps(retriever.retrieve("a red film"), "one.mp4", 0, 6)
+    assert overlaps(retriever.retrieve("a red video"), "one.mp4", 0, 6)
     assert overlaps(retriever.retrieve("a yellow scene"), "two.mp4", 6, 12)
     assert overlaps(retriever.retrieve("a shrill whistle"), "one.mp4", 6, 12)
     assert overlaps(retriever.retrieve("a deep tone"), "low.wav", 0, 8)
@@ -134,7 +134,7 @@ def test_found_by_words_pictures_and_sounds(
 
     filters = MetadataFilters(filters=[MetadataFilter(key="file_name", value="two.mp4")])
     only = TwelveLabsMomentRetriever(index, llama, similarity_top_k=5, filters=filters)
-    assert {name for name, *_ in found(only.retrieve("a red film"))} == {"two.mp4"}
+    assert {name for name, *_ in found(only.retrieve("a red video"))} == {"two.mp4"}
 
 
 async def test_found_without_holding_up_the_loop(
@@ -153,17 +153,17 @@ async def test_found_without_holding_up_the_loop(
     index = VectorStoreIndex([], embed_model=llama)
     await index.ainsert_nodes(await reader.aload_data(library))
     retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3)
-    assert overlaps(await retriever.aretrieve("a red film"), "one.mp4", 0, 6)
+    assert overlaps(await retriever.aretrieve("a red video"), "one.mp4", 0, 6)
     assert overlaps(await retriever.aby_image(files / "blue.jpg"), "one.mp4", 6, 12)
     assert overlaps(await retriever.aby_audio(files / "low.mp3"), "low.wav", 0, 8)
     assert overlaps(await retriever.aby_video(files / "red.mp4"), "one.mp4", 0, 6)
     ticking.cancel()
-    # Seven requests of 0.2 s and more one after another; a blocked loop would tick between them alone.
+    # Seven requests of 0.2 s and more one after another; a blocked loop would tick only between them.
     assert len(ticks) > 40
 
 
 def test_ranges_after_a_query(index: VectorStoreIndex, llama: TwelveLabsEmbedding, kind: str) -> None:
-    hits = index.as_retriever(similarity_top_k=20).retrieve("a red film")
+    hits = index.as_retriever(similarity_top_k=20).retrieve("a red video")
     ranges = TwelveLabsMomentPostprocessor(embed_model=llama).postprocess_nodes(hits)
     assert sorted(found(ranges), key=str) == [
         ("low.wav", 0, 8),
@@ -177,8 +177,8 @@ def test_a_file_is_taken_out_again(index: VectorStoreIndex, library: Path, llama
     before = size(index)
     (gone,) = TwelveLabsMediaReader().load_data(library / "one.mp4")
     index.delete_ref_doc(gone.id_)
-    assert size(index) == before - 6, "two scenes, each seen, heard and said"
-    left = index.as_retriever(similarity_top_k=20).retrieve("a red film")
+    assert size(index) == before - 6, "two scenes, each with three options"
+    left = index.as_retriever(similarity_top_k=20).retrieve("a red video")
     assert {name for name, *_ in found(left)} == {"low.wav", "striped.png", "two.mp4"}
 
 
@@ -189,7 +189,7 @@ def test_a_second_run_adds_nothing(index: VectorStoreIndex, library: Path, llama
 
 
 def test_another_space_is_refused(index: VectorStoreIndex, emulator: Emulator, kind: str) -> None:
-    """Both are 512 long: without a word no store would refuse."""
+    """Both are 512 long: no store would refuse them."""
     newer = TwelveLabsEmbedding(model_name="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
     both = r"marengo3\.0/512.*marengo3\.5/512"
     with pytest.raises(InvalidInputError, match=both):
@@ -206,17 +206,17 @@ def test_a_store_of_another_space_takes_nothing(
     index: VectorStoreIndex, library: Path, llama: TwelveLabsEmbedding, emulator: Emulator, tmp_path: Path, kind: str
 ) -> None:
     newer = TwelveLabsEmbedding(model_name="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
-    picture = TwelveLabsMediaReader().load_data(library / "striped.png")
-    paid = len(emulator.requests)
+    image = TwelveLabsMediaReader().load_data(library / "striped.png")
+    sent = len(emulator.requests)
     for target in (index, index.vector_store):
         with pytest.raises(InvalidInputError, match=r"marengo3\.0/512.*marengo3\.5/512"):
-            TwelveLabsMediaEmbedder(embed_model=newer, vector_store=target)(picture)
-    assert len(emulator.requests) == paid
+            TwelveLabsMediaEmbedder(embed_model=newer, vector_store=target)(image)
+    assert len(emulator.requests) == sent
     embedder = TwelveLabsMediaEmbedder(embed_model=llama, vector_store=index)
-    assert len(embedder(picture)) == 1
+    assert len(embedder(image)) == 1
     assert pickle.loads(pickle.dumps(embedder)).vector_store is None
     empty = open_store(kind, tmp_path / "empty")
-    assert len(TwelveLabsMediaEmbedder(embed_model=newer, vector_store=empty)(picture)) == 1
+    assert len(TwelveLabsMediaEmbedder(embed_model=newer, vector_store=empty)(image)) == 1
     if kind == "qdrant":
         empty.client.close()
 
@@ -232,7 +232,7 @@ def test_reopened_in_a_process_of_its_own(
     kept = [file for file in folder.rglob("*") if file.is_file()]
     assert kept
     assert not [file for file in kept if emulator.api_key.encode() in file.read_bytes()]
-    paid = len(emulator.requests)
+    sent = len(emulator.requests)
     root = Path(__file__).parents[2]
     done = script(
         f"""
@@ -254,4 +254,4 @@ print(json.dumps([found(some) for some in hits]))
     assert (yellow, blue) == (("two.mp4", 6, 12), ("one.mp4", 6, 12))
     assert low[0] == "low.wav"
     assert striped == ("striped.png", None, None)
-    assert len(emulator.requests) == paid + 4, "reopening must embed the queries alone"
+    assert len(emulator.requests) == sent + 4, "reopening must embed the queries only"

@@ -73,9 +73,9 @@ def test_gap_and_pad() -> None:
 
 
 def test_kinds_of_one_scene_are_named_together() -> None:
-    seen = hit("a", 0, 6, 0.2, embedding_option="visual", content_digest="d")
-    heard = hit("a", 0, 6, 0.7, embedding_option="audio", content_digest="d")
-    (found,) = TwelveLabsMomentPostprocessor().postprocess_nodes([seen, heard])
+    visual = hit("a", 0, 6, 0.2, embedding_option="visual", content_digest="d")
+    audio = hit("a", 0, 6, 0.7, embedding_option="audio", content_digest="d")
+    (found,) = TwelveLabsMomentPostprocessor().postprocess_nodes([visual, audio])
     assert found.node.metadata["embedding_option"] == "audio,visual"
     assert found.node.text.endswith("audio,visual")
     assert found.score == 0.7
@@ -132,10 +132,10 @@ class Given(BaseRetriever):
 
 def test_ranks_count_and_not_similarities(model: TwelveLabsEmbedding) -> None:
     hits = [
-        hit("seen", 0, 5, 0.6, embedding_option="visual"),
-        hit("seen too", 0, 5, 0.5, embedding_option="visual"),
-        hit("heard", 0, 5, 0.1, embedding_option="audio"),
-        hit("said", 0, 5, 0.2, embedding_option="transcription"),
+        hit("visual", 0, 5, 0.6, embedding_option="visual"),
+        hit("visual 2", 0, 5, 0.5, embedding_option="visual"),
+        hit("audio", 0, 5, 0.1, embedding_option="audio"),
+        hit("speech", 0, 5, 0.2, embedding_option="transcription"),
         hit("loose", 0, 5, 0.9),
     ]
     given = Given(hits)
@@ -144,10 +144,10 @@ def test_ranks_count_and_not_similarities(model: TwelveLabsEmbedding) -> None:
     def found(**settings: Any) -> list[str]:
         return [s[0] for s in spans(TwelveLabsMomentRetriever(given, model, **settings).retrieve(query))]
 
-    assert found() == ["seen", "said", "heard", "seen too"]
-    assert found(similarity_top_k=2) == ["seen", "said"]
-    assert found(similarity_cutoff=0.2) == ["seen", "said", "seen too"]
-    assert found(fuse={"audio": 2, "visual": 1}) == ["heard", "seen", "seen too"]
+    assert found() == ["visual", "speech", "audio", "visual 2"]
+    assert found(similarity_top_k=2) == ["visual", "speech"]
+    assert found(similarity_cutoff=0.2) == ["visual", "speech", "visual 2"]
+    assert found(fuse={"audio": 2, "visual": 1}) == ["audio", "visual", "visual 2"]
     assert found(fuse=None, gap=None) == [h.node.metadata["source"] for h in hits]
     assert query.embedding == [1.0], "a retriever writes into the bundle it is given"
     assert given.asked[0] is not query
@@ -195,7 +195,7 @@ def test_documents_of_files(folder: Path) -> None:
     assert made.class_name() == "Document"
 
 
-def test_a_file_is_known_again_and_a_change_seen(folder: Path) -> None:
+def test_a_file_keeps_its_id_and_a_change_is_noticed(folder: Path) -> None:
     reader = TwelveLabsMediaReader()
     (before,), (again,) = reader.load_data(folder / "a.wav"), reader.load_data(str(folder / "a.wav"))
     assert (before.id_, before.hash) == (again.id_, again.hash)
@@ -223,9 +223,9 @@ def test_what_a_file_is(folder: Path) -> None:
     reader = TwelveLabsMediaReader()
     (nameless,) = reader.load_data(folder / "nameless")
     assert nameless.metadata["media_type"] == "audio"
-    (said,) = TwelveLabsMediaReader(media_type="document").load_data(folder / "nameless")
-    assert said.metadata["media_type"] == "document"
-    (remote,) = reader.load_data("https://example.com/films/x.mp4?signature=abc")
+    (named,) = TwelveLabsMediaReader(media_type="document").load_data(folder / "nameless")
+    assert named.metadata["media_type"] == "document"
+    (remote,) = reader.load_data("https://example.com/videos/x.mp4?signature=abc")
     assert (remote.text, remote.metadata["media_type"]) == ("x.mp4", "video")
     (as_url,) = reader.load_data((folder / "a.wav").as_uri())
     assert as_url.metadata["content_digest"] == reader.load_data(folder / "a.wav")[0].metadata["content_digest"]
@@ -275,10 +275,10 @@ def test_media_by_suffix_or_content(folder: Path) -> None:
             media_from(wrong)
 
 
-# -- never embedded as words -----------------------------------------------------------------------------------------
+# -- never embedded as text ------------------------------------------------------------------------------------------
 
 
-async def test_a_file_is_never_embedded_as_words(model: TwelveLabsEmbedding, folder: Path) -> None:
+async def test_a_file_name_is_never_embedded_as_text(model: TwelveLabsEmbedding, folder: Path) -> None:
     documents = TwelveLabsMediaReader().load_data(folder, extra_info={"title": "x", "file_size": 7})
     for nodes in (documents, SentenceSplitter()(documents)):
         texts = [node.get_content(MetadataMode.EMBED) for node in nodes]
@@ -305,7 +305,7 @@ async def test_a_file_is_never_embedded_as_words(model: TwelveLabsEmbedding, fol
         "line\n" * 100_000,
     ],
 )
-def test_words_are_words(text: str) -> None:
+def test_plain_texts(text: str) -> None:
     assert not stands_for_media(text)
 
 
@@ -344,8 +344,8 @@ def test_dict_json_pickle_and_repr(model: TwelveLabsEmbedding, monkeypatch: pyte
     reader = TwelveLabsMediaReader(segments=True, embed_model=model, options=made.options)
     after = TwelveLabsMomentPostprocessor(embed_model=model, gap=1)
     for component in (made, reader, after):
-        told = [repr(component), str(component), component.to_json(), str(component.model_dump())]
-        assert not [text for text in told if "5ecret" in text]
+        shown = [repr(component), str(component), component.to_json(), str(component.model_dump())]
+        assert not [text for text in shown if "5ecret" in text]
         assert json.loads(component.to_json())["class_name"] == type(component).__name__
         again = pickle.loads(pickle.dumps(component))
         assert again.to_dict() == component.to_dict()
@@ -373,7 +373,7 @@ def test_nodes_are_checked_before_anything_is_sent(model: TwelveLabsEmbedding, f
 def test_a_vector_that_is_there_is_kept(model: TwelveLabsEmbedding) -> None:
     node = Node(embedding=[0.5] * 512)
     assert list(TwelveLabsMediaEmbedder(embed_model=model)([node])) == [node]
-    ready = TextNode(text="film.mp4 0-6", embedding=[0.5] * 512, metadata={"space": SPACE})
+    ready = TextNode(text="video.mp4 0-6", embedding=[0.5] * 512, metadata={"space": SPACE})
     assert list(model([ready])) == [ready]
     assert ready.embedding == [0.5] * 512
 
@@ -382,4 +382,4 @@ def test_a_query_needs_something(model: TwelveLabsEmbedding) -> None:
     with pytest.raises(InvalidInputError, match="needs text, image"):
         model.query_bundle()
     with pytest.raises(InvalidInputError, match="SegmentOptions has no option 'length'; it has segmentation"):
-        model.get_segments("film.mp4", length=6)
+        model.get_segments("video.mp4", length=6)

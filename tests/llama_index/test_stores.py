@@ -1,4 +1,4 @@
-"""Texts, pictures and sounds in real LlamaIndex indexes; each finds each."""
+"""Texts, images and audio in real LlamaIndex indexes; each finds each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index_twelvelabs import TwelveLabsEmbedding
 from twelvelabs_emulator import Emulator
 
-TEXTS = ["a plain purple picture", "a shrill steady whistle", "three recipes with beans"]
+TEXTS = ["a plain purple image", "a shrill steady whistle", "three recipes with beans"]
 PICTURES = ["red.png", "blue.png", "green-stripes.jpg"]
 SOUNDS = ["low.wav", "high.wav"]
 
@@ -75,7 +75,7 @@ def test_any_finds_any(storage: StorageContext, llama: TwelveLabsEmbedding, file
     assert contents(retriever.retrieve("a blue photo")) == ["blue.png"]
     assert contents(retriever.retrieve("something with beans")) == ["three recipes with beans"]
     assert contents(retriever.retrieve("a deep tone")) == ["low.wav"]
-    assert by(llama.get_image_embedding(str(files / "purple.png"))) == ["a plain purple picture"]
+    assert by(llama.get_image_embedding(str(files / "purple.png"))) == ["a plain purple image"]
     assert by(llama.get_image_embedding(str(files / "blue.jpg"))) == ["blue.png"]
     assert by(llama.get_audio_embedding(files / "low.mp3")) == ["low.wav"]
     assert by(llama.get_video_embedding(files / "red.mp4")) == ["red.png"]
@@ -88,8 +88,8 @@ async def test_any_finds_any_async(llama: TwelveLabsEmbedding, files: Path, requ
     await index.ainsert_nodes(nodes)
     retriever = index.as_retriever(similarity_top_k=1)
     assert contents(await retriever.aretrieve("a blue photo")) == ["blue.png"]
-    sound = await llama.aget_audio_embedding(files / "low.mp3")
-    assert contents(await retriever.aretrieve(QueryBundle("", embedding=sound))) == ["low.wav"]
+    audio = await llama.aget_audio_embedding(files / "low.mp3")
+    assert contents(await retriever.aretrieve(QueryBundle("", embedding=audio))) == ["low.wav"]
 
 
 def test_use_async_while_a_loop_runs(llama: TwelveLabsEmbedding) -> None:
@@ -107,10 +107,10 @@ def test_persisted_and_reopened(llama: TwelveLabsEmbedding, files: Path, tmp_pat
     nodes = [*(TextNode(text=text) for text in TEXTS), *media_nodes(llama, files)]
     VectorStoreIndex(nodes, embed_model=llama).storage_context.persist(str(tmp_path))
     assert not [file for file in tmp_path.iterdir() if emulator.api_key in file.read_text()]
-    paid = len(emulator.requests)
+    sent = len(emulator.requests)
     index = load_index_from_storage(StorageContext.from_defaults(persist_dir=str(tmp_path)), embed_model=llama)
     assert contents(index.as_retriever(similarity_top_k=1).retrieve("a blue photo")) == ["blue.png"]
-    assert len(emulator.requests) == paid + 1, "reopening must embed the query alone"
+    assert len(emulator.requests) == sent + 1, "reopening must embed the query only"
 
 
 # -- the multi-modal index ------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ Gallery = Callable[..., Any]
 
 @pytest.fixture
 def gallery(llama: TwelveLabsEmbedding, files: Path, request: pytest.FixtureRequest) -> Gallery:
-    """A retriever over three texts and three pictures in two Qdrant collections."""
+    """A retriever over three texts and three images in two Qdrant collections."""
 
     def make(**options: Any) -> Any:
         nodes = [
@@ -139,7 +139,7 @@ def gallery(llama: TwelveLabsEmbedding, files: Path, request: pytest.FixtureRequ
     return make
 
 
-def pictures(found: Any) -> list[str]:
+def images(found: Any) -> list[str]:
     return [hit.node.metadata["file"] for hit in found]
 
 
@@ -147,25 +147,25 @@ def test_multi_modal_index(gallery: Gallery, files: Path, emulator: Emulator) ->
     retriever = gallery()
     assert sorted(r.body["input_type"] for r in emulator.requests) == ["image"] * 3 + ["text"] * 3
     assert contents(retriever.text_retrieve("purple")) == [TEXTS[0]]
-    assert pictures(retriever.text_to_image_retrieve("a blue photo")) == ["blue.png"]
-    assert pictures(retriever.image_to_image_retrieve(str(files / "blue.jpg"))) == ["blue.png"]
-    words, picture = retriever.retrieve("a red picture")
-    assert words.node.get_content() in TEXTS
-    assert picture.node.metadata["file"] == "red.png"
+    assert images(retriever.text_to_image_retrieve("a blue photo")) == ["blue.png"]
+    assert images(retriever.image_to_image_retrieve(str(files / "blue.jpg"))) == ["blue.png"]
+    text, image = retriever.retrieve("a red image")
+    assert text.node.get_content() in TEXTS
+    assert image.node.metadata["file"] == "red.png"
 
 
 async def test_multi_modal_index_async(gallery: Gallery, files: Path, emulator: Emulator) -> None:
     retriever = gallery(use_async=True)
     assert sorted(r.body["input_type"] for r in emulator.requests) == ["image"] * 3 + ["text"] * 3
     assert contents(await retriever.atext_retrieve("purple")) == [TEXTS[0]]
-    assert pictures(await retriever.atext_to_image_retrieve("a blue photo")) == ["blue.png"]
-    assert pictures(await retriever.aimage_to_image_retrieve(str(files / "blue.jpg"))) == ["blue.png"]
-    words, picture = await retriever.aretrieve("a red picture")
-    assert words.node.get_content() in TEXTS
-    assert picture.node.metadata["file"] == "red.png"
+    assert images(await retriever.atext_to_image_retrieve("a blue photo")) == ["blue.png"]
+    assert images(await retriever.aimage_to_image_retrieve(str(files / "blue.jpg"))) == ["blue.png"]
+    text, image = await retriever.aretrieve("a red image")
+    assert text.node.get_content() in TEXTS
+    assert image.node.metadata["file"] == "red.png"
 
 
 def test_multi_modal_index_asked_by_vector(gallery: Gallery, llama: TwelveLabsEmbedding, files: Path) -> None:
-    """A picture finds texts, for which the multi-modal retriever has no method of its own."""
+    """An image finds texts, for which the multi-modal retriever has no method of its own."""
     query = QueryBundle("", embedding=llama.get_image_embedding(str(files / "purple.png")))
     assert contents(gallery().text_retrieve(query)) == [TEXTS[0]]
