@@ -290,8 +290,8 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         Raises:
             InvalidInputError: nothing was given, or the model cannot embed it.
         """
-        item, name = _query(text, image, audio, video, document)
-        vector = self.get_query_embedding(item) if isinstance(item, str) else self._vector(item, name)
+        item = _query(text, image, audio, video, document)
+        vector = self.get_query_embedding(item) if isinstance(item, str) else self._vector(item, "query")
         return QueryBundle(text or "", embedding=vector)
 
     async def aquery_bundle(
@@ -304,21 +304,21 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         document: Source | Document | None = None,
     ) -> QueryBundle:
         """Async :meth:`query_bundle`."""
-        item, name = _query(text, image, audio, video, document)
-        vector = await self.aget_query_embedding(item) if isinstance(item, str) else await self._avector(item, name)
+        item = _query(text, image, audio, video, document)
+        vector = await self.aget_query_embedding(item) if isinstance(item, str) else await self._avector(item, "query")
         return QueryBundle(text or "", embedding=vector)
 
 
-def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) -> tuple[Item, str]:
+def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) -> Item:
     sources = zip(MEDIA_TYPES.values(), (image, audio, video, document), strict=True)
     media = [item for kind, source in sources if source is not None for item in as_media(kind, [source])]
     if text is None and not media:
         raise InvalidInputError("A query needs text, image, audio, video or document.")
     if not media:
-        return text or "", "query"
+        return text or ""
     if text is None and len(media) == 1:
-        return media[0], "query"
-    return Composed(text, tuple(media)), "query"
+        return media[0]
+    return Composed(text, tuple(media))
 
 
 def _refuse_media(texts: Sequence[str]) -> None:
