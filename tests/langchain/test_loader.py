@@ -28,6 +28,7 @@ from twelvelabs_core import (
     SegmentOptions,
     Video,
 )
+from twelvelabs_core._media import file as file_module
 
 VIDEO = media.mp4((("red", 1, 0),), fps=4)
 OTHER = media.mp4((("blue", 1, 0),), fps=4)
@@ -156,6 +157,29 @@ def test_with_a_cache_a_second_run_sends_nothing(service: Service, folder: Path)
     documents = TwelveLabsMediaLoader(folder, model).load()
     assert len(model.embed_documents([d.page_content for d in documents])) == len(documents)
     assert len(service.requests) == sent == 4
+
+
+@pytest.mark.parametrize("name", ["b.mp4", "a.PNG"])
+def test_a_file_is_digested_once(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its ids, the cache and the check for files of equal content."""
+    digested: list[str] = []
+    update = file_module._update_from
+
+    def count(found: Any, file: Any) -> None:
+        digested.append(Path(file.name).name)
+        update(found, file)
+
+    monkeypatch.setattr(file_module, "_update_from", count)
+    TwelveLabsMediaLoader(folder / name, make(Service(answer), cache=InMemoryByteStore())).load()
+    assert digested == [name]
+
+
+def test_an_embedded_image_is_loaded_from_the_cache(service: Service, folder: Path) -> None:
+    model = make(service, cache=InMemoryByteStore())
+    (embedded,) = model.embed_image([folder / "a.PNG"])
+    (document,) = TwelveLabsMediaLoader(folder / "a.PNG", model).load()
+    assert model.embed_query(document.page_content) == embedded
+    assert len(service.requests) == 1
 
 
 # -- what is found ----------------------------------------------------------------------------------------------------

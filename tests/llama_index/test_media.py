@@ -29,6 +29,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
 from tests.support import media
 from twelvelabs_core import Audio, BatchError, Fixed, InvalidInputError, SegmentOptions
+from twelvelabs_core._media import file as file_module
 from twelvelabs_emulator import Emulator
 
 KEY = "tlk_of_the_pipeline"
@@ -123,6 +124,21 @@ def test_copies_of_a_file_have_ids_of_their_own(embedder: TwelveLabsMediaEmbedde
     assert len({node.id_ for node in made}) == 4
     assert [node.id_ for node in embedder(read(files / "low.wav"))] == [node.id_ for node in made[:2]]
     assert vectors(made[:2]) == vectors(made[2:])
+
+
+def test_an_image_is_read_once(embedder: TwelveLabsMediaEmbedder, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = read(files / "red.png")
+    digested: list[str] = []
+    update = file_module._update_from
+
+    def count(found: Any, file: Any) -> None:
+        digested.append(Path(file.name).name)
+        update(found, file)
+
+    monkeypatch.setattr(file_module, "_update_from", count)
+    (node,) = embedder(documents)
+    assert digested == ["red.png"]
+    assert node.metadata["content_digest"] == documents[0].metadata["content_digest"]
 
 
 def test_options_by_kind(llama: TwelveLabsEmbedding, files: Path) -> None:

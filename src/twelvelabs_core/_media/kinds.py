@@ -99,7 +99,9 @@ def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Med
         raise InvalidInputError(f"{describe(source)} does not say what it holds; {wrap}")
     place = os.fspath(source)
     path = local_path(place)
-    kind = kind_of(place, b"" if path is None else head_of(path), suffixes)
+    kind = kind_of(place, suffixes=suffixes)
+    if kind is None and path is not None:
+        kind = kind_of(place, head_of(path), suffixes)
     if kind is None:
         missing = f"no such file (looked in {Path.cwd()}), and " if path is not None and _is_missing(path) else ""
         raise InvalidInputError(
