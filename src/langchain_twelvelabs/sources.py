@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from langchain_core.document_loaders.blob_loaders import BlobLoader
 from langchain_core.documents.base import Blob
 
 from twelvelabs_core import InvalidInputError, Media
@@ -27,7 +28,8 @@ from twelvelabs_core.adapter import (
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
-Paths: TypeAlias = "str | os.PathLike[str] | Blob | Media | Iterable[str | os.PathLike[str] | Blob | Media]"
+Entry: TypeAlias = "str | os.PathLike[str] | Blob | BlobLoader | Media"
+Paths: TypeAlias = "Entry | Iterable[Entry]"
 Suffixes: TypeAlias = "Sequence[str] | Mapping[str, str] | None"
 
 
@@ -103,7 +105,7 @@ def find_media(
         InvalidInputError: an entry is neither a path, URL, blob nor media.
     """
     search = _Search(glob, suffixes, frozenset(kinds))
-    single = isinstance(paths, (str, os.PathLike, Blob, Media))
+    single = isinstance(paths, (str, os.PathLike, Blob, Media)) or hasattr(paths, "yield_blobs")
     for entry in [paths] if single else paths:  # type: ignore[union-attr]
         yield from search.entry(entry)
     if search.left_out:

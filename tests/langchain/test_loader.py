@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.document_loaders.blob_loaders import BlobLoader
 from langchain_core.documents.base import Blob
 from langchain_core.stores import InMemoryByteStore
 
@@ -239,11 +240,12 @@ def test_blobs(model: TwelveLabsEmbeddings, folder: Path) -> None:
 
 
 def test_a_blob_loader(model: TwelveLabsEmbeddings, folder: Path) -> None:
-    class Videos:
+    class Videos(BlobLoader):
         def yield_blobs(self) -> Any:
             yield Blob.from_path(folder / "b.mp4")
 
     assert names(TwelveLabsMediaLoader([Videos()], model).load()) == ["b.mp4"]
+    assert names(TwelveLabsMediaLoader(Videos(), model).load()) == ["b.mp4"]
 
 
 def test_equal_files_are_loaded_once(

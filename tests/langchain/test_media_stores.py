@@ -208,6 +208,9 @@ async def test_found_async(store: Any, model: TwelveLabsEmbeddings, videos: Path
     assert at((await ask.ainvoke("a red image"))[0]) == ("one.mp4", 0, 6)
     assert at((await ask.aby_image(media.png("blue")))[0]) == ("one.mp4", 6, 12)
     assert at((await ask.aby_audio(media.wav(60, 2)))[0]) == ("low.wav", 0, 6)
+    assert at((await ask.aby_video(videos / "two.mp4"))[0])[0] == "two.mp4"
+    composed = await ask.aby_composed("a red image", images=[media.png("red")])
+    assert at(composed[0]) == ("one.mp4", 0, 6)
     visual = await ask.model_copy(update={"fuse": {"visual": 1}}).ainvoke("a green image")
     assert at(visual[0]) == ("two.mp4", 6, 12)
 
