@@ -20,6 +20,7 @@ from twelvelabs_core.adapter import (
     SUFFIXES,
     MediaKind,
     file_name,
+    is_source_code,
     is_url,
     kind_of,
     kind_of_mime,
@@ -161,7 +162,7 @@ class _Search:
             if not file.is_file():
                 continue
             kind = self.suffixes.get(file.suffix.lower())
-            if kind is not None and kind in self.kinds:
+            if kind is not None and kind in self.kinds and not is_source_code(file):
                 yield Found(str(file), MEDIA_TYPES[kind](file))
             else:
                 self.left_out[file.suffix.lower()] += 1

@@ -23,6 +23,7 @@ from twelvelabs_core.adapter import (
     content_digest,
     describe,
     head_of,
+    is_source_code,
     kind_of,
     local_path,
 )
@@ -186,7 +187,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
         wanted = _suffixes(self.kinds)
         ignored: set[str] = set()
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in wanted and path.is_file():
+            if path.suffix.lower() in wanted and path.is_file() and not is_source_code(path):
                 yield str(path)
             elif path.is_file():
                 ignored.add(path.suffix.lower() or path.name)

@@ -30,8 +30,8 @@ Settings, key and client:
     :meth:`Adapter.embed_composed`.
 What a framework passes:
     :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
-    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`; its place by :func:`is_url`, :func:`local_path`,
-    :func:`file_name`; its bytes by :func:`head_of`, :func:`content_digest`.
+    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its place by :func:`is_url`,
+    :func:`local_path`, :func:`file_name`; its bytes by :func:`head_of`, :func:`content_digest`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector. For stores that ask
     for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep vectors by id.
@@ -68,6 +68,7 @@ from ._media.kinds import (
     file_name,
     head_of,
     is_pdf,
+    is_source_code,
     kind_of,
     kind_of_mime,
     local_path,
@@ -95,6 +96,7 @@ __all__ = [
     "file_name",
     "head_of",
     "is_pdf",
+    "is_source_code",
     "is_url",
     "joined_options",
     "kind_of",

@@ -18,7 +18,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from .._errors import InvalidInputError
 from .._inputs import Audio, Media, Video, describe, is_url
@@ -26,6 +25,7 @@ from .._models import Kind, MediaLimit, Model
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
+from .kinds import local_path
 from .probe import Probe, probe
 
 HEAD_BYTES = 32
@@ -242,12 +242,10 @@ def _find_by_scheme(file: MediaFile, source: str) -> None:
         _use_url(file, source)
     elif scheme == "data" and "," in source:
         _use_data(file, _decode_data_uri(source, file.label))
-    elif scheme == "file" and "://" in source:
-        _use_path(file, Path(url2pathname(urlsplit(source).path)))
     elif not source:
         raise InvalidInputError("is an empty string; expected a path, URL or data URI.", item=file.label)
     else:
-        _use_path(file, Path(source).expanduser())
+        _use_path(file, local_path(source) or Path(source))
 
 
 def _use_url(file: MediaFile, url: str) -> None:

@@ -73,6 +73,17 @@ def kind_of(place: str, head: bytes = b"", suffixes: Mapping[str, MediaKind] = S
     return kind_of_mime(MIME[found]) if found else None
 
 
+def is_source_code(path: Path) -> bool:
+    """Whether a ``.ts`` or ``.mts`` file is TypeScript and not an MPEG transport stream, which begins with 0x47.
+
+    For folders, in which every file is taken by its suffix. Reads the file's first byte.
+    """
+    if path.suffix.lower() not in (".ts", ".mts"):
+        return False
+    head = head_of(path)
+    return b"\x47" not in (head[:1], head[4:5])  # M2TS packets begin with a time code of four bytes
+
+
 def kind_of_mime(mime: str) -> MediaKind | None:
     """The kind that a MIME type (``video/mp4``, ``text/plain; charset=utf-8``) names; None if it is no media."""
     mime = mime.partition(";")[0].strip().lower()

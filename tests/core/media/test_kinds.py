@@ -16,6 +16,7 @@ from twelvelabs_core.adapter import (
     file_name,
     head_of,
     is_pdf,
+    is_source_code,
     kind_of,
     kind_of_mime,
     local_path,
@@ -147,3 +148,19 @@ def test_pdf_or_text(tmp_path: Path) -> None:
     assert not is_pdf(Document("https://example.com/a.md"))
     assert is_pdf(Document(io.BytesIO(b""), filename="a.pdf"))
     assert not is_pdf(Document(io.BytesIO(b"")))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_code"),
+    [
+        ("a.ts", b"import { b } from './b'", True),
+        ("a.mts", b"export const a = 1", True),
+        ("a.TS", b"\x47\x40\x00\x10" + bytes(184), False),
+        ("a.mts", b"\x00\x00\x00\x00\x47\x40\x00\x10" + bytes(184), False),
+        ("a.m2ts", b"text", False),
+        ("a.mp4", b"text", False),
+    ],
+)
+def test_typescript_is_told_from_transport_streams(name: str, content: bytes, is_code: bool, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert is_source_code(tmp_path / name) is is_code
