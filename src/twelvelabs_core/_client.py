@@ -169,6 +169,14 @@ class EmbeddingClient:
         """The vector space, for example ``marengo3.0/512``. Vectors compare only within one space."""
         return self._settings.space
 
+    def space_of(self, item: Item) -> str:
+        """The space of one item's vector: :attr:`space`, but for audio of marengo3.0 on v1.
+
+        v1 sends audio and transcription vectors without labels (API page); their mean compares with neither, and is in
+        a space of its own, ``marengo3.0/512/v1-audio``.
+        """
+        return self._settings.space_of(item.kind) if isinstance(item, Media) else self.space
+
     @property
     def base_url(self) -> str:
         """Address requests go to, with the version."""

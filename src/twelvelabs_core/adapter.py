@@ -209,9 +209,11 @@ class Adapter(BaseModel):
             name: what to call it in errors.
             prepaid: requests for which the framework has asked its ``rate_limiter`` already.
         """
+        self._check_space(item, name)
         return self.client.embed(item, name=name, prepaid=prepaid).vector
 
     async def _avector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
+        self._check_space(item, name)
         return (await self.client.aembed(item, name=name, prepaid=prepaid)).vector
 
     def _vectors(
@@ -225,6 +227,7 @@ class Adapter(BaseModel):
             progress: show a tqdm bar.
             prepaid: as for :meth:`_vector`.
         """
+        items = self._of_one_space(items, name)
         with _plain_results():
             found = self.client.embed_many(items, name=name, progress=progress, prepaid=prepaid)
         return [embedding.vector for embedding in found]
@@ -232,9 +235,26 @@ class Adapter(BaseModel):
     async def _avectors(
         self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
     ) -> list[list[float]]:
+        items = self._of_one_space(items, name)
         with _plain_results():
             found = await self.client.aembed_many(items, name=name, progress=progress, prepaid=prepaid)
         return [embedding.vector for embedding in found]
+
+    def _of_one_space(self, items: Iterable[Item], name: str) -> list[Item]:
+        items = as_items(items)
+        for index, item in enumerate(items):
+            if not isinstance(item, str):
+                self._check_space(item, f"{name}[{index}]")
+        return items
+
+    def _check_space(self, item: Item, label: str) -> None:
+        """Refuse an item whose vector is of another space: the frameworks are given plain floats, which do not tell."""
+        if self.client.space_of(item) != self.space:
+            raise InvalidInputError(
+                "v1 gives audio and transcription vectors without labels; their mean does not compare with other "
+                "vectors. Leave api_version out, or use client.embed(), which names its space.",
+                item=label,
+            )
 
     def embed_composed(
         self,

@@ -15,9 +15,10 @@ import pytest
 from langchain_core.stores import InMemoryByteStore
 
 import twelvelabs_core
+from langchain_twelvelabs import TwelveLabsEmbeddings
 from tests.support import media
 from tests.support.service import Service, right_answer, text_of, vector
-from twelvelabs_core import DEFAULT_MODEL, BatchError, Image, InvalidInputError, Model, Video, adapter
+from twelvelabs_core import DEFAULT_MODEL, Audio, BatchError, Image, InvalidInputError, Model, Video, adapter
 from twelvelabs_core.adapter import Adapter, arun, as_media, content_digest, run, submit
 
 ADAPTERS = ("langchain_twelvelabs", "llama_index_twelvelabs")
@@ -198,3 +199,16 @@ def test_digest_of_content(tmp_path: Path) -> None:
     assert len({here, *addresses}) == 3
     with pytest.raises(InvalidInputError, match="no such file"):
         content_digest(Image(tmp_path / "missing.png"))
+
+
+async def test_audio_on_v1_is_refused_as_plain_floats_do_not_name_their_space() -> None:
+    service = Service()
+    model = TwelveLabsEmbeddings(api_key=service.key, transport=service.transport, api_version="v1")
+    assert model.client.space_of(Audio(media.wav())) == "marengo3.0/512/v1-audio"
+    assert model.client.space_of(Image(media.png())) == model.client.space_of("a") == "marengo3.0/512"
+    with pytest.raises(InvalidInputError, match=r"uris\[0\]: v1 gives audio and transcription vectors"):
+        model.embed_audio([media.wav()])
+    with pytest.raises(InvalidInputError, match="Leave api_version out"):
+        await model.aembed_audio([media.wav()])
+    assert service.requests == []
+    assert len(model.embed_image([media.png()])[0]) == 512
