@@ -70,7 +70,9 @@ def qdrant(model: Any, folder: Path) -> Any:
 
 def _qdrant(model: Any, *place: Any, **more: Any) -> Any:
     from langchain_qdrant import QdrantVectorStore
-    from qdrant_client import QdrantClient, models
+    from qdrant_client import models
+
+    from tests.support.stores import QdrantClient
 
     client = QdrantClient(*place, **more)
     client.create_collection("media", models.VectorParams(size=512, distance=models.Distance.COSINE))
