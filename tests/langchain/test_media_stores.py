@@ -15,6 +15,7 @@ from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
 
+import tests.support.adapters  # noqa: F401  imports langchain-community without its warning
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever
 from tests.support import media
 from twelvelabs_core import Fixed, InvalidInputError, SegmentOptions
