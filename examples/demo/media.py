@@ -26,6 +26,7 @@ _SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"), "image"),
     # What both of the library's readers know as videos.
     **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".flv"), "video"),
+    **dict.fromkeys((".3gp", ".m2ts", ".mts", ".ogv", ".ts", ".wmv"), "video"),
     **dict.fromkeys((".wav", ".mp3", ".flac"), "audio"),
     **dict.fromkeys((".txt", ".md"), "text"),
 }

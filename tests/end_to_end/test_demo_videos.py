@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from websockets.sync.client import connect
 
 from tests.support import media
+from twelvelabs_core.adapter import SUFFIXES
 from twelvelabs_emulator import Emulator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
@@ -29,8 +30,6 @@ from demo.llama_index_search import LlamaIndexSearch
 from demo.media import Library, find
 from demo.queries import Query, Search, file_queries, near_the_best, sample_queries, text_query
 from demo.service import Service
-from langchain_twelvelabs import _files
-from llama_index_twelvelabs import nodes
 
 SEARCHES = [LangChainSearch, LlamaIndexSearch]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -93,8 +92,7 @@ def test_both_readers_know_every_suffix() -> None:
 
     videos = {suffix for suffix, kind in _SUFFIXES.items() if kind == "video"}
     assert videos >= {".mp4", ".mov", ".webm", ".mkv"}
-    assert videos == {suffix for suffix, kind in _files.SUFFIXES.items() if kind == "video"}
-    assert videos <= set(nodes.SUFFIXES["video"])
+    assert videos == {suffix for suffix, kind in SUFFIXES.items() if kind == "video"}
 
 
 @pytest.mark.parametrize("search_of", SEARCHES, ids=lambda search: search.title)

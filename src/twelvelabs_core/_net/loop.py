@@ -27,7 +27,7 @@ class _Background:
         self.selector = selectors.DefaultSelector() if hasattr(os, "fork") else None
         self.loop = asyncio.SelectorEventLoop(self.selector) if self.selector else asyncio.new_event_loop()
         # The loop's own way to end its executor starts a thread, which Python 3.12 refuses at the interpreter's end.
-        self.executor = ThreadPoolExecutor(thread_name_prefix="twelvelabs-embeddings")
+        self.executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
         self.thread.start()
