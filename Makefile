@@ -1,22 +1,27 @@
-# Everything happens in .venv, made on demand. Another Python: make PYTHON=python3.12 test
+# Everything happens in a virtual environment, made on demand: .venv, or what VENV names.
+# Another Python: make PYTHON=python3.12 test
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 # A stamp says which extra is installed; it is out of date when pyproject.toml is newer.
 DEV := $(VENV)/installed-dev
 DEMO := $(VENV)/installed-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := $(wildcard src tests examples benchmarks)
+CODE := src tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck bench clean
+.PHONY: help demo test lint typecheck check format coverage mutations bench clean
 
 help: ## list what make can do
-	@echo 'make demo        texts, pictures, sounds and films found by one another (no key needed)'
+	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
 	@echo '                 your own files: make demo MEDIA=some/folder QUERY="what you look for"'
-	@echo 'make test        all tests'
+	@echo 'make test        all tests; some of them: make test TESTS="tests/core -x"'
+	@echo 'make check       everything a change must pass: format, lint, types, tests'
+	@echo 'make format      rewrite the code in the standard format'
 	@echo 'make lint        ruff: rules and format'
 	@echo 'make typecheck   mypy, strict'
+	@echo 'make coverage    all tests, with line and branch coverage'
+	@echo 'make mutations   change 60 random places of the core, and see whether a unit test fails'
 	@echo 'make bench       how fast it is'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
 
@@ -26,27 +31,40 @@ demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO))
 	set --; \
 	if [ -n "$$MEDIA" ]; then set -- "$$@" "--media=$$MEDIA"; fi; \
 	if [ -n "$$QUERY" ]; then set -- "$$@" "--query=$$QUERY"; fi; \
-	$(BIN)/python examples/demo.py "$$@"
+	PYTHONPATH=examples $(BIN)/python -m demo "$$@"
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m $(MEASURED) pytest $(TESTS)
+
+check: lint typecheck test
+
+format: $(DEV)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 lint: $(DEV)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 
-# examples/demo.py only calls the package examples/demo, whose name it shares: mypy takes one of them.
 typecheck: $(DEV)
 	$(BIN)/mypy
-	MYPYPATH=examples $(BIN)/mypy -p demo -m sample_media -m langchain_quickstart -m llama_index_quickstart
+
+coverage: $(DEV)
+	$(BIN)/python -m coverage erase
+	$(MAKE) test MEASURED="coverage run -m"
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+mutations: $(DEV)
+	$(BIN)/python tests/mutations.py
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache examples/media examples/output
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
 	rm -f benchmarks/results/*.json
-	find src tests examples $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || \

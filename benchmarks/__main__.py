@@ -17,7 +17,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "cpu": throughput.cpu,
     "latency": throughput.latency,
     "limit-declared": limits.declared,
-    "limit-told": limits.told,
+    "limit-headers": limits.in_headers,
     "limit-refused": limits.refused,
     "quota": limits.quota,
     "killed": resume.killed,
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, metavar="N", help="rounds of each case (5; quick: 3)")
     options = parser.parse_args()
     rounds = options.runs or (3 if options.quick else 5)
-    # Nothing of whoever runs this: the SDK's address variable goes before its argument, a proxy before everything.
+    # No settings of the user: the SDK's address variable goes before its argument, a proxy before everything.
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(("TWELVELABS_", "TWELVE_LABS_")):
             del os.environ[name]

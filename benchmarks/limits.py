@@ -1,4 +1,4 @@
-"""Keeping to an account's limits: declared, told in headers, or found out; and a used-up day."""
+"""Keeping to an account's limits: declared, in headers, or found out; and a used-up day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .figures import Bar, Case, Row
 from .peers import check, new_key, texts
 from .service import Server
 
-__all__ = ["declared", "quota", "refused", "told"]
+__all__ = ["declared", "in_headers", "quota", "refused"]
 
 LATENCY_MS = 50
 
@@ -28,16 +28,16 @@ def declared(server: Server, *, rounds: int, quick: bool) -> Case:
     return case
 
 
-def told(server: Server, *, rounds: int, quick: bool) -> Case:
+def in_headers(server: Server, *, rounds: int, quick: bool) -> Case:
     """Case 6: nothing declared, the answers tell what is left and when it starts anew."""
-    case = _windows("limit-told", "A limit told in headers", server, rounds, quick, headers="remaining")
+    case = _windows("limit-headers", "A limit in headers", server, rounds, quick, headers="remaining")
     _bars(case, 1.15, 0.02)
     return case
 
 
 def refused(server: Server, *, rounds: int, quick: bool) -> Case:
     """Case 7: nothing but "429, come back in n seconds"."""
-    case = _windows("limit-refused", "A limit told by refusals alone", server, rounds, quick, headers="retry-after")
+    case = _windows("limit-refused", "A limit known by refusals alone", server, rounds, quick, headers="retry-after")
     _bars(case, 1.3, 0.15)
     return case
 
@@ -96,7 +96,7 @@ def quota(server: Server, *, rounds: int, quick: bool) -> Case:
                 caught, results = time.monotonic(), error.results
                 assert error.reopens_at is not None
             else:
-                raise AssertionError("the quota was not told of")
+                raise AssertionError("the used-up quota was not reported")
             counts = server.counts()
             late.samples.append(caught - counts["first_limited_at"])
             done = {text: vector for text, vector in zip(given, results, strict=True) if vector is not None}

@@ -141,7 +141,7 @@ def sdk_threads(base_url: str) -> Iterator[Embed]:
     client = TwelveLabs(api_key=new_key(), base_url=base_url)
 
     def one(text: str) -> list[float]:
-        given = {"input_type": "text", "model_name": MODEL, "text": TextInputRequest(input_text=text)}
+        given: dict[str, Any] = {"input_type": "text", "model_name": MODEL, "text": TextInputRequest(input_text=text)}
         try:
             answer = client.embed.v_2.create(**given)
         except httpx.TransportError:

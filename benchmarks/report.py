@@ -1,4 +1,4 @@
-"""Cases as a Markdown page and an SVG picture."""
+"""Cases as a Markdown page and an SVG image."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def load(names: Sequence[str]) -> list[Case]:
 
 
 def write_docs(cases: Sequence[Case]) -> Path:
-    """``docs/benchmarks.md`` and its picture."""
+    """``docs/benchmarks.md`` and its image."""
     throughput = [case for case in cases if case.name == "throughput"]
     lines = [INTRO]
     if throughput:
-        (DOCS / "benchmarks.svg").write_text(picture(throughput[0]))
+        (DOCS / "benchmarks.svg").write_text(image(throughput[0]))
         lines += ["![Texts a second, by client](benchmarks.svg)", ""]
     lines += ["## Against the bars", "", *summary(cases), ""]
     for case in cases:
@@ -100,7 +100,7 @@ def shown(figure: float, unit: str) -> str:
     return (f"{figure:,.0f}" if whole else f"{figure:.3g}") + (f" {unit}" if unit else "")
 
 
-# -- the picture -----------------------------------------------------------------------------------------------------
+# -- the image -----------------------------------------------------------------------------------------------------
 
 WIDTH, LABELS, BAR_HEIGHT, STEP, TOP = 800, 250, 22, 34, 64
 OURS, YARDSTICK, OTHERS = "#0d7a5f", "#8a8f98", "#c2c6cc"
@@ -114,7 +114,7 @@ STYLE = """
 """
 
 
-def picture(case: Case) -> str:
+def image(case: Case) -> str:
     """Bars of texts a second: medians, with a line from the least to the most."""
     ours = {bar.what.split(" / ")[0] for bar in case.bars} | {"aembed_documents"}
     most = max(max(row.samples) for row in case.rows)

@@ -1,4 +1,4 @@
-"""Pictures found by words, and a text by a picture, in LangChain. Set TWELVELABS_API_KEY; or try it without a key:
+"""Images found by words, and a text by an image, in LangChain. Set TWELVELABS_API_KEY; or try it without a key:
 
 python -m twelvelabs_emulator          # in another terminal; then set the two variables it prints
 """
@@ -12,17 +12,17 @@ import sample_media
 from langchain_twelvelabs import TwelveLabsEmbeddings
 
 sample_media.make()
-pictures = [str(path) for path in sorted((Path(__file__).parent / "media").glob("*.png"))]
+images = [str(path) for path in sorted((Path(__file__).parent / "media").glob("*.png"))]
 embeddings = TwelveLabsEmbeddings(model="marengo3.0")
 # Else Chroma reports to its makers that it was used.
 quiet = Settings(anonymized_telemetry=False)
 
 store = Chroma("quickstart", embeddings, client_settings=quiet, collection_metadata={"hnsw:space": "cosine"})
-store.add_images(uris=pictures, metadatas=[{"file": Path(path).name, "kind": "picture"} for path in pictures])
+store.add_images(uris=images, metadatas=[{"file": Path(path).name, "kind": "image"} for path in images])
 texts = ["A thin moon in a black sky.", "Bread on a red and white checked cloth."]
 store.add_texts(texts, metadatas=[{"kind": "text"} for _ in texts])
 
-found = store.similarity_search("an orange and purple sunset", k=2, filter={"kind": "picture"})
-print("Pictures by words:", [document.metadata["file"] for document in found])
-picnic = next(path for path in pictures if path.endswith("picnic-cloth.png"))
-print("Text by picture:  ", store.similarity_search_by_image(picnic, k=1, filter={"kind": "text"})[0].page_content)
+found = store.similarity_search("an orange and purple sunset", k=2, filter={"kind": "image"})
+print("Images by words:", [document.metadata["file"] for document in found])
+picnic = next(path for path in images if path.endswith("picnic-cloth.png"))
+print("Text by image:  ", store.similarity_search_by_image(picnic, k=1, filter={"kind": "text"})[0].page_content)

@@ -1,4 +1,4 @@
-"""Draw the pictures, shoot the films, play the sounds and write the texts that the demo searches.
+"""Make the images, videos, audio and texts that the demo searches.
 
     python examples/sample_media.py [folder]        # examples/media by default
 
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-__all__ = ["FILMS", "SAMPLES", "Scene", "make", "scene_of"]
+__all__ = ["SAMPLES", "VIDEOS", "Scene", "make", "scene_of"]
 
 FOLDER = Path(__file__).parent / "media"
 SIZE = (480, 320)
@@ -36,7 +36,7 @@ GREEN, DARK_GREEN, BROWN = (30, 150, 50), (10, 100, 25), (110, 68, 32)
 TURQUOISE, PALE = (64, 215, 205), (120, 232, 222)
 
 
-# --- pictures ---------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------------
 
 
 def _gradient(*stops: tuple[float, Color]) -> Image.Image:
@@ -64,7 +64,7 @@ def _stripes(first: Color, second: Color, *, upright: bool, count: int) -> Image
 
 
 def _checks(first: Color, second: Color, rows: int) -> Image.Image:
-    """A square board in the middle would be half background: the checks fill the picture."""
+    """A square board in the middle would be half background: the checks fill the image."""
     image = Image.new("RGB", SIZE, first)
     draw = ImageDraw.Draw(image)
     side = SIZE[1] // rows
@@ -125,7 +125,7 @@ def _lemon() -> Image.Image:
     return image
 
 
-PICTURES: dict[str, Callable[[], Image.Image]] = {
+IMAGES: dict[str, Callable[[], Image.Image]] = {
     "sunset.png": _sunset,
     "dawn.png": _dawn,
     "night-sky.png": _night_sky,
@@ -139,9 +139,9 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
 }
 
 
-# --- sounds -----------------------------------------------------------------------------------------------
+# --- audio -----------------------------------------------------------------------------------------------
 
-Sound = Callable[[Samples], Samples]
+Audio = Callable[[Samples], Samples]
 """What is heard at these times, in seconds: from -1 to 1."""
 
 
@@ -164,7 +164,7 @@ def _swell(time: Samples, per_second: float) -> Samples:
     return 0.08 + 0.92 * np.sin(np.pi * per_second * time) ** 2
 
 
-SOUNDS: dict[str, Sound] = {
+AUDIO: dict[str, Audio] = {
     "low-hum.wav": lambda t: 0.45 * _tone(t, (110, 1), (220, 0.25)),
     "double-bass.wav": lambda t: 0.6 * _tone(t, (104, 1), (208, 0.3), (312, 0.1)) * _pulses(t, 0.5, 2),
     "high-whistle.wav": lambda t: 0.35 * _tone(t, (2000, 1)),
@@ -176,25 +176,25 @@ SOUNDS: dict[str, Sound] = {
 }
 
 
-def _played(sound: Sound, seconds: float) -> npt.NDArray[np.int16]:
+def _played(audio: Audio, seconds: float) -> npt.NDArray[np.int16]:
     """Samples of 16 bits, without a click at either end."""
     time: Samples = np.arange(round(RATE * seconds)) / RATE
     fade = np.minimum(1, np.minimum(time, seconds - time) / 0.02)
-    return (np.clip(sound(time) * fade, -1, 1) * 32767).astype("<i2")
+    return (np.clip(audio(time) * fade, -1, 1) * 32767).astype("<i2")
 
 
-def _write_sound(path: Path, sound: Sound) -> None:
+def _write_audio(path: Path, audio: Audio) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes(_played(sound, SECONDS).tobytes())
+        file.writeframes(_played(audio, SECONDS).tobytes())
 
 
-# --- films ------------------------------------------------------------------------------------------------
+# --- videos ------------------------------------------------------------------------------------------------
 
-FILM_SIZE = (480, 360)  # the API takes no fewer than 360 pixels a side
-FILM_RATE = 12
+VIDEO_SIZE = (480, 360)  # the API takes no fewer than 360 pixels a side
+VIDEO_RATE = 12
 SCENE_SECONDS = 6.0
 
 
@@ -203,14 +203,14 @@ class Scene:
     """What is seen and heard for six seconds.
 
     Attributes:
-        still: the picture, which
+        still: the image, which
         moves: by so many pixels a second to the right and down, and comes in again on the other side.
-        sound: what is heard.
+        audio: what is heard.
     """
 
     still: Callable[[], Image.Image]
     moves: tuple[int, int]
-    sound: Sound
+    audio: Audio
 
 
 def _pool() -> Image.Image:
@@ -220,29 +220,29 @@ def _pool() -> Image.Image:
     return image
 
 
-FILMS: dict[str, tuple[Scene, ...]] = {
+VIDEOS: dict[str, tuple[Scene, ...]] = {
     "day-at-the-sea.mp4": (
-        Scene(_dawn, (0, 0), SOUNDS["bird-chirps.wav"]),
-        Scene(PICTURES["sea-waves.png"], (0, 24), SOUNDS["surf.wav"]),
-        Scene(_sunset, (0, 0), SOUNDS["low-hum.wav"]),
+        Scene(_dawn, (0, 0), AUDIO["bird-chirps.wav"]),
+        Scene(IMAGES["sea-waves.png"], (0, 24), AUDIO["surf.wav"]),
+        Scene(_sunset, (0, 0), AUDIO["low-hum.wav"]),
         Scene(_night_sky, (-8, 0), lambda t: np.zeros_like(t)),
     ),
     "picnic.mp4": (
-        Scene(PICTURES["picnic-cloth.png"], (0, 0), SOUNDS["drum-beat.wav"]),
-        Scene(_lemon, (80, 0), SOUNDS["high-whistle.wav"]),
-        Scene(_forest, (-30, 0), SOUNDS["waterfall.wav"]),
+        Scene(IMAGES["picnic-cloth.png"], (0, 0), AUDIO["drum-beat.wav"]),
+        Scene(_lemon, (80, 0), AUDIO["high-whistle.wav"]),
+        Scene(_forest, (-30, 0), AUDIO["waterfall.wav"]),
     ),
     "across-the-street.mp4": (
-        Scene(PICTURES["zebra.png"], (-60, 0), lambda t: 0.5 * _tone(t, (440, 1)) * _pulses(t, 2, 10)),
+        Scene(IMAGES["zebra.png"], (-60, 0), lambda t: 0.5 * _tone(t, (440, 1)) * _pulses(t, 2, 10)),
         Scene(lambda: Image.new("RGB", SIZE, BROWN), (0, 0), lambda t: 0.4 * _tone(t, (392, 1), (494, 0.5))),
         Scene(_pool, (0, 6), lambda t: 0.04 * _tone(t, (523, 1), (659, 0.6))),
     ),
 }
 
 
-def scene_of(film: str, number: int) -> tuple[float, float]:
-    """When the first (0), second (1) … scene of a film begins and ends, in seconds."""
-    assert number < len(FILMS[film])
+def scene_of(video: str, number: int) -> tuple[float, float]:
+    """When the first (0), second (1) … scene of a video begins and ends, in seconds."""
+    assert number < len(VIDEOS[video])
     return number * SCENE_SECONDS, (number + 1) * SCENE_SECONDS
 
 
@@ -254,31 +254,31 @@ def _codecs() -> tuple[str, str, dict[str, str]]:
     return "libvpx-vp9", "libopus", {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"}
 
 
-def _write_film(path: Path, scenes: tuple[Scene, ...]) -> None:
-    video, audio, options = _codecs()
+def _write_video(path: Path, scenes: tuple[Scene, ...]) -> None:
+    video_codec, audio_codec, options = _codecs()
     # The index goes to the front, so that a player can start, and jump, before it has all of the file.
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        film: Any = container.add_stream(video, rate=FILM_RATE, options=options)
-        film.width, film.height = FILM_SIZE
-        film.pix_fmt = "yuv420p"
-        film.gop_size = FILM_RATE  # a picture to jump to every second
-        film.codec_context.thread_count = 1  # with more, the bytes would depend on the machine
-        track: Any = container.add_stream(audio, rate=RATE)
+        video: Any = container.add_stream(video_codec, rate=VIDEO_RATE, options=options)
+        video.width, video.height = VIDEO_SIZE
+        video.pix_fmt = "yuv420p"
+        video.gop_size = VIDEO_RATE  # a frame to jump to every second
+        video.codec_context.thread_count = 1  # with more, the bytes would depend on the machine
+        track: Any = container.add_stream(audio_codec, rate=RATE)
         track.layout = "mono"
         number = 0
         for scene in scenes:
-            still = np.asarray(scene.still().resize(FILM_SIZE))
-            for step in range(round(SCENE_SECONDS * FILM_RATE)):
-                right, down = (round(pixels * step / FILM_RATE) for pixels in scene.moves)
+            still = np.asarray(scene.still().resize(VIDEO_SIZE))
+            for step in range(round(SCENE_SECONDS * VIDEO_RATE)):
+                right, down = (round(pixels * step / VIDEO_RATE) for pixels in scene.moves)
                 frame = av.VideoFrame.from_ndarray(np.roll(still, (down, right), axis=(0, 1)), format="rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, FILM_RATE)
+                frame.pts, frame.time_base = number, Fraction(1, VIDEO_RATE)
                 number += 1
-                container.mux(film.encode(frame))
-        container.mux(film.encode(None))
-        _mux_sound(container, track, np.concatenate([_played(scene.sound, SCENE_SECONDS) for scene in scenes]))
+                container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        _mux_audio(container, track, np.concatenate([_played(scene.audio, SCENE_SECONDS) for scene in scenes]))
 
 
-def _mux_sound(container: Any, track: Any, samples: npt.NDArray[np.int16]) -> None:
+def _mux_audio(container: Any, track: Any, samples: npt.NDArray[np.int16]) -> None:
     # The resampler parts the one long frame into those the encoder wants.
     resampler = av.AudioResampler(
         track.format.name, "mono", track.codec_context.sample_rate, track.codec_context.frame_size or 1024
@@ -306,7 +306,7 @@ TEXTS: dict[str, str] = {
 
 # --- all of them ------------------------------------------------------------------------------------------
 
-SAMPLES = (*PICTURES, *FILMS, *SOUNDS, *TEXTS)
+SAMPLES = (*IMAGES, *VIDEOS, *AUDIO, *TEXTS)
 
 
 def make(folder: Path = FOLDER) -> list[Path]:
@@ -316,12 +316,12 @@ def make(folder: Path = FOLDER) -> list[Path]:
     for path in missing:
         # Under another name first: a run that is stopped halfway must not leave half a file that counts as made.
         half = path.with_name(f".{path.name}.part")
-        if path.name in PICTURES:
-            PICTURES[path.name]().save(half, format="PNG")
-        elif path.name in SOUNDS:
-            _write_sound(half, SOUNDS[path.name])
-        elif path.name in FILMS:
-            _write_film(half, FILMS[path.name])
+        if path.name in IMAGES:
+            IMAGES[path.name]().save(half, format="PNG")
+        elif path.name in AUDIO:
+            _write_audio(half, AUDIO[path.name])
+        elif path.name in VIDEOS:
+            _write_video(half, VIDEOS[path.name])
         else:
             half.write_text(TEXTS[path.name] + "\n", encoding="utf-8")
         half.replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -37,15 +38,20 @@ settings.register_profile(
 settings.load_profile("unit")
 
 # Folders whose tests use a real server or processes of their own.
-NETWORK_FOLDERS = ("emulator", "end_to_end")
+NETWORK_FOLDERS = {"emulator", "end_to_end"}
 
 
-def _needs_network(request: pytest.FixtureRequest) -> bool:
-    return (
-        "running_emulator" in request.fixturenames
-        or request.node.get_closest_marker("network") is not None
-        or any(part in NETWORK_FOLDERS for part in request.path.relative_to(Path(__file__).parent).parts)
-    )
+def pytest_configure() -> None:
+    # A shell's background job ignores Ctrl-C, and the test that presses it would wait forever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a local server, so that ``-m "not network"`` runs the unit tests."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in NETWORK_FOLDERS or "running_emulator" in getattr(item, "fixturenames", ()):
+            item.add_marker("network")
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +60,7 @@ def _unit_test(request: pytest.FixtureRequest) -> Iterator[None]:
 
     The number and order of attempts stay as they are.
     """
-    if _needs_network(request):
+    if request.node.get_closest_marker("network"):
         yield
         return
     disable_socket(allow_unix_socket=True)
@@ -64,8 +70,11 @@ def _unit_test(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own key or address is neither used nor sent."""
+def _no_settings_from_outside(_unit_test: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own key or address is neither used nor sent.
+
+    Set up after `_unit_test`, so that what a test patches is undone before `no_waiting` ends.
+    """
     for name in (*API_KEY_VARIABLES, BASE_URL_VARIABLE):
         monkeypatch.delenv(name, raising=False)
 
@@ -153,8 +162,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chroma_client() -> Any:
     """Chroma in this process. All its clients share one memory: every test takes a collection name of its own."""
     import chromadb
+    from chromadb.config import Settings
 
-    return chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
+    return chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sample_media import make
 from twelvelabs_core import TwelveLabsError
 
 from . import report_html
-from .media import FILMS_AT_MOST, Library, MediaError, find
+from .media import VIDEOS_AT_MOST, Library, MediaError, find
 from .queries import Answer, Query, Search, file_queries, sample_queries, text_query
 from .report_text import Terminal, counted
 from .service import Service, ServiceError, connect
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal()
     try:
         folder = _folder(options.media)
-        library = find(folder, most=options.most, films=options.films)
+        library = find(folder, most=options.most, videos=options.videos)
         queries = _queries(library, options.query, own=options.media is not None)
         with connect() as service:
             for line in service.about:
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # demo.py | head
+    except BrokenPipeError:  # demo | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
@@ -87,18 +87,18 @@ def _frameworks() -> Iterator[tuple[str, Callable[[Library, Service], Search]]]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="demo.py",
-        description="Pictures, films, sounds and texts that find one another.",
+        prog="demo",
+        description="Images, video, audio and text that find one another.",
     )
-    parser.add_argument("--media", metavar="FOLDER", help="search your own pictures, films, sounds and texts")
+    parser.add_argument("--media", metavar="FOLDER", help="search your own images, video, audio and text")
     parser.add_argument("--query", metavar="TEXT", help="search with a text of your own")
     parser.add_argument("--most", metavar="N", type=int, default=50, help="files of a kind taken at most (default 50)")
     parser.add_argument(
-        "--films",
+        "--videos",
         metavar="N",
         type=int,
-        default=FILMS_AT_MOST,
-        help=f"films taken at most (default {FILMS_AT_MOST}; they cost by the minute)",
+        default=VIDEOS_AT_MOST,
+        help=f"videos taken at most (default {VIDEOS_AT_MOST}; they cost by the minute)",
     )
     parser.add_argument("--page", metavar="FILE", type=Path, default=PAGE, help="where to write the HTML page")
     options = parser.parse_args(arguments)
@@ -106,8 +106,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("the query is empty")
     if options.most < 1:
         parser.error("--most must be 1 or more")
-    if options.films < 0:
-        parser.error("--films must be 0 or more")
+    if options.videos < 0:
+        parser.error("--videos must be 0 or more")
     return options
 
 
@@ -134,6 +134,6 @@ def _ending(terminal: Terminal, answers: Mapping[str, list[Answer]], page: Path,
     first = [answer.right(kind) for found in answers.values() for answer in found for kind in answer.query.expected]
     if first:
         terminal.line(f"{sum(first)} of {len(first)} lists begin with the file or scene that was made to be found.")
-    terminal.line(f"The same with pictures, films that play, and sounds: {page}")
+    terminal.line(f"The same with images, videos that play, and audio: {page}")
     if not own:
         terminal.line('Your own files:  make demo MEDIA=some/folder QUERY="what you look for"')

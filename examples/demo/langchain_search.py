@@ -1,4 +1,4 @@
-"""Pictures, films, sounds and texts in one Chroma collection, through LangChain."""
+"""Images, video, audio and text in one Chroma collection, through LangChain."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ class LangChainSearch:
             client=client,
             collection_configuration={"hnsw": {"space": "cosine"}},
         )
-        texts, pictures, sounds = library.of("text"), library.of("picture"), library.of("sound")
+        texts, images, audio = library.of("text"), library.of("image"), library.of("audio")
         if texts:
             self.store.add_documents([Document(item.text, metadata=_metadata(item)) for item in texts])
-        if pictures:
+        if images:
             self.store.add_images(
-                uris=[str(item.path) for item in pictures], metadatas=[_metadata(item) for item in pictures]
+                uris=[str(item.path) for item in images], metadatas=[_metadata(item) for item in images]
             )
-        if films := library.of("film"):
-            # A document for each scene and what of it is embedded: seen, heard, said.
-            blobs = [Blob.from_path(item.path, metadata=_metadata(item)) for item in films]
+        if videos := library.of("video"):
+            # A document for each scene and what of it is embedded: visual, audio, transcription.
+            blobs = [Blob.from_path(item.path, metadata=_metadata(item)) for item in videos]
             self.store.add_documents(TwelveLabsMediaLoader(blobs, self.embeddings).load())
-        if sounds:
-            # Chroma's LangChain class has no method for sounds, so they go in by Chroma's own, as a document with its
+        if audio:
+            # Chroma's LangChain class has no method for audio, so they go in by Chroma's own, as a document with its
             # metadata: the shape in which LangChain reads them back.
             vectors: list[Sequence[float] | Sequence[int]] = [
-                *self.embeddings.embed_audio([item.path for item in sounds])
+                *self.embeddings.embed_audio([item.path for item in audio])
             ]
             client.get_collection(collection, embedding_function=None).upsert(
-                ids=[item.name for item in sounds],
+                ids=[item.name for item in audio],
                 embeddings=vectors,
-                documents=[item.name for item in sounds],
-                metadatas=[_metadata(item) for item in sounds],
+                documents=[item.name for item in audio],
+                metadatas=[_metadata(item) for item in audio],
             )
 
     def ask(self, query: Query, most: int = 3) -> Answer:
@@ -71,14 +71,14 @@ class LangChainSearch:
             return self.embeddings.embed_query(query.text or (query.file.text if query.file else ""))
         if query.text:
             return self.embeddings.embed_composed(query.text, images=[query.file.path])
-        if query.file.kind == "picture":
+        if query.file.kind == "image":
             return self.embeddings.embed_image([query.file.path])[0]
-        if query.file.kind == "film":
+        if query.file.kind == "video":
             return self.embeddings.embed_video([query.file.path])[0]
         return self.embeddings.embed_audio([query.file.path])[0]
 
     def _nearest(self, vector: list[float], kind: Kind, query: Query, most: int) -> list[Hit]:
-        if kind == "film":
+        if kind == "video":
             return self._moments(vector, query)[:most]
         # One more than wanted, since a file that queries finds itself first.
         found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=most + 1, filter={"kind": kind})
@@ -87,9 +87,9 @@ class LangChainSearch:
         return [hit for hit in hits if hit.item != query.file][:most]
 
     def _moments(self, vector: list[float], query: Query) -> list[Hit]:
-        """Scenes of films, neighbours joined."""
-        where: dict[str, Any] = {"kind": "film"}
-        if query.file and query.file.kind == "film":  # it would fill the list with itself
+        """Scenes of videos, neighbours joined."""
+        where: dict[str, Any] = {"kind": "video"}
+        if query.file and query.file.kind == "video":  # it would fill the list with itself
             where = {"$and": [where, {"file": {"$ne": query.file.name}}]}
         found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=DEEP, filter=where)
         near = near_the_best([(document, 1 - distance) for document, distance in found])

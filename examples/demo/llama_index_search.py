@@ -1,4 +1,4 @@
-"""Pictures in one Qdrant collection, texts, sounds and films in another, through LlamaIndex."""
+"""Images in one Qdrant collection, texts, audio and videos in another, through LlamaIndex."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class LlamaIndexSearch:
         self.model = TwelveLabsEmbedding(base_url=service.base_url, api_key=service.api_key)
         client = QdrantClient(location=":memory:")
         # Qdrant in memory has no indexes on metadata, and warns of one it is asked for.
-        self.text_store = QdrantVectorStore("texts_sounds_films", client=client, index_doc_id=False)
-        self.image_store = QdrantVectorStore("pictures", client=client, index_doc_id=False)
-        texts, pictures, sounds = library.of("text"), library.of("picture"), library.of("sound")
+        self.text_store = QdrantVectorStore("texts_audio_videos", client=client, index_doc_id=False)
+        self.image_store = QdrantVectorStore("images", client=client, index_doc_id=False)
+        texts, images, audio = library.of("text"), library.of("image"), library.of("audio")
         nodes: list[BaseNode] = [TextNode(text=item.text, **_described(item)) for item in texts]
-        nodes += [ImageNode(image_path=str(item.path), **_described(item)) for item in pictures]
-        # LlamaIndex does not embed sounds, but takes a node that has its vector already. Text it must have.
-        vectors = self.model.get_audio_embedding_batch([item.path for item in sounds])
+        nodes += [ImageNode(image_path=str(item.path), **_described(item)) for item in images]
+        # LlamaIndex does not embed audio, but takes a node that has its vector already. Text it must have.
+        vectors = self.model.get_audio_embedding_batch([item.path for item in audio])
         nodes += [
-            TextNode(text=f"Sound {item.name}", embedding=vector, **_described(item))
-            for item, vector in zip(sounds, vectors, strict=True)
+            TextNode(text=f"Audio {item.name}", embedding=vector, **_described(item))
+            for item, vector in zip(audio, vectors, strict=True)
         ]
-        # A node for each scene of a film and what of it is embedded: seen, heard, said.
+        # A node for each scene of a video and what of it is embedded: visual, audio, transcription.
         reader, embedder = TwelveLabsMediaReader(), TwelveLabsMediaEmbedder(embed_model=self.model)
-        films = [reader.load_data(item.path, extra_info=_metadata(item)) for item in library.of("film")]
-        nodes += embedder([document for documents in films for document in documents])
+        videos = [reader.load_data(item.path, extra_info=_metadata(item)) for item in library.of("video")]
+        nodes += embedder([document for documents in videos for document in documents])
         self.index = MultiModalVectorStoreIndex(
             nodes,
             storage_context=StorageContext.from_defaults(vector_store=self.text_store, image_store=self.image_store),
@@ -58,11 +58,11 @@ class LlamaIndexSearch:
         )
 
     def ask(self, query: Query, most: int = 3) -> Answer:
-        """Find files: texts and pictures by the index's own methods, everything else by a vector."""
+        """Find files: texts and images by the index's own methods, everything else by a vector."""
         return Answer(query, {kind: self._nearest(query, kind, most)[:most] for kind in query.seeks})
 
     def _nearest(self, query: Query, kind: Kind, most: int) -> list[Hit]:
-        if kind == "film":
+        if kind == "video":
             return self._moments(query)
         # One more than wanted, since a file that queries finds itself first.
         return self._hits(self._retrieve(query, kind, most + 1), query)
@@ -71,22 +71,22 @@ class LlamaIndexSearch:
         file, text = query.file, query.text or ""
         filters = MetadataFilters(filters=[MetadataFilter(key="kind", value=kind)])
         retriever = self.index.as_retriever(similarity_top_k=most, image_similarity_top_k=most, filters=filters)
-        if file is None and kind == "picture":
+        if file is None and kind == "image":
             return retriever.text_to_image_retrieve(text)
         if file is None:
             return retriever.text_retrieve(text)
-        if file.kind == "picture" and kind == "picture" and not text:
+        if file.kind == "image" and kind == "image" and not text:
             return retriever.image_to_image_retrieve(str(file.path))
         # Any other query is a vector, asked of a plain index over the same store.
-        store = self.image_store if kind == "picture" else self.text_store
+        store = self.image_store if kind == "image" else self.text_store
         plain = VectorStoreIndex.from_vector_store(store, embed_model=self.model)
         bundle = QueryBundle("", embedding=self._vector(text, file))
         return plain.as_retriever(similarity_top_k=most, filters=filters).retrieve(bundle)
 
     def _moments(self, query: Query) -> list[Hit]:
-        """Scenes of films, neighbours joined."""
-        filters = [MetadataFilter(key="kind", value="film")]
-        if query.file and query.file.kind == "film":  # it would fill the list with itself
+        """Scenes of videos, neighbours joined."""
+        filters = [MetadataFilter(key="kind", value="video")]
+        if query.file and query.file.kind == "video":  # it would fill the list with itself
             filters.append(MetadataFilter(key="file", value=query.file.name, operator=FilterOperator.NE))
         plain = VectorStoreIndex.from_vector_store(self.text_store, embed_model=self.model)
         vector = self._vector(query.text or "", query.file) if query.file else None
@@ -107,11 +107,11 @@ class LlamaIndexSearch:
     def _vector(self, text: str, file: Item) -> list[float]:
         if text:
             return self.model.get_composed_embedding(text, images=[file.path])
-        if file.kind == "picture":
+        if file.kind == "image":
             return self.model.get_image_embedding(str(file.path))
-        if file.kind == "film":
+        if file.kind == "video":
             return self.model.get_video_embedding(file.path)
-        if file.kind == "sound":
+        if file.kind == "audio":
             return self.model.get_audio_embedding(file.path)
         return self.model.get_query_embedding(file.text)
 
@@ -122,8 +122,8 @@ class LlamaIndexSearch:
 
 def _described(item: Item) -> dict[str, Any]:
     metadata = _metadata(item)
-    if item.kind == "picture":
-        # What would be embedded as text is never sent for a picture, but must not be empty: the index drops such nodes.
+    if item.kind == "image":
+        # What would be embedded as text is never sent for an image, but must not be empty: the index drops such nodes.
         return {"metadata": metadata}
     # Else metadata is embedded together with the text, and names would decide what is found.
     return {"metadata": metadata, "excluded_embed_metadata_keys": list(metadata)}

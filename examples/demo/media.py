@@ -1,4 +1,4 @@
-"""What can be searched: the pictures, films, sounds and texts of a folder, and why a file is not among them."""
+"""What can be searched: the images, video, audio and text of a folder, and why a file is not among them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from PIL import Image
 
 from twelvelabs_core import DEFAULT_MODEL, MODELS, estimate_tokens
 
-__all__ = ["FILMS_AT_MOST", "KINDS", "Item", "Kind", "Library", "MediaError", "find"]
+__all__ = ["HEADINGS", "KINDS", "VIDEOS_AT_MOST", "Item", "Kind", "Library", "MediaError", "find", "named"]
 
-Kind = Literal["picture", "film", "sound", "text"]
-KINDS: tuple[Kind, ...] = ("picture", "film", "sound", "text")
+Kind = Literal["image", "video", "audio", "text"]
+KINDS: tuple[Kind, ...] = ("image", "video", "audio", "text")
 
-FILMS_AT_MOST = 5
-"""A film costs by its minutes, far more than the one request of any other file."""
+VIDEOS_AT_MOST = 5
+"""A video costs by its minutes, far more than the one request of any other file."""
 
 # Formats besides JPEG and PNG are converted by the library before they are sent.
 _SUFFIXES: dict[str, Kind] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"), "picture"),
-    # What both of the library's readers know as films.
-    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".flv"), "film"),
-    **dict.fromkeys((".wav", ".mp3", ".flac"), "sound"),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"), "image"),
+    # What both of the library's readers know as videos.
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".flv"), "video"),
+    **dict.fromkeys((".3gp", ".m2ts", ".mts", ".ogv", ".ts", ".wmv"), "video"),
+    **dict.fromkeys((".wav", ".mp3", ".flac"), "audio"),
     **dict.fromkeys((".txt", ".md"), "text"),
 }
-_OTHER_SOUNDS = {".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
+_OTHER_AUDIO = {".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
 
 _MODEL = MODELS[DEFAULT_MODEL]
 _LIMITS = _MODEL.media
@@ -67,13 +68,22 @@ class Library:
         return {item.name: item for item in self.items}[name]
 
 
-def find(folder: Path, *, most: int = 50, films: int = FILMS_AT_MOST) -> Library:
+#: The heading over files of a kind.
+HEADINGS: dict[Kind, str] = {"image": "images", "video": "videos", "audio": "audio", "text": "texts"}
+
+
+def named(kind: Kind, number: int = 2) -> str:
+    """Name so many files of a kind: ``image``, ``images``, ``audio file`` …"""
+    return ("audio file" if kind == "audio" else kind) + ("" if number == 1 else "s")
+
+
+def find(folder: Path, *, most: int = 50, videos: int = VIDEOS_AT_MOST) -> Library:
     """Look through a folder and those inside it; hidden files are passed over.
 
     Args:
         folder: where to look.
         most: files of a kind taken at most: each costs a request, on the real service a paid one.
-        films: films taken at most, of up to ten minutes.
+        videos: videos taken at most, of up to ten minutes.
 
     Raises:
         MediaError: there is no such folder, or nothing in it that can be searched.
@@ -85,7 +95,7 @@ def find(folder: Path, *, most: int = 50, films: int = FILMS_AT_MOST) -> Library
     items: list[Item] = []
     notes: list[tuple[str, str]] = []
     beyond: dict[Kind, int] = {}
-    room: dict[Kind, int] = {**dict.fromkeys(KINDS, most), "film": min(most, films)}
+    room: dict[Kind, int] = {**dict.fromkeys(KINDS, most), "video": min(most, videos)}
     try:
         paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
     except OSError as error:
@@ -104,17 +114,17 @@ def find(folder: Path, *, most: int = 50, films: int = FILMS_AT_MOST) -> Library
             items += [item] if item else []
             notes += [(name, note)] if note else []
     notes += [
-        (f"{number} more {kind}{'' if number == 1 else 's'}", f"skipped: the demo takes {_room(kind, room[kind])}")
+        (f"{number} more {named(kind, number)}", f"skipped: the demo takes {_room(kind, room[kind])}")
         for kind, number in beyond.items()
     ]
     if not items:
         seen = f"; looked at {len(paths)}, first {notes[0][0]!r}: {notes[0][1]}" if notes else ""
-        raise MediaError(f"no picture, film, sound or text file in {str(folder)!r}{seen}")
+        raise MediaError(f"no image, video, audio or text file in {str(folder)!r}{seen}")
     return Library(folder, tuple(items), tuple(notes))
 
 
 def _room(kind: Kind, most: int) -> str:
-    return f"{most} film{'' if most == 1 else 's'} (--films)" if kind == "film" else f"{most} of a kind (--most)"
+    return f"{most} {named(kind, most)} (--videos)" if kind == "video" else f"{most} of a kind (--most)"
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -130,9 +140,9 @@ def _is_text(name: str) -> bool:
 
 
 def _why_not(suffix: str) -> str:
-    if suffix in _OTHER_SOUNDS:
-        return f"{suffix} is not among the sound formats the API takes: WAV, MP3, FLAC"
-    return f"{suffix} is neither a picture, a film, a sound nor a text" if suffix else "no suffix tells what it is"
+    if suffix in _OTHER_AUDIO:
+        return f"{suffix} is not among the audio formats the API takes: WAV, MP3, FLAC"
+    return f"{suffix} is no image, video, audio or text" if suffix else "no suffix tells what it is"
 
 
 def _item(path: Path, name: str, kind: Kind) -> tuple[Item | None, str | None]:
@@ -149,9 +159,9 @@ def _item(path: Path, name: str, kind: Kind) -> tuple[Item | None, str | None]:
 
 
 def _largest(kind: Kind) -> int:
-    if kind == "film":  # what does not fit into a request is uploaded
+    if kind == "video":  # what does not fit into a request is uploaded
         return _TASK_LIMITS["video"].max_bytes or _TASK_LIMITS["video"].max_inline_bytes
-    return _LIMITS["image" if kind == "picture" else "audio"].max_inline_bytes
+    return _LIMITS["image" if kind == "image" else "audio"].max_inline_bytes
 
 
 def _text(path: Path, name: str) -> tuple[Item | None, str | None]:
@@ -172,7 +182,7 @@ def _start(words: str) -> str:
     return start if start == words else start.rpartition(" ")[0] or start
 
 
-def _picture(path: Path) -> str | None:
+def _image(path: Path) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd files
@@ -180,41 +190,41 @@ def _picture(path: Path) -> str | None:
                 image.load()
                 size = image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return "it is no picture that can be read"
+        return "it is no image that can be read"
     least = _LIMITS["image"].min_side or 0
     if min(size) < least:
-        return f"the API takes pictures from {least}x{least} pixels; it has {size[0]}x{size[1]}"
+        return f"the API takes images from {least}x{least} pixels; it has {size[0]}x{size[1]}"
     return None
 
 
-def _sound(path: Path) -> str | None:
+def _audio(path: Path) -> str | None:
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                return "there is no sound in it"
+                return "there is no audio in it"
             seconds = (container.duration or 0) / av.time_base
     except (av.error.FFmpegError, ValueError):
-        return "it is no sound that can be read"
+        return "it is no audio that can be read"
     return _too_long(seconds, _LIMITS["audio"].max_sec)
 
 
-def _film(path: Path) -> str | None:
+def _video(path: Path) -> str | None:
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                return "there is no film in it"
+                return "there is no video in it"
             track = container.streams.video[0]
             sides = (track.codec_context.width, track.codec_context.height)
             seconds = (container.duration or 0) / av.time_base
     except (av.error.FFmpegError, ValueError):
-        return "it is no film that can be read"
+        return "it is no video that can be read"
     limit = _TASK_LIMITS["video"]
     if min(sides) < (limit.min_side or 0):
-        return f"the API takes films from {limit.min_side}x{limit.min_side} pixels; it has {sides[0]}x{sides[1]}"
+        return f"the API takes videos from {limit.min_side}x{limit.min_side} pixels; it has {sides[0]}x{sides[1]}"
     if limit.max_side is not None and max(sides) > limit.max_side:
-        return f"the API takes films of up to {limit.max_side} pixels a side; it has {sides[0]}x{sides[1]}"
+        return f"the API takes videos of up to {limit.max_side} pixels a side; it has {sides[0]}x{sides[1]}"
     if limit.min_sec is not None and seconds < limit.min_sec:
-        return f"the API takes films from {limit.min_sec:g} seconds; it lasts {seconds:.1f}"
+        return f"the API takes videos from {limit.min_sec:g} seconds; it lasts {seconds:.1f}"
     # As a query it is one vector, made in one request.
     return _too_long(seconds, _LIMITS["video"].max_sec)
 
@@ -225,4 +235,4 @@ def _too_long(seconds: float, most: float | None) -> str | None:
     return None
 
 
-_CHECKS: dict[Kind, Callable[[Path], str | None]] = {"picture": _picture, "film": _film, "sound": _sound}
+_CHECKS: dict[Kind, Callable[[Path], str | None]] = {"image": _image, "video": _video, "audio": _audio}

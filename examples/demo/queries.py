@@ -29,7 +29,7 @@ Span = tuple[float, float]
 """From when to when, in seconds."""
 
 DEEP = 40
-"""Segments of films that are looked at for a query; neighbours among them become one moment."""
+"""Segments of videos that are looked at for a query; neighbours among them become one moment."""
 GAP = 1.0
 """Seconds between two segments of one moment."""
 _NEAR = 0.75
@@ -39,10 +39,10 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Query:
-    """A text, a file, or a text and a picture together, and the kinds of files it shall find.
+    """A text, a file, or a text and an image together, and the kinds of files it shall find.
 
-    ``expected`` names, by kind, the sample that was made to be found, ``scene`` when that is seen or heard in the film;
-    they play no part in the search.
+    ``expected`` names, by kind, the sample that was made to be found, ``scene`` when that is in the video; they
+    play no part in the search.
     """
 
     seeks: tuple[Kind, ...]
@@ -53,7 +53,7 @@ class Query:
 
     @property
     def sort(self) -> str:
-        """``text``, ``picture``, ``film``, ``sound`` or ``text + picture``."""
+        """``text``, ``image``, ``video``, ``audio`` or ``text + image``."""
         return " + ".join(filter(None, ("text" if self.text else "", self.file.kind if self.file else "")))
 
     @property
@@ -64,7 +64,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Hit:
-    """A file that was found, or a moment of a film.
+    """A file that was found, or a moment of a video.
 
     Attributes:
         score: the cosine of the angle between the two vectors: 1 = the same direction.
@@ -79,7 +79,7 @@ class Hit:
 
     @property
     def label(self) -> str:
-        """The file's name, and the moment: ``film.mp4, 00:00:06–00:00:12``."""
+        """The file's name, and the moment: ``video.mp4, 00:00:06–00:00:12``."""
         if self.span is None:
             return self.item.name
         return f"{self.item.name}, {clock(self.span[0])}–{clock(self.span[1])}"
@@ -97,12 +97,12 @@ class Answer:
         return self.hits[kind][0].item.name if self.hits.get(kind) else None
 
     def right(self, kind: Kind) -> bool:
-        """Whether the best is what was made to be found: of a film a moment that is mostly the scene."""
+        """Whether the best is what was made to be found: of a video a moment that is mostly the scene."""
         if self.first(kind) != self.query.expected.get(kind):
             return False
         span, scene = self.hits[kind][0].span, self.query.scene
         if span is None or scene is None:
-            return span == scene or kind != "film"
+            return span == scene or kind != "video"
         shared = min(span[1], scene[1]) - max(span[0], scene[0])
         return shared > 0.5 * (max(span[1], scene[1]) - min(span[0], scene[0]))
 
@@ -132,7 +132,7 @@ def sample_queries(library: Library) -> list[Query]:
         named: dict[Kind, str] = {kind: expected[kind] for kind in KINDS if kind in expected}
         if scene is None:
             return Query(tuple(named), text=words, expected=named)
-        named["film"] = scene[0]
+        named["video"] = scene[0]
         return Query(tuple(kind for kind in KINDS if kind in named), words, expected=named, scene=scene_of(*scene))
 
     def file(name: str, words: str | None = None, scene: tuple[str, int] | None = None, **expected: str) -> Query:
@@ -140,22 +140,22 @@ def sample_queries(library: Library) -> list[Query]:
 
     sea, picnic, street = "day-at-the-sea.mp4", "picnic.mp4", "across-the-street.mp4"
     return [
-        text("an orange and purple sunset sky", (sea, 2), picture="sunset.png", text="evening.txt"),
-        text("a board of black and white checks", picture="chessboard.png", text="game.txt"),
-        text("green woods with brown trunks", (picnic, 2), picture="forest.png", text="woods.txt"),
-        text("white stars in a dark, black night", (sea, 3), picture="night-sky.png", text="night.txt"),
+        text("an orange and purple sunset sky", (sea, 2), image="sunset.png", text="evening.txt"),
+        text("a board of black and white checks", image="chessboard.png", text="game.txt"),
+        text("green woods with brown trunks", (picnic, 2), image="forest.png", text="woods.txt"),
+        text("white stars in a dark, black night", (sea, 3), image="night-sky.png", text="night.txt"),
         text("a yellow lemon rolls by", (picnic, 1)),
-        text("a low, steady hum", (sea, 2), sound="low-hum.wav", text="engine-room.txt"),
-        text("a high, steady whistle", (picnic, 1), sound="high-whistle.wav", text="referee.txt"),
-        text("a loud, low, pulsing drum", (picnic, 0), sound="drum-beat.wav"),
-        text("the steady hiss of a waterfall", (picnic, 2), sound="waterfall.wav"),
-        file("sunset.png", scene=(sea, 2), picture="dawn.png", text="evening.txt"),
+        text("a low, steady hum", (sea, 2), audio="low-hum.wav", text="engine-room.txt"),
+        text("a high, steady whistle", (picnic, 1), audio="high-whistle.wav", text="referee.txt"),
+        text("a loud, low, pulsing drum", (picnic, 0), audio="drum-beat.wav"),
+        text("the steady hiss of a waterfall", (picnic, 2), audio="waterfall.wav"),
+        file("sunset.png", scene=(sea, 2), image="dawn.png", text="evening.txt"),
         file("picnic-cloth.png", scene=(picnic, 0), text="picnic.txt"),
         file("zebra.png", scene=(street, 0)),
-        file("low-hum.wav", scene=(sea, 2), sound="double-bass.wav", text="engine-room.txt"),
-        file("waterfall.wav", sound="surf.wav"),
+        file("low-hum.wav", scene=(sea, 2), audio="double-bass.wav", text="engine-room.txt"),
+        file("waterfall.wav", audio="surf.wav"),
         file("bird-chirps.wav", scene=(sea, 0)),
-        file("chessboard.png", "the same in red", picture="picnic-cloth.png", scene=(picnic, 0)),
+        file("chessboard.png", "the same in red", image="picnic-cloth.png", scene=(picnic, 0)),
     ]
 
 

@@ -1,6 +1,6 @@
 """Answers as one HTML page: the files found beside what was asked.
 
-Pictures are in the page as small copies; sounds, and films from the moment that was found, play from where they lie.
+Images are in the page as small copies; audio, and videos from the moment that was found, play from where they lie.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import quote
 import av
 from PIL import Image
 
-from .media import Item, Kind, Library
+from .media import HEADINGS, Item, Kind, Library
 from .queries import Answer, Hit, Span
 from .report_text import counted
 from .service import Service
@@ -75,7 +75,7 @@ def write(
 
 
 def page(library: Library, service: Service, answers: Mapping[str, Sequence[Answer]], *, beside: Path = Path()) -> str:
-    """The page as text; films and sounds are linked as seen from the folder ``beside``."""
+    """The page as text; videos and audio are linked as seen from the folder ``beside``."""
     sections = [
         _asked(dict(zip(answers, same_query, strict=True)), beside)
         for same_query in zip(*answers.values(), strict=True)
@@ -84,13 +84,13 @@ def page(library: Library, service: Service, answers: Mapping[str, Sequence[Answ
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Pictures, films, sounds and texts, found by one another</title>
+<title>Images, video, audio and text, found by one another</title>
 <style>{_STYLE}</style>
 <body>
 <header>
-<h1>Pictures, films, sounds and texts, found by one another</h1>
+<h1>Images, video, audio and text, found by one another</h1>
 <p class="about">{escape(" ".join(service.about))}</p>
-<p>Searched: {escape(counted(library))} in <code>{escape(str(library.folder))}</code>, each as one vector, films
+<p>Searched: {escape(counted(library))} in <code>{escape(str(library.folder))}</code>, each as one vector, videos
 scene by scene, through {escape(" and ".join(answers))}. The number beside a file is the cosine of the angle between its
 vector and the query’s: 1 is the same direction, 0 nothing in common. Compare numbers within one list only.</p>
 {_notes(library)}
@@ -131,7 +131,7 @@ def _found(kind: Kind, by_framework: Mapping[str, Answer], beside: Path) -> str:
     alike: dict[tuple[str, ...], list[str]] = {}
     for framework, answer in by_framework.items():
         alike.setdefault(tuple(hit.label for hit in answer.hits[kind]), []).append(framework)
-    parts = [f"<h3>{'Moments of films' if kind == 'film' else kind.capitalize() + 's'}</h3>"]
+    parts = [f"<h3>{'Moments of videos' if kind == 'video' else HEADINGS[kind].capitalize()}</h3>"]
     for frameworks in alike.values():
         hits = by_framework[frameworks[0]].hits[kind]
         parts += [f"<h4>{escape(' and '.join(frameworks))}</h4>"] if len(alike) > 1 else []
@@ -150,16 +150,16 @@ def _hit(hit: Hit, beside: Path) -> str:
 
 
 def _shown(item: Item, beside: Path, span: Span | None = None) -> str:
-    if item.kind == "picture":
+    if item.kind == "image":
         return f'<img src="{_thumbnail(item.path)}" alt="{escape(item.name)}">'
-    if item.kind == "film":
+    if item.kind == "video":
         # The fragment tells a player where to begin and end.
         source = escape(_link(item.path, beside)) + (f"#t={span[0]:g},{span[1]:g}" if span else "")
         still = _still(item.path, span[0] if span else 0.0)
         poster = f' poster="{still}"' if still else ""
         title = escape(item.name)
         return f'<video controls playsinline preload="metadata" src="{source}"{poster} title="{title}"></video>'
-    if item.kind == "sound":
+    if item.kind == "audio":
         source = escape(_link(item.path, beside))
         return f'<audio controls preload="none" src="{source}" title="{escape(item.name)}"></audio>'
     words = item.text if len(item.text) <= 240 else item.text[:239].rstrip() + "…"
@@ -183,10 +183,10 @@ def _still(path: Path, start: float) -> str | None:
     """What is seen a little after a time, when the cut to it is over; None if it cannot be decoded."""
     last: av.VideoFrame | None = None
     try:
-        with av.open(str(path)) as film:
-            first = (film.start_time or 0) / av.time_base
-            film.seek(round((first + start) * av.time_base))  # to the key frame before it
-            for last in film.decode(film.streams.video[0]):
+        with av.open(str(path)) as video:
+            first = (video.start_time or 0) / av.time_base
+            video.seek(round((first + start) * av.time_base))  # to the key frame before it
+            for last in video.decode(video.streams.video[0]):
                 if last.time is None or last.time >= first + start + 0.25:
                     break
         image: Image.Image | None = last.to_image() if last is not None else None  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from .media import KINDS, Kind, Library
+from .media import HEADINGS, KINDS, Kind, Library, named
 from .queries import Answer, Hit
 
 __all__ = ["WIDTH", "Terminal", "columns", "counted", "fitted"]
@@ -56,7 +56,8 @@ class Terminal:
 
     def _hits(self, kind: Kind, hits: Sequence[Hit]) -> None:
         for place, hit in enumerate(hits):
-            label = f"→ {kind}s" if place == 0 and self._can_show("→") else f"  {kind}s" if place == 0 else ""
+            arrow = "→" if self._can_show("→") else " "
+            label = f"{arrow} {HEADINGS[kind]}" if place == 0 else ""
             filled = round(max(0.0, min(1.0, hit.score)) * _BAR)
             bar = self._full * filled + self._styled(self._empty * (_BAR - filled), "2")
             row = f"  {label:<11} {bar} {hit.score:5.2f}  "
@@ -81,9 +82,9 @@ class Terminal:
 
 
 def counted(library: Library) -> str:
-    """``3 pictures, 1 sound`` …"""
+    """``3 images, 1 audio file`` …"""
     numbers = {kind: len(library.of(kind)) for kind in KINDS}
-    return ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in numbers.items() if number)
+    return ", ".join(f"{number} {named(kind, number)}" for kind, number in numbers.items() if number)
 
 
 def fitted(text: str, width: int) -> str:

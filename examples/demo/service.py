@@ -42,7 +42,7 @@ class Service:
             ]
         return [
             f"Answered by the service at {self.base_url}, with your key.",
-            "Every file and query is a request to your account (films count by the minute), for each framework.",
+            "Every file and query is a request to your account (videos count by the minute), for each framework.",
         ]
 
 

@@ -215,7 +215,7 @@ def test_a_kind_a_model_does_not_take_says_what_does(name: str, version: Any, it
     assert service.requests == []
 
 
-@pytest.mark.parametrize("item", [None, 5, 1.5, b"text", ["a"], {"text": "a"}, object(), media.picture()])
+@pytest.mark.parametrize("item", [None, 5, 1.5, b"text", ["a"], {"text": "a"}, object(), media.image()])
 def test_what_is_no_item_is_refused(item: Any) -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match="expected a str, Image, Audio, Video, Document or Composed"):

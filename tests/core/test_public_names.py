@@ -27,7 +27,7 @@ def is_package(module: ModuleType) -> bool:
 
 
 @pytest.mark.parametrize("package", MODULES, ids=lambda p: p.__name__)
-def test_all_is_what_there_is(package: ModuleType) -> None:
+def test_all_lists_every_public_name(package: ModuleType) -> None:
     names = set(package.__all__)
     assert len(names) == len(package.__all__)
     there = {
@@ -69,14 +69,14 @@ def documented() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("value", list(documented()))
-def test_every_public_thing_says_what_it_is(value: Any) -> None:
+def test_every_public_name_has_a_docstring(value: Any) -> None:
     doc = value.__doc__
     assert doc is not None
     assert doc.strip()
     assert not doc.startswith(f"{getattr(value, '__name__', '')}("), "a dataclass's own signature is no docstring"
 
 
-def test_a_name_that_is_none_is_an_ordinary_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     for package in PACKAGES:
         with pytest.raises(AttributeError, match="no_such_name"):
             _ = package.no_such_name
@@ -128,7 +128,7 @@ def _statements(tree: ast.AST, *, at_once: bool) -> Iterator[ast.AST]:
         (EMULATOR, {CORE, CHAIN, INDEX, *FRAMEWORKS}),  # a fault it shared with the client would hide there
     ],
 )
-def test_arrows_run_one_way(package: str, never: set[str]) -> None:
+def test_imports_between_packages(package: str, never: set[str]) -> None:
     found = imports(package, at_once=False)
     assert "__future__" in found  # something was read
     assert not found & never

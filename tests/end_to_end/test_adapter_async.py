@@ -46,7 +46,7 @@ async def test_the_callers_loop_keeps_ticking(make: Make, emulator: Emulator, fi
         vectors = await model.atexts(TEXTS)
         await asyncio.gather(*(model.atext(text) for text in TEXTS[:20]))
         await model.aimages([files / "red.png", files / "blue.png"])
-        await model.asounds([files / "low.wav"])
+        await model.aaudio([files / "low.wav"])
     assert len(vectors) == 200
     assert ticker.ticks > 50
     assert ticker.longest < 0.3
@@ -76,7 +76,7 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     check()
 
 
-async def test_many_pictures_are_bounded_lower(make: Make, emulator: Emulator) -> None:
+async def test_image_requests_have_a_lower_concurrency(make: Make, emulator: Emulator) -> None:
     """Bodies with media are held in memory whole."""
     emulator.configure(latency_sec=0.05)
     await make().aimages([media.png((8 * i, 0, 0)) for i in range(30)])

@@ -48,14 +48,14 @@ def test_a_thousand_texts_in_order(model: Model) -> None:
 
 
 def test_order_when_answers_come_in_another(model: Model, embed: Embed, emulator: Emulator, files: Path) -> None:
-    """Large pictures are answered after small ones."""
+    """Large images are answered after small ones."""
     names = ["green-stripes.jpg", "red.png", "blue.png", "blue.jpg", "purple.png"] * 4
     vectors = embed(model, "images", [files / name for name in names])
     assert plain_vectors(vectors, 20)
     assert vectors == [model.images([files / name])[0] for name in names]
 
 
-@pytest.mark.parametrize("name", ["texts", "images", "sounds", "films"])
+@pytest.mark.parametrize("name", ["texts", "images", "audio", "videos"])
 def test_nothing_gives_nothing(model: Model, embed: Embed, emulator: Emulator, name: str) -> None:
     assert embed(model, name, []) == []
     assert not emulator.requests
@@ -117,27 +117,27 @@ def test_one_refused_item_does_not_lose_the_rest(
 
 
 @pytest.fixture
-def refused_picture(make: Make, embed: Embed, emulator: Emulator, files: Path) -> BatchError:
-    """What comes of three pictures of which the server, not we, refuses the second."""
+def refused_image(make: Make, embed: Embed, emulator: Emulator, files: Path) -> BatchError:
+    """What comes of three images of which the server, not we, refuses the second."""
     emulator.configure(image_formats=("PNG",))
     with pytest.raises(BatchError) as caught:
         embed(make(), "images", [str(files / name) for name in ("red.png", "blue.jpg", "blue.png")])
     return caught.value
 
 
-def test_a_refused_picture_does_not_lose_the_rest(model: Model, refused_picture: BatchError, files: Path) -> None:
-    red, none, blue = refused_picture.results
+def test_a_refused_image_does_not_lose_the_rest(model: Model, refused_image: BatchError, files: Path) -> None:
+    red, none, blue = refused_image.results
     assert [red, blue] == model.images([files / "red.png", files / "blue.png"])
     assert none is None
-    (index,) = refused_picture.errors
+    (index,) = refused_image.errors
     assert index == 1
-    assert isinstance(refused_picture.errors[1], InvalidInputError)
-    assert refused_picture.errors[1].status == 400
+    assert isinstance(refused_image.errors[1], InvalidInputError)
+    assert refused_image.errors[1].status == 400
 
 
-def test_a_refused_picture_is_named(refused_picture: BatchError) -> None:
-    assert "[1] " in str(refused_picture)
-    assert "blue.jpg" in str(refused_picture)
+def test_a_refused_image_is_named(refused_image: BatchError) -> None:
+    assert "[1] " in str(refused_image)
+    assert "blue.jpg" in str(refused_image)
 
 
 def test_a_wrong_key_stops_at_once(make: Make, embed: Embed, emulator: Emulator) -> None:

@@ -30,10 +30,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "empty.png": b"",
         "truncated.jpg": media.jpeg("red", (1000, 1000), pattern="checked")[:4000],
         "truncated.png": media.noisy_png()[:20_000],
-        "notes.png": b"These are words, not a picture.\n" * 9,
+        "notes.png": b"These are words, not an image.\n" * 9,
         "small.png": media.png("red", (100, 300)),
-        "sound.png": media.wav(440),
-        "picture.wav": media.png("red"),
+        "audio.png": media.wav(440),
+        "image.wav": media.png("red"),
         "talk.ogg": media.ogg(440),
     }.items():
         (tmp_path / name).write_bytes(content)
@@ -50,7 +50,7 @@ CASES: dict[str, tuple[str, Any, str]] = {
     "bytes for a text": ("texts", [b"red"], r"^texts\[0\]: expected a str.* got 3 bytes"),
     "missing": ("images", ["a.png", "missing.png"], r"\[1\] 'missing.png': no such file"),
     "missing path": ("images", [Path("missing.png")], r"\[0\] 'missing.png': no such file"),
-    "a text for a picture": ("images", ["a red bike"], r"\[0\] 'a red bike': no such file"),
+    "a text for an image": ("images", ["a red bike"], r"\[0\] 'a red bike': no such file"),
     "directory": ("images", ["folder.png"], r"\[0\] 'folder.png': is a (folder|directory)"),
     "empty": ("images", ["empty.png"], r"\[0\] 'empty.png': is an empty file"),
     "no bytes": ("images", [b""], r"\[0\] 0 bytes: has no content"),
@@ -60,17 +60,17 @@ CASES: dict[str, tuple[str, Any, str]] = {
     "words as bytes": ("images", [b"words" * 9], r"\[0\] 45 bytes: is not a readable image file"),
     "too small": ("images", ["small.png"], r"\[0\] 'small.png': is 100x300 pixels.*128x128"),
     "small PIL image": ("images", [PILImage.new("RGB", (9, 9))], r"\[0\] PIL image 9x9: is 9x9 pixels.*128x128"),
-    "sound for a picture": ("images", ["sound.png"], r"\[0\] 'sound.png': is WAV.*JPEG, PNG.*Audio"),
-    "picture for a sound": ("sounds", ["picture.wav"], r"\[0\] 'picture.wav': is PNG.*FLAC, MP3, WAV.*Image"),
-    "picture for a film": ("films", ["a.png"], r"\[0\] 'a.png': is PNG.*video.*Image"),
-    "ogg": ("sounds", ["talk.ogg"], r"\[0\] 'talk.ogg': is OGG.*FLAC, MP3, WAV"),
+    "audio for an image": ("images", ["audio.png"], r"\[0\] 'audio.png': is WAV.*JPEG, PNG.*Audio"),
+    "image for an audio file": ("audio", ["image.wav"], r"\[0\] 'image.wav': is PNG.*FLAC, MP3, WAV.*Image"),
+    "image for a video": ("videos", ["a.png"], r"\[0\] 'a.png': is PNG.*video.*Image"),
+    "ogg": ("audio", ["talk.ogg"], r"\[0\] 'talk.ogg': is OGG.*FLAC, MP3, WAV"),
     "text file object": ("images", [io.StringIO("x")], r"\[0\] file object: is a text file object.*rb"),
-    "number for a picture": ("images", [5], r"\[0\] a int: cannot be read as an image.*got a int"),
-    "page about a film": ("films", ["https://youtu.be/x"], r"\[0\] 'https://youtu.be/x': youtu.be serves a page"),
+    "number for an image": ("images", [5], r"\[0\] a int: cannot be read as an image.*got a int"),
+    "page about a video": ("videos", ["https://youtu.be/x"], r"\[0\] 'https://youtu.be/x': youtu.be serves a page"),
     "broken data URI": ("images", ["data:image/png;base64,a"], r"\[0\] data URI.*: holds broken base64"),
     "list forgotten": ("images", "a.png", r"[Ee]xpected a list.*'a.png'.*\[source\]"),
     "list forgotten, path": ("images", Path("a.png"), r"[Ee]xpected a list.*'a.png'.*\[source\]"),
-    "list forgotten, bytes": ("sounds", b"RIFF", r"[Ee]xpected a list.*4 bytes.*\[source\]"),
+    "list forgotten, bytes": ("audio", b"RIFF", r"[Ee]xpected a list.*4 bytes.*\[source\]"),
 }
 
 
@@ -88,7 +88,7 @@ def refused(call: Callable[[], Any], kind: type[TwelveLabsError] = InvalidInputE
 def test_bad_input(model: Model, emulator: Emulator, folder: Path, case: str) -> None:
     method, given, says = CASES[case]
     if case.startswith("list forgotten") and model.framework == "llama-index" and method == "images":
-        # LlamaIndex takes it apart before we see it; there is no picture "a" either.
+        # LlamaIndex takes it apart before we see it; there is no image "a" either.
         with pytest.raises((InvalidInputError, TypeError), match=r"'a': no such file|not iterable"):
             model.images(given)
     else:
@@ -123,7 +123,7 @@ def test_unreadable_file(model: Model, emulator: Emulator, folder: Path, monkeyp
     assert not emulator.requests
 
 
-# -- pictures in formats that the API does not take ------------------------------------------------------------------
+# -- images in formats that the API does not take ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("made", [media.webp, media.gif], ids=["webp", "gif"])
@@ -167,19 +167,19 @@ def test_dimensions_of_another_model(make: Make) -> None:
     assert re.search(r"marengo3.0 returns 512.* not 256.*marengo3.5", refused(lambda: make(dimensions=256)))
 
 
-def test_what_the_model_cannot(make: Make, folder: Path, emulator: Emulator) -> None:
+def test_inputs_that_the_model_does_not_take(make: Make, folder: Path, emulator: Emulator) -> None:
     message = refused(lambda: make().composed("words", audio=[media.wav(440)]))
     assert "marengo3.5" in message
     assert not emulator.requests
 
 
-def test_nobody_there(make: Make) -> None:
+def test_host_unreachable(make: Make) -> None:
     message = refused(lambda: make(base_url="http://127.0.0.1:9/v1.3").text("red"), ConnectionFailedError)
     assert "127.0.0.1:9" in message
 
 
 @pytest.mark.parametrize("setting", [{"dimension": 256}, {"modle": "marengo3.5"}])
-def test_misspelt_setting(langchain: Any, setting: dict[str, Any]) -> None:
+def test_misspelled_setting(langchain: Any, setting: dict[str, Any]) -> None:
     """LangChain's convention. LlamaIndex's is to drop what it does not know."""
     with pytest.raises(ValueError, match=next(iter(setting))):
         type(langchain)(api_key="k", **setting)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import QUIET_FORK
 from twelvelabs_emulator import Emulator
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -59,7 +60,8 @@ assert texts(["red", "blue"]) == before   # and the parent's still are
 def work(word): return text(word)
 with multiprocessing.get_context("fork").Pool(2) as pool:
     assert pool.map(work, ["red", "blue"] * 4) == before * 4
-"""
+""",
+        *QUIET_FORK,
     )
 
 
@@ -84,7 +86,8 @@ for use in "idle", "calls", "drops":
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0, (use, status)
     assert texts(["red", "blue"]) == before, use
-"""
+""",
+        *QUIET_FORK,
     )
     assert (done.stdout, done.stderr) == ("", "")
 
@@ -169,14 +172,14 @@ transport = httpx.MockTransport(answer)
             "from twelvelabs_core import EmbeddingClient, Image\n"
             "client = EmbeddingClient(api_key='k', transport=transport)\n"
             "vector = client.embed('red').vector\n"
-            "assert client.embed(Image(PICTURE)).vector == vector  # what needs no conversion needs no Pillow",
+            "assert client.embed(Image(IMAGE)).vector == vector  # what needs no conversion needs no Pillow",
         ),
     ],
     ids=["langchain", "llama-index", "core"],
 )
 def test_each_stands_alone(blocked: list[str], use: str, script: Script, files: Path) -> None:
     script(
-        f"BLOCKED = {blocked}\nPICTURE = {str(files / 'red.png')!r}\n{ISOLATED}\n{use}\nassert vector == [0.5] * 512",
+        f"BLOCKED = {blocked}\nIMAGE = {str(files / 'red.png')!r}\n{ISOLATED}\n{use}\nassert vector == [0.5] * 512",
         "-W",
         "error",
     )

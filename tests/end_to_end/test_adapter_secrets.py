@@ -38,7 +38,8 @@ def keyed(framework: str, make: Make, request: pytest.FixtureRequest, monkeypatc
     with monkeypatch.context() as environment:
         environment.setenv(name, KEY)
         base_url = make().adapter.base_url
-        return Model.make(framework, base_url=base_url, max_retries=0, **({"api_key": None} if none else {}))
+        settings: dict[str, Any] = {"api_key": None} if none else {}
+        return Model.make(framework, base_url=base_url, max_retries=0, **settings)
 
 
 @pytest.mark.parametrize("how", list(COPIES))
@@ -112,7 +113,7 @@ def test_the_key_is_not_shown(keyed: Model) -> None:
     assert not [text for text in shown(keyed.adapter) if SECRET in text]
 
 
-def told(error: BaseException) -> str:
+def logged(error: BaseException) -> str:
     """An error as logs show it, with its causes."""
     return "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
@@ -129,18 +130,19 @@ def told(error: BaseException) -> str:
 def test_errors_do_not_show_the_key(keyed: Model, failing: Callable[[Model], Any]) -> None:
     with pytest.raises(TwelveLabsError) as caught:
         failing(keyed)
-    assert SECRET not in told(caught.value)
+    assert SECRET not in logged(caught.value)
 
 
 def test_refused_keys(make: Make, emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     emulator.configure(api_keys=("another",))
-    for call in (lambda: make().text("red"), lambda: make().texts(["red", "blue", "green"])):
+    calls: list[Callable[[], Any]] = [lambda: make().text("red"), lambda: make().texts(["red", "blue", "green"])]
+    for call in calls:
         with pytest.raises(AuthenticationError) as caught:
             call()
         assert caught.value.status == 401
         assert "\n" not in str(caught.value)
-        assert SECRET not in told(caught.value)
+        assert SECRET not in logged(caught.value)
         assert SECRET not in repr(pickle.loads(pickle.dumps(caught.value)))
     assert SECRET not in caplog.text
 
@@ -164,4 +166,4 @@ def test_refused_keys(make: Make, emulator: Emulator, caplog: pytest.LogCaptureF
 def test_errors_at_construction_do_not_show_the_key(make: Make, bad: dict[str, Any]) -> None:
     with pytest.raises(Exception) as caught:  # ours, or pydantic's
         make(**bad)
-    assert SECRET not in told(caught.value)
+    assert SECRET not in logged(caught.value)

@@ -41,7 +41,7 @@ def _read(file: io.BytesIO) -> io.BytesIO:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     """A name with all that a path may hold and a URL may not."""
     path = tmp_path / "a photo of ünï #1 100%.png"
     path.write_bytes(media.png("blue", pattern="checked"))
@@ -49,51 +49,51 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("source", list(SOURCES))
-def test_same_vector_from_any_source(model: Model, emulator: Emulator, picture: Path, source: str) -> None:
-    (expected,) = model.images([str(picture)])
-    given = SOURCES[source](picture)
+def test_same_vector_from_any_source(model: Model, emulator: Emulator, image: Path, source: str) -> None:
+    (expected,) = model.images([str(image)])
+    given = SOURCES[source](image)
     assert model.images([given]) == [expected]
     first, second = (request.body["image"]["media_source"]["base64_string"] for request in emulator.requests)
     assert first == {
-        "size": picture.stat().st_size,
-        "sha256": hashlib.sha256(picture.read_bytes()).hexdigest(),
+        "size": image.stat().st_size,
+        "sha256": hashlib.sha256(image.read_bytes()).hexdigest(),
     }
     if source != "PIL image":  # which is encoded anew
         assert second == first
 
 
-def test_open_file(model: Model, picture: Path) -> None:
-    with picture.open("rb") as file:
-        assert model.images([file]) == model.images([picture])
+def test_open_file(model: Model, image: Path) -> None:
+    with image.open("rb") as file:
+        assert model.images([file]) == model.images([image])
         assert not file.closed, "it is not ours to close"
 
 
-def test_one_file_object_twice(model: Model, picture: Path) -> None:
-    with picture.open("rb") as file:
+def test_one_file_object_twice(model: Model, image: Path) -> None:
+    with image.open("rb") as file:
         one, two = model.images([file, file])
         assert one == two == model.images([file])[0]
 
 
 @pytest.mark.parametrize("name", ["low.wav", "red.mp4"])
-def test_sounds_and_films(model: Model, files: Path, name: str) -> None:
-    embed = model.sounds if name.endswith("wav") else model.films
+def test_audio_and_videos(model: Model, files: Path, name: str) -> None:
+    embed = model.audio if name.endswith("wav") else model.videos
     path = files / name
     expected = embed([str(path)])
     for source in (path, path.read_bytes(), io.BytesIO(path.read_bytes()), path.as_uri()):
         assert embed([source]) == expected
 
 
-def test_home_is_understood(model: Model, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(picture.parent))
-    assert model.images([f"~/{picture.name}"]) == model.images([picture])
+def test_a_home_path_is_expanded(model: Model, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(image.parent))
+    assert model.images([f"~/{image.name}"]) == model.images([image])
 
 
-def test_a_url_is_left_to_the_server(model: Model, emulator: Emulator, picture: Path) -> None:
+def test_a_url_is_sent_as_it_is(model: Model, emulator: Emulator, image: Path) -> None:
     url = "https://example.com/a.png?signature=abc"
-    emulator.configure(url_files={url: picture})
+    emulator.configure(url_files={url: image})
     (vector,) = model.images([url])
     assert emulator.requests[0].body["image"]["media_source"] == {"url": url}
-    assert model.images([picture]) == [vector]
+    assert model.images([image]) == [vector]
 
 
 @pytest.mark.parametrize(
@@ -126,16 +126,16 @@ def test_text_arrives_unchanged(model: Model, emulator: Emulator) -> None:
     assert sorted(request.body["text"]["input_text"] for request in emulator.requests) == sorted(texts)
 
 
-# -- LlamaIndex's own ways of handing over pictures -------------------------------------------------------------------
+# -- LlamaIndex's own ways of handing over images -------------------------------------------------------------------
 
 
 @pytest.fixture
-def node(picture: Path) -> ImageNode:
-    return ImageNode(image=base64.b64encode(picture.read_bytes()).decode())
+def node(image: Path) -> ImageNode:
+    return ImageNode(image=base64.b64encode(image.read_bytes()).decode())
 
 
-async def test_image_node_hands_over_bytes(llama: TwelveLabsEmbedding, picture: Path, node: ImageNode) -> None:
-    expected = llama.get_image_embedding(str(picture))
+async def test_image_node_hands_over_bytes(llama: TwelveLabsEmbedding, image: Path, node: ImageNode) -> None:
+    expected = llama.get_image_embedding(str(image))
     assert llama.get_image_embedding(node.resolve_image()) == expected
     assert await llama.aget_image_embedding(node.resolve_image()) == expected
-    assert await llama.aget_image_embedding_batch([node.resolve_image(), str(picture)]) == [expected] * 2
+    assert await llama.aget_image_embedding_batch([node.resolve_image(), str(image)]) == [expected] * 2

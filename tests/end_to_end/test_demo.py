@@ -30,7 +30,7 @@ from demo.queries import Answer, Hit, Query, Search, file_queries, sample_querie
 from demo.service import Service, ServiceError, connect
 
 EXAMPLES = Path(sample_media.__file__).parent
-SEARCHES = [LangChainSearch, LlamaIndexSearch]
+SEARCHES: list[Callable[[Library, Service], Search]] = [LangChainSearch, LlamaIndexSearch]
 VARIABLES = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL", "MEDIA", "QUERY")
 
 
@@ -51,10 +51,11 @@ def search(request: pytest.FixtureRequest, library: Library, service: Service) -
     yield request.param(library, service)
 
 
-def run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(EXAMPLES), environ.get("PYTHONPATH")]))
     return subprocess.run(
-        [sys.executable, str(EXAMPLES / script), *arguments],
+        [sys.executable, "-m", module, *arguments],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -88,16 +89,16 @@ def test_every_sample_can_be_searched(library: Library) -> None:
 def test_samples_queries_cover_every_way_to_ask(library: Library) -> None:
     asked = {(query.sort, kind) for query in sample_queries(library) for kind in query.seeks}
     assert asked >= {
-        ("text", "picture"),
-        ("text", "sound"),
+        ("text", "image"),
+        ("text", "audio"),
         ("text", "text"),
-        ("picture", "text"),
-        ("picture", "picture"),
-        ("sound", "sound"),
-        ("text", "film"),
-        ("picture", "film"),
-        ("sound", "film"),
-        ("text + picture", "picture"),
+        ("image", "text"),
+        ("image", "image"),
+        ("audio", "audio"),
+        ("text", "video"),
+        ("image", "video"),
+        ("audio", "video"),
+        ("text + image", "image"),
     }
 
 
@@ -107,23 +108,23 @@ def test_the_right_file_comes_first(search: Search, library: Library) -> None:
         assert {kind: answer.first(kind) for kind in query.seeks} == query.expected, query.title
 
 
-def test_the_right_scene_of_the_right_film_comes_first(search: Search, library: Library) -> None:
-    asked = [query for query in sample_queries(library) if "film" in query.seeks]
+def test_the_right_scene_of_the_right_video_comes_first(search: Search, library: Library) -> None:
+    asked = [query for query in sample_queries(library) if "video" in query.seeks]
     assert {scene for query in asked if (scene := query.scene)} >= {(0, 6), (6, 12), (12, 18), (18, 24)}
     for query in asked:
-        first = search.ask(query).hits["film"][0]
-        assert first.item.name == query.expected["film"], query.title
+        first = search.ask(query).hits["video"][0]
+        assert first.item.name == query.expected["video"], query.title
         assert query.scene and first.span == pytest.approx(query.scene, abs=0.25), query.title
-        assert first.by == ("audio" if query.sort == "sound" or query.expected.get("sound") else first.by)
+        assert first.by == ("audio" if query.sort == "audio" or query.expected.get("audio") else first.by)
 
 
 def test_only_the_scene_is_right(library: Library) -> None:
-    film = library.named("picnic.mp4")
-    query = Query(("film",), text="x", expected={"film": film.name}, scene=(6, 12))
+    video = library.named("picnic.mp4")
+    query = Query(("video",), text="x", expected={"video": video.name}, scene=(6, 12))
     for span, right in {(6, 12): True, (5.5, 12): True, (0, 6): False, (0, 18): False, (12, 18): False}.items():
-        assert Answer(query, {"film": [Hit(film, 1, span)]}).right("film") is right, span
-    assert not Answer(query, {"film": []}).right("film")
-    assert not Answer(query, {"film": [Hit(library.named("day-at-the-sea.mp4"), 1, (6, 12))]}).right("film")
+        assert Answer(query, {"video": [Hit(video, 1, span)]}).right("video") is right, span
+    assert not Answer(query, {"video": []}).right("video")
+    assert not Answer(query, {"video": [Hit(library.named("day-at-the-sea.mp4"), 1, (6, 12))]}).right("video")
 
 
 def test_answers_are_sorted_of_the_kind_asked_for_and_without_the_query_itself(
@@ -132,7 +133,7 @@ def test_answers_are_sorted_of_the_kind_asked_for_and_without_the_query_itself(
     for query in sample_queries(library):
         for kind, hits in search.ask(query, most=5).hits.items():
             # Moments far below the best are left out.
-            assert 1 <= len(hits) <= 5 if kind == "film" else len(hits) == 5
+            assert 1 <= len(hits) <= 5 if kind == "video" else len(hits) == 5
             assert {hit.item.kind for hit in hits} == {kind}
             assert query.file not in [hit.item for hit in hits]
             scores = [hit.score for hit in hits]
@@ -148,8 +149,8 @@ def test_both_frameworks_find_the_same(library: Library, service: Service) -> No
             assert [hit.score for hit in one.hits[kind]] == pytest.approx(
                 [hit.score for hit in other.hits[kind]], abs=1e-4
             )
-        if "film" in query.seeks:
-            assert [hit.label for hit in one.hits["film"]] == [hit.label for hit in other.hits["film"]]
+        if "video" in query.seeks:
+            assert [hit.label for hit in one.hits["video"]] == [hit.label for hit in other.hits["video"]]
 
 
 @pytest.mark.parametrize("make", SEARCHES, ids=lambda make: make.title)
@@ -163,7 +164,7 @@ def test_a_library_of_one_kind(
         answer = search.ask(query)
         assert answer.hits.keys() == {kind}
         found = answer.hits[some.items[0].kind]
-        assert 1 <= len(found) <= 3 if kind == "film" else len(found) == 3
+        assert 1 <= len(found) <= 3 if kind == "video" else len(found) == 3
         assert query.file not in [hit.item for hit in found]
 
 
@@ -182,15 +183,15 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "my files & more"
     (folder / "in side").mkdir(parents=True)
     (folder / ".hidden").mkdir()
-    media.picture("red").save(folder / "a red <b>square.PNG")
-    media.picture("blue").save(folder / "in side" / "blaue Fläche #1?.webp")
-    media.picture("green", (32, 32)).save(folder / "tiny.png")
-    media.picture("green").save(folder / ".hidden" / "green.png")
+    media.image("red").save(folder / "a red <b>square.PNG")
+    media.image("blue").save(folder / "in side" / "blaue Fläche #1?.webp")
+    media.image("green", (32, 32)).save(folder / "tiny.png")
+    media.image("green").save(folder / ".hidden" / "green.png")
     silence(folder / "a silent one.wav")
-    (folder / "broken.jpg").write_bytes(b"no picture")
-    (folder / "broken.mp3").write_bytes(b"no sound")
-    (folder / "film.mp4").write_bytes(b"film")
-    (folder / "voice.ogg").write_bytes(b"sound")
+    (folder / "broken.jpg").write_bytes(b"no image")
+    (folder / "broken.mp3").write_bytes(b"no audio")
+    (folder / "video.mp4").write_bytes(b"video")
+    (folder / "voice.ogg").write_bytes(b"audio")
     (folder / "empty.txt").write_text("")
     (folder / "blank.md").write_text(" \n\t\n")
     (folder / "long.md").write_text("blue " * 600)
@@ -204,9 +205,9 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_found_and_what_is_left_out_and_why(folder: Path) -> None:
     library = find(folder)
     assert [(item.name, item.kind) for item in library.items] == [
-        ("a red <b>square.PNG", "picture"),
-        ("a silent one.wav", "sound"),
-        ("in side/blaue Fläche #1?.webp", "picture"),
+        ("a red <b>square.PNG", "image"),
+        ("a silent one.wav", "audio"),
+        ("in side/blaue Fläche #1?.webp", "image"),
         ("long.md", "text"),
         ("note.txt", "text"),
         ("unbroken.txt", "text"),
@@ -216,13 +217,13 @@ def test_what_is_found_and_what_is_left_out_and_why(folder: Path) -> None:
     assert len(library.named("unbroken.txt").text) > 100
     notes = dict(library.notes)
     assert notes.keys() == {
-        *("README", "blank.md", "broken.jpg", "broken.mp3", "empty.txt", "film.mp4", "long.md", "table.xlsx"),
+        *("README", "blank.md", "broken.jpg", "broken.mp3", "empty.txt", "video.mp4", "long.md", "table.xlsx"),
         *("tiny.png", "unbroken.txt", "voice.ogg"),
     }
     assert "128x128" in notes["tiny.png"] and "32x32" in notes["tiny.png"]
     assert f"first {len(long)} of {len('blue ' * 600) - 1} characters" in notes["long.md"]
     assert "WAV, MP3, FLAC" in notes["voice.ogg"]
-    assert "no film that can be read" in notes["film.mp4"]
+    assert "no video that can be read" in notes["video.mp4"]
     assert all(why.startswith("skipped: ") for name, why in notes.items() if name not in ("long.md", "unbroken.txt"))
 
 
@@ -241,23 +242,23 @@ def test_a_users_files_are_found(
     library = find(folder)
     search = search_of(library, service)
     answer = search.ask(text_query(library, "something red"))
-    assert answer.first("picture") == "a red <b>square.PNG"
+    assert answer.first("image") == "a red <b>square.PNG"
     assert answer.first("text") == "note.txt"
-    assert answer.first("sound") == "a silent one.wav"
+    assert answer.first("audio") == "a silent one.wav"
     for query in file_queries(library):
         assert all(hits for hits in search.ask(query).hits.values())
 
 
-def test_an_unusable_folder_is_one_line(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
-    (tmp_path / "films").mkdir()
-    (tmp_path / "films" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_bytes(b"x")
     for name, said in {
         "missing": "there is no folder",
-        "empty": "no picture, film, sound or text file",
+        "empty": "no image, video, audio or text file",
         "file": "is a file",
-        "films": "a.mp4",
+        "videos": "a.mp4",
     }.items():
         with pytest.raises(MediaError, match=said) as caught:
             find(tmp_path / name)
@@ -283,7 +284,7 @@ def test_with_a_key_the_real_service_answers() -> None:
         assert service.base_url == "https://proxy.example/v1.3" and not service.toy
 
 
-def test_an_emulator_named_by_its_address_is_called_one(emulator: Emulator) -> None:
+def test_an_emulator_set_by_its_address_is_named(emulator: Emulator) -> None:
     with connect({"TWELVELABS_API_KEY": emulator.api_key, "TWELVELABS_BASE_URL": emulator.base_url}) as service:
         assert service.toy and service.base_url == emulator.base_url
     assert emulator.requests == []
@@ -345,7 +346,7 @@ def test_a_terminal_gets_colours_unless_it_asks_for_none(monkeypatch: pytest.Mon
         assert ("\x1b[1m" in stream.said()) is not no_color
 
 
-def test_an_old_terminal_gets_plain_signs() -> None:
+def test_an_old_terminal_gets_ascii() -> None:
     stream = Terminal("ascii", tty=False)
     report_text.Terminal(stream).answers(ANSWERS)
     assert "#" * 20 in stream.said() and "█" not in stream.said()
@@ -370,7 +371,7 @@ class Page(HTMLParser):
         return [attrs[attribute] or "" for name, attrs in self.elements if name == tag]
 
 
-def test_the_page_shows_pictures_plays_sounds_and_quotes_texts(folder: Path, service: Service, tmp_path: Path) -> None:
+def test_the_page_shows_images_plays_audio_and_quotes_texts(folder: Path, service: Service, tmp_path: Path) -> None:
     library = find(folder)
     queries = [text_query(library, "red & <i>"), *file_queries(library)]
     answers = {
@@ -383,17 +384,17 @@ def test_the_page_shows_pictures_plays_sounds_and_quotes_texts(folder: Path, ser
     assert "“red & <i>”" in page.text and "<script>alert(1)</script>" in page.text and "toys" in page.text
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.all("img", "src"))
     assert "in side/blaue Fläche #1?.webp" in page.all("img", "alt")
-    sounds = page.all("audio", "src")
-    assert sounds and all((where.parent / unquote(source)).is_file() for source in sounds)
+    audio = page.all("audio", "src")
+    assert audio and all((where.parent / unquote(source)).is_file() for source in audio)
     assert "LangChain + Chroma and LlamaIndex + Qdrant" in re.sub(r"\s+", " ", page.text)
 
 
 def test_the_page_shows_both_lists_when_the_frameworks_differ(library: Library, service: Service) -> None:
     red, blue = library.named("lemon.png"), library.named("zebra.png")
-    query = Query(("picture",), text="x")
+    query = Query(("image",), text="x")
     answers = {
-        "One": [Answer(query, {"picture": [Hit(red, 0.5), Hit(blue, 0.4)]})],
-        "Other": [Answer(query, {"picture": [Hit(blue, 0.5), Hit(red, 0.4)]})],
+        "One": [Answer(query, {"image": [Hit(red, 0.5), Hit(blue, 0.4)]})],
+        "Other": [Answer(query, {"image": [Hit(blue, 0.5), Hit(red, 0.4)]})],
     }
     page = Page(report_html.page(library, service, answers))
     assert page.all("img", "alt") == ["lemon.png", "zebra.png", "zebra.png", "lemon.png"]
@@ -404,7 +405,7 @@ def test_the_page_shows_both_lists_when_the_frameworks_differ(library: Library, 
 
 
 def test_the_demo_as_a_newcomer_runs_it(tmp_path: Path) -> None:
-    done = run("demo.py", "--page", str(tmp_path / "demo.html"))
+    done = run("demo", "--page", str(tmp_path / "demo.html"))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
@@ -417,7 +418,7 @@ def test_the_demo_as_a_newcomer_runs_it(tmp_path: Path) -> None:
 
 def test_the_demo_on_a_users_files_and_query(folder: Path, tmp_path: Path, emulator: Emulator) -> None:
     done = run(
-        *("demo.py", f"--media={folder}", "--query", 'it\'s a "red" $HOME', "--page", str(tmp_path / "demo.html")),
+        *("demo", f"--media={folder}", "--query", 'it\'s a "red" $HOME', "--page", str(tmp_path / "demo.html")),
         TWELVELABS_API_KEY=emulator.api_key,
         TWELVELABS_BASE_URL=emulator.base_url,
     )
@@ -425,9 +426,9 @@ def test_the_demo_on_a_users_files_and_query(folder: Path, tmp_path: Path, emula
     assert done.stderr == ""
     assert emulator.base_url in done.stdout.splitlines()[0] and "toys" in done.stdout.splitlines()[1]
     assert '“it\'s a "red" $HOME”' in done.stdout
-    assert "2 pictures, 1 sound, 3 texts" in done.stdout and "tiny.png" in done.stdout
+    assert "2 images, 1 audio file, 3 texts" in done.stdout and "tiny.png" in done.stdout
     assert {request.status for request in emulator.requests} == {200}
-    first = done.stdout.split("→ pictures")[1].splitlines()[0]
+    first = done.stdout.split("→ images")[1].splitlines()[0]
     assert "a red <b>square.PNG" in first
 
 
@@ -437,7 +438,7 @@ def test_the_demo_on_a_users_files_and_query(folder: Path, tmp_path: Path, emula
         (["--media", "no/such folder"], "there is no folder 'no/such folder'", 2),
         (["--query", "  "], "the query is empty", 2),
         (["--most", "0"], "--most must be 1 or more", 2),
-        (["--films", "-1"], "--films must be 0 or more", 2),
+        (["--videos", "-1"], "--videos must be 0 or more", 2),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], said: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -445,15 +446,15 @@ def test_errors_are_one_line(arguments: list[str], said: str, code: int, capsys:
         returned = app.main(arguments)
     except SystemExit as left:  # argparse leaves by itself
         returned = int(left.code or 0)
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert returned == code
-    assert said in told.err.splitlines()[-1] and told.out == ""
+    assert said in printed.err.splitlines()[-1] and printed.out == ""
 
 
 def test_a_missing_folder_ends_the_command_with_2(tmp_path: Path) -> None:
-    done = run("demo.py", "--media", str(tmp_path))
+    done = run("demo", "--media", str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith("demo: no picture, film, sound or text file in ")
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("demo: no image, video, audio or text file in ")
     assert done.stdout == ""
 
 
@@ -465,15 +466,15 @@ def test_a_refused_key_is_one_line_and_not_shown(
     monkeypatch.setenv("TWELVELABS_API_KEY", "tlk_wrong")
     monkeypatch.setenv("TWELVELABS_BASE_URL", emulator.base_url)
     assert app.main(["--media", str(tmp_path)]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("demo: ") and "401" in told.err and told.err.count("\n") == 1
-    assert "tlk_wrong" not in told.out + told.err
+    printed = capsys.readouterr()
+    assert printed.err.startswith("demo: ") and "401" in printed.err and printed.err.count("\n") == 1
+    assert "tlk_wrong" not in printed.out + printed.err
 
 
-@pytest.mark.parametrize("script", ["langchain_quickstart.py", "llama_index_quickstart.py"])
+@pytest.mark.parametrize("script", ["langchain_quickstart", "llama_index_quickstart"])
 def test_quickstarts(script: str, emulator: Emulator) -> None:
     done = run(script, TWELVELABS_API_KEY=emulator.api_key, TWELVELABS_BASE_URL=emulator.base_url)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "['sunset.png', 'dawn.png']" in done.stdout
-    assert len((EXAMPLES / script).read_text().splitlines()) <= 30
+    assert len((EXAMPLES / f"{script}.py").read_text().splitlines()) <= 30

@@ -1,4 +1,4 @@
-"""The demo's films: a user's own in a folder, and the page as a real browser plays it."""
+"""The demo's videos: a user's own in a folder, and the page as a real browser plays it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from websockets.sync.client import connect
 
 from tests.support import media
+from twelvelabs_core.adapter import SUFFIXES
 from twelvelabs_emulator import Emulator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
@@ -29,8 +30,6 @@ from demo.llama_index_search import LlamaIndexSearch
 from demo.media import Library, find
 from demo.queries import Query, Search, file_queries, near_the_best, sample_queries, text_query
 from demo.service import Service
-from langchain_twelvelabs import _files
-from llama_index_twelvelabs import nodes
 
 SEARCHES = [LangChainSearch, LlamaIndexSearch]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -41,49 +40,49 @@ def service(running_emulator: Emulator) -> Service:
     return Service(running_emulator.base_url, SecretStr(running_emulator.api_key), toy=True)
 
 
-# --- a user's films ---------------------------------------------------------------------------------------
+# --- a user's videos ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Films of all sorts under odd names, and what looks like one."""
-    folder = tmp_path_factory.mktemp("my films")
+    """Videos of all sorts under odd names, and what looks like one."""
+    folder = tmp_path_factory.mktemp("my videos")
     (folder / "in side").mkdir()
-    (folder / "a <b> film #1?.mp4").write_bytes(media.mp4([("red", 5, 440), ("blue", 5, 440), ("green", 5, 440)]))
-    (folder / "in side" / "ein Öl & Film.MOV").write_bytes(media.mp4([("yellow", 5, 110), ("black", 5, 110)]))
-    (folder / "silent.mkv").write_bytes(media.mp4([("magenta", 5, 0)], sound=False))
+    (folder / "a <b> video #1?.mp4").write_bytes(media.mp4([("red", 5, 440), ("blue", 5, 440), ("green", 5, 440)]))
+    (folder / "in side" / "ein Öl & Video.MOV").write_bytes(media.mp4([("yellow", 5, 110), ("black", 5, 110)]))
+    (folder / "silent.mkv").write_bytes(media.mp4([("magenta", 5, 0)], audio=False))
     (folder / "short.webm").write_bytes(media.mp4([("red", 2, 440)]))
     (folder / "small.mp4").write_bytes(media.mp4([("red", 5, 440)], size=(320, 240)))
     (folder / "sound only.mp4").write_bytes(media.wav())
-    (folder / "broken.mp4").write_bytes(b"film")
+    (folder / "broken.mp4").write_bytes(b"video")
     (folder / "tone.wav").write_bytes(media.wav(440, 3))
-    media.picture("blue").save(folder / "blue.png")
+    media.image("blue").save(folder / "blue.png")
     return folder
 
 
-def test_films_that_the_service_would_refuse_are_left_out_and_why(folder: Path) -> None:
+def test_videos_that_the_service_would_refuse_are_left_out_and_why(folder: Path) -> None:
     library = find(folder)
-    films = ["a <b> film #1?.mp4", "in side/ein Öl & Film.MOV", "silent.mkv"]
-    assert [item.name for item in library.of("film")] == films
+    videos = ["a <b> video #1?.mp4", "in side/ein Öl & Video.MOV", "silent.mkv"]
+    assert [item.name for item in library.of("video")] == videos
     notes = dict(library.notes)
     assert notes.keys() == {"short.webm", "small.mp4", "sound only.mp4", "broken.mp4"}
     assert "from 4 seconds; it lasts 2.0" in notes["short.webm"]
     assert "360x360" in notes["small.mp4"] and "320x240" in notes["small.mp4"]
-    assert "no film in it" in notes["sound only.mp4"]
+    assert "no video in it" in notes["sound only.mp4"]
 
 
-def test_few_films_are_taken_and_the_rest_is_told(folder: Path) -> None:
-    library = find(folder, films=1)
-    assert [item.name for item in library.of("film")] == ["a <b> film #1?.mp4"]
-    assert library.of("sound") and library.of("picture")
+def test_few_videos_are_taken_and_the_rest_is_listed(folder: Path) -> None:
+    library = find(folder, videos=1)
+    assert [item.name for item in library.of("video")] == ["a <b> video #1?.mp4"]
+    assert library.of("audio") and library.of("image")
     notes = dict(library.notes)
     # What is beyond the number is not opened, and so not known to be broken.
-    assert notes["6 more films"] == "skipped: the demo takes 1 film (--films)"
-    assert find(folder, films=0).of("film") == []
+    assert notes["6 more videos"] == "skipped: the demo takes 1 video (--videos)"
+    assert find(folder, videos=0).of("video") == []
 
 
-def test_a_film_of_over_ten_minutes_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "long.mp4").write_bytes(media.mp4([("red", 601, 0)], fps=1, sound=False))
+def test_a_video_of_over_ten_minutes_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "long.mp4").write_bytes(media.mp4([("red", 601, 0)], fps=1, audio=False))
     (tmp_path / "a.txt").write_text("words")
     assert dict(find(tmp_path).notes) == {"long.mp4": "skipped: it lasts 10.0 minutes; one request takes 10"}
 
@@ -91,36 +90,35 @@ def test_a_film_of_over_ten_minutes_is_left_out(tmp_path: Path) -> None:
 def test_both_readers_know_every_suffix() -> None:
     from demo.media import _SUFFIXES
 
-    films = {suffix for suffix, kind in _SUFFIXES.items() if kind == "film"}
-    assert films >= {".mp4", ".mov", ".webm", ".mkv"}
-    assert films == {suffix for suffix, kind in _files.SUFFIXES.items() if kind == "video"}
-    assert films <= set(nodes.SUFFIXES["video"])
+    videos = {suffix for suffix, kind in _SUFFIXES.items() if kind == "video"}
+    assert videos >= {".mp4", ".mov", ".webm", ".mkv"}
+    assert videos == {suffix for suffix, kind in SUFFIXES.items() if kind == "video"}
 
 
 @pytest.mark.parametrize("search_of", SEARCHES, ids=lambda search: search.title)
-def test_a_users_films_are_found_by_words_pictures_sounds_and_films(
+def test_a_users_videos_are_found_by_words_images_audio_and_videos(
     search_of: Callable[[Library, Service], Search], folder: Path, service: Service
 ) -> None:
     library = find(folder)
     search = search_of(library, service)
-    film, other, silent = library.of("film")
+    video, other, silent = library.of("video")
 
-    best = search.ask(text_query(library, "something yellow")).hits["film"][0]
+    best = search.ask(text_query(library, "something yellow")).hits["video"][0]
     assert (best.item, best.by) == (other, "visual") and best.span == pytest.approx((0, 5), abs=0.3)
-    assert best.label.startswith("in side/ein Öl & Film.MOV, 00:00:00–00:00:0")
-    assert search.ask(text_query(library, "magenta")).hits["film"][0].item == silent
+    assert best.label.startswith("in side/ein Öl & Video.MOV, 00:00:00–00:00:0")
+    assert search.ask(text_query(library, "magenta")).hits["video"][0].item == silent
 
-    best = search.ask(Query(("film",), file=library.named("blue.png"))).hits["film"][0]
-    assert best.item == film and best.span == pytest.approx((5, 10), abs=0.3)
+    best = search.ask(Query(("video",), file=library.named("blue.png"))).hits["video"][0]
+    assert best.item == video and best.span == pytest.approx((5, 10), abs=0.3)
 
-    # Heard in all three scenes, which are one moment.
-    (best, *_) = search.ask(Query(("film",), file=library.named("tone.wav"))).hits["film"]
-    assert best.item == film and best.span == pytest.approx((0, 15), abs=0.3) and best.by == "audio"
+    # The audio of all three scenes, which are one moment.
+    (best, *_) = search.ask(Query(("video",), file=library.named("tone.wav"))).hits["video"]
+    assert best.item == video and best.span == pytest.approx((0, 15), abs=0.3) and best.by == "audio"
 
-    (query,) = [query for query in file_queries(library) if query.sort == "film"]
+    (query,) = [query for query in file_queries(library) if query.sort == "video"]
     answer = search.ask(query)
-    assert query.file == film and answer.first("picture") == "blue.png"
-    assert answer.hits["film"] and film not in [hit.item for hit in answer.hits["film"]]
+    assert query.file == video and answer.first("image") == "blue.png"
+    assert answer.hits["video"] and video not in [hit.item for hit in answer.hits["video"]]
 
 
 def test_only_what_is_near_the_best_is_a_moment() -> None:
@@ -133,7 +131,7 @@ def test_only_what_is_near_the_best_is_a_moment() -> None:
 
 
 class Browser:
-    """Chromium without a window, told what to do over its debugging protocol."""
+    """Chromium without a window, driven over its debugging protocol."""
 
     def __init__(self, profile: Path) -> None:
         assert CHROMIUM
@@ -189,24 +187,25 @@ _LOADED = """new Promise(done => { const look = () =>
 
 # preload="metadata" says what is loaded, not when: a busy page takes its time.
 _STANDING = """new Promise(done => {
-  const films = [...document.querySelectorAll("video")], end = Date.now() + 30000;
-  const look = () => films.every(f => f.error || f.readyState >= 2 && !f.seeking) || Date.now() > end
-    ? done(films.map(f => ({src: f.getAttribute("src"), at: f.currentTime, ready: f.readyState, long: f.duration,
+  const videos = [...document.querySelectorAll("video")], end = Date.now() + 30000;
+  const look = () => videos.every(f => f.error || f.readyState >= 2 && !f.seeking) || Date.now() > end
+    ? done(videos.map(f => ({src: f.getAttribute("src"), at: f.currentTime, ready: f.readyState, long: f.duration,
         error: f.error && f.error.message, wide: f.videoWidth, high: f.videoHeight, shown: f.clientWidth,
-        poster: f.poster.length, heard: f.webkitAudioDecodedByteCount})))
+        poster: f.poster.length, audio: f.webkitAudioDecodedByteCount})))
     : setTimeout(look, 50);
   look(); })"""
 
 _PLAYED = """new Promise(async done => {
-  const film = document.querySelector(`video[src$="#t=6,12"]`), began = film.currentTime;
-  film.addEventListener("pause", () => done({began, ended: film.currentTime, heard: film.webkitAudioDecodedByteCount}));
-  film.currentTime = 11.5; await film.play(); })"""
+  const video = document.querySelector(`video[src$="#t=6,12"]`), began = video.currentTime;
+  video.addEventListener("pause", () => done({
+    began, ended: video.currentTime, audio: video.webkitAudioDecodedByteCount}));
+  video.currentTime = 11.5; await video.play(); })"""
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium here: whether the page's films play is not looked at")
+        pytest.skip("no Chromium here: whether the page's videos play is not looked at")
     browser = Browser(tmp_path_factory.mktemp("profile"))
     try:
         yield browser
@@ -219,45 +218,45 @@ def page_of(library: Library, queries: list[Query], service: Service, path: Path
     return report_html.write(path, library, service, {search.title: [search.ask(query) for query in queries]}).as_uri()
 
 
-def test_a_browser_shows_every_film_at_its_moment_and_plays_it_to_the_end(
+def test_a_browser_shows_every_video_at_its_moment_and_plays_it_to_the_end(
     browser: Browser, service: Service, tmp_path: Path
 ) -> None:
     sample_media.make(tmp_path / "media")
     library = find(tmp_path / "media")
-    queries = [query for query in sample_queries(library) if "film" in query.seeks]
+    queries = [query for query in sample_queries(library) if "video" in query.seeks]
     page = page_of(library, queries, service, tmp_path / "out" / "demo.html")
-    films = browser.run(page, _STANDING)
-    assert len(films) >= len(queries)
-    assert {film["src"] for film in films} >= {
+    videos = browser.run(page, _STANDING)
+    assert len(videos) >= len(queries)
+    assert {video["src"] for video in videos} >= {
         *("../media/day-at-the-sea.mp4#t=12,18", "../media/day-at-the-sea.mp4#t=18,24"),
         *("../media/picnic.mp4#t=0,6", "../media/picnic.mp4#t=6,12", "../media/across-the-street.mp4#t=0,6"),
     }
-    for film in films:
-        start, end = map(float, film["src"].partition("#t=")[2].split(","))
-        assert film["error"] is None, film
-        assert film["ready"] >= 2 and film["at"] == pytest.approx(start, abs=0.05), film
-        assert film["wide"] == 480 and film["high"] == 360 and film["shown"] > 100, film
-        assert end <= film["long"] + 0.1 and film["poster"] > 1000, film
+    for video in videos:
+        start, end = map(float, video["src"].partition("#t=")[2].split(","))
+        assert video["error"] is None, video
+        assert video["ready"] >= 2 and video["at"] == pytest.approx(start, abs=0.05), video
+        assert video["wide"] == 480 and video["high"] == 360 and video["shown"] > 100, video
+        assert end <= video["long"] + 0.1 and video["poster"] > 1000, video
 
     played = browser.run(page, _PLAYED)
     assert played["began"] == pytest.approx(6, abs=0.05)
-    # It stops at the moment's end, which browsers look for some times a second, and not at the film's (18).
+    # It stops at the moment's end, which browsers look for some times a second, and not at the video's (18).
     assert 11.95 <= played["ended"] < 13
-    assert played["heard"] > 0
+    assert played["audio"] > 0
 
 
-def test_a_browser_finds_films_of_odd_names(browser: Browser, service: Service, tmp_path: Path) -> None:
+def test_a_browser_finds_videos_of_odd_names(browser: Browser, service: Service, tmp_path: Path) -> None:
     sample_media.make(tmp_path / "media")
-    folder = tmp_path / "films & more"
+    folder = tmp_path / "videos & more"
     (folder / "in side").mkdir(parents=True)
-    names = ["a <b> film #1?.mp4", 'in side/ein Öl & 100% "Film".m4v']
+    names = ["a <b> video #1?.mp4", 'in side/ein Öl & 100% "Video".m4v']
     for sample, name in zip(["picnic.mp4", "day-at-the-sea.mp4"], names, strict=True):
         shutil.copy(tmp_path / "media" / sample, folder / name)
     library = find(folder)
-    assert [item.name for item in library.of("film")] == names
+    assert [item.name for item in library.of("video")] == names
     # Found at a moment, and whole as the query.
     queries = [text_query(library, "a yellow lemon"), text_query(library, "blue waves"), *file_queries(library)]
-    films = browser.run(page_of(library, queries, service, tmp_path / "demo.html"), _STANDING)
-    assert len(films) >= 4 and {"#" in film["src"] for film in films} == {True, False}
-    for film in films:
-        assert film["error"] is None and film["ready"] >= 2 and film["wide"] == 480, film
+    videos = browser.run(page_of(library, queries, service, tmp_path / "demo.html"), _STANDING)
+    assert len(videos) >= 4 and {"#" in video["src"] for video in videos} == {True, False}
+    for video in videos:
+        assert video["error"] is None and video["ready"] >= 2 and video["wide"] == 480, video

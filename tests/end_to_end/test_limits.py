@@ -81,7 +81,7 @@ def test_clients_of_one_account_keep_its_limit_together(emulator: Emulator, acco
 
 @pytest.mark.parametrize("window", ["sliding", "fixed"])
 @pytest.mark.parametrize("headers", ["dimensions", "old"])
-def test_a_limit_told_in_headers_is_kept_from_the_first_word_on(
+def test_a_limit_in_headers_is_kept_from_the_first_response_on(
     make: Callable[..., Model], emulator: Emulator, headers: str, window: str
 ) -> None:
     emulator.configure(
@@ -98,7 +98,7 @@ def test_a_limit_told_in_headers_is_kept_from_the_first_word_on(
     assert limited(emulator) <= 8
 
 
-def test_a_limit_told_by_refusals_alone_is_learned(make: Callable[..., Model], emulator: Emulator) -> None:
+def test_a_limit_is_learned_from_refusals_alone(make: Callable[..., Model], emulator: Emulator) -> None:
     emulator.configure(limits={"text": [(40, SECONDS)]}, limit_headers="none", retry_after="seconds", latency_sec=0.01)
     model = make(max_concurrency=20, max_retries=5)
     assert_each_its_own(model.texts(TEXTS))
@@ -118,7 +118,7 @@ def test_requests_refused_together_close_the_gate_once(emulator: Emulator, accou
     assert client.last_run.elapsed_sec < 4
 
 
-def test_a_used_up_day_ends_at_once_and_keeps_what_is_done(
+def test_a_used_up_daily_quota_fails_at_once_and_keeps_results(
     make: Callable[..., Model], emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.configure(quota_after=30, retry_after=11382, limit_headers="none", latency_sec=0.005)
@@ -151,7 +151,7 @@ def test_a_used_up_day_ends_at_once_and_keeps_what_is_done(
     assert len(emulator.requests) == 70
 
 
-def test_a_day_told_to_be_used_up_is_not_tried(make: Callable[..., Model], emulator: Emulator) -> None:
+def test_a_daily_quota_known_to_be_used_up_is_not_tried(make: Callable[..., Model], emulator: Emulator) -> None:
     emulator.configure(quota_after=30, limit_headers="dimensions")
     with pytest.raises(QuotaExceededError) as caught:
         make(max_concurrency=10).texts(TEXTS)
@@ -170,7 +170,7 @@ def test_a_wait_longer_than_max_wait_is_refused_though_it_is_declared(
     assert sum(found is not None for found in caught.value.results) == LIMIT
 
 
-def test_refusals_without_end_end(emulator: Emulator, account: dict[str, Any]) -> None:
+def test_endless_refusals_end_in_an_error(emulator: Emulator, account: dict[str, Any]) -> None:
     from twelvelabs_core import no_waiting
 
     emulator.configure(quota_after=0, retry_after="none")

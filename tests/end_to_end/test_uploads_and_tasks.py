@@ -1,4 +1,4 @@
-"""Files too large for a request, films too long for an answer at once: what is sent, kept, taken up again, deleted."""
+"""Files too large for a request, videos too long for an answer at once: what is sent, kept, taken up again, deleted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_emulator import Emulator
 
-FILM = media.mp4([("red", 6, 220), ("blue", 6, 880)])
+VIDEO = media.mp4([("red", 6, 220), ("blue", 6, 880)])
 SIX = SegmentOptions(segmentation=Fixed(6), embedding_option="visual")
 
 
@@ -47,6 +48,12 @@ SIX = SegmentOptions(segmentation=Fixed(6), embedding_option="visual")
 def _no_waiting() -> Iterator[None]:
     with no_waiting():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _account(emulator: Emulator) -> None:
+    """A key that no other test has: a quota used up here stays so for the account, as long as the process lasts."""
+    emulator.configure(api_keys=(f"tlk_{uuid.uuid4().hex}",))
 
 
 @pytest.fixture
@@ -58,11 +65,11 @@ def client(emulator: Emulator) -> Callable[..., EmbeddingClient]:
 
 
 @pytest.fixture(scope="session")
-def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of 40 MB: over what is sent inside a request. The padding is a box that players pass over."""
-    path = tmp_path_factory.mktemp("films") / "large film.mp4"
+def large_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of 40 MB: over what is sent inside a request. The padding is a box that players pass over."""
+    path = tmp_path_factory.mktemp("videos") / "large video.mp4"
     padding = 40_000_000
-    path.write_bytes(FILM + struct.pack(">I4s", 8 + padding, b"free") + bytes(padding))
+    path.write_bytes(VIDEO + struct.pack(">I4s", 8 + padding, b"free") + bytes(padding))
     return path
 
 
@@ -81,41 +88,41 @@ def count(emulator: Emulator) -> Counter[str]:
 # -- uploads ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_large_film_goes_up_as_an_asset_and_is_deleted(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path
+def test_a_large_video_goes_up_as_an_asset_and_is_deleted(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path
 ) -> None:
-    found = client().embed_segments(Video(large_film), SIX)
+    found = client().embed_segments(Video(large_video), SIX)
     assert [(s.start_sec, s.end_sec) for s in found] == [(0, 6), (6, 12)]
     assert count(emulator)["POST assets"] == 1
     assert asked(emulator)[-2:] == ["POST embed-v2", "DELETE assets/*"]
-    assert client().embed(Video(large_film)).vector  # one vector: the same way
+    assert client().embed(Video(large_video)).vector  # one vector: the same way
 
 
 def test_an_asset_is_deleted_after_a_refusal_too(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path
 ) -> None:
     emulator.configure(faults=({"path": "embed-v2", "kind": "status:400"},))
-    with pytest.raises(InvalidInputError, match=r"large film\.mp4"):
-        client().embed_segments(Video(large_film), SIX)
+    with pytest.raises(InvalidInputError, match=r"large video\.mp4"):
+        client().embed_segments(Video(large_video), SIX)
     assert asked(emulator)[-1] == "DELETE assets/*"
 
 
 def test_an_asset_can_be_kept_and_is_found_by_content(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, tmp_path: Path
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, tmp_path: Path
 ) -> None:
     kept = client(keep_assets=True, cache=tmp_path / "cache.sqlite")
-    kept.embed_segments(Video(large_film), SIX)
-    kept.embed_segments(Video(large_film), SegmentOptions(segmentation=Fixed(4), embedding_option="visual"))
+    kept.embed_segments(Video(large_video), SIX)
+    kept.embed_segments(Video(large_video), SegmentOptions(segmentation=Fixed(4), embedding_option="visual"))
     assert count(emulator)["POST assets"] == 1
     assert not any(line.startswith("DELETE") for line in asked(emulator))
 
 
-def test_a_failed_upload_is_told_with_the_file(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path
+def test_a_failed_upload_names_the_file(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path
 ) -> None:
     emulator.configure(asset_failures=("The container is broken",))
-    with pytest.raises(InvalidInputError, match=r"large film\.mp4.*The container is broken"):
-        client().embed_segments(Video(large_film), SIX)
+    with pytest.raises(InvalidInputError, match=r"large video\.mp4.*The container is broken"):
+        client().embed_segments(Video(large_video), SIX)
 
 
 @pytest.fixture
@@ -123,27 +130,27 @@ def small_parts(monkeypatch: pytest.MonkeyPatch, emulator: Emulator) -> int:
     """Let the 40 MB count as too large for one upload, and parts be small, so that there are many."""
     monkeypatch.setattr("twelvelabs_core._embed.route.DIRECT_BYTES", 1_000_000)
     emulator.configure(chunk_bytes=2_000_000, first_upload_urls=5)
-    return -(-(40_000_000 + len(FILM) + 8) // 2_000_000)
+    return -(-(40_000_000 + len(VIDEO) + 8) // 2_000_000)
 
 
-def test_a_larger_film_goes_up_in_parts(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, small_parts: int
+def test_a_larger_video_goes_up_in_parts(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int
 ) -> None:
     run = client()
-    found = run.embed_segments(Video(large_film), SIX)
+    found = run.embed_segments(Video(large_video), SIX)
     assert [(s.start_sec, s.end_sec) for s in found] == [(0, 6), (6, 12)]
     parts = [line for line in asked(emulator) if line.startswith("PUT upload-part")]
     assert len(parts) == len(set(parts)) == small_parts
-    assert run.last_run.uploaded_bytes == large_film.stat().st_size
+    assert run.last_run.uploaded_bytes == large_video.stat().st_size
     uploads = [r for r in emulator.requests if r.method == "PUT"]
     assert not any("x-api-key" in {k.lower() for k in r.headers} for r in uploads)
 
 
 def test_a_part_that_fails_is_sent_again_alone(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, small_parts: int
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int
 ) -> None:
     emulator.configure(faults=({"path": "upload-part/3", "times": 1, "kind": "status:503"},))
-    client().embed_segments(Video(large_film), SIX)
+    client().embed_segments(Video(large_video), SIX)
     parts = count(emulator)
     again = [line for line, times in parts.items() if line.startswith("PUT") and times > 1]
     assert again == ["PUT upload-part/*/3"]
@@ -156,14 +163,14 @@ def test_a_part_that_fails_is_sent_again_alone(
 @pytest.mark.parametrize(
     ("item", "options", "expected"),
     [
-        (Video(FILM), SegmentOptions(segmentation=Fixed(6)), {("visual", "clip"): 2, ("audio", "clip"): 2}),
+        (Video(VIDEO), SegmentOptions(segmentation=Fixed(6)), {("visual", "clip"): 2, ("audio", "clip"): 2}),
         (
-            Video(FILM),
+            Video(VIDEO),
             SegmentOptions(segmentation=Dynamic(4), embedding_scope=("clip", "asset"), embedding_option="visual"),
             {("visual", "clip"): 2, ("visual", "asset"): 1},
         ),
         (
-            Video(FILM),
+            Video(VIDEO),
             SegmentOptions(
                 segmentation=Fixed(6),
                 embedding_type="fused_embedding",  # type: ignore[arg-type]
@@ -179,9 +186,9 @@ def test_a_part_that_fails_is_sent_again_alone(
         ),
         (Image(media.png("red")), SegmentOptions(), {("visual", "asset"): 1}),
     ],
-    ids=["fixed", "dynamic", "fused", "pages", "chunks", "picture"],
+    ids=["fixed", "dynamic", "fused", "pages", "chunks", "image"],
 )
-def test_marengo35_in_the_form_it_wants(
+def test_marengo35_segments_in_its_own_format(
     client: Callable[..., EmbeddingClient], emulator: Emulator, item: Any, options: SegmentOptions, expected: Any
 ) -> None:
     emulator.configure(shuffle_segments=True)
@@ -193,18 +200,18 @@ def test_marengo35_in_the_form_it_wants(
 
 
 def test_uncertainty_comes_with_each_vector(client: Callable[..., EmbeddingClient]) -> None:
-    found = client("marengo3.5").embed_segments(Video(FILM), SegmentOptions(embedding_uncertainty=True))
+    found = client("marengo3.5").embed_segments(Video(VIDEO), SegmentOptions(embedding_uncertainty=True))
     assert all(s.uncertainty is not None and len(s.uncertainty) == len(s.vector) for s in found)
 
 
-def test_v1_divides_films_by_its_own_tasks(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+def test_v1_segments_videos_by_its_own_tasks(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
     options = SegmentOptions(segmentation=Fixed(6), embedding_option="visual", embedding_scope=("clip", "asset"))
-    found = client(api_version="v1").embed_segments(Video(FILM), options)
+    found = client(api_version="v1").embed_segments(Video(VIDEO), options)
     assert [(s.start_sec, s.end_sec, s.scope) for s in found] == [(0, 6, "clip"), (6, 12, "clip"), (0, 12, "asset")]
     assert asked(emulator)[0] == "POST embed/tasks"
 
 
-def test_a_sound_too_long_for_a_request_becomes_a_task(
+def test_audio_too_long_for_a_request_becomes_a_task(
     client: Callable[..., EmbeddingClient], emulator: Emulator
 ) -> None:
     assert client("marengo3.5").embed(Audio(media.wav(440, 40, 0.5))).vector
@@ -212,7 +219,7 @@ def test_a_sound_too_long_for_a_request_becomes_a_task(
     assert count(emulator)["POST embed-v2"] == 0
 
 
-def test_a_length_that_is_not_known_is_learned_from_the_refusal(
+def test_an_unknown_length_is_learned_from_the_refusal(
     client: Callable[..., EmbeddingClient], emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("twelvelabs_core._media.probe._by_pyav", lambda _: None)
@@ -225,22 +232,22 @@ def test_a_task_that_fails_for_a_while_is_made_again(
     client: Callable[..., EmbeddingClient], emulator: Emulator
 ) -> None:
     emulator.configure(task_failures=("Service unstable, try again later",))
-    assert client("marengo3.5").embed_segments(Video(FILM))
+    assert client("marengo3.5").embed_segments(Video(VIDEO))
     assert count(emulator)["POST embed-v2/tasks"] == 2
 
 
 def test_a_task_that_fails_for_good_names_the_file(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
     emulator.configure(task_failures=("The media could not be processed",))
-    with pytest.raises(InvalidInputError, match=r"film\[0\].*The media could not be processed"):
-        client("marengo3.5").embed_segments(Video(FILM), name="film[0]")
+    with pytest.raises(InvalidInputError, match=r"video\[0\].*The media could not be processed"):
+        client("marengo3.5").embed_segments(Video(VIDEO), name="video[0]")
     assert count(emulator)["POST embed-v2/tasks"] == 1
 
 
-def test_a_task_whose_answer_is_lost_is_not_bought_twice(
+def test_a_task_whose_response_is_lost_is_not_created_twice(
     client: Callable[..., EmbeddingClient], emulator: Emulator
 ) -> None:
     emulator.configure(faults=({"path": "embed-v2/tasks", "method": "POST", "times": 1, "kind": "lost"},))
-    assert client("marengo3.5").embed_segments(Video(FILM))
+    assert client("marengo3.5").embed_segments(Video(VIDEO))
     assert count(emulator)["POST embed-v2/tasks"] == 1
     assert count(emulator)["GET embed-v2/tasks"] == 1
 
@@ -251,13 +258,13 @@ def test_a_task_that_takes_too_long_is_taken_up_by_the_next_run(
     emulator.configure(task_polls=30)
     settings: dict[str, Any] = {"cache": tmp_path / "cache.sqlite"}
     with pytest.raises(ServerError, match="the next run resumes it"):
-        client("marengo3.5", task_timeout=0.001, **settings).embed_segments(Video(FILM))
-    assert client("marengo3.5", **settings).embed_segments(Video(FILM))
+        client("marengo3.5", task_timeout=0.001, **settings).embed_segments(Video(VIDEO))
+    assert client("marengo3.5", **settings).embed_segments(Video(VIDEO))
     assert count(emulator)["POST embed-v2/tasks"] == 1
 
 
 def test_a_process_killed_while_waiting_is_followed_by_one_that_goes_on(
-    client: Callable[..., EmbeddingClient], emulator: Emulator, large_film: Path, tmp_path: Path
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, tmp_path: Path
 ) -> None:
     """No second upload, no second task, and the asset is deleted in the end."""
     emulator.configure(task_sec=3.0)
@@ -265,7 +272,7 @@ def test_a_process_killed_while_waiting_is_followed_by_one_that_goes_on(
         from twelvelabs_core import EmbeddingClient, Video
         client = EmbeddingClient("marengo3.5", base_url={emulator.base_url!r}, api_key={emulator.api_key!r},
                                  cache={str(tmp_path / "cache.sqlite")!r})
-        client.embed_segments(Video({str(large_film)!r}))
+        client.embed_segments(Video({str(large_video)!r}))
     """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
     deadline = time.monotonic() + 30
@@ -275,7 +282,7 @@ def test_a_process_killed_while_waiting_is_followed_by_one_that_goes_on(
         time.sleep(0.05)
     process.kill()
     process.wait()
-    found = client("marengo3.5", cache=tmp_path / "cache.sqlite").embed_segments(Video(large_film))
+    found = client("marengo3.5", cache=tmp_path / "cache.sqlite").embed_segments(Video(large_video))
     assert found
     assert count(emulator)["POST assets"] == 1
     assert count(emulator)["POST embed-v2/tasks"] == 1
@@ -287,30 +294,30 @@ def test_segments_are_kept_in_the_cache(
 ) -> None:
     cache = tmp_path / "cache.sqlite"
     options = SegmentOptions(embedding_uncertainty=True)
-    first = client("marengo3.5", cache=cache).embed_segments(Video(FILM), options)
+    first = client("marengo3.5", cache=cache).embed_segments(Video(VIDEO), options)
     sent = len(emulator.requests)
-    assert client("marengo3.5", cache=cache).embed_segments(Video(FILM), options) == first
+    assert client("marengo3.5", cache=cache).embed_segments(Video(VIDEO), options) == first
     assert len(emulator.requests) == sent
 
 
-def test_one_bad_film_does_not_cost_the_others(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+def test_one_bad_video_does_not_fail_the_others(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
     emulator.configure(task_failures=("The media could not be processed",))
-    films = [Video(FILM), Video(media.mp4([("green", 6, 330)])), Video(media.mp4([("white", 6, 330)]))]
+    videos = [Video(VIDEO), Video(media.mp4([("green", 6, 330)])), Video(media.mp4([("white", 6, 330)]))]
     with pytest.raises(BatchError) as caught:
-        client("marengo3.5", max_concurrency=1).embed_segments_many(films)
+        client("marengo3.5", max_concurrency=1).embed_segments_many(videos)
     assert [found is None for found in caught.value.results] == [True, False, False]
 
 
-def test_ten_films_keep_within_the_limits(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
+def test_ten_videos_keep_within_the_limits(client: Callable[..., EmbeddingClient], emulator: Emulator) -> None:
     """Ten at once, four in any half second: no refusal, and no longer than the limit and the slowest task impose."""
     emulator.configure(limits={"video": [[4, 0.5]]}, task_sec=0.3)
-    films = [Video(media.mp4([("red", 4, 200 + i)], size=(360, 360), fps=2)) for i in range(10)]
+    videos = [Video(media.mp4([("red", 4, 200 + i)], size=(360, 360), fps=2)) for i in range(10)]
     limits = RateLimits(video=(Window(4, 0.5),))
     from twelvelabs_core._net import pace
 
     pace._waiting = True  # here the waiting is what is tested
     run = client("marengo3.5", rate_limits=limits)
-    found = run.embed_segments_many(films, SegmentOptions(embedding_option="visual"))
+    found = run.embed_segments_many(videos, SegmentOptions(embedding_option="visual"))
     assert all(found)
     assert len(found) == 10
     assert not any(r.status == 429 for r in emulator.requests)
@@ -335,28 +342,28 @@ def long_wav(tmp_path: Path, hours: float) -> Path:
 @pytest.mark.parametrize(
     ("model", "source", "options", "words"),
     [
-        ("marengo3.5", FILM, {"embedding_option": "transcription"}, r"marengo3\.5 has no option 'transcription'"),
-        ("marengo3.0", media.wav(440, 5, 0.5), {}, r"film\.mp4.*is WAV.*Use Audio"),
-        ("marengo3.0", media.mp4([("red", 5, 220)], size=(100, 100)), {}, r"film\.mp4.*100x100 pixels.*360x360"),
-        ("marengo3.0", b"", {}, r"film\.mp4.*no content"),
+        ("marengo3.5", VIDEO, {"embedding_option": "transcription"}, r"marengo3\.5 has no option 'transcription'"),
+        ("marengo3.0", media.wav(440, 5, 0.5), {}, r"video\.mp4.*is WAV.*Use Audio"),
+        ("marengo3.0", media.mp4([("red", 5, 220)], size=(100, 100)), {}, r"video\.mp4.*100x100 pixels.*360x360"),
+        ("marengo3.0", b"", {}, r"video\.mp4.*no content"),
         ("marengo3.0", "https://www.youtube.com/watch?v=abc", {}, r"youtube\.com.*direct link"),
         ("marengo3.0", "/", {}, r"is a directory"),
-        ("marengo3.0", FILM, {"segmentation": Sentences(2)}, r"Sentences does not divide video"),
-        ("marengo3.0", FILM, {"segmentation": Fixed(11)}, r"duration_sec=11 must be 2 to 10"),
-        ("marengo3.0", FILM, {"embedding_uncertainty": True}, r"marengo3\.5 has both"),
+        ("marengo3.0", VIDEO, {"segmentation": Sentences(2)}, r"Sentences does not divide video"),
+        ("marengo3.0", VIDEO, {"segmentation": Fixed(11)}, r"duration_sec=11 must be 2 to 10"),
+        ("marengo3.0", VIDEO, {"embedding_uncertainty": True}, r"marengo3\.5 has both"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_file_and_the_remedy(
+def test_impossible_input_is_refused_with_the_file_and_the_remedy(
     client: Callable[..., EmbeddingClient], emulator: Emulator, model: str, source: Any, options: Any, words: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=words):
         client(model).embed_segments(
-            Video(source, filename="film.mp4"), SegmentOptions(**options), name="paths[0] film.mp4"
+            Video(source, filename="video.mp4"), SegmentOptions(**options), name="paths[0] video.mp4"
         )
     assert emulator.requests == []
 
 
-def test_a_sound_of_three_hours_is_refused_where_only_a_request_would_do(
+def test_audio_of_three_hours_is_refused_where_only_a_synchronous_request_is_possible(
     client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
 ) -> None:
     path = long_wav(tmp_path, 0.99)
@@ -367,7 +374,7 @@ def test_a_sound_of_three_hours_is_refused_where_only_a_request_would_do(
     assert emulator.requests == []
 
 
-def test_an_over_long_film_is_planned_as_parts_that_overlap() -> None:
+def test_an_over_long_video_is_planned_as_parts_that_overlap() -> None:
     parts = plan_parts(10 * 3600)
     assert parts[0].start_sec == 0
     assert parts[-1].end_sec == 10 * 3600
@@ -377,11 +384,11 @@ def test_an_over_long_film_is_planned_as_parts_that_overlap() -> None:
         plan_parts(100, longest_sec=5, overlap_sec=5)
 
 
-def test_a_day_that_is_used_up_ends_with_what_is_done(
+def test_a_used_up_daily_quota_keeps_the_finished_videos(
     client: Callable[..., EmbeddingClient], emulator: Emulator
 ) -> None:
     emulator.configure(quota_after=1, retry_after=11_382)
-    films = [Video(FILM), Video(media.mp4([("green", 6, 330)]))]
+    videos = [Video(VIDEO), Video(media.mp4([("green", 6, 330)]))]
     with pytest.raises(QuotaExceededError) as caught:
-        client("marengo3.5", max_concurrency=1).embed_segments_many(films)
+        client("marengo3.5", max_concurrency=1).embed_segments_many(videos)
     assert [found is None for found in caught.value.results] == [False, True]

@@ -15,6 +15,7 @@ from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
 
+import tests.support.adapters  # noqa: F401  imports langchain-community without its warning
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever
 from tests.support import media
 from twelvelabs_core import Fixed, InvalidInputError, SegmentOptions
@@ -70,7 +71,9 @@ def qdrant(model: Any, folder: Path) -> Any:
 
 def _qdrant(model: Any, *place: Any, **more: Any) -> Any:
     from langchain_qdrant import QdrantVectorStore
-    from qdrant_client import QdrantClient, models
+    from qdrant_client import models
+
+    from tests.support.stores import QdrantClient
 
     client = QdrantClient(*place, **more)
     client.create_collection("media", models.VectorParams(size=512, distance=models.Distance.COSINE))

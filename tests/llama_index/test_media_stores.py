@@ -43,7 +43,8 @@ def open_store(kind: str, folder: Path) -> Any:
         return ChromaVectorStore(chroma_collection=made)
     if kind == "qdrant":
         from llama_index.vector_stores.qdrant import QdrantVectorStore
-        from qdrant_client import QdrantClient
+
+        from tests.support.stores import QdrantClient
 
         return QdrantVectorStore("media", client=QdrantClient(path=str(folder)))
     return SimpleVectorStore()

@@ -9,7 +9,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings
 from llama_index_twelvelabs import TwelveLabsEmbedding
 
 with warnings.catch_warnings():
-    # langchain-community says at import that nobody maintains it any more; its FAISS has no other home.
+    # langchain-community warns at import that it is no longer maintained; its FAISS is in no other package.
     warnings.filterwarnings("ignore", message=".*being sunset", category=DeprecationWarning)
     import langchain_community  # noqa: F401
 
@@ -19,7 +19,7 @@ KEY = "tlk_5ecret_of_the_tests"
 class Model:
     """One adapter under names that both have in common, so that a test is written once.
 
-    ``text texts images sounds films composed`` are the adapter's own methods; with an ``a`` in front, its async ones.
+    ``text texts images audio videos composed`` are the adapter's own methods; with an ``a`` in front, its async ones.
     """
 
     NAMES: ClassVar[dict[str, dict[str, str]]] = {
@@ -27,16 +27,16 @@ class Model:
             "text": "embed_query",
             "texts": "embed_documents",
             "images": "embed_image",
-            "sounds": "embed_audio",
-            "films": "embed_video",
+            "audio": "embed_audio",
+            "videos": "embed_video",
             "composed": "embed_composed",
         },
         "llama-index": {
             "text": "get_query_embedding",
             "texts": "get_text_embedding_batch",
             "images": "get_image_embedding_batch",
-            "sounds": "get_audio_embedding_batch",
-            "films": "get_video_embedding_batch",
+            "audio": "get_audio_embedding_batch",
+            "videos": "get_video_embedding_batch",
             "composed": "get_composed_embedding",
         },
     }

@@ -27,10 +27,10 @@ def b64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-# --- pictures ---------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------------
 
 
-def picture(
+def image(
     color: Color = "red",
     size: tuple[int, int] = (256, 256),
     *,
@@ -72,23 +72,23 @@ def _saved(image: Image.Image, format_name: str, **options: Any) -> bytes:
 
 
 def png(color: Color = "red", size: tuple[int, int] = (256, 256), **drawing: Any) -> bytes:
-    """A PNG; ``drawing`` as for `picture`."""
-    return _saved(picture(color, size, **drawing), "PNG")
+    """A PNG; ``drawing`` as for `image`."""
+    return _saved(image(color, size, **drawing), "PNG")
 
 
 def jpeg(color: Color = "red", size: tuple[int, int] = (256, 256), quality: int = 95, **drawing: Any) -> bytes:
-    """A JPEG; ``drawing`` as for `picture`."""
-    return _saved(picture(color, size, **drawing), "JPEG", quality=quality)
+    """A JPEG; ``drawing`` as for `image`."""
+    return _saved(image(color, size, **drawing), "JPEG", quality=quality)
 
 
 def webp(color: Color = "red", size: tuple[int, int] = (256, 256), **drawing: Any) -> bytes:
     """A WebP, which the API does not take."""
-    return _saved(picture(color, size, **drawing), "WEBP", lossless=True)
+    return _saved(image(color, size, **drawing), "WEBP", lossless=True)
 
 
 def gif(color: Color = "red", size: tuple[int, int] = (256, 256), **drawing: Any) -> bytes:
     """A GIF, which the API does not take."""
-    return _saved(picture(color, size, **drawing), "GIF")
+    return _saved(image(color, size, **drawing), "GIF")
 
 
 def noisy_png(size: tuple[int, int] = (256, 256), seed: int = 0) -> bytes:
@@ -97,7 +97,7 @@ def noisy_png(size: tuple[int, int] = (256, 256), seed: int = 0) -> bytes:
     return _saved(Image.fromarray(pixels), "PNG", compress_level=1)
 
 
-# --- sound ------------------------------------------------------------------------------------------------
+# --- audio ------------------------------------------------------------------------------------------------
 
 
 def tone(hz: float, seconds: float, volume: float = 0.5) -> np.ndarray:
@@ -130,11 +130,11 @@ def _encoded(samples: np.ndarray, container_format: str, codec: str, rate: int =
     with av.open(buffer, "w", format=container_format) as container:
         stream: Any = container.add_stream(codec, rate=rate)
         stream.layout = "mono"
-        _encode_sound(container, stream, samples, rate)
+        _encode_audio(container, stream, samples, rate)
     return buffer.getvalue()
 
 
-def _encode_sound(container: Any, stream: Any, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
+def _encode_audio(container: Any, stream: Any, samples: np.ndarray, rate: int = SAMPLE_RATE) -> None:
     # The resampler turns one long frame into frames of the length and sample format the encoder wants.
     resampler = av.AudioResampler(
         format=stream.format.name,
@@ -174,9 +174,9 @@ def ogg(hz: float = 440, seconds: float = 2, volume: float = 0.5) -> bytes:
     return _encoded(tone(hz, seconds, volume), "ogg", "libopus", rate=48_000)
 
 
-# --- films ------------------------------------------------------------------------------------------------
+# --- videos ------------------------------------------------------------------------------------------------
 
-#: colour, seconds, hertz of the tone heard meanwhile (0 = silence)
+#: colour, seconds, hertz of the tone played meanwhile (0 = silence)
 Scene = tuple[Color, float, float]
 
 
@@ -185,49 +185,50 @@ def mp4(
     size: tuple[int, int] = (480, 360),
     fps: int = 8,
     *,
-    sound: bool = True,
+    audio: bool = True,
     moving: bool = False,
 ) -> bytes:
-    """An MP4 (MPEG-4 video, AAC sound) of plain scenes after one another.
+    """An MP4 (MPEG-4 video, AAC audio) of plain scenes after one another.
 
-    ``moving`` lets a white bar run across the picture; ``sound=False`` leaves the sound track out.
+    ``moving`` lets a white bar run across the image; ``audio=False`` leaves the audio track out.
     """
-    return _mp4(tuple(scenes), size, fps, sound, moving)
+    return _mp4(tuple(scenes), size, fps, audio, moving)
 
 
 @functools.cache
-def _mp4(scenes: tuple[Scene, ...], size: tuple[int, int], fps: int, sound: bool, moving: bool) -> bytes:
+def _mp4(scenes: tuple[Scene, ...], size: tuple[int, int], fps: int, audio: bool, moving: bool) -> bytes:
+    from_image: Any = av.VideoFrame.from_image  # has no types in some releases
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
-        film: Any = container.add_stream("mpeg4", rate=fps)
-        film.width, film.height = size
-        film.pix_fmt = "yuv420p"
-        film.bit_rate = 1_000_000
-        film.codec_context.time_base = Fraction(1, fps)
+        video: Any = container.add_stream("mpeg4", rate=fps)
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
+        video.bit_rate = 1_000_000
+        video.codec_context.time_base = Fraction(1, fps)
         track: Any = None
-        if sound:
+        if audio:
             track = container.add_stream("aac", rate=SAMPLE_RATE)
             track.layout = "mono"
         number = 0
         for color, seconds, _ in scenes:
-            still = picture(color, size)
-            # Converted once, not for every frame: films of minutes are made here.
-            same = None if moving else av.VideoFrame.from_image(still).reformat(format="yuv420p").to_ndarray()
+            still = image(color, size)
+            # Converted once, not for every frame: videos of minutes are made here.
+            same = None if moving else from_image(still).reformat(format="yuv420p").to_ndarray()
             for _ in range(round(seconds * fps)):
                 if same is not None:
                     frame = av.VideoFrame.from_ndarray(same, format="yuv420p")
                 else:
-                    image = still.copy()
+                    drawn = still.copy()
                     left = (number * size[0] // 8) % size[0]
-                    ImageDraw.Draw(image).rectangle((left, 0, left + size[0] // 6, size[1]), fill="white")
-                    frame = av.VideoFrame.from_image(image)
+                    ImageDraw.Draw(drawn).rectangle((left, 0, left + size[0] // 6, size[1]), fill="white")
+                    frame = from_image(drawn)
                 frame.pts = number
                 frame.time_base = Fraction(1, fps)
                 number += 1
-                container.mux(film.encode(frame))
-        container.mux(film.encode(None))
+                container.mux(video.encode(frame))
+        container.mux(video.encode(None))
         if track is not None:
-            _encode_sound(container, track, np.concatenate([tone(hz, seconds) for _, seconds, hz in scenes]))
+            _encode_audio(container, track, np.concatenate([tone(hz, seconds) for _, seconds, hz in scenes]))
     return buffer.getvalue()
 
 

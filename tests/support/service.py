@@ -1,4 +1,4 @@
-"""The API inside the process: an ``httpx.MockTransport`` that keeps what it was sent and answers as told."""
+"""The API inside the process: an ``httpx.MockTransport`` that keeps what it was sent and answers by a script."""
 
 from __future__ import annotations
 

@@ -123,16 +123,7 @@ class SqliteStore:
         if self._connection is None or self._generation != loop.generation():
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SEC, check_same_thread=False)
-                # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
-                # disk flush for each vector.
-                connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-                connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB NOT NULL, created REAL)"
-                )
+                connection = _connect(self.path)
             except (sqlite3.Error, OSError) as error:
                 raise InvalidInputError(f"The cache {str(self.path)!r} cannot be opened: {error}.") from error
             self._connection, self._generation = connection, loop.generation()
@@ -146,6 +137,24 @@ class SqliteStore:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SEC, check_same_thread=False)
+    try:
+        # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
+        # disk flush for each vector.
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB NOT NULL, created REAL)"
+        )
+    except sqlite3.Error:  # not a database, for one: the file must not stay open
+        connection.close()
+        raise
+    return connection
 
 
 def open_cache(cache: Any) -> Store | None:

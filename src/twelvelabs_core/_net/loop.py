@@ -14,7 +14,7 @@ import os
 import selectors
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +26,9 @@ class _Background:
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector() if hasattr(os, "fork") else None
         self.loop = asyncio.SelectorEventLoop(self.selector) if self.selector else asyncio.new_event_loop()
+        # The loop's own way to end its executor starts a thread, which Python 3.12 refuses at the interpreter's end.
+        self.executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
+        self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
         self.thread.start()
 
@@ -37,7 +40,7 @@ class _Background:
             self.loop.run_forever()
         finally:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.executor.shutdown()
             self.loop.close()
 
     def disown(self) -> None:

@@ -140,7 +140,7 @@ def test_a_source_s_own_file_name_is_used(tmp_path: Path) -> None:
 
 
 def test_a_pil_image_becomes_a_png() -> None:
-    found = look(Image(media.picture("blue")))
+    found = look(Image(media.image("blue")))
     with Pillow.open(io.BytesIO(found.load())) as sent:
         assert (sent.format, sent.size, sent.getpixel((9, 9))) == ("PNG", (256, 256), (0, 0, 255))
     assert (found.mime, found.filename) == ("image/png", "image.png")
@@ -290,7 +290,7 @@ def recorded(container_format: str, codec: str) -> bytes:
     with av.open(out, "w", format=container_format) as container:
         stream: Any = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
-        frame = av.VideoFrame.from_image(media.picture("red", (480, 360)))
+        frame = av.VideoFrame.from_image(media.image("red", (480, 360)))
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     return out.getvalue()
@@ -390,7 +390,7 @@ def test_the_largest_file_of_one_request(kind: type[Media], head: bytes, limit: 
         (memoryview(b"1234"), "4 bytes"),
         ("data:image/png;base64,AAAA", "data URI of 26 characters"),
         (io.BytesIO(b"x"), "file object"),
-        (media.picture("red", (30, 20)), "PIL image 30x20"),
+        (media.image("red", (30, 20)), "PIL image 30x20"),
         (None, "a NoneType"),
         (Image(b"12345"), "5 bytes"),
         ("https://h.example/a.jpg?X-Amz-Signature=secret#t", "'https://h.example/a.jpg'"),

@@ -65,7 +65,7 @@ def test_a_broken_picture_is_found_before_it_is_paid_for(content: bytes, words: 
 @pytest.mark.parametrize("as_pil", [False, True])
 def test_the_smallest_picture(model: str, side: int, good: bool, as_pil: bool) -> None:
     size = (400, side)
-    item = Image(media.picture("red", size) if as_pil else media.png("red", size))
+    item = Image(media.image("red", size) if as_pil else media.png("red", size))
     if good:
         assert look(item, MODELS[model]).mime == "image/png"
     else:
@@ -89,7 +89,7 @@ def sent_picture(item: Image) -> Any:
 @pytest.mark.parametrize("format_name", ["WEBP", "GIF", "BMP", "TIFF"])
 @pytest.mark.parametrize("named", [False, True])
 def test_other_formats_become_png(format_name: str, named: bool) -> None:
-    content = saved(media.picture("red", pattern="split", second="blue"), format_name)
+    content = saved(media.image("red", pattern="split", second="blue"), format_name)
     found = look(Image(content, filename="my.cat.webp" if named else None), M30)
     assert (found.mime, found.filename) == ("image/png", "my.cat.png" if named else "image.png")
     with Pillow.open(io.BytesIO(found.load())) as sent:
@@ -104,7 +104,7 @@ def test_other_formats_become_png(format_name: str, named: bool) -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr", "HSV", "LAB"])
 def test_every_mode_of_a_pil_image_keeps_its_colours(mode: str) -> None:
-    grey = media.picture((128, 128, 128)) if mode != "1" else media.picture("white")
+    grey = media.image((128, 128, 128)) if mode != "1" else media.image("white")
     if mode == "LAB":
         image = Pillow.new("LAB", (256, 256), (137, 128, 128))  # lightness 137/255 is about this grey
     else:
@@ -138,12 +138,12 @@ def test_a_16_bit_grey_stays_that_grey(as_pil: bool) -> None:
 
 
 def test_a_cmyk_jpeg_goes_as_it_is() -> None:
-    content = saved(media.picture("red").convert("CMYK"), "JPEG")
+    content = saved(media.image("red").convert("CMYK"), "JPEG")
     assert look(Image(content), M30).load() == content
 
 
 def test_the_first_picture_of_a_moving_one_is_taken() -> None:
-    frames = [media.picture(colour) for colour in ("red", "blue")]
+    frames = [media.image(colour) for colour in ("red", "blue")]
     content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     with sent_picture(Image(content)) as sent:
         assert sent.convert("RGB").getpixel((9, 9)) == (255, 0, 0)
@@ -154,13 +154,13 @@ TURNED[0x0112] = 6  # to be shown turned a quarter
 
 
 def test_a_jpeg_keeps_its_orientation_mark() -> None:
-    content = saved(media.picture("red", (300, 200)), "JPEG", exif=TURNED)
+    content = saved(media.image("red", (300, 200)), "JPEG", exif=TURNED)
     assert look(Image(content), M30).load() == content
 
 
 @pytest.mark.parametrize("as_pil", [False, True], ids=["webp", "pil"])
 def test_a_turned_picture_is_sent_as_it_is_shown(as_pil: bool) -> None:
-    content = saved(media.picture("red", (300, 200)), "JPEG" if as_pil else "WEBP", exif=TURNED)
+    content = saved(media.image("red", (300, 200)), "JPEG" if as_pil else "WEBP", exif=TURNED)
     source = Pillow.open(io.BytesIO(content)) if as_pil else content
     with sent_picture(Image(source)) as sent:
         upright = sent.size == (200, 300) or sent.getexif().get(0x0112) == 6

@@ -316,7 +316,7 @@ def test_switches(v2: Any, emulator: Emulator) -> None:
 
 
 def test_video_without_audio(v2: Any, emulator: Emulator) -> None:
-    soundless = {"base64_string": media.b64(media.mp4(sound=False))}
+    soundless = {"base64_string": media.b64(media.mp4(audio=False))}
 
     def options(**given: Any) -> Any:
         answer = v2(**v30("video", media_source=soundless, embedding_scope=["asset"], **given))

@@ -433,7 +433,7 @@ def test_default_options_may_be_refused(emulator: Emulator, tasks: Tasks) -> Non
 
 def test_a_long_video_is_not_decoded_at_full_rate(tasks: Tasks) -> None:
     """Twelve minutes of it, cut at the right second, faster than every frame could be decoded."""
-    long = media.mp4([("red", 300, 0), ("blue", 420, 0)], fps=2, sound=False)
+    long = media.mp4([("red", 300, 0), ("blue", 420, 0)], fps=2, audio=False)
     began = time.perf_counter()
     fixed = {"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 10}}}
     rows = tasks.rows("video", long, embedding_option=["visual"], embedding_scope=["clip"], segmentation=fixed)
@@ -715,7 +715,7 @@ def test_sdk_v2(emulator: Emulator, sdk: TwelveLabs) -> None:
 
 
 def test_close_does_not_wait_for_long_work() -> None:
-    long = media.mp4([("red", 300, 0), ("blue", 420, 0)], fps=2, sound=False)
+    long = media.mp4([("red", 300, 0), ("blue", 420, 0)], fps=2, audio=False)
     with Emulator() as own, httpx.Client(base_url=own.base_url + "/", headers={"x-api-key": own.api_key}) as http:
         assert Tasks(http).create("video", long, embedding_option=["visual"]).status_code == 202
         began = time.perf_counter()
