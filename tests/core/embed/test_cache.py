@@ -1,4 +1,4 @@
-"""The cache: what is kept, under which key, and what happens when it cannot be."""
+"""The cache: entries, keys, stores, and failures."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from twelvelabs_core._embed.cache import SqliteStore
 
 @pytest.fixture(params=["file", "store"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """A path, and an object of LangChain's kind."""
+    """A path, and a LangChain byte store."""
     return tmp_path / "vectors.sqlite" if request.param == "file" else InMemoryByteStore()
 
 
-def test_what_is_known_is_not_sent_again(cache: Any) -> None:
+def test_cached_items_are_not_sent_again(cache: Any) -> None:
     service = Service()
     first = service.client(cache=cache)
     assert [e.cached for e in first.embed_many(["a", "b", "a"])] == [False, False, False]
@@ -33,11 +33,11 @@ def test_what_is_known_is_not_sent_again(cache: Any) -> None:
     second = service.client(cache=cache)
     found = second.embed_many(["b", "c", "a"])
     assert [e.cached for e in found] == [True, False, True]
-    assert [e.vector for e in found] == [vector("b"), vector("c"), vector("a")]  # to the last bit
+    assert [e.vector for e in found] == [vector("b"), vector("c"), vector("a")]  # exactly equal
     assert service.texts == ["a", "b", "c"]
 
 
-def test_what_is_finished_is_kept_when_others_fail(cache: Any) -> None:
+def test_finished_items_are_cached_when_others_fail(cache: Any) -> None:
     refusing = [True]
     service = Service(
         lambda r: (
@@ -62,15 +62,15 @@ def test_what_is_finished_is_kept_when_others_fail(cache: Any) -> None:
     ],
     ids=["model", "dimensions", "endpoint", "service"],
 )
-def test_what_would_give_another_vector_has_another_key(cache: Any, other: dict[str, Any]) -> None:
-    """3.0 and 3.5 are equally long, and an emulator's vectors must never answer for the real service's."""
+def test_settings_that_change_the_vector_change_the_key(cache: Any, other: dict[str, Any]) -> None:
+    """3.0 and 3.5 have equal lengths, and vectors of an emulator must not be returned for the real service."""
     service = Service()
     service.client(cache=cache).embed("a")
     service.client(**{"cache": cache, **other}).embed("a")
     assert len(service.requests) == 2
 
 
-def test_how_a_text_is_cut_is_part_of_the_key_only_where_it_is_cut(cache: Any) -> None:
+def test_truncate_is_part_of_the_key_only_for_over_long_texts(cache: Any) -> None:
     service = Service()
     long = "word " * 600
     service.client(cache=cache, truncate="end").embed_many(["short", long])
@@ -79,36 +79,36 @@ def test_how_a_text_is_cut_is_part_of_the_key_only_where_it_is_cut(cache: Any) -
     assert len(service.requests) == 3
 
 
-def test_media_are_known_by_content_and_not_by_name(cache: Any, tmp_path: Path) -> None:
+def test_media_are_cached_by_content(cache: Any, tmp_path: Path) -> None:
     service = Service()
     client = service.client(cache=cache)
-    picture = media.png("red")
-    (tmp_path / "a.png").write_bytes(picture)
-    (tmp_path / "b.png").write_bytes(picture)
-    client.embed_many([Image(tmp_path / "a.png"), Image(str(tmp_path / "b.png")), Image(picture)])
+    red = media.png("red")
+    (tmp_path / "a.png").write_bytes(red)
+    (tmp_path / "b.png").write_bytes(red)
+    client.embed_many([Image(tmp_path / "a.png"), Image(str(tmp_path / "b.png")), Image(red)])
     assert len(service.requests) == 1
     (tmp_path / "a.png").write_bytes(media.png("blue"))
     assert not client.embed(Image(tmp_path / "a.png")).cached
     assert client.embed(Image(tmp_path / "b.png")).cached
 
 
-def test_compositions_are_told_apart(cache: Any) -> None:
+def test_different_compositions_have_different_keys(cache: Any) -> None:
     service = Service()
     client = service.client(cache=cache)
-    picture = media.png("red")
+    red = media.png("red")
     variants = [
-        Composed("a", [Image(picture)]),
-        Composed("b", [Image(picture)]),
-        Composed("a <@x>", [Image(picture, name="x")]),
-        Composed(None, [Image(picture), Image(media.png("blue"))]),
-        Composed(None, [Image(media.png("blue")), Image(picture)]),
+        Composed("a", [Image(red)]),
+        Composed("b", [Image(red)]),
+        Composed("a <@x>", [Image(red, name="x")]),
+        Composed(None, [Image(red), Image(media.png("blue"))]),
+        Composed(None, [Image(media.png("blue")), Image(red)]),
     ]
     client.embed_many(variants)
     assert len(service.requests) == len(variants)
     assert all(e.cached for e in client.embed_many(variants))
 
 
-def test_truncation_is_remembered(cache: Any) -> None:
+def test_truncated_is_cached(cache: Any) -> None:
     service = Service()
     assert service.client(cache=cache).embed("word " * 600).truncated
     again = service.client(cache=cache).embed("word " * 600)
@@ -116,41 +116,41 @@ def test_truncation_is_remembered(cache: Any) -> None:
     assert again.truncated
 
 
-def test_entries_that_cannot_be_read_count_as_not_there() -> None:
+def test_undecodable_entries_count_as_missing() -> None:
     store = InMemoryByteStore()
     service = Service()
     client = service.client(cache=store)
     client.embed("a")
     (key,) = store.yield_keys()
-    for odd in (b"", b"odd", b"TL1\x00\x01\x00\x00\x00123", b"TL2" + b"\x00" * 13):
-        store.mset([(key, odd)])
+    for value in (b"", b"invalid", b"TL1\x00\x01\x00\x00\x00123", b"TL2" + b"\x00" * 13):
+        store.mset([(key, value)])
         assert not client.embed("a").cached
     assert client.embed("a").cached
 
 
-def test_a_cache_that_cannot_be_written_costs_nobody_the_vector(caplog: pytest.LogCaptureFixture) -> None:
-    class Full(InMemoryByteStore):
+def test_a_failed_write_is_logged_and_the_vector_returned(caplog: pytest.LogCaptureFixture) -> None:
+    class FullStore(InMemoryByteStore):
         def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
             raise OSError("No space left on device")
 
-    found = Service().client(cache=Full()).embed_many(["a", "b"])
+    found = Service().client(cache=FullStore()).embed_many(["a", "b"])
     assert [e.vector for e in found] == [vector("a"), vector("b")]
     assert "No space left on device" in caplog.text
 
 
-def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to look like one" * 50)
     with pytest.raises(InvalidInputError, match=r"notes\.txt.*cannot be opened"):
         Service().client(cache=tmp_path / "notes.txt").embed("a")
 
 
-@pytest.mark.parametrize("odd", [5, object(), {"a": 1}])
-def test_what_is_no_cache_is_refused_when_made(odd: Any) -> None:
+@pytest.mark.parametrize("value", [5, object(), {"a": 1}])
+def test_an_object_that_is_not_a_cache_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError, match="mget and mset"):
-        EmbeddingClient(api_key="k", cache=odd)
+        EmbeddingClient(api_key="k", cache=value)
 
 
-def test_the_file_is_made_with_its_folder_and_holds_no_key(tmp_path: Path) -> None:
+def test_the_file_is_created_with_its_folder_and_contains_no_api_key(tmp_path: Path) -> None:
     service = Service()
     path = tmp_path / "new" / "folder" / "vectors.sqlite"
     client = service.client(cache=path)
