@@ -44,7 +44,9 @@ def test_a_frame_within_the_limits_or_unknown_is_accepted(size: tuple[int | None
 
 @pytest.mark.parametrize("size", [(99, 150), (150, 99)])
 def test_a_small_frame_is_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(InvalidInputError, match=f"is {size[0]}x{size[1]} pixels.*100x100 or more. Enlarge it") as caught:
+    with pytest.raises(
+        InvalidInputError, match=f"is {size[0]}x{size[1]} pixels.*100x100 or more. Enlarge it"
+    ) as caught:
         check_frame("x", *size, LIMIT)
     assert caught.value.item == "x"
 
