@@ -10,7 +10,14 @@ import httpx
 import pytest
 
 from tests.support.service import Service, v1_answer, v2_answer, vector
-from twelvelabs_core import Embedding, InvalidInputError, MalformedResponseError, TextTooLongError, TwelveLabsError
+from twelvelabs_core import (
+    Embedding,
+    InvalidInputError,
+    MalformedResponseError,
+    Segment,
+    TextTooLongError,
+    TwelveLabsError,
+)
 from twelvelabs_core._api import responses
 
 V = [0.1, 0.2, 0.3]
@@ -243,3 +250,122 @@ def test_one_failed_part_fails_the_call() -> None:
     answer["image_embedding"] = {"error_message": "The image could not be read."}
     with pytest.raises(InvalidInputError, match="could not be read"):
         Service(lambda _: answer).client().embed_parts(text="t", image="https://h.example/i.jpg")
+
+
+# -- segments ----------------------------------------------------------------------------------------------------
+
+
+def entry(number: float, **labels: Any) -> dict[str, Any]:
+    return {"embedding": [number, 0.0], **labels}
+
+
+def order_of(*entries: dict[str, Any]) -> list[float]:
+    return [segment.vector[0] for segment in responses.v2_segments({"data": list(entries)}, 2)]
+
+
+def test_a_v2_segment_has_every_field() -> None:
+    (found,) = responses.v2_segments(
+        {
+            "data": [
+                {
+                    "embedding": [1, 0.5],
+                    "start_sec": 1.5,
+                    "end_sec": 3,
+                    "embedding_option": "visual",
+                    "embedding_scope": "page",
+                    "start_page_number": 4,
+                    "quadrant": "top_left",
+                    "chunk_index": 5,
+                    "embedding_uncertainty": [0.1, 0.2],
+                }
+            ]
+        },
+        2,
+    )
+    assert found == Segment([1.0, 0.5], 1.5, 3, "visual", "page", 4, "top_left", 5, [0.1, 0.2])
+
+
+@pytest.mark.parametrize("uncertainty", [[], [0.1], [0.1] * 3, "ab", 7])
+def test_uncertainty_of_another_length_is_ignored(uncertainty: Any) -> None:
+    (found,) = responses.v2_segments({"data": [entry(1, embedding_uncertainty=uncertainty)]}, 2)
+    assert found.uncertainty is None
+
+
+def test_clips_are_sorted_by_start_then_end_and_the_asset_is_last() -> None:
+    clips = [entry(2, start_sec=0, end_sec=9), entry(3, start_sec=4.5, end_sec=5), entry(1, start_sec=0, end_sec=6)]
+    assert order_of(entry(9, embedding_scope="asset"), *clips) == [1, 2, 3, 9]
+    assert order_of(entry(9, embedding_scope="asset", start_sec=0, end_sec=9), *clips) == [1, 2, 3, 9]
+
+
+def test_clips_without_end_come_after_those_with_one() -> None:
+    assert order_of(entry(2, start_sec=0), entry(1, start_sec=0, end_sec=100)) == [1, 2]
+
+
+def test_clips_of_one_time_range_keep_their_order() -> None:
+    pairs = [entry(n, start_sec=n // 2, end_sec=n // 2 + 1) for n in range(6)]
+    assert order_of(*pairs[2:4], *pairs[:2], *pairs[4:]) == [0, 1, 2, 3, 4, 5]
+
+
+def test_pages_are_sorted_by_number() -> None:
+    pages = [entry(n, start_page_number=n, embedding_scope="page") for n in (3, 1, 10, 2)]
+    assert order_of(entry(99, embedding_scope="asset"), *pages) == [1, 2, 3, 10, 99]
+
+
+def test_chunks_are_sorted_by_index_from_0() -> None:
+    chunks = [entry(n, chunk_index=n, embedding_scope="chunk") for n in (2, 0, 11, 1)]
+    assert order_of(entry(99, embedding_scope="asset"), *chunks) == [0, 1, 2, 11, 99]
+
+
+def test_segments_without_place_come_last() -> None:
+    assert order_of(entry(9), entry(1, start_sec=3, end_sec=4)) == [1, 9]
+
+
+@pytest.mark.parametrize("time", ["1", float("inf"), float("nan"), [1]])
+@pytest.mark.parametrize("name", ["start_sec", "end_sec"])
+def test_a_v2_time_that_is_not_a_finite_number_is_malformed(name: str, time: Any) -> None:
+    with pytest.raises(MalformedResponseError, match="time that is no number"):
+        responses.v2_segments({"data": [entry(1, **{name: time})]}, 2)
+
+
+@pytest.mark.parametrize(("sent", "scope"), [("video", "asset"), ("clip", "clip"), (None, None)])
+def test_scope_of_a_v1_segment(sent: str | None, scope: str | None) -> None:
+    response = {"video_embedding": {"segments": [{"float": [1.0], "embedding_scope": sent}]}}
+    (found,) = responses.v1_segments(response, "video", 1)
+    assert found.scope == scope
+
+
+# -- one vector --------------------------------------------------------------------------------------------------
+
+
+def test_a_single_segment_is_the_one_vector() -> None:
+    clip = Segment([1.0], scope="clip")
+    assert responses.single([clip], "video") is clip
+
+
+def test_of_several_segments_the_asset_is_the_one_vector() -> None:
+    clip, asset = Segment([1.0], 0, 6, scope="clip"), Segment([2.0], scope="asset")
+    assert responses.single([clip, asset, clip], "video") is asset
+
+
+@pytest.mark.parametrize("scopes", [[], ["clip", "clip"], ["asset", "asset"], [None, None]])
+def test_none_or_several_candidates_are_malformed(scopes: list[str | None]) -> None:
+    with pytest.raises(MalformedResponseError, match=f"Expected one vector for video, the response has {len(scopes)}"):
+        responses.single([Segment([1.0], scope=scope) for scope in scopes], "video")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "too_long"),
+    [
+        (400, "video_duration_too_long", "no", True),
+        (413, "audio_duration_too_long", "no", True),
+        (400, None, "duration exceeds the limit", True),
+        (400, None, "The limit of the duration is 600", True),
+        (400, None, "It must not exceed the maximum duration", True),
+        (404, "video_duration_too_long", "no", False),
+        (None, "video_duration_too_long", "no", False),
+        (400, None, "The clip duration exceeds the limit", False),
+        (400, None, "The image is too large", False),
+    ],
+)
+def test_is_media_too_long(status: int | None, code: str | None, message: str, too_long: bool) -> None:
+    assert responses.is_media_too_long(InvalidInputError(message, status=status, code=code)) is too_long

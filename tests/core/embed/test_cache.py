@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -14,8 +16,8 @@ from langchain_core.stores import InMemoryByteStore
 
 from tests.support import media
 from tests.support.service import Service, right_answer, vector
-from twelvelabs_core import BatchError, Composed, EmbeddingClient, Image, InvalidInputError
-from twelvelabs_core._embed.cache import SqliteStore
+from twelvelabs_core import BatchError, Composed, Embedding, EmbeddingClient, Image, InvalidInputError, Segment
+from twelvelabs_core._embed.cache import Cache, SqliteStore
 
 
 @pytest.fixture(params=["file", "store"])
@@ -162,3 +164,108 @@ def test_the_file_is_created_with_its_folder_and_contains_no_api_key(tmp_path: P
     assert copy.mget(keys)[0] is not None
     assert service.key.encode() not in path.read_bytes()
     assert all(key.startswith("marengo3.0/512/") for key in keys)
+
+
+# -- entries -----------------------------------------------------------------------------------------------------
+
+
+async def stored(result: Embedding | list[Segment]) -> Embedding | list[Segment] | None:
+    """A result, written to a store and read again."""
+    cache = Cache(InMemoryByteStore(), "space")
+    await cache.put("key", result)
+    return (await cache.get_many(["key"])).get("key")
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+@pytest.mark.parametrize("pooled", [1, 300, 70_000])
+async def test_an_embedding_is_kept_exactly(truncated: bool, pooled: int) -> None:
+    exact = [0.1 + 0.2, -0.0, 5e-324, 1.7e308, -1 / 3]
+    found = await stored(Embedding(exact, "space", truncated, pooled))
+    assert found == Embedding(exact, "space", truncated, pooled, cached=True)
+    assert str(found.vector) == str(exact)  # with the sign of zero
+
+
+SEGMENTS = {
+    "plain": Segment([0.5, -0.25]),
+    "time": Segment([1.0], 0.0, 6.5, "visual", "clip"),
+    "start only": Segment([1.0], start_sec=1 / 3),
+    "page": Segment([1.0], option="visual", scope="page", page=3, quadrant="top_left"),
+    "chunk": Segment([1.0], option="text", scope="chunk", chunk=0),
+    "uncertainty": Segment([1.0, 2.0, 3.0], 0, 2, "audio", "clip", uncertainty=[0.1, 0.2, 0.3]),
+    "asset": Segment([1.0], scope="asset"),
+}
+
+
+@pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
+async def test_every_field_of_a_segment_is_kept(segment: Segment) -> None:
+    assert await stored([segment]) == [segment]
+
+
+async def test_many_segments_are_kept_in_order() -> None:
+    segments = [*SEGMENTS.values(), *reversed(SEGMENTS.values())]
+    assert await stored(segments) == segments
+    assert await stored([]) == []
+
+
+def test_every_field_of_a_segment_has_a_case() -> None:
+    used = {f.name for f in fields(Segment) if any(getattr(s, f.name) is not None for s in SEGMENTS.values())}
+    assert used == {f.name for f in fields(Segment)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"TL1S",
+        b"TL1Snot JSON",
+        b'TL1S[{"floats": 2, "uncertainty": false}]\n' + bytes(8),
+        b'TL1S[{"floats": 2, "uncertainty": false}]\n' + bytes(17),
+        b'TL1S[{"floats": 1, "uncertainty": true}]\n' + bytes(8),
+        b'TL1S[{"floats": 1, "uncertainty": false}]\n' + bytes(16),
+        b'TL1S[{"uncertainty": false}]\n',
+        b"TL1S7\n",
+        b"TL1S[7]\n",
+        b"TL1\x00\x01\x00\x00\x00",
+        b"TL1",
+        b"XL1\x00\x01\x00\x00\x00" + bytes(8),
+        "TL1S[]",
+    ],
+)
+async def test_a_damaged_entry_counts_as_missing(value: Any) -> None:
+    store = InMemoryByteStore()
+    store.mset([("space/key", value)])
+    assert await Cache(store, "space").get_many(["key"]) == {}
+
+
+async def test_entries_of_another_space_are_not_found() -> None:
+    store = InMemoryByteStore()
+    await Cache(store, "one").put("key", Embedding([1.0], "one"))
+    assert await Cache(store, "two").get_many(["key"]) == {}
+
+
+async def test_results_that_come_together_share_a_transaction() -> None:
+    class Counting(InMemoryByteStore):
+        writes: ClassVar[list[int]] = []
+
+        def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+            self.writes.append(len(key_value_pairs))
+            super().mset(key_value_pairs)
+
+    cache = Cache(Counting(), "space")
+    await asyncio.gather(*(cache.put(f"{i}", Embedding([float(i)], "space")) for i in range(20)))
+    assert Counting.writes == [20]
+    found = await cache.get_many([f"{i}" for i in range(21)])
+    assert {key: value.vector for key, value in found.items() if isinstance(value, Embedding)} == {
+        f"{i}": [float(i)] for i in range(20)
+    }
+
+
+async def test_many_keys_are_read_in_portions() -> None:
+    class Counting(InMemoryByteStore):
+        reads: ClassVar[list[int]] = []
+
+        def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+            self.reads.append(len(keys))
+            return super().mget(keys)
+
+    await Cache(Counting(), "space").get_many([f"{i}" for i in range(1001)])
+    assert Counting.reads == [500, 500, 1]

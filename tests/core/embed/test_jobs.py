@@ -102,7 +102,7 @@ async def test_every_item_gets_its_label_and_files() -> None:
     assert [len(job.files) for job in found] == [0, 1, 2]
     assert found[0].label == "items[0]"
     assert found[1].label.startswith("items[1] ")
-    assert [f.label for f in found[2].files][0].startswith("items[2].media[0] ")
+    assert found[2].files[0].label.startswith("items[2].media[0] ")
     assert [job.options for job in found] == [None] * 3
 
 

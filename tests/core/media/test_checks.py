@@ -53,7 +53,7 @@ def test_a_small_frame_is_refused(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(201, 150), (150, 201)])
 def test_a_large_frame_is_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(InvalidInputError, match="sides of up to 200. Make it smaller") as caught:
+    with pytest.raises(InvalidInputError, match=r"sides of up to 200\. Make it smaller") as caught:
         check_frame("x", *size, LIMIT)
     assert caught.value.item == "x"
 
