@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -21,7 +21,7 @@ from twelvelabs_core._models import ApiVersion, Kind
 from twelvelabs_core._options import check_options, is_whole_file, own_option, whole_file, with_defaults
 
 M27, M30, M35 = MODELS["Marengo-retrieval-2.7"], MODELS["marengo3.0"], MODELS["marengo3.5"]
-FUSED = ("fused_embedding",)
+FUSED: tuple[Literal["fused_embedding"]] = ("fused_embedding",)
 NOTE = TimedText(0, 2, "a goal")
 
 
@@ -47,8 +47,8 @@ def test_a_string_or_list_becomes_a_tuple(name: str) -> None:
 # -- accepted ------------------------------------------------------------------------------------------------------
 
 ACCEPTED: list[tuple[Model, Kind, SegmentOptions]] = [
-    *((M30, kind, SegmentOptions()) for kind in ("image", "audio", "video")),  # type: ignore[list-item]
-    *((M35, kind, SegmentOptions()) for kind in ("image", "audio", "video", "document")),  # type: ignore[list-item]
+    *((M30, kind, SegmentOptions()) for kind in ("image", "audio", "video")),
+    *((M35, kind, SegmentOptions()) for kind in ("image", "audio", "video", "document")),
     (M30, "video", SegmentOptions(embedding_option=("visual", "audio", "transcription"))),
     (M30, "audio", SegmentOptions(embedding_option=("transcription",))),
     (M30, "video", SegmentOptions(embedding_scope=("clip", "asset"))),
@@ -124,10 +124,10 @@ REFUSED: list[tuple[Model, Kind, dict[str, Any], ApiVersion, str]] = [
     (M35, "document", {"segmentation": Fixed()}, "v2", "Fixed does not divide document; use Sentences"),
     (M35, "document", {"segmentation": Dynamic()}, "v2", r"use Sentences \(text\) or Quadrants \(PDF\)"),
     (M30, "audio", {"segmentation": Dynamic()}, "v2", "audio by Fixed only"),
-    *((M30, "video", {"segmentation": Fixed(n)}, "v2", f"duration_sec={n} must be 2 to 10") for n in (1, 11)),  # type: ignore[list-item]
-    *((M30, "video", {"segmentation": Dynamic(n)}, "v2", f"min_duration_sec={n} must be 2 to 5") for n in (1, 6)),  # type: ignore[list-item]
+    *((M30, "video", {"segmentation": Fixed(n)}, "v2", f"duration_sec={n} must be 2 to 10") for n in (1, 11)),
+    *((M30, "video", {"segmentation": Dynamic(n)}, "v2", f"min_duration_sec={n} must be 2 to 5") for n in (1, 6)),
     *(
-        (M35, "document", {"segmentation": Sentences(3, n)}, "v2", "0 or more, and less than max_sentences")  # type: ignore[list-item]
+        (M35, "document", {"segmentation": Sentences(3, n)}, "v2", "0 or more, and less than max_sentences")
         for n in (-1, 3, 4)
     ),
     (M30, "audio", {"segmentation": Fixed()}, "v1", "leave api_version out"),
@@ -148,7 +148,7 @@ def test_invalid_options_are_refused_with_a_remedy(
 
 @pytest.mark.parametrize("note", [TimedText(-0.1, 2, "a"), TimedText(2, 1.9, "a"), TimedText(0, 2, " \n")])
 def test_invalid_timed_text_is_refused(note: TimedText) -> None:
-    options = SegmentOptions(embedding_type=FUSED, time_based_metadata=(NOTE, note))  # type: ignore[arg-type]
+    options = SegmentOptions(embedding_type=FUSED, time_based_metadata=(NOTE, note))
     with pytest.raises(InvalidInputError, match="start <= end and a text"):
         check_options(options, M35, "video", "x", "v2")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import httpx
@@ -11,7 +12,27 @@ import respx
 
 from tests.support import media
 from tests.support.service import BASE, KEY, Service, sent_json, v2_answer, vector
-from twelvelabs_core import Audio, Composed, Document, EmbeddingClient, Image, InvalidInputError, Item, Video
+from twelvelabs_core import (
+    MODELS,
+    Audio,
+    Composed,
+    Document,
+    Dynamic,
+    EmbeddingClient,
+    Fixed,
+    Image,
+    InvalidInputError,
+    Item,
+    Model,
+    Quadrants,
+    SegmentOptions,
+    Sentences,
+    TimedText,
+    Video,
+)
+from twelvelabs_core._api import v2
+from twelvelabs_core._api.requests import MediaPayload
+from twelvelabs_core._models import Kind
 
 URL = "https://h.example/x"
 PNG = base64.b64encode(media.png()).decode()
@@ -268,3 +289,129 @@ def test_an_invalid_time_range_is_refused(start: Any, end: Any) -> None:
     with pytest.raises(InvalidInputError):
         service.client().embed(Video(URL, start_sec=start, end_sec=end))
     assert service.requests == []
+
+
+# -- options of segments ---------------------------------------------------------------------------------------
+
+M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
+
+
+def segments_body(
+    model: Model, kind: Kind, *, task: bool = True, is_text: bool = False, dimensions: int = 512, **options: Any
+) -> dict[str, Any]:
+    """The body of a request for segments of a URL."""
+    payload = MediaPayload(kind, url=URL)
+    request = v2.media(model, payload, SegmentOptions(**options), dimensions=dimensions, task=task, is_text=is_text)
+    assert request.path == ("embed-v2/tasks" if task else "embed-v2")
+    assert request.kinds == {kind}
+    body: dict[str, Any] = json.loads(request.json or b"")
+    return body
+
+
+@pytest.mark.parametrize("task", [False, True])
+def test_default_segments_of_a_video_on_3_0(task: bool) -> None:
+    assert segments_body(M30, "video", task=task) == {
+        "input_type": "video",
+        "model_name": "marengo3.0",
+        "video": {
+            "media_source": {"url": URL},
+            "embedding_option": ["visual", "audio", "transcription"],
+            "embedding_scope": ["clip"],
+        },
+    }
+
+
+def test_all_options_of_a_video_on_3_5() -> None:
+    body = segments_body(
+        M35,
+        "video",
+        dimensions=128,
+        segmentation=Fixed(5),
+        embedding_option=("visual",),
+        embedding_scope=("clip", "asset"),
+        embedding_type=("separate_embedding", "fused_embedding"),
+        time_based_metadata=(TimedText(0, 1.5, "a goal"), TimedText(2, 2, "a cut")),
+        embedding_uncertainty=True,
+    )
+    assert body == {
+        "input_type": "video",
+        "model_name": "marengo3.5",
+        "embedding_dimension": 128,
+        "embedding_uncertainty": True,
+        "video": {
+            "media_source": {"url": URL},
+            "segmentation": {"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 5}}},
+            "embedding_option": ["visual"],
+            "embedding_scope": ["clip", "asset"],
+            "embedding_type": ["separate_embedding", "fused_embedding"],
+            "time_based_metadata": [
+                {"start": 0, "end": 1.5, "text": "a goal"},
+                {"start": 2, "end": 2, "text": "a cut"},
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "segmentation", "field"),
+    [
+        (M30, "video", Fixed(5), {"strategy": "fixed", "fixed": {"duration_sec": 5}}),
+        (M30, "video", Dynamic(3), {"strategy": "dynamic", "dynamic": {"min_duration_sec": 3}}),
+        (M35, "video", Dynamic(3), {"temporal": {"strategy": "dynamic", "dynamic": {"min_duration_sec": 3}}}),
+        (
+            M35,
+            "document",
+            Sentences(7, 2),
+            {"sequential": {"strategy": "sentence", "max_sentences": 7, "overlap_sentences": 2}},
+        ),
+        (M35, "document", Quadrants(), {"spatial": {"strategy": "quadrants"}}),
+    ],
+)
+def test_segmentation_field(model: Model, kind: Kind, segmentation: Any, field: dict[str, Any]) -> None:
+    assert segments_body(model, kind, segmentation=segmentation)[kind]["segmentation"] == field
+
+
+@pytest.mark.parametrize(
+    ("is_text", "scope", "option", "scopes"),
+    [
+        (True, ("clip",), "text", ["local"]),
+        (False, ("clip",), "visual", ["local"]),
+        (True, ("clip", "asset"), "text", ["local", "asset"]),
+    ],
+)
+def test_documents_have_scope_local_and_one_option(is_text: bool, scope: Any, option: str, scopes: list[str]) -> None:
+    part = segments_body(M35, "document", is_text=is_text, embedding_scope=scope)["document"]
+    assert (part["embedding_option"], part["embedding_scope"]) == ([option], scopes)
+
+
+def test_an_image_by_a_task_has_scope_asset() -> None:
+    body = segments_body(M35, "image", embedding_uncertainty=True)
+    assert body["image"] == {
+        "media_source": {"url": URL},
+        "embedding_option": ["visual"],
+        "embedding_scope": ["asset"],
+    }
+    assert body["embedding_uncertainty"] is True
+
+
+def test_a_request_for_an_image_on_3_0_has_no_options() -> None:
+    body = segments_body(M30, "image", task=False)
+    assert body == {"input_type": "image", "model_name": "marengo3.0", "image": {"media_source": {"url": URL}}}
+
+
+def test_an_asset_is_sent_by_its_id() -> None:
+    payload = MediaPayload("video", url=URL, asset_id="a1", data=b"x")
+    assert payload.source() == {"asset_id": "a1"}
+
+
+def test_ten_sources_are_accepted_and_eleven_refused() -> None:
+    ten = Composed("a", [Image(URL)] * 10)
+    v2.check_composed(ten, M35, is_pdf=[False] * 10, label="x")
+    with pytest.raises(InvalidInputError, match="has 11 sources; the API takes 10") as caught:
+        v2.check_composed(Composed("a", [Image(URL)] * 11), M35, is_pdf=[False] * 11, label="x")
+    assert caught.value.item == "x"
+
+
+def test_a_model_without_composition_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"cannot fuse several inputs.*marengo3\.0 and marengo3\.5 can"):
+        v2.check_composed(Composed("a", [Image(URL)]), MODELS["Marengo-retrieval-2.7"], is_pdf=[False], label="x")

@@ -122,7 +122,12 @@ async def test_a_url_is_embedded_without_a_thread(item: Any, monkeypatch: pytest
 def test_a_file_is_read_in_another_thread_than_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = []
     real = MediaFile.load
-    monkeypatch.setattr(MediaFile, "load", lambda file: readers.append(threading.current_thread().name) or real(file))
+
+    def load(file: MediaFile) -> bytes:
+        readers.append(threading.current_thread().name)
+        return real(file)
+
+    monkeypatch.setattr(MediaFile, "load", load)
     (tmp_path / "a.png").write_bytes(media.png())
     Service().client().embed(Image(tmp_path / "a.png"))
     assert len(readers) == 1
@@ -188,8 +193,8 @@ def test_embed_and_asset_segment_share_a_cache_entry(item: Media, option: str, t
     service = Service()
     client = service.client("marengo3.5", cache=tmp_path / "c.sqlite")
     one = client.embed(item)
-    (row,) = client.rows(item, SegmentOptions(embedding_scope="asset"))
-    (segment,) = client.embed_segments(item, SegmentOptions(embedding_scope="asset"))
+    (row,) = client.rows(item, SegmentOptions(embedding_scope=("asset",)))
+    (segment,) = client.embed_segments(item, SegmentOptions(embedding_scope=("asset",)))
     assert len(service.requests) == 1
     assert row.vector == segment.vector == one.vector
     assert (segment.option, segment.scope) == (option, "asset")
@@ -255,7 +260,7 @@ def test_v1_audio_segments_on_2_7() -> None:
     [
         SegmentOptions(segmentation=Fixed(4)),
         SegmentOptions(embedding_option="audio"),
-        SegmentOptions(embedding_scope="asset"),
+        SegmentOptions(embedding_scope=("asset",)),
     ],
 )
 def test_segment_options_for_audio_are_refused_on_v1(options: SegmentOptions) -> None:

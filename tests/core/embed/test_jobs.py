@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from twelvelabs_core import (
     Video,
     estimate_tokens,
 )
-from twelvelabs_core._embed import jobs as jobs_module
 from twelvelabs_core._embed.jobs import Checker, Job, label_text
 from twelvelabs_core._embed.settings import EmbedSettings
 from twelvelabs_core._media.file import MediaFile
@@ -96,7 +96,7 @@ def test_a_job_is_on_disk_if_any_file_is_no_url() -> None:
 
 
 async def test_every_item_gets_its_label_and_files() -> None:
-    items = ["a", Image(media.png()), Composed("b", [Image(URL), Image(media.png())])]
+    items: list[Any] = ["a", Image(media.png()), Composed("b", [Image(URL), Image(media.png())])]
     found = await checker().check_all(items, [("items", i) for i in range(3)])
     assert [job.item for job in found] == items
     assert [len(job.files) for job in found] == [0, 1, 2]
@@ -120,13 +120,13 @@ async def test_only_files_are_checked_in_a_thread(
     items: list[Any], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = []
-    real = jobs_module.asyncio.to_thread
+    real = asyncio.to_thread
 
     async def count(function: Any, *arguments: Any) -> Any:
         used.append(threading.current_thread())
         return await real(function, *arguments)
 
-    monkeypatch.setattr(jobs_module.asyncio, "to_thread", count)
+    monkeypatch.setattr(asyncio, "to_thread", count)
     assert len(await checker().check_all(items, [("items", i) for i in range(len(items))])) == len(items)
     assert len(used) == threads
 
@@ -182,11 +182,12 @@ async def test_segments_are_checked_with_options_and_get_defaults(tmp_path: Path
     assert job.options == SegmentOptions(Sentences(5, overlap_sentences=1))
     (job,) = await checker("marengo3.5").check_all([Video(URL)], labels, options)
     assert job.options == options
-    for item, message in [
+    refused: list[tuple[Any, str]] = [
         ("a text", "expected Video, Audio, Image or Document"),
         (Composed("a"), "expected Video, Audio, Image or Document, got a composition"),
         (Document(URL), "divides video, audio, image into segments, not document"),
-    ]:
+    ]
+    for item, message in refused:
         with pytest.raises(InvalidInputError, match=message) as caught:
             await checker().check_all([item], labels, options)
         assert caught.value.item == "files[0]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_every_input_changes_the_key() -> None:
 
 def test_name_of_the_file_and_form_of_the_source_do_not_change_the_key(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"a")
-    sources = [tmp_path / "x.png", str(tmp_path / "x.png"), bytearray(b"a"), "data:image/png;base64,YQ=="]
+    sources: list[Any] = [tmp_path / "x.png", str(tmp_path / "x.png"), bytearray(b"a"), "data:image/png;base64,YQ=="]
     assert {key_of(Image(source)) for source in sources} == {KEYS["image"]}
     assert key_of(Image(b"a", filename="y.png")) == KEYS["image"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.support.service import words
-from twelvelabs_core import InvalidInputError, estimate_tokens
-from twelvelabs_core._embed.truncate import cut, exceeds, mean, split
+from twelvelabs_core import MODELS, InvalidInputError, Model, TextTooLongError, estimate_tokens
+from twelvelabs_core._embed.truncate import TRUNCATE, Truncate, cut, exceeds, mean, plan_text, split
 
 # -- the estimate --------------------------------------------------------------------------------------------------
 
@@ -195,3 +195,66 @@ def test_the_mean_of_one_vector_is_returned_unchanged() -> None:
 def test_vectors_that_cancel_out_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="cancel out"):
         mean([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0])
+
+
+# -- plans ---------------------------------------------------------------------------------------------------------
+
+M27, M30, M35 = MODELS["Marengo-retrieval-2.7"], MODELS["marengo3.0"], MODELS["marengo3.5"]
+
+
+@pytest.mark.parametrize("model", [M27, M30, M35], ids=lambda m: m.name)
+@pytest.mark.parametrize("truncate", TRUNCATE)
+def test_a_text_at_the_limit_is_not_over_it(model: Model, truncate: Truncate) -> None:
+    text = words(model.max_text_tokens)
+    plan = plan_text(text, model, truncate)
+    assert (plan.pieces, plan.weights, plan.over) == ((text,), (1.0,), False)
+
+
+@pytest.mark.parametrize(
+    ("model", "truncate", "control", "pieces"),
+    [
+        (M27, "end", "end", "all"),
+        (M27, "start", "start", "all"),
+        (M27, "none", "none", "all"),
+        (M27, "average", "none", "chunks"),
+        (M30, "end", None, "all"),
+        (M30, "start", None, "last"),
+        (M30, "average", None, "chunks"),
+        (M35, "end", True, "all"),
+        (M35, "none", False, "all"),
+        (M35, "start", False, "last"),
+        (M35, "average", False, "chunks"),
+    ],
+    ids=lambda v: getattr(v, "name", str(v)),
+)
+def test_plan_of_a_text_over_the_limit(model: Model, truncate: Truncate, control: Any, pieces: str) -> None:
+    limit = model.max_text_tokens
+    text = words(limit + 1)
+    plan = plan_text(text, model, truncate)
+    expected = {"all": [text], "last": [words(limit, 1)], "chunks": split(text, limit, estimate_tokens)}[pieces]
+    assert list(plan.pieces) == expected
+    assert (plan.server_truncate, plan.over) == (control, True)
+    assert list(plan.weights) == ([float(estimate_tokens(p)) for p in expected] if pieces == "chunks" else [1.0])
+
+
+@pytest.mark.parametrize(("model", "control"), [(M27, "none"), (M30, None), (M35, False)])
+@pytest.mark.parametrize(
+    ("truncate", "sent"), [("end", ["aaaaa bbbbb"]), ("start", ["ddddd eeeee"]), ("average", ["aaaaa bbbbb"])]
+)
+def test_a_given_limit_is_cut_to_here(model: Model, control: Any, truncate: Truncate, sent: list[str]) -> None:
+    plan = plan_text("aaaaa bbbbb ccccc ddddd eeeee", model, truncate, limit=2)
+    assert list(plan.pieces[:1]) == sent
+    assert len(plan.pieces) == (3 if truncate == "average" else 1)
+    assert (plan.server_truncate, plan.over) == (control, True)
+
+
+def test_none_over_the_limit_is_refused_where_the_server_has_no_control() -> None:
+    with pytest.raises(TextTooLongError, match=r"about 501 tokens; marengo3\.0 takes 500"):
+        plan_text(words(501), M30, "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "over"), [("aaaa", 4, False), ("a b c d e", 4, True), ("é" * 4, 4, False), ("é" * 5, 4, True)]
+)
+def test_exceeds_at_the_limit(text: str, limit: int, over: bool) -> None:
+    assert exceeds(text, limit, estimate_tokens) is over

@@ -290,7 +290,7 @@ def encoded_video(container_format: str, codec: str) -> bytes:
     with av.open(out, "w", format=container_format) as container:
         stream: Any = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
-        frame = av.VideoFrame.from_image(media.picture("red", (480, 360)))
+        frame = av.VideoFrame.from_ndarray(np.full((360, 480, 3), (255, 0, 0), "uint8"), format="rgb24")
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     return out.getvalue()
