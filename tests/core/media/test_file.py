@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import os
 import sys
@@ -17,9 +18,21 @@ from PIL import Image as Pillow
 
 from tests.support import media
 from tests.support.service import Service, sent_json
-from twelvelabs_core import MODELS, Audio, Composed, Document, Image, InvalidInputError, Media, Video
+from twelvelabs_core import (
+    MODELS,
+    Audio,
+    Composed,
+    Document,
+    Image,
+    InvalidInputError,
+    Media,
+    MediaLimit,
+    Model,
+    Video,
+)
 from twelvelabs_core._inputs import as_list, as_media, describe
-from twelvelabs_core._media.file import MediaFile, open_media
+from twelvelabs_core._media.file import MediaFile, locate, open_media
+from twelvelabs_core._media.probe import Probe
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]
@@ -455,3 +468,189 @@ def test_sources_become_media_of_one_kind() -> None:
     assert as_media(Audio, iter(["b.wav"])) == [Audio("b.wav")]
     with pytest.raises(InvalidInputError, match="pass its source"):
         as_media(Audio, [Image("cat.png")])
+
+
+# -- what is known of a file -----------------------------------------------------------------------------------
+
+
+def measured(item: Media, seconds: float | None = None) -> MediaFile:
+    return MediaFile(item, "x", measured=Probe(seconds))
+
+
+@pytest.mark.parametrize(
+    ("item", "seconds", "found"),
+    [
+        (Video(b"a"), 10, 10),
+        (Video(b"a"), None, None),
+        (Video(b"a", start_sec=2), None, None),
+        (Video(b"a", start_sec=2), 10, 8),
+        (Video(b"a", end_sec=7), 10, 7),
+        (Audio(b"a", start_sec=2, end_sec=7), 10, 5),
+        (Audio(b"a", start_sec=2, end_sec=70), 10, 8),
+        (Audio(b"a", start_sec=12), 10, 0),
+        (Image(b"a"), None, None),
+    ],
+)
+def test_range_sec(item: Media, seconds: float | None, found: float | None) -> None:
+    assert measured(item, seconds).range_sec == found
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        (Video(b"a"), False),
+        (Video(b"a", start_sec=0), True),
+        (Audio(b"a", end_sec=1), True),
+        (Image(b"a"), False),
+        (Document(b"a"), False),
+    ],
+)
+def test_has_range(item: Media, found: bool) -> None:
+    assert measured(item).has_range is found
+
+
+def test_only_text_documents_are_text() -> None:
+    assert opened(Document(b"words")).is_text
+    assert opened(Document(b"# words", filename="a.md")).is_text
+    assert not opened(Document(media.pdf())).is_text
+    assert not opened(Image(PNG)).is_text
+
+
+def test_digest_is_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    found = opened(Image(tmp_path / "a.png"))
+    assert found.digest == opened(Image(PNG)).digest == hashlib.blake2b(PNG, digest_size=20).digest()
+    assert found.content_digest == found.digest.hex()
+    url = "https://h.example/a.png"
+    assert opened(Image(url)).digest == hashlib.blake2b(b"url" + url.encode(), digest_size=20).digest()
+
+
+def test_digest_of_a_large_file_is_read_in_blocks(tmp_path: Path) -> None:
+    content = os.urandom((1 << 20) + 7)
+    (tmp_path / "a.bin").write_bytes(content)
+    assert locate(Video(tmp_path / "a.bin")).digest == hashlib.blake2b(content, digest_size=20).digest()
+
+
+# -- changes -----------------------------------------------------------------------------------------------------
+
+
+def rewrite_same_size(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content)
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+
+def shorten_at_the_same_time(path: Path) -> None:
+    before = path.stat().st_mtime_ns
+    path.write_bytes(PNG[:-1])
+    os.utime(path, ns=(before, before))
+
+
+CHANGES: dict[str, Callable[[Path], Any]] = {
+    "longer": lambda path: path.write_bytes(PNG + b"x"),
+    "same size, later time": rewrite_same_size,
+    "shorter, same time": shorten_at_the_same_time,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("use", ["check_unchanged", "load", "digest"])
+def test_a_file_changed_since_it_was_opened_is_refused(change: str, use: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    CHANGES[change](path)
+    with pytest.raises(InvalidInputError, match=r"has changed while it was being embedded\. Embed it again") as caught:
+        _ = found.digest if use == "digest" else getattr(found, use)()
+    assert caught.value.item == f"uris[0] {str(path)!r}"
+
+
+def test_a_deleted_file_is_refused_by_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    found.check_unchanged()
+    path.unlink()
+    with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
+        found.check_unchanged()
+
+
+def test_content_without_a_file_never_changes() -> None:
+    for source in (PNG, "https://h.example/a.png", media.picture()):
+        opened(Image(source)).check_unchanged()
+
+
+# -- one request or a task ---------------------------------------------------------------------------------------
+
+
+def tone(seconds: float) -> Audio:
+    return Audio(media.wav(440, seconds, 0.1))
+
+
+@pytest.mark.parametrize(("seconds", "accepted"), [(2, True), (30, True), (31, False)])
+def test_one_request_takes_30_seconds_of_audio_on_3_5(seconds: float, accepted: bool) -> None:
+    if accepted:
+        assert open_media(tone(seconds), M35, "x").measured.duration_sec == seconds
+    else:
+        with pytest.raises(InvalidInputError, match=r"is 31 s long; one request takes 30 s"):
+            open_media(tone(seconds), M35, "x")
+        assert open_media(tone(seconds), M35, "x", may_task=True).measured.duration_sec == seconds
+
+
+def test_a_short_file_is_a_request_and_has_no_shortest_duration() -> None:
+    assert open_media(tone(1), M35, "x", may_task=True).measured.duration_sec == 1
+
+
+LONG = Model(
+    "m",
+    (2,),
+    9,
+    media={"audio": MediaLimit(frozenset({"wav"}), 10**6, max_sec=1)},
+    task_media={"audio": MediaLimit(frozenset({"wav"}), 10**6, max_sec=3, min_sec=2)},
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [(1.0, None), (1.5, "a task needs 2 s or more"), (2.0, None), (3.0, None), (3.5, "a task takes 3 s")],
+)
+def test_limits_of_a_task_apply_to_files_too_long_for_a_request(seconds: float, message: str | None) -> None:
+    if message is None:
+        open_media(tone(seconds), LONG, "x", may_task=True)
+    else:
+        with pytest.raises(InvalidInputError, match=message):
+            open_media(tone(seconds), LONG, "x", may_task=True)
+
+
+def test_a_model_without_limits_accepts_any_file() -> None:
+    found = open_media(Audio(b"\x00\x01\x02"), Model("m", (2,), 9), "x")
+    assert (found.filename, found.mime, found.size) == ("audio", "application/octet-stream", 3)
+
+
+@pytest.mark.parametrize(
+    ("item", "filename"),
+    [
+        (Image(media.jpeg()), "image.jpg"),
+        (Video(encoded_video("matroska", "mpeg4")), "video.mkv"),
+        (Video(mpeg_ts()), "video"),
+        (Document(b"words"), "document.txt"),
+        (Document(b"words", filename="notes.MD"), "notes.MD"),
+        (Image("https://h.example/a/cat.webp?sig=1"), "cat.webp"),
+        (Image("https://h.example/a/cat.webp", filename="mine.png"), "mine.png"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_filename(item: Media, filename: str) -> None:
+    assert opened(item).filename == filename
+
+
+def test_a_small_video_frame_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="is 320x240 pixels; the API takes 360x360 or more"):
+        opened(Video(media.mp4([("red", 2, 0)], size=(320, 240))))
+
+
+def test_a_large_image_is_refused_unless_it_is_converted() -> None:
+    limited = Model("m", (2,), 9, media={"image": MediaLimit(frozenset({"png"}), 100)})
+    with pytest.raises(InvalidInputError, match="takes 0 MB of image"):
+        open_media(Image(PNG), limited, "x")
+    assert open_media(Image(media.webp()), limited, "x").mime == "image/png"

@@ -137,6 +137,13 @@ def test_a_16_bit_grey_keeps_its_brightness(as_pil: bool) -> None:
     assert abs(float(np.mean(pixel)) / top - 0.5) < 0.02
 
 
+@pytest.mark.parametrize(("value", "grey"), [(32768, 128), (200, 200), (255, 255), (256, 1)])
+def test_a_32_bit_grey_is_scaled_by_its_largest_value(value: int, grey: int) -> None:
+    image = Pillow.new("I", (256, 256), value)
+    with sent_image(Image(image)) as sent:
+        assert (sent.mode, sent.getpixel((9, 9))) == ("L", grey)
+
+
 def test_a_cmyk_jpeg_is_sent_unchanged() -> None:
     content = saved(media.picture("red").convert("CMYK"), "JPEG")
     assert opened(Image(content), M30).load() == content
