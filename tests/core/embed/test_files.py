@@ -26,8 +26,10 @@ from twelvelabs_core import (
     Media,
     SegmentOptions,
     Sentences,
+    TwelveLabsError,
     Video,
 )
+from twelvelabs_core._embed.settings import EmbedSettings
 from twelvelabs_core._media import file as file_module
 from twelvelabs_core._media.file import MediaFile
 
@@ -284,3 +286,108 @@ def test_mean_of_unlabelled_audio_on_v1_has_a_separate_space(tmp_path: Path) -> 
         .space
         == "marengo3.0/512"
     )
+
+
+# -- v1 video ----------------------------------------------------------------------------------------------------
+
+
+def v1_video(request: httpx.Request) -> Any:
+    path = request.url.path
+    if path.endswith("/embed/tasks"):
+        return {"_id": "t1"}
+    if path.endswith("/status"):
+        return {"_id": "t1", "status": "ready"}
+    times = {"start_offset_sec": 0, "end_offset_sec": 6}
+    found = [
+        {**times, "float": vector(f"{o}{s}"), "embedding_option": o, "embedding_scope": s}
+        for s in ("clip", "video")
+        for o in ("visual", "audio")
+    ]
+    return {"_id": "t1", "status": "ready", "video_embedding": {"segments": found}}
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (None, [("visual", "clip"), ("audio", "clip"), ("visual", "asset"), ("audio", "asset")]),
+        (SegmentOptions(embedding_option=("audio",)), [("audio", "clip"), ("audio", "asset")]),
+    ],
+)
+def test_v1_segments_of_video_are_filtered_by_option(
+    options: SegmentOptions | None, labels: list[tuple[str, str]]
+) -> None:
+    service = Service(v1_video)
+    client = service.client(api_version="v1")
+    found = client.embed_segments(Video("https://h.example/a.mp4"), options)
+    assert [(s.option, s.scope) for s in found] == labels
+    assert [f"{r.method} {r.url.path.removeprefix('/v1.3/')}" for r in service.requests] == [
+        "POST embed/tasks",
+        "GET embed/tasks/t1/status",
+        "GET embed/tasks/t1",
+    ]
+
+
+# -- labels ------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_with_times_and_no_scope_is_a_clip() -> None:
+    entries = [segment("visual", 0, 6, None), segment("visual", None, None, None), segment("visual", 0, 6, "asset")]
+    found = Service(lambda _: {"data": entries}).client().embed_segments(Video("https://h.example/a.mp4"))
+    assert [(s.start_sec, s.scope) for s in found] == [(0, "clip"), (0, "asset"), (None, None)]
+
+
+@pytest.mark.parametrize("item", [Image(media.png()), Image("https://h.example/a.png")], ids=["file", "url"])
+def test_small_files_and_urls_are_not_uploaded(item: Media) -> None:
+    tasks = Tasks(segment("visual", None, None, None))
+    tasks.service.client().embed(item)
+    assert tasks.paths == ["POST embed-v2"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_uploaded_asset_is_deleted_unless_kept(keep: bool, large_video: Path) -> None:
+    tasks = Tasks(segment("visual", 0, 6))
+    tasks.service.client(keep_assets=keep).embed_segments(Video(large_video))
+    assert [p for p in tasks.paths if "assets" in p] == ["POST assets", "GET assets/a1"] + ["DELETE assets/a1"] * (
+        not keep
+    )
+    (request,) = [r for r in tasks.service.requests if r.url.path.endswith("/embed-v2")]
+    assert sent_json(request)["video"]["media_source"] == {"asset_id": "a1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "lasting", "deleted"), [(400, True, True), (500, True, False), (500, False, True), (400, False, True)]
+)
+def test_an_asset_is_kept_after_an_error_that_may_pass_if_the_journal_is_lasting(
+    status: int, lasting: bool, deleted: bool, large_video: Path, tmp_path: Path
+) -> None:
+    tasks = Tasks()
+
+    def answer(request: httpx.Request) -> Any:
+        if request.url.path.endswith("/embed-v2"):
+            return httpx.Response(status, json={"message": "no"})
+        return tasks.answer(request)
+
+    service = Service(answer)
+    cache = tmp_path / "c.sqlite" if lasting else None
+    with pytest.raises(TwelveLabsError):
+        service.client(cache=cache, max_retries=0).embed_segments(Video(large_video))
+    assert ("DELETE" in [r.method for r in service.requests]) is deleted
+
+
+# -- spaces ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "kind", "space"),
+    [
+        ("marengo3.0", "v1", "audio", "marengo3.0/512/v1-audio"),
+        ("marengo3.0", "v2", "audio", "marengo3.0/512"),
+        ("marengo3.0", "v1", "video", "marengo3.0/512"),
+        ("marengo3.0", "v1", "text", "marengo3.0/512"),
+        ("Marengo-retrieval-2.7", "v1", "audio", "Marengo-retrieval-2.7/1024"),
+        ("marengo3.5", "v2", "audio", "marengo3.5/512"),
+    ],
+)
+def test_space_of_a_kind(model: str, version: Any, kind: Any, space: str) -> None:
+    known = MODELS[model]
+    assert EmbedSettings(known, known.dimensions[0], version, "end", len).space_of(kind) == space

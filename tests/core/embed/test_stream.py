@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.service import Service, right_answer, vector
 from twelvelabs_core import BatchError, InvalidInputError, QuotaExceededError, StreamResult
+from twelvelabs_core._embed.stream import CHUNK
 
 
 def failing_on(text: bytes, status: int = 400) -> Service:
@@ -86,3 +87,37 @@ def test_a_stream_left_early_does_not_block_the_client() -> None:
         if result.index == 3:
             break
     assert client.embed("later").vector
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5])
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_every_number_of_items_is_yielded_once(count: int, ordered: bool) -> None:
+    async def texts() -> AsyncIterator[str]:
+        for i in range(count):
+            yield f"{i}"
+
+    service = Service()
+    client = service.client(max_concurrency=4)
+    found = [r async for r in client.astream(texts(), ordered=ordered)]
+    assert sorted(r.index for r in found) == list(range(count))
+    assert all(r.item == str(r.index) and r.embedding and r.embedding.vector == vector(r.item) for r in found)
+    again = list(service.client(max_concurrency=4).stream([f"{i}" for i in range(count)], ordered=ordered))
+    assert sorted(r.index for r in again) == list(range(count))
+
+
+async def test_an_async_stream_raises_like_the_sync_one() -> None:
+    found = []
+    with pytest.raises(BatchError) as caught:
+        async for result in failing_on(b"bad").client().astream(["a", "bad", "", "b"]):
+            found.append(result.index)
+    assert found == [0, 3]
+    assert sorted(caught.value.errors) == [1, 2]
+    assert "items[2]" in str(caught.value.errors[2])
+    results = [r async for r in failing_on(b"bad").client().astream(["a", "bad"], errors="yield")]
+    assert [r.error is None for r in results] == [True, False]
+
+
+def test_a_used_up_budget_is_raised_from_a_stream_that_yields_errors() -> None:
+    with pytest.raises(QuotaExceededError) as caught:
+        list(Service().client(budget=0).stream(["a"], errors="yield"))
+    assert caught.value.results == []
