@@ -124,6 +124,10 @@ REFUSED: list[tuple[Model, Kind, dict[str, Any], ApiVersion, str]] = [
     (M35, "document", {"segmentation": Fixed()}, "v2", "Fixed does not divide document; use Sentences"),
     (M35, "document", {"segmentation": Dynamic()}, "v2", r"use Sentences \(text\) or Quadrants \(PDF\)"),
     (M30, "audio", {"segmentation": Dynamic()}, "v2", "audio by Fixed only"),
+    *(
+        (M35, "image", {"segmentation": s}, "v2", "an image is not divided")
+        for s in (Fixed(), Sentences(3), Quadrants())
+    ),
     *((M30, "video", {"segmentation": Fixed(n)}, "v2", f"duration_sec={n} must be 2 to 10") for n in (1, 11)),
     *((M30, "video", {"segmentation": Dynamic(n)}, "v2", f"min_duration_sec={n} must be 2 to 5") for n in (1, 6)),
     *(
