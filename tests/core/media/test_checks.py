@@ -126,6 +126,7 @@ def test_a_range_outside_the_file_is_refused(start: float | None, end: float | N
         (89 * 60, "89 min"),
         (90 * 60, "1 h 30 min"),
         (3900, "65 min"),
+        (14_400, "4 h 00 min"),
         (14_700, "4 h 05 min"),
     ],
 )
