@@ -297,6 +297,10 @@ def test_clips_are_sorted_by_start_then_end_and_the_asset_is_last() -> None:
     assert order_of(entry(9, embedding_scope="asset", start_sec=0, end_sec=9), *clips) == [1, 2, 3, 9]
 
 
+def test_a_start_of_0_comes_before_any_other() -> None:
+    assert order_of(entry(2, start_sec=0.5, end_sec=1), entry(1, start_sec=0, end_sec=6)) == [1, 2]
+
+
 def test_clips_without_end_come_after_those_with_one() -> None:
     assert order_of(entry(2, start_sec=0), entry(1, start_sec=0, end_sec=100)) == [1, 2]
 

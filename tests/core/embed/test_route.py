@@ -144,7 +144,7 @@ def test_plan_parts_by_default_for_tasks() -> None:
     assert [(p.start_sec, p.end_sec) for p in plan_parts(20_000)] == [(0.0, 10_005.0), (9_995.0, 20_000)]
 
 
-@given(st.floats(0.01, 1e5), st.floats(20, 1e4), st.floats(0, 19))
+@given(st.floats(0.01, 5e3), st.floats(20, 1e3), st.floats(0, 19))
 def test_parts_cover_the_file_and_overlap(duration: float, longest: float, overlap: float) -> None:
     parts = plan_parts(duration, longest_sec=longest, overlap_sec=overlap)
     assert parts[0].start_sec == 0
