@@ -106,6 +106,7 @@ def plan(**values: Any) -> Plan:
         (plan(seconds=7_199.0), ", at least 120 min under the limits"),
         (plan(seconds=7_200.0), ", at least 2.0 h under the limits"),
         (plan(seconds=172_799.0), ", at least 48.0 h under the limits"),
+        (plan(seconds=86_400.0, days=2), ", at least 24.0 h under the limits, 2 days of quota"),
         (plan(seconds=172_800.0, days=3), ", at least 2.0 days under the limits, 3 days of quota"),
     ],
 )
