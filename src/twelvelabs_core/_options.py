@@ -188,6 +188,8 @@ def _check_v1(options: SegmentOptions, kind: Kind, refuse: Any) -> None:
 def _check_segmentation(segmentation: Segmentation | None, model: Model, kind: Kind, refuse: Any) -> None:
     if segmentation is None:
         return
+    if kind == "image":
+        raise refuse("an image is not divided; leave segmentation out.")
     timed = kind in ("audio", "video")
     if isinstance(segmentation, (Fixed, Dynamic)) != timed:
         fitting = "Fixed or Dynamic" if timed else "Sentences (text) or Quadrants (PDF)"

@@ -1,4 +1,4 @@
-"""Where the key and the address come from, and that the key is shown nowhere."""
+"""The API key and the base URL, and that no output shows the key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.service import KEY, Service
 from twelvelabs_core import AuthenticationError, EmbeddingClient, InvalidInputError
 from twelvelabs_core._config import PUBLIC_BASE_URL, resolve_api_key, resolve_base_url
 
-FIRST, SECOND, ADDRESS = "TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL"
+FIRST, SECOND, BASE_URL = "TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL"
 
 
 # -- the key -------------------------------------------------------------------------------------------------------
@@ -39,18 +39,18 @@ FIRST, SECOND, ADDRESS = "TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELAB
         (None, {FIRST: "\tb \r\n"}, "b"),
     ],
 )
-def test_where_the_key_comes_from(given: Any, environ: dict[str, str], found: str) -> None:
+def test_resolve_api_key(given: Any, environ: dict[str, str], found: str) -> None:
     assert resolve_api_key(given, environ).get_secret_value() == found
 
 
 @pytest.mark.parametrize("given", [None, "", "  ", SecretStr(" ")])
-def test_no_key_says_where_one_would_be_looked_for(given: Any) -> None:
+def test_a_missing_key_is_refused_with_a_remedy(given: Any) -> None:
     with pytest.raises(AuthenticationError, match="Pass api_key= or set TWELVELABS_API_KEY"):
         EmbeddingClient(api_key=given)
 
 
 @pytest.mark.parametrize("key", ["tlk_a\nb", "tlk_ä", "tlk_a\x00", "tlk_\u2028x", "“tlk_a”"])
-def test_a_key_that_no_header_can_carry(key: str) -> None:
+def test_a_key_that_a_header_cannot_carry_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(AuthenticationError, match="characters that an HTTP header cannot carry") as caught:
         EmbeddingClient(api_key=key)
     assert key not in str(caught.value)
@@ -58,7 +58,7 @@ def test_a_key_that_no_header_can_carry(key: str) -> None:
 
 
 @pytest.mark.parametrize("name", [FIRST, SECOND])
-def test_a_key_of_the_environment_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_from_the_environment_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, f" {KEY}\n")
     service = Service()
     service.client(api_key=None).embed("a")
@@ -67,7 +67,7 @@ def test_a_key_of_the_environment_is_sent(name: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("adapter", [TwelveLabsEmbeddings, TwelveLabsEmbedding])
 @pytest.mark.parametrize("name", [FIRST, SECOND])
-def test_the_adapters_look_in_the_same_places(adapter: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adapters_read_the_same_variables(adapter: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AuthenticationError, match=FIRST):
         adapter()
     monkeypatch.setenv(name, f" {KEY}\n")
@@ -76,40 +76,40 @@ def test_the_adapters_look_in_the_same_places(adapter: Any, name: str, monkeypat
     assert service.requests[0].headers["x-api-key"] == KEY
 
 
-# -- the address ---------------------------------------------------------------------------------------------------
+# -- the base URL --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("given", "environ", "found"),
     [
         (None, {}, PUBLIC_BASE_URL),
-        (None, {ADDRESS: "http://e/v1.3"}, "http://e/v1.3"),
-        ("http://a/v1.3", {ADDRESS: "http://e/v1.3"}, "http://a/v1.3"),
-        ("", {ADDRESS: "http://e/v1.3"}, "http://e/v1.3"),
-        (None, {ADDRESS: ""}, PUBLIC_BASE_URL),
-        ("  ", {ADDRESS: " \n"}, PUBLIC_BASE_URL),
+        (None, {BASE_URL: "http://e/v1.3"}, "http://e/v1.3"),
+        ("http://a/v1.3", {BASE_URL: "http://e/v1.3"}, "http://a/v1.3"),
+        ("", {BASE_URL: "http://e/v1.3"}, "http://e/v1.3"),
+        (None, {BASE_URL: ""}, PUBLIC_BASE_URL),
+        ("  ", {BASE_URL: " \n"}, PUBLIC_BASE_URL),
         ("http://a/v1.3/", {}, "http://a/v1.3"),
         (" http://a/v1.3// \n", {}, "http://a/v1.3"),
         ("http://127.0.0.1:8765/v1.3", {}, "http://127.0.0.1:8765/v1.3"),
         ("https://proxy.example/twelvelabs/v1.3", {}, "https://proxy.example/twelvelabs/v1.3"),
     ],
 )
-def test_where_the_address_comes_from(given: str | None, environ: dict[str, str], found: str) -> None:
+def test_resolve_base_url(given: str | None, environ: dict[str, str], found: str) -> None:
     assert resolve_base_url(given, environ) == found
 
 
-def test_the_public_address_is_the_documented_one() -> None:
+def test_the_public_base_url_is_the_documented_one() -> None:
     assert PUBLIC_BASE_URL == "https://api.twelvelabs.io/v1.3"
 
 
 @pytest.mark.parametrize("url", ["api.twelvelabs.io/v1.3", "localhost:8765", "ftp://h/v1.3", "file:///x"])
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_an_invalid_base_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidInputError, match=r"is not an http\(s\) address. Example: https://api"):
         EmbeddingClient(api_key="k", base_url=url)
 
 
-def test_requests_go_to_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ADDRESS, "http://e.example/v1.3/")
+def test_requests_go_to_the_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BASE_URL, "http://e.example/v1.3/")
     service = Service()
     service.client().embed("a")
     service.client(base_url="http://a.example:81/sub/v1.3/").embed("a")
@@ -121,7 +121,7 @@ def test_requests_go_to_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-# -- the key is shown nowhere --------------------------------------------------------------------------------------
+# -- no output shows the key --------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Any] = {
     "core": EmbeddingClient,
@@ -141,13 +141,13 @@ def test_no_repr_shows_the_key(kind: str, secret: bool) -> None:
         assert KEY not in f"{shown}"
 
 
-def test_the_engine_s_settings_do_not_show_the_key() -> None:
+def test_the_sender_does_not_show_the_key() -> None:
     client = EmbeddingClient(api_key=KEY)
     assert KEY not in repr(client._sender.settings)
     assert KEY not in repr(client._sender)
 
 
-def test_no_dump_of_an_adapter_holds_the_key() -> None:
+def test_no_dump_of_an_adapter_contains_the_key() -> None:
     chain, index = TwelveLabsEmbeddings(api_key=KEY), TwelveLabsEmbedding(api_key=KEY)
     dumped = [
         str(chain.model_dump()),
@@ -168,14 +168,14 @@ def test_no_dump_of_an_adapter_holds_the_key() -> None:
     [{"dimensions": 7}, {"truncate": "middle"}, {"base_url": "x"}, {"max_retries": -1}, {"api_version": "v9"}],
     ids=lambda w: next(iter(w)),
 )
-def test_no_error_of_a_constructor_shows_the_key(kind: str, wrong: dict[str, Any]) -> None:
+def test_no_constructor_error_shows_the_key(kind: str, wrong: dict[str, Any]) -> None:
     with pytest.raises((InvalidInputError, ValidationError)) as caught:
         MAKERS[kind](api_key=KEY, **wrong)
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value)
 
 
-def test_a_key_of_the_wrong_type_is_not_shown_either() -> None:
+def test_a_key_of_the_wrong_type_is_not_shown() -> None:
     with pytest.raises(ValidationError) as caught:
         TwelveLabsEmbeddings(api_key=[KEY])  # type: ignore[arg-type]
     assert KEY not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The errors by themselves."""
+"""The error classes: hierarchy, text, pickling and copying."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ERRORS: list[TwelveLabsError] = [
 @pytest.mark.parametrize(
     "again", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"]
 )
-def test_errors_cross_process_borders_whole(error: TwelveLabsError, again: Callable[[Any], Any]) -> None:
+def test_errors_survive_pickling_and_copying(error: TwelveLabsError, again: Callable[[Any], Any]) -> None:
     found = again(error)
     assert type(found) is type(error)
     assert str(found) == str(error)
@@ -52,7 +52,7 @@ def test_errors_cross_process_borders_whole(error: TwelveLabsError, again: Calla
     assert plain(found) == plain(error)
 
 
-def test_all_errors_are_one_family() -> None:
+def test_all_errors_are_twelvelabs_errors() -> None:
     assert all(isinstance(error, TwelveLabsError) for error in ERRORS)
     assert not any(isinstance(error, ValueError) for error in ERRORS)
     assert issubclass(TextTooLongError, InvalidInputError)
@@ -68,5 +68,5 @@ def test_all_errors_are_one_family() -> None:
         (TwelveLabsError("went wrong.", item="i", status=500), "i: went wrong. [500]"),
     ],
 )
-def test_an_error_in_one_line(error: TwelveLabsError, shown: str) -> None:
+def test_str_of_an_error(error: TwelveLabsError, shown: str) -> None:
     assert str(error) == shown

@@ -1,4 +1,4 @@
-"""Which model can do what, and what one is told who asks for more."""
+"""Models: the table, names, dimensions, API versions, kinds of input, and custom models."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ URL = "https://h.example/x"
         ("marengo3.5", {128, 256, 512}, 2000, ("v2",), "auto_truncate"),
     ],
 )
-def test_the_table_says_what_the_pages_say(
+def test_the_table_agrees_with_the_api_pages(
     name: str, dimensions: set[int], tokens: int, versions: tuple[str, ...], truncation: str | None
 ) -> None:
     model = MODELS[name]
@@ -51,13 +51,13 @@ def test_the_table_says_what_the_pages_say(
     assert set(model.inputs) == set(versions)
 
 
-def test_the_default_is_3_0() -> None:
+def test_the_default_model_is_3_0() -> None:
     assert DEFAULT_MODEL == "marengo3.0"
     client = Service().client(DEFAULT_MODEL)
     assert (client.model.name, client.dimensions, client.space) == ("marengo3.0", 512, "marengo3.0/512")
 
 
-def test_spaces_of_equal_length_are_still_two() -> None:
+def test_models_and_lengths_have_separate_spaces() -> None:
     assert MODELS["marengo3.0"].space(512) != MODELS["marengo3.5"].space(512)
     assert MODELS["marengo3.5"].space(512) != MODELS["marengo3.5"].space(256)
 
@@ -82,7 +82,7 @@ def test_a_known_name_is_found(name: str) -> None:
         ("Marengo-retrieval-2.6", OLD),
     ],
 )
-def test_an_unknown_name_gets_the_close_ones(name: str, close: str) -> None:
+def test_an_unknown_name_suggests_close_ones(name: str, close: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         Service().client(name)
     first, _, known = str(caught.value).partition("Known:")
@@ -92,14 +92,14 @@ def test_an_unknown_name_gets_the_close_ones(name: str, close: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["text-embedding-3-small", "", " ", "xyz"])
-def test_a_name_like_no_other_gets_the_list(name: str) -> None:
+def test_a_name_without_close_ones_lists_the_known_models(name: str) -> None:
     with pytest.raises(InvalidInputError, match=r"Known: marengo3\.0, marengo3\.5") as caught:
         Service().client(name)
     assert "Did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [None, 3.0, b"marengo3.0"])
-def test_what_is_no_name_is_refused_the_same_way(name: Any) -> None:
+def test_a_name_of_another_type_is_refused(name: Any) -> None:
     with pytest.raises(InvalidInputError, match="Unknown model"):
         Service().client(name)
 
@@ -119,7 +119,7 @@ def test_what_is_no_name_is_refused_the_same_way(name: Any) -> None:
         ("marengo3.5", 128, 128),
     ],
 )
-def test_dimensions_a_model_has(name: str, asked: int | None, found: int) -> None:
+def test_supported_dimensions(name: str, asked: int | None, found: int) -> None:
     assert resolve_dimensions(MODELS[name], asked) == found
 
 
@@ -129,13 +129,13 @@ def test_dimensions_a_model_has(name: str, asked: int | None, found: int) -> Non
         ("marengo3.0", 256, "marengo3.0 returns 512 dimensions, not 256. marengo3.5 can return 256"),
         (OLD, 512, "returns 1024 dimensions, not 512. marengo3.0 and marengo3.5 can"),
         ("marengo3.5", 64, "returns 128, 256, 512 dimensions, not 64. No known model can"),
-        ("marengo3.0", 1024, "No known model"),  # 2.7 is switched off, and no remedy
+        ("marengo3.0", 1024, "No known model"),  # 2.7 is switched off, so it is not suggested
         ("marengo3.5", 0, "not 0"),
         ("marengo3.5", -512, "not -512"),
     ],
 )
 @old_model
-def test_dimensions_a_model_has_not(name: str, asked: int, words: str) -> None:
+def test_unsupported_dimensions_are_refused_with_a_remedy(name: str, asked: int, words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         Service().client(name, dimensions=asked)
 
@@ -151,7 +151,7 @@ def test_dimensions_a_model_has_not(name: str, asked: int, words: str) -> None:
         ("marengo3.5", None, "v2"),
     ],
 )
-def test_versions_that_serve_a_model(name: str, asked: str | None, found: str) -> None:
+def test_supported_api_versions(name: str, asked: str | None, found: str) -> None:
     assert resolve_api_version(MODELS[name], asked) == found
 
 
@@ -159,7 +159,7 @@ def test_versions_that_serve_a_model(name: str, asked: str | None, found: str) -
     ("name", "asked"), [(OLD, "v2"), ("marengo3.5", "v1"), ("marengo3.0", "v3"), ("marengo3.0", "")]
 )
 @old_model
-def test_versions_that_do_not(name: str, asked: str) -> None:
+def test_unsupported_api_versions_are_refused(name: str, asked: str) -> None:
     with pytest.raises(InvalidInputError, match=f"is served by .*, not by api_version='{asked}'"):
         Service().client(name, api_version=asked)
 
@@ -167,13 +167,13 @@ def test_versions_that_do_not(name: str, asked: str) -> None:
 @pytest.mark.parametrize(
     ("version", "path"), [(None, "/v1.3/embed-v2"), ("v2", "/v1.3/embed-v2"), ("v1", "/v1.3/embed")]
 )
-def test_a_version_is_an_endpoint(version: str | None, path: str) -> None:
+def test_the_api_version_decides_the_endpoint(version: str | None, path: str) -> None:
     service = Service()
     service.client(api_version=version).embed("a")
     assert service.requests[0].url.path == path
 
 
-# -- settings that cannot be -----------------------------------------------------------------------------------
+# -- invalid settings -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_version_is_an_endpoint(version: str | None, path: str) -> None:
         ("max_wait", -1),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(setting: str, value: Any) -> None:
+def test_an_invalid_setting_is_refused(setting: str, value: Any) -> None:
     with pytest.raises(InvalidInputError, match=setting):
         Service().client(**{setting: value})
 
@@ -207,7 +207,7 @@ REFUSALS: list[tuple[str, str | None, Item, str]] = [
 
 @pytest.mark.parametrize(("name", "version", "item", "words"), REFUSALS)
 @old_model
-def test_a_kind_a_model_does_not_take_says_what_does(name: str, version: Any, item: Item, words: str) -> None:
+def test_an_unsupported_kind_is_refused_with_a_remedy(name: str, version: Any, item: Item, words: str) -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match=words) as caught:
         service.client(name, api_version=version).embed(item)
@@ -216,24 +216,24 @@ def test_a_kind_a_model_does_not_take_says_what_does(name: str, version: Any, it
 
 
 @pytest.mark.parametrize("item", [None, 5, 1.5, b"text", ["a"], {"text": "a"}, object(), media.image()])
-def test_what_is_no_item_is_refused(item: Any) -> None:
+def test_an_object_that_is_not_an_item_is_refused(item: Any) -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match="expected a str, Image, Audio, Video, Document or Composed"):
         service.client().embed_many(["fine", item])
     assert service.requests == []
 
 
-def test_one_text_where_a_list_is_meant_is_not_taken_apart() -> None:
+def test_a_single_text_instead_of_a_list_is_refused() -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match="list"):
         service.client().embed_many("hello")
     assert service.requests == []
 
 
-# -- the old model ---------------------------------------------------------------------------------------------
+# -- the switched-off model ------------------------------------------------------------------------------------
 
 
-def test_the_switched_off_model_warns_and_names_the_next() -> None:
+def test_a_switched_off_model_warns_and_names_its_successor() -> None:
     with pytest.warns(UserWarning, match=r"switched off .* 2026-03-30; use marengo3\.0.*do not compare") as caught:
         client = EmbeddingClient(OLD, api_key="k")
     assert caught[0].filename == __file__
@@ -241,13 +241,13 @@ def test_the_switched_off_model_warns_and_names_the_next() -> None:
 
 
 @pytest.mark.parametrize("name", ["marengo3.0", "marengo3.5"])
-def test_the_others_do_not_warn(name: str) -> None:
+def test_current_models_do_not_warn(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         EmbeddingClient(name, api_key="k")
 
 
-# -- a model of the user's own ---------------------------------------------------------------------------------
+# -- custom models --------------------------------------------------------------------------------------------
 
 NEWER = Model(
     name="marengo9.0",
@@ -260,7 +260,7 @@ NEWER = Model(
 )
 
 
-def test_a_model_of_one_s_own_works_from_end_to_end() -> None:
+def test_a_custom_model_embeds() -> None:
     service = Service(lambda request: v2_answer([1.0, 2.0][: sent_json(request)["embedding_dimension"]]))
     client = service.client(NEWER, dimensions=2)
 
@@ -287,17 +287,17 @@ def test_a_model_of_one_s_own_works_from_end_to_end() -> None:
         (Image(media.noisy_png((80, 80))), "the API takes 0 MB of image here"),
     ],
 )
-def test_a_model_of_one_s_own_has_its_own_limits(item: Item, words: str) -> None:
+def test_a_custom_model_has_its_own_limits(item: Item, words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         Service().client(NEWER).embed(item)
 
 
-def test_a_model_of_one_s_own_needs_only_a_name_a_length_and_a_limit() -> None:
+def test_a_custom_model_needs_only_name_dimensions_and_token_limit() -> None:
     plain = Model("plain1", dimensions=(2,), max_text_tokens=10)
     service = Service(lambda _: v2_answer([1.0, 2.0]))
     client = service.client(plain)
     assert client.embed("a").vector == [1.0, 2.0]
-    assert client.embed(Image(b"\x00\x01 whatever")).vector == [1.0, 2.0]  # no limits known: the server decides
+    assert client.embed(Image(b"\x00\x01 unknown")).vector == [1.0, 2.0]  # no limits known: the server decides
     assert sent_json(service.requests[0]) == {
         "input_type": "multi_input",
         "model_name": "plain1",
@@ -306,6 +306,6 @@ def test_a_model_of_one_s_own_needs_only_a_name_a_length_and_a_limit() -> None:
 
 
 @pytest.mark.parametrize("broken", [{"dimensions": ()}, {"api_versions": ()}])
-def test_a_model_without_a_length_or_endpoint_is_refused(broken: dict[str, Any]) -> None:
+def test_a_model_without_dimensions_or_api_versions_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match="at least one"):
         Model(**{"name": "m", "dimensions": (2,), "max_text_tokens": 1, **broken})

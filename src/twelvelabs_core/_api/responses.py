@@ -36,6 +36,7 @@ def v2_segments(response: dict[str, Any], dimensions: int) -> list[Segment]:
     """
     segments = []
     for entry in _entries(response.get("data"), "'data'"):
+        uncertainty = entry.get("embedding_uncertainty")
         segments.append(
             Segment(
                 _vector(entry.get("embedding"), dimensions),
@@ -46,7 +47,7 @@ def v2_segments(response: dict[str, Any], dimensions: int) -> list[Segment]:
                 entry.get("start_page_number"),
                 entry.get("quadrant"),
                 entry.get("chunk_index"),
-                entry.get("embedding_uncertainty"),
+                uncertainty if isinstance(uncertainty, list) and len(uncertainty) == dimensions else None,
             )
         )
     if len(segments) > 1:

@@ -187,8 +187,11 @@ def _decode(value: bytes, space: str) -> Embedding | list[Segment] | None:
     if not isinstance(value, bytes) or value[:3] != _MAGIC:
         return None
     if value[3:4] == _SEGMENTS:
-        return _decode_segments(value)
-    if len(value) % 8:
+        try:
+            return _decode_segments(value)
+        except (ValueError, TypeError, KeyError):
+            return None
+    if len(value) % 8 or len(value) == 8:
         return None
     pooled = int.from_bytes(value[4:8], "little")
     return Embedding(decode_floats(value[8:]), space, bool(value[3] & _TRUNCATED), pooled, cached=True)
@@ -217,6 +220,8 @@ def _decode_segments(value: bytes) -> list[Segment]:
             at += length
         known = {name: head.get(name) for name in _SEGMENT_FIELDS}
         segments.append(Segment(vector, **known, uncertainty=uncertainty))
+    if len(numbers) != at:
+        raise ValueError("cut off, or longer than its heads say")
     return segments
 
 

@@ -132,6 +132,7 @@ def split(text: str, limit: int, count: TokenCounter) -> list[str]:
                 piece, used = "", 0
             piece, used = piece + word, used + size
         pieces.append(piece.strip())
+        pieces = [p for p in pieces if p]  # long white space between two words may fill a chunk
         if all(count(p) <= limit for p in pieces) or chunks >= len(words):
             return pieces
         chunks += 1  # a counter need not be additive: try smaller pieces
@@ -142,7 +143,7 @@ def _words(text: str, limit: int, count: TokenCounter, *, from_end: bool = False
     its start or its end, so that what is cut off is the rest.
     """
     words = []
-    stack = list(reversed(_SPACED.findall(text)))
+    stack = list(reversed(_SPACED.findall(text.strip())))
     while stack:
         word = stack.pop()
         if len(word) == 1 or count(word) <= limit:

@@ -1,4 +1,4 @@
-"""What may be fused into one vector: the rules that can be told before sending."""
+"""Composed inputs: the rules checked before sending, and ``Composed.of``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ URL = "https://h.example/"
 PDF = Document(media.pdf())
 TXT = Document(b"plain words")
 MD = Document(b"# A title", filename="a.md")
-PIC, PIC2 = Image(URL + "1.png"), Image(URL + "2.png")
-SOUND, FILM = Audio(URL + "a.mp3"), Video(URL + "a.mp4")
+IMAGE, IMAGE2 = Image(URL + "1.png"), Image(URL + "2.png")
+AUDIO, VIDEO = Audio(URL + "a.mp3"), Video(URL + "a.mp4")
 
 
 def named(name: str | None, place: str = "n.png") -> Image:
@@ -23,32 +23,32 @@ def named(name: str | None, place: str = "n.png") -> Image:
 
 
 BOTH = ("marengo3.0", "marengo3.5")
-NEW = ("marengo3.5",)
-GOOD: list[tuple[tuple[str, ...], Composed]] = [
+ONLY_35 = ("marengo3.5",)
+VALID: list[tuple[tuple[str, ...], Composed]] = [
     (BOTH, Composed("a red bike")),
-    (BOTH, Composed("a red bike", [PIC])),
-    (BOTH, Composed(None, [PIC])),
-    (BOTH, Composed(None, [PIC, PIC2])),
-    (BOTH, Composed("both", [PIC, PIC2])),
+    (BOTH, Composed("a red bike", [IMAGE])),
+    (BOTH, Composed(None, [IMAGE])),
+    (BOTH, Composed(None, [IMAGE, IMAGE2])),
+    (BOTH, Composed("both", [IMAGE, IMAGE2])),
     (BOTH, Composed("<@a> in blue", [named("a")])),
     (BOTH, Composed("<@a> beside <@a>", [named("a")])),
     (BOTH, Composed("<@a> and <@my coat>", [named("my coat"), named("a")])),
     (BOTH, Composed("a name is given and not used", [named("a")])),
-    (BOTH, Composed("an address <a@b> is no reference", [PIC])),
-    (BOTH, Composed("all ten", [PIC] * 10)),
-    (BOTH, Composed("a tuple", (PIC, PIC2))),
-    (NEW, Composed(None, [SOUND])),
-    (NEW, Composed(None, [FILM, FILM])),
-    (NEW, Composed("with a text", [PIC, SOUND, FILM])),
-    (NEW, Composed("with a text", [PIC, TXT])),
-    (NEW, Composed("with a text", [SOUND, MD])),
-    (NEW, Composed(None, [TXT])),
-    (NEW, Composed(None, [PDF])),
+    (BOTH, Composed("an address <a@b> is no reference", [IMAGE])),
+    (BOTH, Composed("all ten", [IMAGE] * 10)),
+    (BOTH, Composed("a tuple", (IMAGE, IMAGE2))),
+    (ONLY_35, Composed(None, [AUDIO])),
+    (ONLY_35, Composed(None, [VIDEO, VIDEO])),
+    (ONLY_35, Composed("with a text", [IMAGE, AUDIO, VIDEO])),
+    (ONLY_35, Composed("with a text", [IMAGE, TXT])),
+    (ONLY_35, Composed("with a text", [AUDIO, MD])),
+    (ONLY_35, Composed(None, [TXT])),
+    (ONLY_35, Composed(None, [PDF])),
 ]
 
 
-@pytest.mark.parametrize(("model", "item"), [(model, item) for models, item in GOOD for model in models])
-def test_what_may_be_fused_is_sent(model: str, item: Composed) -> None:
+@pytest.mark.parametrize(("model", "item"), [(model, item) for models, item in VALID for model in models])
+def test_a_valid_composition_is_sent(model: str, item: Composed) -> None:
     service = Service()
     service.client(model).embed(item)
     body = sent_json(service.requests[0])
@@ -59,41 +59,41 @@ def test_what_may_be_fused_is_sent(model: str, item: Composed) -> None:
     assert [s.get("name") for s in sources] == [m.name for m in item.media]
 
 
-BAD: list[tuple[str, Composed, str]] = [
+INVALID: list[tuple[str, Composed, str]] = [
     # nothing, or too much
     ("marengo3.5", Composed(), "is empty: give a text, media, or both"),
     ("marengo3.5", Composed(""), "has an empty text; leave text out"),
-    ("marengo3.5", Composed(" \n", [PIC]), "has an empty text; leave text out"),
-    ("marengo3.5", Composed("a", [PIC] * 11), "has 11 sources; the API takes 10"),
+    ("marengo3.5", Composed(" \n", [IMAGE]), "has an empty text; leave text out"),
+    ("marengo3.5", Composed("a", [IMAGE] * 11), "has 11 sources; the API takes 10"),
     # kinds
-    ("marengo3.0", Composed("a", [SOUND]), "composes image only, not audio; marengo3.5 can"),
-    ("marengo3.0", Composed("a", [PIC, FILM]), "composes image only, not video; marengo3.5 can"),
+    ("marengo3.0", Composed("a", [AUDIO]), "composes image only, not audio; marengo3.5 can"),
+    ("marengo3.0", Composed("a", [IMAGE, VIDEO]), "composes image only, not video; marengo3.5 can"),
     ("marengo3.0", Composed("a", [TXT]), "composes image only, not document. marengo3.5 can"),
-    ("marengo3.5", Composed("a", [PIC, "cat.png"]), "expected Image, Audio, Video or Document in media, got a str"),  # type: ignore[list-item]
+    ("marengo3.5", Composed("a", [IMAGE, "cat.png"]), "expected Image, Audio, Video or Document in media, got a str"),  # type: ignore[list-item]
     ("marengo3.5", Composed("a", [b"bytes"]), "expected Image, Audio, Video or Document in media, got a bytes"),  # type: ignore[list-item]
     ("marengo3.5", Composed("a", [Composed("b")]), "got a Composed"),  # type: ignore[list-item]
     # kinds together
-    ("marengo3.5", Composed(None, [PIC, SOUND]), "mixes audio and image without a text"),
-    ("marengo3.5", Composed(None, [FILM, PIC, SOUND]), "mixes audio and image and video without a text"),
-    ("marengo3.5", Composed(None, [TXT, PIC]), "mixes document and image without a text"),
+    ("marengo3.5", Composed(None, [IMAGE, AUDIO]), "mixes audio and image without a text"),
+    ("marengo3.5", Composed(None, [VIDEO, IMAGE, AUDIO]), "mixes audio and image and video without a text"),
+    ("marengo3.5", Composed(None, [TXT, IMAGE]), "mixes document and image without a text"),
     # documents
     ("marengo3.5", Composed("a", [PDF]), "a PDF must be the only source and stands without a text"),
     ("marengo3.5", Composed(None, [PDF, PDF]), "a PDF must be the only source"),
-    ("marengo3.5", Composed("a", [PDF, PIC]), "a PDF must be the only source"),
+    ("marengo3.5", Composed("a", [PDF, IMAGE]), "a PDF must be the only source"),
     ("marengo3.5", Composed("a", [TXT]), "is all text"),
     ("marengo3.5", Composed(None, [TXT, MD]), "is all text"),
     # names
     ("marengo3.5", Composed("<@a>", [named("a"), named("a")]), r"uses a name twice: \['a'\]"),
     ("marengo3.5", Composed("<@b>", [named("a"), named("c")]), "refers to <@b>, but names given: a, c"),
-    ("marengo3.5", Composed("<@coat> in blue", [PIC]), "refers to <@coat>, but no source has a name"),
+    ("marengo3.5", Composed("<@coat> in blue", [IMAGE]), "refers to <@coat>, but no source has a name"),
     ("marengo3.5", Composed("<@coat> in blue"), "refers to <@coat>, but no source has a name"),
     ("marengo3.5", Composed("<@A>", [named("a")]), "refers to <@A>, but names given: a"),
     ("marengo3.0", Composed("<@a> <@b>", [named("a")]), "refers to <@b>"),
 ]
 
 
-@pytest.mark.parametrize(("model", "item", "words"), BAD)
-def test_what_may_not_is_refused_before_anything_is_sent(model: str, item: Composed, words: str) -> None:
+@pytest.mark.parametrize(("model", "item", "words"), INVALID)
+def test_an_invalid_composition_is_refused_before_sending(model: str, item: Composed, words: str) -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match=words) as caught:
         service.client(model).embed(item, name="composed")
@@ -103,18 +103,18 @@ def test_what_may_not_is_refused_before_anything_is_sent(model: str, item: Compo
 
 @pytest.mark.parametrize(
     "item",
-    [Composed(5, [PIC]), Composed("a", PIC), Composed("a", 5), Composed("a", None)],  # type: ignore[arg-type]
+    [Composed(5, [IMAGE]), Composed("a", IMAGE), Composed("a", 5), Composed("a", None)],  # type: ignore[arg-type]
     ids=["number as text", "media not in a list", "number as media", "None as media"],
 )
-def test_a_composition_of_wrong_types_is_refused_in_words(item: Composed) -> None:
+def test_a_composition_with_wrong_types_is_refused(item: Composed) -> None:
     with pytest.raises(InvalidInputError):
         Service().client().embed(item)
 
 
-def test_the_media_of_a_composition_are_inspected() -> None:
+def test_media_of_a_composition_are_checked() -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match=r"composed\.media\[1\] 5 bytes: is not a readable image"):
-        service.client().embed(Composed("a", [PIC, Image(b"words")]), name="composed")
+        service.client().embed(Composed("a", [IMAGE, Image(b"words")]), name="composed")
     assert service.requests == []
 
 
@@ -126,22 +126,22 @@ def test_plain_sources_become_media_by_kind() -> None:
     assert found == Composed("a", (Image("i.png"), Audio("a.wav"), Video("v.mp4"), Document("d.md")))
 
 
-def test_a_mapping_gives_names() -> None:
+def test_keys_of_a_mapping_become_names() -> None:
     found = Composed.of("<@coat>", images={"coat": "i.png", "hat": Image("h.png", filename="x")})
     assert [(m.source, m.name) for m in found.media] == [("i.png", "coat"), ("h.png", "hat")]
 
 
-def test_media_stay_what_they_are() -> None:
+def test_media_objects_are_used_unchanged() -> None:
     mine = Audio("a.wav", start_sec=2, name="hum")
     assert Composed.of(audio=[mine]).media == (mine,)
 
 
-def test_media_under_a_name_keep_their_range_and_file_name() -> None:
+def test_named_media_objects_keep_their_range_and_filename() -> None:
     (found,) = Composed.of(audio={"hum": Audio("a.wav", start_sec=2, filename="b.wav")}).media
     assert found == Audio("a.wav", start_sec=2, filename="b.wav", name="hum")
 
 
 @pytest.mark.parametrize("one", ["cat.png", b"bytes", Image("cat.png")])
-def test_one_source_where_a_list_is_meant(one: Any) -> None:
+def test_a_single_source_instead_of_a_list_is_refused(one: Any) -> None:
     with pytest.raises(InvalidInputError, match="Expected a list of sources"):
         Composed.of("a", images=one)

@@ -1,4 +1,4 @@
-"""What an answer may look like, and what is made of it."""
+"""Responses of both endpoints: valid ones, malformed ones, and errors inside a 200."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ import httpx
 import pytest
 
 from tests.support.service import Service, v1_answer, v2_answer, vector
-from twelvelabs_core import Embedding, InvalidInputError, MalformedResponseError, TextTooLongError, TwelveLabsError
+from twelvelabs_core import (
+    Embedding,
+    InvalidInputError,
+    MalformedResponseError,
+    Segment,
+    TextTooLongError,
+    TwelveLabsError,
+)
 from twelvelabs_core._api import responses
 
 V = [0.1, 0.2, 0.3]
 
 
-def ask(answer: Any, model: str = "marengo3.0", **options: Any) -> Embedding:
-    """Embed one text whose answer is this; no tries after the first."""
+def embed_one(answer: Any, model: str = "marengo3.0", **options: Any) -> Embedding:
+    """Embed one text with this response, without retries."""
     return Service(lambda _: answer).client(model, max_retries=0, **options).embed("a")
 
 
-# -- what is understood ----------------------------------------------------------------------------------------
+# -- valid responses -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -33,26 +40,28 @@ def ask(answer: Any, model: str = "marengo3.0", **options: Any) -> Embedding:
     ],
     ids=["no metadata", "null", "unknown fields"],
 )
-def test_fields_that_are_absent_null_or_new_do_no_harm(more: dict[str, Any]) -> None:
-    assert ask(v2_answer(vector("a"), **more)).vector == vector("a")
+def test_absent_null_and_unknown_fields_are_ignored(more: dict[str, Any]) -> None:
+    assert embed_one(v2_answer(vector("a"), **more)).vector == vector("a")
 
 
-def test_unknown_fields_of_an_entry_do_no_harm() -> None:
-    assert ask({"data": [{"embedding": vector("a"), "embedding_uncertainty": [0.0], "new": {}}]}).vector == vector("a")
+def test_unknown_fields_of_an_entry_are_ignored() -> None:
+    assert embed_one(
+        {"data": [{"embedding": vector("a"), "embedding_uncertainty": [0.0], "new": {}}]}
+    ).vector == vector("a")
 
 
-def test_whole_numbers_become_floats() -> None:
-    found = ask(v2_answer([1, 0] + [0.5] * 510)).vector
+def test_integers_become_floats() -> None:
+    found = embed_one(v2_answer([1, 0] + [0.5] * 510)).vector
     assert {type(x) for x in found} == {float}
     assert found[:3] == [1.0, 0.0, 0.5]
 
 
-def test_floats_keep_every_digit() -> None:
+def test_floats_are_returned_exactly() -> None:
     exact = [-0.042632885, 1e-300, -0.0, 0.1 + 0.2, *vector("rest", 508)]
-    assert ask(v2_answer(exact)).vector == exact
+    assert embed_one(v2_answer(exact)).vector == exact
 
 
-def test_the_order_of_data_is_not_trusted() -> None:
+def test_v2_segments_are_sorted_by_time_with_the_asset_last() -> None:
     entries = [
         {"embedding": V, "embedding_scope": "asset"},
         {"embedding": [3.0, 0, 0], "embedding_scope": "clip", "start_sec": 6.0, "end_sec": 9.0},
@@ -64,35 +73,35 @@ def test_the_order_of_data_is_not_trusted() -> None:
     assert responses.single(segments, "video").vector == V
 
 
-def test_usage_is_told_with_the_vector() -> None:
+def test_usage_is_returned_with_the_vector() -> None:
     usage = {"input_tokens": {"text": 9, "image": 258}, "truncated": False}
-    found = ask(v2_answer(vector("a"), usage=usage), "marengo3.5")
+    found = embed_one(v2_answer(vector("a"), usage=usage), "marengo3.5")
     assert found.usage is not None
     assert dict(found.usage.input_tokens) == {"text": 9, "image": 258}
     assert not found.usage.truncated
     assert not found.truncated
 
 
-def test_a_text_the_server_cut_is_flagged() -> None:
+def test_truncation_reported_by_the_server_sets_truncated() -> None:
     usage = {"input_tokens": {"text": 2000}, "truncated": True, "truncation_reason": "model_context_window"}
-    found = ask(v2_answer(vector("a"), usage=usage), "marengo3.5")
+    found = embed_one(v2_answer(vector("a"), usage=usage), "marengo3.5")
     assert found.truncated
     assert found.usage is not None
     assert found.usage.truncation_reason == "model_context_window"
 
 
 @pytest.mark.parametrize("usage", [None, [], "none", {}, {"input_tokens": None}, {"input_tokens": {"text": "many"}}])
-def test_odd_usage_does_not_cost_the_vector(usage: Any) -> None:
-    assert ask(v2_answer(vector("a"), usage=usage), "marengo3.5").vector == vector("a")
+def test_malformed_usage_is_ignored(usage: Any) -> None:
+    assert embed_one(v2_answer(vector("a"), usage=usage), "marengo3.5").vector == vector("a")
 
 
 @pytest.mark.parametrize("tokens", [7, [7], "7"])
-def test_odd_token_counts_do_not_cost_the_vector(tokens: Any) -> None:
-    assert ask(v2_answer(vector("a"), usage={"input_tokens": tokens}), "marengo3.5").vector == vector("a")
+def test_malformed_token_counts_are_ignored(tokens: Any) -> None:
+    assert embed_one(v2_answer(vector("a"), usage={"input_tokens": tokens}), "marengo3.5").vector == vector("a")
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"input_filename": None}])
-def test_absent_metadata_of_a_part_do_no_harm(metadata: Any) -> None:
+def test_absent_metadata_of_a_part_are_empty(metadata: Any) -> None:
     answer = v1_answer("marengo3.0", image=vector("i"))
     answer["image_embedding"]["metadata"] = metadata
     parts = Service(lambda _: answer).client().embed_parts(image="https://h.example/i.jpg")
@@ -100,14 +109,14 @@ def test_absent_metadata_of_a_part_do_no_harm(metadata: Any) -> None:
     assert not parts.metadata.get("image")
 
 
-def test_odd_metadata_do_not_cost_the_vector() -> None:
+def test_malformed_metadata_are_ignored() -> None:
     answer = v1_answer("marengo3.0", image=vector("i"))
     answer["image_embedding"]["metadata"] = "01.jpg"
     parts = Service(lambda _: answer).client().embed_parts(image="https://h.example/i.jpg")
     assert parts.image is not None
 
 
-# -- what is not an answer -------------------------------------------------------------------------------------
+# -- malformed responses ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -131,37 +140,37 @@ def test_odd_metadata_do_not_cost_the_vector() -> None:
         ({"data": [{"embedding": vector("a")}, {"embedding": vector("b")}]}, "Expected one vector.*has 2"),
     ],
 )
-def test_an_answer_that_is_not_one_good_vector(answer: Any, words: str) -> None:
+def test_a_v2_response_without_one_valid_vector_is_malformed(answer: Any, words: str) -> None:
     with pytest.raises(MalformedResponseError, match=words) as caught:
-        ask(answer)
+        embed_one(answer)
     assert caught.value.item == "text"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 @pytest.mark.parametrize("place", [0, 255, 511])
-def test_a_number_that_is_not_finite_is_found(number: str, place: int) -> None:
+def test_a_non_finite_number_is_malformed(number: str, place: int) -> None:
     numbers = ["0.5"] * 512
     numbers[place] = number
     body = f'{{"data": [{{"embedding": [{",".join(numbers)}]}}]}}'
     with pytest.raises(MalformedResponseError):
-        ask(httpx.Response(200, content=body.encode()))
+        embed_one(httpx.Response(200, content=body.encode()))
 
 
-def test_infinities_that_would_cancel_are_found() -> None:
+def test_infinities_of_opposite_sign_are_malformed() -> None:
     body = json.dumps(v2_answer([math.inf, -math.inf] + [0.0] * 510))
     with pytest.raises(MalformedResponseError):
-        ask(httpx.Response(200, content=body.encode()))
+        embed_one(httpx.Response(200, content=body.encode()))
 
 
-def test_large_numbers_are_finite_all_the_same() -> None:
-    assert ask(v2_answer([1e308] * 512)).vector == [1e308] * 512
+def test_large_finite_numbers_are_valid() -> None:
+    assert embed_one(v2_answer([1e308] * 512)).vector == [1e308] * 512
 
 
-def test_an_integer_of_absurd_size_is_a_malformed_answer() -> None:
+def test_an_integer_too_large_for_a_float_is_malformed() -> None:
     number = "1" + "0" * 400
     body = f'{{"data": [{{"embedding": [{",".join([number] * 512)}]}}]}}'
     with pytest.raises(MalformedResponseError):
-        ask(httpx.Response(200, content=body.encode()))
+        embed_one(httpx.Response(200, content=body.encode()))
 
 
 @pytest.mark.parametrize(
@@ -169,9 +178,9 @@ def test_an_integer_of_absurd_size_is_a_malformed_answer() -> None:
     [b"", b"<html>Hello</html>", b'{"data": [', b"null", b"[]", b'"ok"', b"7", b"\xff\xfe"],
     ids=["empty", "html", "cut off", "null", "list", "string", "number", "binary"],
 )
-def test_a_200_that_is_no_json_object(body: bytes) -> None:
+def test_a_200_that_is_not_a_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedResponseError, match="JSON"):
-        ask(httpx.Response(200, content=body))
+        embed_one(httpx.Response(200, content=body))
 
 
 @pytest.mark.parametrize(
@@ -188,17 +197,17 @@ def test_a_200_that_is_no_json_object(body: bytes) -> None:
         ({"segments": [{"float": vector("a")}, {"float": vector("b")}]}, "Expected one vector"),
     ],
 )
-def test_a_v1_part_that_is_not_one_good_vector(part: Any, words: str) -> None:
+def test_a_v1_part_without_one_valid_vector_is_malformed(part: Any, words: str) -> None:
     with pytest.raises(MalformedResponseError, match=words):
-        ask({"model_name": "marengo3.0", "text_embedding": part}, api_version="v1")
+        embed_one({"model_name": "marengo3.0", "text_embedding": part}, api_version="v1")
 
 
-def test_a_v1_answer_for_the_wrong_part() -> None:
+def test_a_v1_response_for_another_part_is_malformed() -> None:
     with pytest.raises(MalformedResponseError, match="no 'text_embedding'"):
-        ask(v1_answer("marengo3.0", image=vector("i")), api_version="v1")
+        embed_one(v1_answer("marengo3.0", image=vector("i")), api_version="v1")
 
 
-def test_times_that_are_no_numbers_are_a_malformed_answer() -> None:
+def test_times_that_are_not_numbers_are_malformed() -> None:
     segments = [{"float": vector(t), "start_offset_sec": s} for t, s in (("a", "0"), ("b", 6.0))]
     answer = {"model_name": "marengo3.0", "audio_embedding": {"segments": segments}}
     with pytest.raises(MalformedResponseError):
@@ -216,28 +225,151 @@ def test_times_that_are_no_numbers_are_a_malformed_answer() -> None:
         ("The image could not be read.", InvalidInputError),
     ],
 )
-def test_an_error_message_inside_a_200(message: str, kind: type[TwelveLabsError]) -> None:
+def test_an_error_message_inside_a_200_is_raised(message: str, kind: type[TwelveLabsError]) -> None:
     answer = {"model_name": "marengo3.0", "text_embedding": {"error_message": message}}
     with pytest.raises(kind, match=message) as caught:
-        ask(answer, api_version="v1", truncate="none")
+        embed_one(answer, api_version="v1", truncate="none")
     assert type(caught.value) is kind
     assert caught.value.item == "text"
 
 
-def test_an_error_message_beats_segments() -> None:
+def test_an_error_message_takes_precedence_over_segments() -> None:
     part = {"error_message": "The text is broken.", "segments": [{"float": vector("a")}]}
     with pytest.raises(InvalidInputError, match="broken"):
-        ask({"text_embedding": part}, api_version="v1")
+        embed_one({"text_embedding": part}, api_version="v1")
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_an_empty_error_message_is_none(nothing: Any) -> None:
+def test_an_empty_error_message_is_ignored(nothing: Any) -> None:
     part = {"error_message": nothing, "segments": [{"float": vector("a")}]}
-    assert ask({"text_embedding": part}, api_version="v1").vector == vector("a")
+    assert embed_one({"text_embedding": part}, api_version="v1").vector == vector("a")
 
 
-def test_one_failed_part_fails_the_call_that_asked_for_it() -> None:
+def test_one_failed_part_fails_the_call() -> None:
     answer = v1_answer("marengo3.0", text=vector("t"))
     answer["image_embedding"] = {"error_message": "The image could not be read."}
     with pytest.raises(InvalidInputError, match="could not be read"):
         Service(lambda _: answer).client().embed_parts(text="t", image="https://h.example/i.jpg")
+
+
+# -- segments ----------------------------------------------------------------------------------------------------
+
+
+def entry(number: float, **labels: Any) -> dict[str, Any]:
+    return {"embedding": [number, 0.0], **labels}
+
+
+def order_of(*entries: dict[str, Any]) -> list[float]:
+    return [segment.vector[0] for segment in responses.v2_segments({"data": list(entries)}, 2)]
+
+
+def test_a_v2_segment_has_every_field() -> None:
+    (found,) = responses.v2_segments(
+        {
+            "data": [
+                {
+                    "embedding": [1, 0.5],
+                    "start_sec": 1.5,
+                    "end_sec": 3,
+                    "embedding_option": "visual",
+                    "embedding_scope": "page",
+                    "start_page_number": 4,
+                    "quadrant": "top_left",
+                    "chunk_index": 5,
+                    "embedding_uncertainty": [0.1, 0.2],
+                }
+            ]
+        },
+        2,
+    )
+    assert found == Segment([1.0, 0.5], 1.5, 3, "visual", "page", 4, "top_left", 5, [0.1, 0.2])
+
+
+@pytest.mark.parametrize("uncertainty", [[], [0.1], [0.1] * 3, "ab", 7])
+def test_uncertainty_of_another_length_is_ignored(uncertainty: Any) -> None:
+    (found,) = responses.v2_segments({"data": [entry(1, embedding_uncertainty=uncertainty)]}, 2)
+    assert found.uncertainty is None
+
+
+def test_clips_are_sorted_by_start_then_end_and_the_asset_is_last() -> None:
+    clips = [entry(2, start_sec=0, end_sec=9), entry(3, start_sec=4.5, end_sec=5), entry(1, start_sec=0, end_sec=6)]
+    assert order_of(entry(9, embedding_scope="asset"), *clips) == [1, 2, 3, 9]
+    assert order_of(entry(9, embedding_scope="asset", start_sec=0, end_sec=9), *clips) == [1, 2, 3, 9]
+
+
+def test_a_start_of_0_comes_before_any_other() -> None:
+    assert order_of(entry(2, start_sec=0.5, end_sec=1), entry(1, start_sec=0, end_sec=6)) == [1, 2]
+
+
+def test_clips_without_end_come_after_those_with_one() -> None:
+    assert order_of(entry(2, start_sec=0), entry(1, start_sec=0, end_sec=100)) == [1, 2]
+
+
+def test_clips_of_one_time_range_keep_their_order() -> None:
+    pairs = [entry(n, start_sec=n // 2, end_sec=n // 2 + 1) for n in range(6)]
+    assert order_of(*pairs[2:4], *pairs[:2], *pairs[4:]) == [0, 1, 2, 3, 4, 5]
+
+
+def test_pages_are_sorted_by_number() -> None:
+    pages = [entry(n, start_page_number=n, embedding_scope="page") for n in (3, 1, 10, 2)]
+    assert order_of(entry(99, embedding_scope="asset"), *pages) == [1, 2, 3, 10, 99]
+
+
+def test_chunks_are_sorted_by_index_from_0() -> None:
+    chunks = [entry(n, chunk_index=n, embedding_scope="chunk") for n in (2, 0, 11, 1)]
+    assert order_of(entry(99, embedding_scope="asset"), *chunks) == [0, 1, 2, 11, 99]
+
+
+def test_segments_without_place_come_last() -> None:
+    assert order_of(entry(9), entry(1, start_sec=3, end_sec=4)) == [1, 9]
+
+
+@pytest.mark.parametrize("time", ["1", float("inf"), float("nan"), [1]])
+@pytest.mark.parametrize("name", ["start_sec", "end_sec"])
+def test_a_v2_time_that_is_not_a_finite_number_is_malformed(name: str, time: Any) -> None:
+    with pytest.raises(MalformedResponseError, match="time that is no number"):
+        responses.v2_segments({"data": [entry(1, **{name: time})]}, 2)
+
+
+@pytest.mark.parametrize(("sent", "scope"), [("video", "asset"), ("clip", "clip"), (None, None)])
+def test_scope_of_a_v1_segment(sent: str | None, scope: str | None) -> None:
+    response = {"video_embedding": {"segments": [{"float": [1.0], "embedding_scope": sent}]}}
+    (found,) = responses.v1_segments(response, "video", 1)
+    assert found.scope == scope
+
+
+# -- one vector --------------------------------------------------------------------------------------------------
+
+
+def test_a_single_segment_is_the_one_vector() -> None:
+    clip = Segment([1.0], scope="clip")
+    assert responses.single([clip], "video") is clip
+
+
+def test_of_several_segments_the_asset_is_the_one_vector() -> None:
+    clip, asset = Segment([1.0], 0, 6, scope="clip"), Segment([2.0], scope="asset")
+    assert responses.single([clip, asset, clip], "video") is asset
+
+
+@pytest.mark.parametrize("scopes", [[], ["clip", "clip"], ["asset", "asset"], [None, None]])
+def test_none_or_several_candidates_are_malformed(scopes: list[str | None]) -> None:
+    with pytest.raises(MalformedResponseError, match=f"Expected one vector for video, the response has {len(scopes)}"):
+        responses.single([Segment([1.0], scope=scope) for scope in scopes], "video")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "too_long"),
+    [
+        (400, "video_duration_too_long", "no", True),
+        (413, "audio_duration_too_long", "no", True),
+        (400, None, "duration exceeds the limit", True),
+        (400, None, "The limit of the duration is 600", True),
+        (400, None, "It must not exceed the maximum duration", True),
+        (404, "video_duration_too_long", "no", False),
+        (None, "video_duration_too_long", "no", False),
+        (400, None, "The clip duration exceeds the limit", False),
+        (400, None, "The image is too large", False),
+    ],
+)
+def test_is_media_too_long(status: int | None, code: str | None, message: str, too_long: bool) -> None:
+    assert responses.is_media_too_long(InvalidInputError(message, status=status, code=code)) is too_long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import httpx
@@ -11,7 +12,27 @@ import respx
 
 from tests.support import media
 from tests.support.service import BASE, KEY, Service, sent_json, v2_answer, vector
-from twelvelabs_core import Audio, Composed, Document, EmbeddingClient, Image, InvalidInputError, Item, Video
+from twelvelabs_core import (
+    MODELS,
+    Audio,
+    Composed,
+    Document,
+    Dynamic,
+    EmbeddingClient,
+    Fixed,
+    Image,
+    InvalidInputError,
+    Item,
+    Model,
+    Quadrants,
+    SegmentOptions,
+    Sentences,
+    TimedText,
+    Video,
+)
+from twelvelabs_core._api import v2
+from twelvelabs_core._api.requests import MediaPayload
+from twelvelabs_core._models import Kind
 
 URL = "https://h.example/x"
 PNG = base64.b64encode(media.png()).decode()
@@ -33,7 +54,7 @@ def body_of(item: Item, model: str = "marengo3.0", **options: Any) -> dict[str, 
 # -- the documented examples -----------------------------------------------------------------------------------
 
 
-def test_a_text_on_3_5_with_256_dimensions() -> None:
+def test_text_on_3_5_with_256_dimensions() -> None:
     assert body_of("a red bike leaning on a wall", "marengo3.5", dimensions=256) == {
         "input_type": "multi_input",
         "model_name": "marengo3.5",
@@ -43,7 +64,7 @@ def test_a_text_on_3_5_with_256_dimensions() -> None:
     }
 
 
-def test_a_composed_query_on_3_5() -> None:
+def test_composed_query_on_3_5() -> None:
     item = Composed("<@coat> but in blue", [Image(media.png(), name="coat")])
     assert body_of(item, "marengo3.5") == {
         "input_type": "multi_input",
@@ -57,7 +78,7 @@ def test_a_composed_query_on_3_5() -> None:
     }
 
 
-def test_a_text_on_3_0() -> None:
+def test_text_on_3_0() -> None:
     assert body_of("a red bike") == {
         "input_type": "text",
         "model_name": "marengo3.0",
@@ -69,7 +90,7 @@ def test_a_text_on_3_0() -> None:
     ("item", "kind", "option"),
     [(Video("https://h/x.mp4"), "video", "visual"), (Audio("https://h/x.mp4"), "audio", "audio")],
 )
-def test_one_vector_for_a_whole_film_or_sound_on_3_0(item: Item, kind: str, option: str) -> None:
+def test_whole_video_or_audio_on_3_0(item: Item, kind: str, option: str) -> None:
     assert body_of(item) == {
         "input_type": kind,
         "model_name": "marengo3.0",
@@ -84,7 +105,7 @@ def test_one_vector_for_a_whole_film_or_sound_on_3_0(item: Item, kind: str, opti
 # -- each kind on each model -----------------------------------------------------------------------------------
 
 
-def test_a_picture_on_3_0_has_a_source_and_nothing_else() -> None:
+def test_image_on_3_0_has_only_a_media_source() -> None:
     assert body_of(Image(media.png())) == {
         "input_type": "image",
         "model_name": "marengo3.0",
@@ -93,7 +114,7 @@ def test_a_picture_on_3_0_has_a_source_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("kind", [Audio, Video])
-def test_a_part_of_a_film_or_sound_on_3_0(kind: type[Audio] | type[Video]) -> None:
+def test_time_range_of_video_or_audio_on_3_0(kind: type[Audio] | type[Video]) -> None:
     name = kind.kind
     part = body_of(kind(URL, start_sec=1.5, end_sec=9))[name]
     assert (part["start_sec"], part["end_sec"]) == (1.5, 9)
@@ -111,7 +132,7 @@ def test_a_part_of_a_film_or_sound_on_3_0(kind: type[Audio] | type[Video]) -> No
     ],
     ids=["image", "audio", "fused video", "document"],
 )
-def test_media_alone_on_3_5(item: Item, source: dict[str, str]) -> None:
+def test_single_media_on_3_5(item: Item, source: dict[str, str]) -> None:
     assert body_of(item, "marengo3.5") == {
         "input_type": "multi_input",
         "model_name": "marengo3.5",
@@ -120,8 +141,8 @@ def test_media_alone_on_3_5(item: Item, source: dict[str, str]) -> None:
     }
 
 
-def test_a_video_alone_on_3_5_is_a_visual_vector_by_a_task() -> None:
-    """A synchronous request would fuse what is seen and heard, and takes 30 s at most: two kinds under one name."""
+def test_one_vector_of_a_video_on_3_5_is_visual_and_made_by_a_task() -> None:
+    """A synchronous request returns a fused vector and takes at most 30 s; a task returns the visual vector."""
     entry = {**v2_answer(vector("x"))["data"][0], "embedding_option": "visual", "embedding_scope": "asset"}
     router = respx.MockRouter()
     create = router.post(f"{BASE}/embed-v2/tasks").respond(202, json={"_id": "t1", "status": "processing"})
@@ -141,7 +162,7 @@ def test_a_video_alone_on_3_5_is_a_visual_vector_by_a_task() -> None:
     }
 
 
-def test_a_text_and_a_picture_on_3_0_have_a_form_of_their_own() -> None:
+def test_text_with_one_unnamed_image_on_3_0_is_text_image() -> None:
     assert body_of(Composed("but in blue", [Image(URL)])) == {
         "input_type": "text_image",
         "model_name": "marengo3.0",
@@ -171,7 +192,7 @@ def test_a_text_and_a_picture_on_3_0_have_a_form_of_their_own() -> None:
             {"input_text": "<@a> in blue", "media_sources": [{"name": "a", "media_type": "image", "url": URL}]},
         ),
     ],
-    ids=["two named", "pictures alone", "one named"],
+    ids=["two named", "images alone", "one named"],
 )
 @pytest.mark.parametrize("model", ["marengo3.0", "marengo3.5"])
 def test_multi_input_on_both_models(model: str, item: Composed, part: dict[str, Any]) -> None:
@@ -179,13 +200,13 @@ def test_multi_input_on_both_models(model: str, item: Composed, part: dict[str, 
     assert body["input_type"] == "multi_input"
     assert body["multi_input"] == part
     extras = set(body) - {"input_type", "model_name", "multi_input"}
-    if model == "marengo3.0":  # it refuses the fields of 3.5
+    if model == "marengo3.0":  # 3.0 refuses these fields
         assert extras == set()
-    else:  # a text is needed for auto_truncate to mean anything
+    else:  # auto_truncate applies to text only
         assert extras == {"embedding_dimension"} | ({"auto_truncate"} if item.text else set())
 
 
-def test_sources_go_in_the_order_given() -> None:
+def test_sources_are_sent_in_the_given_order() -> None:
     item = Composed.of("all of it", videos=[URL + "v"], audio={"hum": URL + "a"}, images=[URL + "1", URL + "2"])
     sources = body_of(item, "marengo3.5")["multi_input"]["media_sources"]
     assert [(s["media_type"], s["url"]) for s in sources] == [
@@ -198,11 +219,11 @@ def test_sources_go_in_the_order_given() -> None:
 
 
 @pytest.mark.parametrize("dimensions", [None, 512, 256, 128])
-def test_3_5_is_always_told_the_dimension(dimensions: int | None) -> None:
+def test_embedding_dimension_is_always_sent_to_3_5(dimensions: int | None) -> None:
     assert body_of("a", "marengo3.5", dimensions=dimensions)["embedding_dimension"] == (dimensions or 512)
 
 
-def test_3_0_is_never_told_the_dimension() -> None:
+def test_embedding_dimension_is_never_sent_to_3_0() -> None:
     assert "embedding_dimension" not in body_of("a", dimensions=512)
 
 
@@ -215,38 +236,38 @@ def test_3_0_is_never_told_the_dimension() -> None:
     [URL, media.png(), "data:image/png;base64," + PNG, bytearray(media.png()), memoryview(media.png())],
     ids=["url", "bytes", "data uri", "bytearray", "memoryview"],
 )
-def test_a_source_has_exactly_one_place(model: str, source: Any) -> None:
+def test_a_media_source_has_exactly_one_of_url_and_base64(model: str, source: Any) -> None:
     body = body_of(Image(source), model)
     found = body["image"]["media_source"] if model == "marengo3.0" else body["multi_input"]["media_sources"][0]
     places = {key: value for key, value in found.items() if key in ("url", "base64_string", "asset_id")}
     assert places == ({"url": URL} if source == URL else {"base64_string": PNG})
 
 
-def test_base64_is_bare_and_whole() -> None:
-    sound = media.wav(seconds=0.1)
-    found: str = body_of(Audio(sound))["audio"]["media_source"]["base64_string"]
+def test_base64_has_no_prefix_and_no_line_breaks() -> None:
+    content = media.wav(seconds=0.1)
+    found: str = body_of(Audio(content))["audio"]["media_source"]["base64_string"]
     assert not found.startswith("data:")
     assert "\n" not in found
-    assert base64.b64decode(found, validate=True) == sound
+    assert base64.b64decode(found, validate=True) == content
 
 
 @pytest.mark.parametrize("text", ['"quoted"\n\ttab', "猫 🚲 überzählig", "<b>&amp;</b>", "a\u2028b", "a\x00b"])
 @pytest.mark.parametrize("model", ["marengo3.0", "marengo3.5"])
-def test_a_text_arrives_as_it_was_given(model: str, text: str) -> None:
+def test_text_is_sent_unchanged(model: str, text: str) -> None:
     service = Service()
     service.client(model).embed(text)
     assert service.texts == [text]
 
 
 @pytest.mark.parametrize("api_version", ["v1", "v2"])
-def test_a_text_that_is_no_unicode_is_refused(api_version: str) -> None:
+def test_text_with_a_lone_surrogate_is_refused(api_version: str) -> None:
     service = Service()
     with pytest.raises(InvalidInputError):
         service.client(api_version=api_version).embed("broken \ud83d emoji")
     assert service.requests == []
 
 
-# -- what a model cannot be asked ------------------------------------------------------------------------------
+# -- time ranges and refusals -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -255,7 +276,7 @@ def test_a_text_that_is_no_unicode_is_refused(api_version: str) -> None:
         ("marengo3.5", Composed("with", [Audio(URL, start_sec=1)])),
     ],
 )
-def test_a_part_that_the_api_cannot_cut_is_refused(model: str, item: Item) -> None:
+def test_a_time_range_in_a_composition_is_refused(model: str, item: Item) -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match=r"start_sec|end_sec"):
         service.client(model).embed(item)
@@ -263,8 +284,134 @@ def test_a_part_that_the_api_cannot_cut_is_refused(model: str, item: Item) -> No
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, None), (None, 0), (5, 5), (9, 3), (float("nan"), None)])
-def test_a_part_that_cannot_be_is_refused(start: Any, end: Any) -> None:
+def test_an_invalid_time_range_is_refused(start: Any, end: Any) -> None:
     service = Service()
     with pytest.raises(InvalidInputError):
         service.client().embed(Video(URL, start_sec=start, end_sec=end))
     assert service.requests == []
+
+
+# -- options of segments ---------------------------------------------------------------------------------------
+
+M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
+
+
+def segments_body(
+    model: Model, kind: Kind, *, task: bool = True, is_text: bool = False, dimensions: int = 512, **options: Any
+) -> dict[str, Any]:
+    """The body of a request for segments of a URL."""
+    payload = MediaPayload(kind, url=URL)
+    request = v2.media(model, payload, SegmentOptions(**options), dimensions=dimensions, task=task, is_text=is_text)
+    assert request.path == ("embed-v2/tasks" if task else "embed-v2")
+    assert request.kinds == {kind}
+    body: dict[str, Any] = json.loads(request.json or b"")
+    return body
+
+
+@pytest.mark.parametrize("task", [False, True])
+def test_default_segments_of_a_video_on_3_0(task: bool) -> None:
+    assert segments_body(M30, "video", task=task) == {
+        "input_type": "video",
+        "model_name": "marengo3.0",
+        "video": {
+            "media_source": {"url": URL},
+            "embedding_option": ["visual", "audio", "transcription"],
+            "embedding_scope": ["clip"],
+        },
+    }
+
+
+def test_all_options_of_a_video_on_3_5() -> None:
+    body = segments_body(
+        M35,
+        "video",
+        dimensions=128,
+        segmentation=Fixed(5),
+        embedding_option=("visual",),
+        embedding_scope=("clip", "asset"),
+        embedding_type=("separate_embedding", "fused_embedding"),
+        time_based_metadata=(TimedText(0, 1.5, "a goal"), TimedText(2, 2, "a cut")),
+        embedding_uncertainty=True,
+    )
+    assert body == {
+        "input_type": "video",
+        "model_name": "marengo3.5",
+        "embedding_dimension": 128,
+        "embedding_uncertainty": True,
+        "video": {
+            "media_source": {"url": URL},
+            "segmentation": {"temporal": {"strategy": "fixed", "fixed": {"duration_sec": 5}}},
+            "embedding_option": ["visual"],
+            "embedding_scope": ["clip", "asset"],
+            "embedding_type": ["separate_embedding", "fused_embedding"],
+            "time_based_metadata": [
+                {"start": 0, "end": 1.5, "text": "a goal"},
+                {"start": 2, "end": 2, "text": "a cut"},
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "segmentation", "field"),
+    [
+        (M30, "video", Fixed(5), {"strategy": "fixed", "fixed": {"duration_sec": 5}}),
+        (M30, "video", Dynamic(3), {"strategy": "dynamic", "dynamic": {"min_duration_sec": 3}}),
+        (M35, "video", Dynamic(3), {"temporal": {"strategy": "dynamic", "dynamic": {"min_duration_sec": 3}}}),
+        (
+            M35,
+            "document",
+            Sentences(7, 2),
+            {"sequential": {"strategy": "sentence", "max_sentences": 7, "overlap_sentences": 2}},
+        ),
+        (M35, "document", Quadrants(), {"spatial": {"strategy": "quadrants"}}),
+    ],
+)
+def test_segmentation_field(model: Model, kind: Kind, segmentation: Any, field: dict[str, Any]) -> None:
+    assert segments_body(model, kind, segmentation=segmentation)[kind]["segmentation"] == field
+
+
+@pytest.mark.parametrize(
+    ("is_text", "scope", "option", "scopes"),
+    [
+        (True, ("clip",), "text", ["local"]),
+        (False, ("clip",), "visual", ["local"]),
+        (True, ("clip", "asset"), "text", ["local", "asset"]),
+    ],
+)
+def test_documents_have_scope_local_and_one_option(is_text: bool, scope: Any, option: str, scopes: list[str]) -> None:
+    part = segments_body(M35, "document", is_text=is_text, embedding_scope=scope)["document"]
+    assert (part["embedding_option"], part["embedding_scope"]) == ([option], scopes)
+
+
+def test_an_image_by_a_task_has_scope_asset() -> None:
+    body = segments_body(M35, "image", embedding_uncertainty=True)
+    assert body["image"] == {
+        "media_source": {"url": URL},
+        "embedding_option": ["visual"],
+        "embedding_scope": ["asset"],
+    }
+    assert body["embedding_uncertainty"] is True
+
+
+def test_a_request_for_an_image_on_3_0_has_no_options() -> None:
+    body = segments_body(M30, "image", task=False)
+    assert body == {"input_type": "image", "model_name": "marengo3.0", "image": {"media_source": {"url": URL}}}
+
+
+def test_an_asset_is_sent_by_its_id() -> None:
+    payload = MediaPayload("video", url=URL, asset_id="a1", data=b"x")
+    assert payload.source() == {"asset_id": "a1"}
+
+
+def test_ten_sources_are_accepted_and_eleven_refused() -> None:
+    ten = Composed("a", [Image(URL)] * 10)
+    v2.check_composed(ten, M35, is_pdf=[False] * 10, label="x")
+    with pytest.raises(InvalidInputError, match="has 11 sources; the API takes 10") as caught:
+        v2.check_composed(Composed("a", [Image(URL)] * 11), M35, is_pdf=[False] * 11, label="x")
+    assert caught.value.item == "x"
+
+
+def test_a_model_without_composition_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"cannot fuse several inputs.*marengo3\.0 and marengo3\.5 can"):
+        v2.check_composed(Composed("a", [Image(URL)]), MODELS["Marengo-retrieval-2.7"], is_pdf=[False], label="x")

@@ -1,12 +1,14 @@
-"""The cache: what is kept, under which key, and what happens when it cannot be."""
+"""The cache: entries, keys, stores, and failures."""
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -14,17 +16,17 @@ from langchain_core.stores import InMemoryByteStore
 
 from tests.support import media
 from tests.support.service import Service, right_answer, vector
-from twelvelabs_core import BatchError, Composed, EmbeddingClient, Image, InvalidInputError
-from twelvelabs_core._embed.cache import SqliteStore
+from twelvelabs_core import BatchError, Composed, Embedding, EmbeddingClient, Image, InvalidInputError, Segment
+from twelvelabs_core._embed.cache import Cache, SqliteStore
 
 
 @pytest.fixture(params=["file", "store"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """A path, and an object of LangChain's kind."""
+    """A path, and a LangChain byte store."""
     return tmp_path / "vectors.sqlite" if request.param == "file" else InMemoryByteStore()
 
 
-def test_what_is_known_is_not_sent_again(cache: Any) -> None:
+def test_cached_items_are_not_sent_again(cache: Any) -> None:
     service = Service()
     first = service.client(cache=cache)
     assert [e.cached for e in first.embed_many(["a", "b", "a"])] == [False, False, False]
@@ -33,11 +35,11 @@ def test_what_is_known_is_not_sent_again(cache: Any) -> None:
     second = service.client(cache=cache)
     found = second.embed_many(["b", "c", "a"])
     assert [e.cached for e in found] == [True, False, True]
-    assert [e.vector for e in found] == [vector("b"), vector("c"), vector("a")]  # to the last bit
+    assert [e.vector for e in found] == [vector("b"), vector("c"), vector("a")]  # exactly equal
     assert service.texts == ["a", "b", "c"]
 
 
-def test_what_is_finished_is_kept_when_others_fail(cache: Any) -> None:
+def test_finished_items_are_cached_when_others_fail(cache: Any) -> None:
     refusing = [True]
     service = Service(
         lambda r: (
@@ -62,15 +64,15 @@ def test_what_is_finished_is_kept_when_others_fail(cache: Any) -> None:
     ],
     ids=["model", "dimensions", "endpoint", "service"],
 )
-def test_what_would_give_another_vector_has_another_key(cache: Any, other: dict[str, Any]) -> None:
-    """3.0 and 3.5 are equally long, and an emulator's vectors must never answer for the real service's."""
+def test_settings_that_change_the_vector_change_the_key(cache: Any, other: dict[str, Any]) -> None:
+    """3.0 and 3.5 have equal lengths, and vectors of an emulator must not be returned for the real service."""
     service = Service()
     service.client(cache=cache).embed("a")
     service.client(**{"cache": cache, **other}).embed("a")
     assert len(service.requests) == 2
 
 
-def test_how_a_text_is_cut_is_part_of_the_key_only_where_it_is_cut(cache: Any) -> None:
+def test_truncate_is_part_of_the_key_only_for_over_long_texts(cache: Any) -> None:
     service = Service()
     long = "word " * 600
     service.client(cache=cache, truncate="end").embed_many(["short", long])
@@ -79,36 +81,36 @@ def test_how_a_text_is_cut_is_part_of_the_key_only_where_it_is_cut(cache: Any) -
     assert len(service.requests) == 3
 
 
-def test_media_are_known_by_content_and_not_by_name(cache: Any, tmp_path: Path) -> None:
+def test_media_are_cached_by_content(cache: Any, tmp_path: Path) -> None:
     service = Service()
     client = service.client(cache=cache)
-    picture = media.png("red")
-    (tmp_path / "a.png").write_bytes(picture)
-    (tmp_path / "b.png").write_bytes(picture)
-    client.embed_many([Image(tmp_path / "a.png"), Image(str(tmp_path / "b.png")), Image(picture)])
+    red = media.png("red")
+    (tmp_path / "a.png").write_bytes(red)
+    (tmp_path / "b.png").write_bytes(red)
+    client.embed_many([Image(tmp_path / "a.png"), Image(str(tmp_path / "b.png")), Image(red)])
     assert len(service.requests) == 1
     (tmp_path / "a.png").write_bytes(media.png("blue"))
     assert not client.embed(Image(tmp_path / "a.png")).cached
     assert client.embed(Image(tmp_path / "b.png")).cached
 
 
-def test_compositions_are_told_apart(cache: Any) -> None:
+def test_different_compositions_have_different_keys(cache: Any) -> None:
     service = Service()
     client = service.client(cache=cache)
-    picture = media.png("red")
+    red = media.png("red")
     variants = [
-        Composed("a", [Image(picture)]),
-        Composed("b", [Image(picture)]),
-        Composed("a <@x>", [Image(picture, name="x")]),
-        Composed(None, [Image(picture), Image(media.png("blue"))]),
-        Composed(None, [Image(media.png("blue")), Image(picture)]),
+        Composed("a", [Image(red)]),
+        Composed("b", [Image(red)]),
+        Composed("a <@x>", [Image(red, name="x")]),
+        Composed(None, [Image(red), Image(media.png("blue"))]),
+        Composed(None, [Image(media.png("blue")), Image(red)]),
     ]
     client.embed_many(variants)
     assert len(service.requests) == len(variants)
     assert all(e.cached for e in client.embed_many(variants))
 
 
-def test_truncation_is_remembered(cache: Any) -> None:
+def test_truncated_is_cached(cache: Any) -> None:
     service = Service()
     assert service.client(cache=cache).embed("word " * 600).truncated
     again = service.client(cache=cache).embed("word " * 600)
@@ -116,41 +118,41 @@ def test_truncation_is_remembered(cache: Any) -> None:
     assert again.truncated
 
 
-def test_entries_that_cannot_be_read_count_as_not_there() -> None:
+def test_undecodable_entries_count_as_missing() -> None:
     store = InMemoryByteStore()
     service = Service()
     client = service.client(cache=store)
     client.embed("a")
     (key,) = store.yield_keys()
-    for odd in (b"", b"odd", b"TL1\x00\x01\x00\x00\x00123", b"TL2" + b"\x00" * 13):
-        store.mset([(key, odd)])
+    for value in (b"", b"invalid", b"TL1\x00\x01\x00\x00\x00123", b"TL2" + b"\x00" * 13):
+        store.mset([(key, value)])
         assert not client.embed("a").cached
     assert client.embed("a").cached
 
 
-def test_a_cache_that_cannot_be_written_costs_nobody_the_vector(caplog: pytest.LogCaptureFixture) -> None:
-    class Full(InMemoryByteStore):
+def test_a_failed_write_is_logged_and_the_vector_returned(caplog: pytest.LogCaptureFixture) -> None:
+    class FullStore(InMemoryByteStore):
         def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
             raise OSError("No space left on device")
 
-    found = Service().client(cache=Full()).embed_many(["a", "b"])
+    found = Service().client(cache=FullStore()).embed_many(["a", "b"])
     assert [e.vector for e in found] == [vector("a"), vector("b")]
     assert "No space left on device" in caplog.text
 
 
-def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to look like one" * 50)
     with pytest.raises(InvalidInputError, match=r"notes\.txt.*cannot be opened"):
         Service().client(cache=tmp_path / "notes.txt").embed("a")
 
 
-@pytest.mark.parametrize("odd", [5, object(), {"a": 1}])
-def test_what_is_no_cache_is_refused_when_made(odd: Any) -> None:
+@pytest.mark.parametrize("value", [5, object(), {"a": 1}])
+def test_an_object_that_is_not_a_cache_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInputError, match="mget and mset"):
-        EmbeddingClient(api_key="k", cache=odd)
+        EmbeddingClient(api_key="k", cache=value)
 
 
-def test_the_file_is_made_with_its_folder_and_holds_no_key(tmp_path: Path) -> None:
+def test_the_file_is_created_with_its_folder_and_contains_no_api_key(tmp_path: Path) -> None:
     service = Service()
     path = tmp_path / "new" / "folder" / "vectors.sqlite"
     client = service.client(cache=path)
@@ -162,3 +164,108 @@ def test_the_file_is_made_with_its_folder_and_holds_no_key(tmp_path: Path) -> No
     assert copy.mget(keys)[0] is not None
     assert service.key.encode() not in path.read_bytes()
     assert all(key.startswith("marengo3.0/512/") for key in keys)
+
+
+# -- entries -----------------------------------------------------------------------------------------------------
+
+
+async def stored(result: Embedding | list[Segment]) -> Embedding | list[Segment] | None:
+    """A result, written to a store and read again."""
+    cache = Cache(InMemoryByteStore(), "space")
+    await cache.put("key", result)
+    return (await cache.get_many(["key"])).get("key")
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+@pytest.mark.parametrize("pooled", [1, 300, 70_000])
+async def test_an_embedding_is_kept_exactly(truncated: bool, pooled: int) -> None:
+    exact = [0.1 + 0.2, -0.0, 5e-324, 1.7e308, -1 / 3]
+    found = await stored(Embedding(exact, "space", truncated, pooled))
+    assert found == Embedding(exact, "space", truncated, pooled, cached=True)
+    assert str(found.vector) == str(exact)  # with the sign of zero
+
+
+SEGMENTS = {
+    "plain": Segment([0.5, -0.25]),
+    "time": Segment([1.0], 0.0, 6.5, "visual", "clip"),
+    "start only": Segment([1.0], start_sec=1 / 3),
+    "page": Segment([1.0], option="visual", scope="page", page=3, quadrant="top_left"),
+    "chunk": Segment([1.0], option="text", scope="chunk", chunk=0),
+    "uncertainty": Segment([1.0, 2.0, 3.0], 0, 2, "audio", "clip", uncertainty=[0.1, 0.2, 0.3]),
+    "asset": Segment([1.0], scope="asset"),
+}
+
+
+@pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
+async def test_every_field_of_a_segment_is_kept(segment: Segment) -> None:
+    assert await stored([segment]) == [segment]
+
+
+async def test_many_segments_are_kept_in_order() -> None:
+    segments = [*SEGMENTS.values(), *reversed(SEGMENTS.values())]
+    assert await stored(segments) == segments
+    assert await stored([]) == []
+
+
+def test_every_field_of_a_segment_has_a_case() -> None:
+    used = {f.name for f in fields(Segment) if any(getattr(s, f.name) is not None for s in SEGMENTS.values())}
+    assert used == {f.name for f in fields(Segment)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"TL1S",
+        b"TL1Snot JSON",
+        b'TL1S[{"floats": 2, "uncertainty": false}]\n' + bytes(8),
+        b'TL1S[{"floats": 2, "uncertainty": false}]\n' + bytes(17),
+        b'TL1S[{"floats": 1, "uncertainty": true}]\n' + bytes(8),
+        b'TL1S[{"floats": 1, "uncertainty": false}]\n' + bytes(16),
+        b'TL1S[{"uncertainty": false}]\n',
+        b"TL1S7\n",
+        b"TL1S[7]\n",
+        b"TL1\x00\x01\x00\x00\x00",
+        b"TL1",
+        b"XL1\x00\x01\x00\x00\x00" + bytes(8),
+        "TL1S[]",
+    ],
+)
+async def test_a_damaged_entry_counts_as_missing(value: Any) -> None:
+    store = InMemoryByteStore()
+    store.mset([("space/key", value)])
+    assert await Cache(store, "space").get_many(["key"]) == {}
+
+
+async def test_entries_of_another_space_are_not_found() -> None:
+    store = InMemoryByteStore()
+    await Cache(store, "one").put("key", Embedding([1.0], "one"))
+    assert await Cache(store, "two").get_many(["key"]) == {}
+
+
+async def test_results_that_come_together_share_a_transaction() -> None:
+    class Counting(InMemoryByteStore):
+        writes: ClassVar[list[int]] = []
+
+        def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+            self.writes.append(len(key_value_pairs))
+            super().mset(key_value_pairs)
+
+    cache = Cache(Counting(), "space")
+    await asyncio.gather(*(cache.put(f"{i}", Embedding([float(i)], "space")) for i in range(20)))
+    assert Counting.writes == [20]
+    found = await cache.get_many([f"{i}" for i in range(21)])
+    assert {key: value.vector for key, value in found.items() if isinstance(value, Embedding)} == {
+        f"{i}": [float(i)] for i in range(20)
+    }
+
+
+async def test_many_keys_are_read_in_portions() -> None:
+    class Counting(InMemoryByteStore):
+        reads: ClassVar[list[int]] = []
+
+        def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+            self.reads.append(len(keys))
+            return super().mget(keys)
+
+    await Cache(Counting(), "space").get_many([f"{i}" for i in range(1001)])
+    assert Counting.reads == [500, 500, 1]

@@ -1,4 +1,4 @@
-"""One file to its segments: read once, sent by a request or a task, refused where it cannot be."""
+"""One file to its segments: read once, embedded by a request or a task."""
 
 from __future__ import annotations
 
@@ -13,29 +13,25 @@ import httpx
 import pytest
 
 from tests.support import media
-from tests.support.service import Service, fields_of, right_answer, sent_form, sent_json, v1_answer, v2_answer, vector
+from tests.support.service import Service, fields_of, right_answer, sent_json, v1_answer, v2_answer, vector
 from twelvelabs_core import (
     MODELS,
     Audio,
     BatchError,
-    Budget,
     Composed,
     Document,
-    Embedding,
     Fixed,
     Image,
     InvalidInputError,
     Media,
-    QuotaExceededError,
     SegmentOptions,
     Sentences,
+    TwelveLabsError,
     Video,
 )
-from twelvelabs_core._embed.route import Route, route
+from twelvelabs_core._embed.settings import EmbedSettings
 from twelvelabs_core._media import file as file_module
 from twelvelabs_core._media.file import MediaFile
-from twelvelabs_core._media.probe import Probe
-from twelvelabs_core._options import whole_file
 
 M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
 MB = 1_000_000
@@ -47,7 +43,7 @@ def segment(option: str | None, start: float | None, end: float | None, scope: s
 
 
 class Tasks:
-    """Answers assets and tasks as the API does, each ready at once."""
+    """Responds to assets and tasks like the API; each is ready at once."""
 
     def __init__(self, *data: dict[str, Any]) -> None:
         self.data = list(data) or [segment("visual", None, None, "asset")]
@@ -75,14 +71,14 @@ class Tasks:
 
 @pytest.fixture
 def large_video(tmp_path: Path) -> Path:
-    """A video over what a request takes: players skip the padding."""
+    """A video larger than one request takes, padded with a ``free`` box."""
     content = media.mp4([("red", 6, 220)])
     path = tmp_path / "large.mp4"
     path.write_bytes(content + (37 * MB + 8).to_bytes(4, "big") + b"free" + bytes(37 * MB))
     return path
 
 
-def test_an_uploaded_video_is_opened_once_and_digested_once(
+def test_an_uploaded_video_is_opened_and_digested_once(
     large_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, digested = [], []
@@ -113,7 +109,7 @@ def test_an_uploaded_video_is_opened_once_and_digested_once(
     ],
     ids=["image", "video", "composed"],
 )
-async def test_a_url_needs_no_thread(item: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_url_is_embedded_without_a_thread(item: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: Any) -> None:
         raise AssertionError("a thread was used")
 
@@ -125,17 +121,22 @@ async def test_a_url_needs_no_thread(item: Any, monkeypatch: pytest.MonkeyPatch)
     assert (await client.aembed_many([item, "a"]))[0].vector == vector("v")
 
 
-def test_a_file_is_read_off_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_in_another_thread_than_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = []
     real = MediaFile.load
-    monkeypatch.setattr(MediaFile, "load", lambda file: readers.append(threading.current_thread().name) or real(file))
+
+    def load(file: MediaFile) -> bytes:
+        readers.append(threading.current_thread().name)
+        return real(file)
+
+    monkeypatch.setattr(MediaFile, "load", load)
     (tmp_path / "a.png").write_bytes(media.png())
     Service().client().embed(Image(tmp_path / "a.png"))
     assert len(readers) == 1
     assert "twelvelabs" not in readers[0]
 
 
-def test_a_file_that_changes_while_it_is_embedded_is_refused(tmp_path: Path) -> None:
+def test_a_file_changed_while_it_is_embedded_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(media.png("red"))
 
@@ -154,48 +155,6 @@ def test_a_file_that_changes_while_it_is_embedded_is_refused(tmp_path: Path) -> 
 # -- request or task -----------------------------------------------------------------------------------------
 
 
-def file(item: Media, mime: str = "", **fields: Any) -> MediaFile:
-    duration = fields.pop("duration", None)
-    return MediaFile(item, "x", mime=mime, measured=Probe(duration), **fields)
-
-
-VIDEO, AUDIO, PART = Video("a.mp4"), Audio("a.mp3"), Video("a.mp4", start_sec=300, end_sec=605)
-
-
-@pytest.mark.parametrize(
-    ("model", "given", "options", "way"),
-    [
-        (M30, file(VIDEO, size=MB, duration=600.0), None, Route("inline", task=False)),
-        (M30, file(VIDEO, size=MB, duration=600.5), None, Route("inline", task=True)),
-        (M30, file(VIDEO, size=37 * MB, duration=60.0), None, Route("direct", task=False)),
-        (M30, file(VIDEO, size=201 * MB, duration=601.0), None, Route("multipart", task=True)),
-        (M30, file(VIDEO, url="u"), None, Route("inline", task=False, or_task=True)),
-        (
-            M30,
-            file(Video("a.mp4", start_sec=300, end_sec=605), size=MB, duration=605.0),
-            None,
-            Route("inline", task=True),
-        ),
-        (M30, file(VIDEO, size=MB, duration=6.0), SegmentOptions(), Route("inline", task=False)),
-        (M30, file(Image("a.png"), size=MB), None, Route("inline", task=False)),
-        (M35, file(VIDEO, size=MB, duration=6.0), None, Route("inline", task=True)),
-        (M35, file(AUDIO, size=MB, duration=30.0), None, Route("inline", task=False)),
-        (M35, file(AUDIO, size=MB, duration=31.0), None, Route("inline", task=True)),
-        (M35, file(AUDIO, url="u"), None, Route("inline", task=False, or_task=True)),
-        (M35, file(Audio("a.mp3", start_sec=2), size=MB, duration=6.0), None, Route("inline", task=True)),
-        (M35, file(AUDIO, size=MB, duration=6.0), SegmentOptions(), Route("inline", task=True)),
-        (M35, file(Image("a.png"), size=MB), SegmentOptions(embedding_uncertainty=True), Route("inline", task=True)),
-        (M35, file(Document("a.pdf"), "application/pdf", size=MB), None, Route("inline", task=False)),
-        (M35, file(Document("a.pdf"), "application/pdf", size=MB), SegmentOptions(), Route("inline", task=True)),
-        (M35, file(Document("a.txt"), "text/plain", size=MB), None, Route("inline", task=False)),
-        (M35, file(Document("a.txt"), "text/plain", size=33 * MB), None, Route("direct", task=True)),
-    ],
-)
-def test_route(model: Any, given: MediaFile, options: SegmentOptions | None, way: Route) -> None:
-    asked = options or whole_file(given.kind, is_text=given.is_text)
-    assert route(model, "v2", given, asked) == way
-
-
 @pytest.mark.parametrize(
     ("message", "code", "too_long"),
     [
@@ -210,7 +169,7 @@ def test_route(model: Any, given: MediaFile, options: SegmentOptions | None, way
         ("The file could not be fetched within 30 seconds", None, False),
     ],
 )
-def test_only_a_refusal_for_length_leads_to_a_task(message: str, code: str | None, too_long: bool) -> None:
+def test_only_a_refusal_for_duration_is_followed_by_a_task(message: str, code: str | None, too_long: bool) -> None:
     tasks = Tasks()
 
     def answer(request: httpx.Request) -> Any:
@@ -226,20 +185,18 @@ def test_only_a_refusal_for_length_leads_to_a_task(message: str, code: str | Non
             client.embed(Video("https://h.example/a.mp4"))
 
 
-# -- one vector is the segment of scope asset ------------------------------------------------------------------
+# -- one vector = the segment of scope asset - ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("item", "option"), [(Image(media.png()), "visual"), (Document(b"Red. Blue.", filename="a.txt"), "text")]
 )
-def test_one_vector_and_the_whole_file_as_a_segment_share_a_cache_entry(
-    item: Media, option: str, tmp_path: Path
-) -> None:
+def test_embed_and_asset_segment_share_a_cache_entry(item: Media, option: str, tmp_path: Path) -> None:
     service = Service()
     client = service.client("marengo3.5", cache=tmp_path / "c.sqlite")
     one = client.embed(item)
-    (row,) = client.rows(item, SegmentOptions(embedding_scope="asset"))
-    (segment,) = client.embed_segments(item, SegmentOptions(embedding_scope="asset"))
+    (row,) = client.rows(item, SegmentOptions(embedding_scope=("asset",)))
+    (segment,) = client.embed_segments(item, SegmentOptions(embedding_scope=("asset",)))
     assert len(service.requests) == 1
     assert row.vector == segment.vector == one.vector
     assert (segment.option, segment.scope) == (option, "asset")
@@ -257,7 +214,7 @@ def test_equal_files_of_one_call_are_embedded_once(tmp_path: Path) -> None:
     assert client.last_run.segments == 2
 
 
-def test_a_text_document_is_divided_into_sentences_unless_told_otherwise() -> None:
+def test_a_text_document_is_divided_into_sentences_by_default() -> None:
     tasks = Tasks({**segment("text", None, None, "chunk"), "chunk_index": 0})
     client = tasks.service.client("marengo3.5")
     page = Document(b"Red. Blue.", filename="a.txt")
@@ -278,13 +235,13 @@ def v1_audio(*segments: tuple[str, float, float]) -> Callable[[httpx.Request], d
     return lambda _: {"model_name": "marengo3.0", "audio_embedding": {"segments": found}}
 
 
-PAIRS = v1_audio(("sound", 0, 6), ("speech", 0, 6), ("sound 2", 6, 12), ("speech 2", 6, 12))
+UNLABELLED_PAIRS = v1_audio(("audio", 0, 6), ("speech", 0, 6), ("audio 2", 6, 12), ("speech 2", 6, 12))
 
 
-def test_v1_gives_the_segments_of_audio_in_the_servers_order() -> None:
-    service = Service(PAIRS)
+def test_v1_audio_segments_keep_the_order_of_the_response() -> None:
+    service = Service(UNLABELLED_PAIRS)
     found = service.client(api_version="v1").embed_segments(Audio("https://h.example/a.mp3", start_sec=1.5))
-    assert [s.vector for s in found] == [vector(n) for n in ("sound", "speech", "sound 2", "speech 2")]
+    assert [s.vector for s in found] == [vector(n) for n in ("audio", "speech", "audio 2", "speech 2")]
     assert [(s.start_sec, s.end_sec, s.option, s.scope) for s in found[1:3]] == [
         (0, 6, None, "clip"),
         (6, 12, None, "clip"),
@@ -293,7 +250,7 @@ def test_v1_gives_the_segments_of_audio_in_the_servers_order() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Marengo-retrieval-2.7 was switched off")
-def test_v1_gives_the_segments_of_audio_on_2_7() -> None:
+def test_v1_audio_segments_on_2_7() -> None:
     entry = {"float": vector("a", 1024), "start_offset_sec": 0, "end_offset_sec": 6}
     service = Service(lambda _: {"model_name": "m", "audio_embedding": {"segments": [entry]}})
     (found,) = service.client("Marengo-retrieval-2.7").embed_segments(Audio(media.wav()))
@@ -305,19 +262,19 @@ def test_v1_gives_the_segments_of_audio_on_2_7() -> None:
     [
         SegmentOptions(segmentation=Fixed(4)),
         SegmentOptions(embedding_option="audio"),
-        SegmentOptions(embedding_scope="asset"),
+        SegmentOptions(embedding_scope=("asset",)),
     ],
 )
-def test_v1_offers_no_options_for_audio(options: SegmentOptions) -> None:
+def test_segment_options_for_audio_are_refused_on_v1(options: SegmentOptions) -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match="v1 offers no options"):
         service.client(api_version="v1").embed_segments(Audio(media.wav()), options)
     assert service.requests == []
 
 
-def test_the_mean_of_unlabelled_audio_on_v1_has_a_space_of_its_own(tmp_path: Path) -> None:
-    """It mixes audio and transcription vectors, which v2 keeps apart."""
-    service = Service(PAIRS)
+def test_mean_of_unlabelled_audio_on_v1_has_a_separate_space(tmp_path: Path) -> None:
+    """It mixes audio and transcription vectors, which v2 returns separately."""
+    service = Service(UNLABELLED_PAIRS)
     client = service.client(api_version="v1", cache=tmp_path / "c.sqlite")
     for cached in (False, True):
         found = client.embed(Audio("https://h.example/a.mp3"))
@@ -331,35 +288,106 @@ def test_the_mean_of_unlabelled_audio_on_v1_has_a_space_of_its_own(tmp_path: Pat
     )
 
 
-# -- several kinds in one v1 call --------------------------------------------------------------------------------
+# -- v1 video ----------------------------------------------------------------------------------------------------
 
 
-def test_embed_parts_counts_the_minutes_of_its_audio() -> None:
-    service = Service()
-    with pytest.raises(QuotaExceededError, match="minutes"):
-        service.client(budget=Budget(minutes=0.01)).embed_parts(audio=media.wav(440, 6))
-    assert service.requests == []
+def v1_video(request: httpx.Request) -> Any:
+    path = request.url.path
+    if path.endswith("/embed/tasks"):
+        return {"_id": "t1"}
+    if path.endswith("/status"):
+        return {"_id": "t1", "status": "ready"}
+    times = {"start_offset_sec": 0, "end_offset_sec": 6}
+    found = [
+        {**times, "float": vector(f"{o}{s}"), "embedding_option": o, "embedding_scope": s}
+        for s in ("clip", "video")
+        for o in ("visual", "audio")
+    ]
+    return {"_id": "t1", "status": "ready", "video_embedding": {"segments": found}}
 
 
-@pytest.mark.parametrize(("truncate", "kept"), [("start", "last"), ("end", "first")])
-def test_embed_parts_cuts_the_side_that_truncate_names(truncate: Any, kept: str) -> None:
-    service = Service()
-    text = "first " + "word " * 600 + "last"
-    found = service.client(truncate=truncate).embed_parts(text=text, image="https://h.example/a.jpg")
-    (request,) = service.requests
-    sent = fields_of(request)["text"]
-    assert kept in sent
-    assert (len(sent) < len(text)) == (truncate == "start")  # at its end the server cuts (API page)
-    assert found.text is not None
-    assert found.text.truncated
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (None, [("visual", "clip"), ("audio", "clip"), ("visual", "asset"), ("audio", "asset")]),
+        (SegmentOptions(embedding_option=("audio",)), [("audio", "clip"), ("audio", "asset")]),
+    ],
+)
+def test_v1_segments_of_video_are_filtered_by_option(
+    options: SegmentOptions | None, labels: list[tuple[str, str]]
+) -> None:
+    service = Service(v1_video)
+    client = service.client(api_version="v1")
+    found = client.embed_segments(Video("https://h.example/a.mp4"), options)
+    assert [(s.option, s.scope) for s in found] == labels
+    assert [f"{r.method} {r.url.path.removeprefix('/v1.3/')}" for r in service.requests] == [
+        "POST embed/tasks",
+        "GET embed/tasks/t1/status",
+        "GET embed/tasks/t1",
+    ]
 
 
-def test_embed_parts_averages_a_long_text_in_requests_of_its_own() -> None:
-    service = Service()
-    found = service.client(truncate="average").embed_parts(text="word " * 1200, image="https://h.example/a.jpg")
-    names = [{f.name for f in sent_form(r)} for r in service.requests if r.url.path.endswith("/embed")]
-    assert names == [{"model_name", "image_url"}]
-    assert len(service.requests) == 4
-    assert isinstance(found.text, Embedding)
-    assert (found.text.pooled, found.text.truncated) == (3, False)
-    assert found.image is not None
+# -- labels ------------------------------------------------------------------------------------------------------
+
+
+def test_a_segment_with_times_and_no_scope_is_a_clip() -> None:
+    entries = [segment("visual", 0, 6, None), segment("visual", None, None, None), segment("visual", 0, 6, "asset")]
+    found = Service(lambda _: {"data": entries}).client().embed_segments(Video("https://h.example/a.mp4"))
+    assert [(s.start_sec, s.scope) for s in found] == [(0, "clip"), (0, "asset"), (None, None)]
+
+
+@pytest.mark.parametrize("item", [Image(media.png()), Image("https://h.example/a.png")], ids=["file", "url"])
+def test_small_files_and_urls_are_not_uploaded(item: Media) -> None:
+    tasks = Tasks(segment("visual", None, None, None))
+    tasks.service.client().embed(item)
+    assert tasks.paths == ["POST embed-v2"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_uploaded_asset_is_deleted_unless_kept(keep: bool, large_video: Path) -> None:
+    tasks = Tasks(segment("visual", 0, 6))
+    tasks.service.client(keep_assets=keep).embed_segments(Video(large_video))
+    assert [p for p in tasks.paths if "assets" in p] == ["POST assets", "GET assets/a1"] + ["DELETE assets/a1"] * (
+        not keep
+    )
+    (request,) = [r for r in tasks.service.requests if r.url.path.endswith("/embed-v2")]
+    assert sent_json(request)["video"]["media_source"] == {"asset_id": "a1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "lasting", "deleted"), [(400, True, True), (500, True, False), (500, False, True), (400, False, True)]
+)
+def test_an_asset_is_kept_after_an_error_that_may_pass_if_the_journal_is_lasting(
+    status: int, lasting: bool, deleted: bool, large_video: Path, tmp_path: Path
+) -> None:
+    tasks = Tasks()
+
+    def answer(request: httpx.Request) -> Any:
+        if request.url.path.endswith("/embed-v2"):
+            return httpx.Response(status, json={"message": "no"})
+        return tasks.answer(request)
+
+    service = Service(answer)
+    cache = tmp_path / "c.sqlite" if lasting else None
+    with pytest.raises(TwelveLabsError):
+        service.client(cache=cache, max_retries=0).embed_segments(Video(large_video))
+    assert ("DELETE" in [r.method for r in service.requests]) is deleted
+
+
+# -- spaces ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "kind", "space"),
+    [
+        ("marengo3.0", "v1", "audio", "marengo3.0/512/v1-audio"),
+        ("marengo3.0", "v2", "audio", "marengo3.0/512"),
+        ("marengo3.0", "v1", "video", "marengo3.0/512"),
+        ("marengo3.0", "v1", "text", "marengo3.0/512"),
+        ("Marengo-retrieval-2.7", "v1", "audio", "Marengo-retrieval-2.7/1024"),
+        ("marengo3.5", "v2", "audio", "marengo3.5/512"),
+    ],
+)
+def test_space_of_a_kind(model: str, version: Any, kind: Any, space: str) -> None:
+    known = MODELS[model]
+    assert EmbedSettings(known, known.dimensions[0], version, "end", len).space_of(kind) == space

@@ -1,18 +1,18 @@
-"""Over-long texts: counting, cutting, splitting and averaging by themselves."""
+"""Functions for over-long texts: counting, cutting, splitting and averaging."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.support.service import words
-from twelvelabs_core import InvalidInputError, estimate_tokens
-from twelvelabs_core._embed.truncate import cut, exceeds, mean, split
+from twelvelabs_core import MODELS, InvalidInputError, Model, TextTooLongError, estimate_tokens
+from twelvelabs_core._embed.truncate import TRUNCATE, Truncate, cut, exceeds, mean, plan_text, split
 
 # -- the estimate --------------------------------------------------------------------------------------------------
 
@@ -37,33 +37,33 @@ from twelvelabs_core._embed.truncate import cut, exceeds, mean, split
         ("a" * 10_000, 2_000),
     ],
 )
-def test_the_estimate(text: str, tokens: int) -> None:
+def test_estimate_tokens(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
 
 
-# Any letter but half of a surrogate pair; st.text() would first take seconds to sort all of Unicode by category.
-letter = st.one_of(st.integers(0x20, 0x7E), st.integers(0, 0xD7FF), st.integers(0xE000, 0x10FFFF)).map(chr)
-any_text = st.lists(letter, max_size=60).map("".join)
+# Any character except surrogates; st.text() would first sort all of Unicode by category, which takes seconds.
+character = st.one_of(st.integers(0x20, 0x7E), st.integers(0, 0xD7FF), st.integers(0xE000, 0x10FFFF)).map(chr)
+any_text = st.lists(character, max_size=60).map("".join)
 
 
 @given(any_text, any_text)
-def test_the_estimate_adds_up_over_words(left: str, right: str) -> None:
+def test_the_estimate_is_additive_over_words(left: str, right: str) -> None:
     assert estimate_tokens(f"{left} {right}") == estimate_tokens(left) + estimate_tokens(right)
 
 
 @given(any_text, any_text)
-def test_the_estimate_never_shrinks_as_the_text_grows(left: str, right: str) -> None:
+def test_the_estimate_never_decreases_as_text_is_added(left: str, right: str) -> None:
     assert estimate_tokens(left + right) >= max(estimate_tokens(left), estimate_tokens(right))
 
 
 @given(any_text, st.integers(1, 40))
 @example("é" * 30, 30)
 @example("a" * 31, 30)
-def test_the_shortcut_agrees_with_the_count(text: str, limit: int) -> None:
+def test_exceeds_agrees_with_the_count(text: str, limit: int) -> None:
     assert exceeds(text, limit, estimate_tokens) == (estimate_tokens(text) > limit)
 
 
-def test_a_counter_of_one_s_own_is_always_asked() -> None:
+def test_a_custom_counter_is_always_called() -> None:
     assert exceeds("a", 10, lambda _: 11)
     assert not exceeds("a" * 100, 10, lambda _: 10)
 
@@ -76,46 +76,46 @@ limits = st.integers(1, 30)
 COUNTERS: dict[str, Callable[[str], int]] = {
     "estimate": estimate_tokens,
     "words": lambda text: len(text.split()),
-    "letters": len,
-    # what a real tokenizer does: a start and an end mark around each text
-    "marks": lambda text: estimate_tokens(text) + 2,
+    "characters": len,
+    # as real tokenizers: a start and an end token around each text
+    "with special tokens": lambda text: estimate_tokens(text) + 2,
 }
 counters = pytest.mark.parametrize("counter", COUNTERS)
 
 
-def bare(text: str) -> str:
+def without_spaces(text: str) -> str:
     return "".join(text.split())
 
 
 @counters
 @given(texts, limits)
-def test_pieces_are_within_the_limit_and_nothing_is_lost(counter: str, text: str, limit: int) -> None:
+def test_chunks_are_within_the_limit_and_complete(counter: str, text: str, limit: int) -> None:
     assume(text.strip())
     count = COUNTERS[counter]
-    limit += 3  # room for the marks and one token
+    limit += 3  # room for the special tokens and one token
     pieces = split(text, limit, count)
     assert all(count(piece) <= limit for piece in pieces)
-    assert "".join(map(bare, pieces)) == bare(text)
+    assert "".join(map(without_spaces, pieces)) == without_spaces(text)
     assert all(piece == piece.strip() and piece for piece in pieces)
 
 
 @counters
 @given(ordinary, limits)
-def test_words_that_fit_stay_whole(counter: str, text: str, limit: int) -> None:
+def test_words_within_the_limit_are_not_divided(counter: str, text: str, limit: int) -> None:
     limit += 8
     pieces = split(text, limit, COUNTERS[counter])
     assert [word for piece in pieces for word in piece.split()] == text.split()
 
 
 @given(ordinary, limits)
-def test_there_are_no_more_pieces_than_the_limit_asks_for(text: str, limit: int) -> None:
+def test_the_number_of_chunks_is_minimal(text: str, limit: int) -> None:
     pieces = split(text, limit, estimate_tokens)
     assert len(pieces) == math.ceil(estimate_tokens(text) / limit)
     sizes = [estimate_tokens(piece) for piece in pieces]
-    assert max(sizes) - min(sizes) <= len(pieces)  # about equal: no crumb at the end
+    assert max(sizes) - min(sizes) <= len(pieces)  # about equal: no short rest at the end
 
 
-def test_pieces_are_about_equally_long() -> None:
+def test_chunks_have_about_equal_length() -> None:
     assert [len(piece.split()) for piece in split(words(501), 500, estimate_tokens)] == [251, 250]
     assert [len(piece.split()) for piece in split(words(1001), 500, estimate_tokens)] == [334, 334, 333]
 
@@ -123,7 +123,7 @@ def test_pieces_are_about_equally_long() -> None:
 @counters
 @pytest.mark.parametrize("side", ["end", "start"])
 @given(text=texts, limit=limits)
-def test_a_cut_text_is_one_side_of_it_within_the_limit(
+def test_a_cut_text_is_a_prefix_or_suffix_within_the_limit(
     counter: str, side: Literal["start", "end"], text: str, limit: int
 ) -> None:
     assume(text.strip())
@@ -137,7 +137,7 @@ def test_a_cut_text_is_one_side_of_it_within_the_limit(
 
 @pytest.mark.parametrize("side", ["end", "start"])
 @given(text=ordinary, limit=limits)
-def test_a_cut_text_is_as_long_as_it_may_be(side: Literal["start", "end"], text: str, limit: int) -> None:
+def test_a_cut_text_fills_the_limit(side: Literal["start", "end"], text: str, limit: int) -> None:
     kept = cut(text, limit, estimate_tokens, side=side).split()
     all_words = text.split()
     want = all_words[:limit] if side == "end" else all_words[-limit:]
@@ -154,6 +154,18 @@ def test_a_text_without_spaces_can_be_cut(text: str, limit: int, side: Literal["
     assert limit / 2 <= estimate_tokens(kept) <= limit
     assert text.startswith(kept) if side == "end" else text.endswith(kept)
     assert "".join(split(text, limit, estimate_tokens)) == text
+
+
+@pytest.mark.parametrize("text", ["a" + " " * 30 + "b", "aaaa" * 3 + " ", " " * 30 + "a" * 9, "a" * 9 + " " * 30])
+def test_no_chunk_is_empty_if_white_space_counts_as_tokens(text: str) -> None:
+    chunks = split(text, 4, len)
+    assert all(chunks)
+    assert "".join(chunks) == without_spaces(text)
+
+
+def test_a_cut_text_is_not_empty_if_white_space_counts_as_tokens() -> None:
+    assert cut("one two" + " " * 30, 4, len, side="start") == "two"
+    assert cut(" " * 30 + "one two", 4, len, side="end") == "one"
 
 
 # -- the mean ------------------------------------------------------------------------------------------------------
@@ -176,10 +188,73 @@ def test_the_mean_has_unit_length_and_the_weighted_direction(found: list[list[fl
     assert mean(found, [w * 7 for w in weights]) == pytest.approx(result, abs=1e-9)
 
 
-def test_the_mean_of_one_is_itself_whatever_its_length() -> None:
+def test_the_mean_of_one_vector_is_returned_unchanged() -> None:
     assert mean([[3.0, 4.0]], [9.0]) == [3.0, 4.0]
 
 
-def test_vectors_that_cancel_out_have_no_mean() -> None:
+def test_vectors_that_cancel_out_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="cancel out"):
         mean([[1.0, 0.0], [-1.0, 0.0]], [1.0, 1.0])
+
+
+# -- plans ---------------------------------------------------------------------------------------------------------
+
+M27, M30, M35 = MODELS["Marengo-retrieval-2.7"], MODELS["marengo3.0"], MODELS["marengo3.5"]
+
+
+@pytest.mark.parametrize("model", [M27, M30, M35], ids=lambda m: m.name)
+@pytest.mark.parametrize("truncate", TRUNCATE)
+def test_a_text_at_the_limit_is_not_over_it(model: Model, truncate: Truncate) -> None:
+    text = words(model.max_text_tokens)
+    plan = plan_text(text, model, truncate)
+    assert (plan.pieces, plan.weights, plan.over) == ((text,), (1.0,), False)
+
+
+@pytest.mark.parametrize(
+    ("model", "truncate", "control", "pieces"),
+    [
+        (M27, "end", "end", "all"),
+        (M27, "start", "start", "all"),
+        (M27, "none", "none", "all"),
+        (M27, "average", "none", "chunks"),
+        (M30, "end", None, "all"),
+        (M30, "start", None, "last"),
+        (M30, "average", None, "chunks"),
+        (M35, "end", True, "all"),
+        (M35, "none", False, "all"),
+        (M35, "start", False, "last"),
+        (M35, "average", False, "chunks"),
+    ],
+    ids=lambda v: getattr(v, "name", str(v)),
+)
+def test_plan_of_a_text_over_the_limit(model: Model, truncate: Truncate, control: Any, pieces: str) -> None:
+    limit = model.max_text_tokens
+    text = words(limit + 1)
+    plan = plan_text(text, model, truncate)
+    expected = {"all": [text], "last": [words(limit, 1)], "chunks": split(text, limit, estimate_tokens)}[pieces]
+    assert list(plan.pieces) == expected
+    assert (plan.server_truncate, plan.over) == (control, True)
+    assert list(plan.weights) == ([float(estimate_tokens(p)) for p in expected] if pieces == "chunks" else [1.0])
+
+
+@pytest.mark.parametrize(("model", "control"), [(M27, "none"), (M30, None), (M35, False)])
+@pytest.mark.parametrize(
+    ("truncate", "sent"), [("end", ["aaaaa bbbbb"]), ("start", ["ddddd eeeee"]), ("average", ["aaaaa bbbbb"])]
+)
+def test_a_given_limit_is_cut_to_here(model: Model, control: Any, truncate: Truncate, sent: list[str]) -> None:
+    plan = plan_text("aaaaa bbbbb ccccc ddddd eeeee", model, truncate, limit=2)
+    assert list(plan.pieces[:1]) == sent
+    assert len(plan.pieces) == (3 if truncate == "average" else 1)
+    assert (plan.server_truncate, plan.over) == (control, True)
+
+
+def test_none_over_the_limit_is_refused_where_the_server_has_no_control() -> None:
+    with pytest.raises(TextTooLongError, match=r"about 501 tokens; marengo3\.0 takes 500"):
+        plan_text(words(501), M30, "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "over"), [("aaaa", 4, False), ("a b c d e", 4, True), ("é" * 4, 4, False), ("é" * 5, 4, True)]
+)
+def test_exceeds_at_the_limit(text: str, limit: int, over: bool) -> None:
+    assert exceeds(text, limit, estimate_tokens) is over

@@ -1,8 +1,9 @@
-"""Where media may come from, what is found out about them before anything is sent, and in which words."""
+"""Media files: sources, detection of format, checks before sending, and messages."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import os
 import sys
@@ -17,21 +18,33 @@ from PIL import Image as Pillow
 
 from tests.support import media
 from tests.support.service import Service, sent_json
-from twelvelabs_core import MODELS, Audio, Composed, Document, Image, InvalidInputError, Media, Video
+from twelvelabs_core import (
+    MODELS,
+    Audio,
+    Composed,
+    Document,
+    Image,
+    InvalidInputError,
+    Media,
+    MediaLimit,
+    Model,
+    Video,
+)
 from twelvelabs_core._inputs import as_list, as_media, describe
-from twelvelabs_core._media.file import MediaFile, open_media
+from twelvelabs_core._media.file import MediaFile, locate, open_media
+from twelvelabs_core._media.probe import Probe
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]
 
 
-def look(item: Media, model: Any = M35, label: str = "uris[0]") -> MediaFile:
+def opened(item: Media, model: Any = M35, label: str = "uris[0]") -> MediaFile:
     return open_media(item, model, label)
 
 
-def refusal(item: Media, model: Any = M35, label: str = "uris[0]") -> str:
+def refusal_of(item: Media, model: Any = M35, label: str = "uris[0]") -> str:
     with pytest.raises(InvalidInputError) as caught:
-        look(item, model, label).load()
+        opened(item, model, label).load()
     assert caught.value.item is not None
     return str(caught.value)
 
@@ -42,8 +55,8 @@ PNG = media.png()
 JPEG = media.jpeg()
 
 
-class MyPath:
-    """A path of some library's own."""
+class CustomPath:
+    """A path object of another library."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +65,7 @@ class MyPath:
         return str(self.path)
 
 
-class Pipe(io.RawIOBase):
+class UnseekableStream(io.RawIOBase):
     """A stream that cannot be rewound."""
 
     def __init__(self, content: bytes) -> None:
@@ -63,7 +76,7 @@ class Pipe(io.RawIOBase):
         return content
 
 
-def read_to_its_end(content: bytes) -> io.BytesIO:
+def stream_at_its_end(content: bytes) -> io.BytesIO:
     file = io.BytesIO(content)
     file.read()
     return file
@@ -73,111 +86,111 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
     "str": str,
     "Path": lambda path: path,
     "PurePath": lambda path: PurePath(path),
-    "PathLike": MyPath,
+    "PathLike": CustomPath,
     "file URI": lambda path: path.as_uri(),
     "bytes": lambda path: path.read_bytes(),
     "bytearray": lambda path: bytearray(path.read_bytes()),
     "memoryview": lambda path: memoryview(path.read_bytes()),
     "data URI": lambda path: "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
     "BytesIO": lambda path: io.BytesIO(path.read_bytes()),
-    "BytesIO at its end": lambda path: read_to_its_end(path.read_bytes()),
-    "pipe": lambda path: Pipe(path.read_bytes()),
+    "BytesIO at its end": lambda path: stream_at_its_end(path.read_bytes()),
+    "pipe": lambda path: UnseekableStream(path.read_bytes()),
 }
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_every_kind_of_source_is_read_whole(kind: str, tmp_path: Path) -> None:
+def test_every_kind_of_source_is_read_completely(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a cat & 100%.png"
     path.write_bytes(PNG)
-    found = look(Image(SOURCES[kind](path)))
+    found = opened(Image(SOURCES[kind](path)))
     assert found.load() == PNG
     assert (found.mime, found.url) == ("image/png", None)
     assert found.filename.endswith(".png")
 
 
-def test_an_open_file_is_read_whole(tmp_path: Path) -> None:
+def test_an_open_file_is_read_completely(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
     with path.open("rb") as file:
-        assert look(Image(file)).load() == PNG
+        assert opened(Image(file)).load() == PNG
 
 
 def test_a_directory_entry_is_a_path(tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(PNG)
     with os.scandir(tmp_path) as entries:
         (entry,) = entries
-    assert look(Image(entry)).load() == PNG
+    assert opened(Image(entry)).load() == PNG
 
 
-def test_the_home_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cat.png").write_bytes(PNG)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert look(Image("~/cat.png")).load() == PNG
+    assert opened(Image("~/cat.png")).load() == PNG
 
 
 def test_a_data_uri_may_be_percent_encoded() -> None:
-    assert look(Document("data:text/plain,a%20b%C3%A9")).load() == "a bé".encode()
+    assert opened(Document("data:text/plain,a%20b%C3%A9")).load() == "a bé".encode()
     encoded = base64.b64encode(PNG).decode().replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-    assert look(Image(f"data:image/png;base64,{encoded}")).load() == PNG
+    assert opened(Image(f"data:image/png;base64,{encoded}")).load() == PNG
 
 
 @pytest.mark.parametrize(
     "url", ["https://h.example/a/cat.webp?sig=1", "http://h.example/x", "HTTPS://h.example/cat.gif"]
 )
-def test_a_url_is_left_to_the_server(url: str) -> None:
-    found = look(Image(url))
+def test_a_url_is_not_read(url: str) -> None:
+    found = opened(Image(url))
     assert found.url == url
     assert found.size is None
 
 
-def test_a_source_s_own_file_name_is_used(tmp_path: Path) -> None:
+def test_filename_of_the_source_is_used_unless_given(tmp_path: Path) -> None:
     path = tmp_path / "cat.PNG"
     path.write_bytes(PNG)
-    assert look(Image(path)).filename == "cat.PNG"
-    assert look(Image(path, filename="other.png")).filename == "other.png"
-    assert look(Image(PNG, filename="told.png")).filename == "told.png"
-    assert look(Audio(media.mp3())).filename == "audio.mp3"
+    assert opened(Image(path)).filename == "cat.PNG"
+    assert opened(Image(path, filename="other.png")).filename == "other.png"
+    assert opened(Image(PNG, filename="given.png")).filename == "given.png"
+    assert opened(Audio(media.mp3())).filename == "audio.mp3"
 
 
 def test_a_pil_image_becomes_a_png() -> None:
-    found = look(Image(media.image("blue")))
+    found = opened(Image(media.image("blue")))
     with Pillow.open(io.BytesIO(found.load())) as sent:
         assert (sent.format, sent.size, sent.getpixel((9, 9))) == ("PNG", (256, 256), (0, 0, 255))
     assert (found.mime, found.filename) == ("image/png", "image.png")
 
 
-# -- what cannot be read ---------------------------------------------------------------------------------------
+# -- unreadable sources ----------------------------------------------------------------------------------------
 
 
-def test_no_such_file_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_refused_with_the_folder_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refusal(Image("cat.jpg")) == f"uris[0] 'cat.jpg': no such file (looked in {tmp_path})."
+    assert refusal_of(Image("cat.jpg")) == f"uris[0] 'cat.jpg': no such file (looked in {tmp_path})."
 
 
-def test_a_directory(tmp_path: Path) -> None:
-    assert "is a directory; pass the files in it" in refusal(Image(tmp_path))
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    assert "is a directory; pass the files in it" in refusal_of(Image(tmp_path))
 
 
-def test_an_empty_file(tmp_path: Path) -> None:
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cat.png").touch()
-    assert "is an empty file" in refusal(Image(tmp_path / "cat.png"))
+    assert "is an empty file" in refusal_of(Image(tmp_path / "cat.png"))
 
 
-def test_a_file_that_vanishes_before_its_turn(tmp_path: Path) -> None:
+def test_a_file_deleted_after_opening_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
-    found = look(Image(path))
+    found = opened(Image(path))
     path.unlink()
     with pytest.raises(InvalidInputError, match=r"cat\.png': cannot be read: No such file"):
         found.load()
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root reads everything")
-def test_a_file_one_may_not_read(tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
     path.chmod(0)
-    assert "cannot be read: Permission denied" in refusal(Image(path))
+    assert "cannot be read: Permission denied" in refusal_of(Image(path))
 
 
 @pytest.mark.parametrize(
@@ -203,11 +216,11 @@ def test_a_file_one_may_not_read(tmp_path: Path) -> None:
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else type(value).__name__,
 )
-def test_a_source_that_is_none(source: Any, words: str) -> None:
-    message = refusal(Image(source))
+def test_an_unusable_source_is_refused_without_showing_it(source: Any, words: str) -> None:
+    message = refusal_of(Image(source))
     assert words in message
     assert message.startswith("uris[0]")
-    assert len(message) < 600  # a source is described, never shown
+    assert len(message) < 600  # a source is described, its content never shown
 
 
 @pytest.mark.parametrize(
@@ -217,27 +230,27 @@ def test_a_source_that_is_none(source: Any, words: str) -> None:
         pytest.param("~no-such-user-here/cat.png", id="home"),
     ],
 )
-def test_a_source_that_the_standard_library_refuses(source: str) -> None:
-    assert refusal(Image(source))
+def test_errors_of_the_standard_library_become_refusals(source: str) -> None:
+    assert refusal_of(Image(source))
 
 
-def test_a_closed_file(tmp_path: Path) -> None:
+def test_a_closed_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(PNG)
     with (tmp_path / "cat.png").open("rb") as file:
         pass
-    assert "closed" in refusal(Image(file))
+    assert "closed" in refusal_of(Image(file))
 
 
-def test_a_path_of_bytes(tmp_path: Path) -> None:
+def test_a_bytes_path_is_read(tmp_path: Path) -> None:
     class Bytes:
         def __fspath__(self) -> bytes:
             return bytes(tmp_path / "cat.png")
 
     (tmp_path / "cat.png").write_bytes(PNG)
-    assert look(Image(Bytes())).load() == PNG  # type: ignore[arg-type]
+    assert opened(Image(Bytes())).load() == PNG  # type: ignore[arg-type]
 
 
-def test_media_in_media_is_refused_when_made() -> None:
+def test_media_inside_media_is_refused_when_constructed() -> None:
     with pytest.raises(InvalidInputError, match=r"Audio\(\.\.\.\) was given Image\('cat.png'\); pass its source"):
         Audio(Image("cat.png"))  # type: ignore[arg-type]
 
@@ -259,8 +272,8 @@ def test_media_in_media_is_refused_when_made() -> None:
         "1drv.ms",
     ],
 )
-def test_a_page_about_a_film_is_not_the_film(host: str) -> None:
-    message = refusal(Video(f"https://{host}/watch?v=x"))
+def test_a_url_of_a_hosting_page_is_refused(host: str) -> None:
+    message = refusal_of(Video(f"https://{host}/watch?v=x"))
     assert "serves a page about the media, not the file; the API needs a direct link" in message
 
 
@@ -273,24 +286,24 @@ def test_a_page_about_a_film_is_not_the_film(host: str) -> None:
         "https://dl.dropboxusercontent.com/a.mp4",
     ],
 )
-def test_a_host_with_a_similar_name_is_no_such_page(url: str) -> None:
-    assert look(Video(url)).url == url
+def test_a_host_with_a_similar_name_is_accepted(url: str) -> None:
+    assert opened(Video(url)).url == url
 
 
-# -- what is inside --------------------------------------------------------------------------------------------
+# -- formats ---------------------------------------------------------------------------------------------------
 
 
 def mpeg_ts() -> bytes:
-    """A film in an MPEG transport stream."""
-    return recorded("mpegts", "mpeg2video")
+    """A video in an MPEG transport stream."""
+    return encoded_video("mpegts", "mpeg2video")
 
 
-def recorded(container_format: str, codec: str) -> bytes:
+def encoded_video(container_format: str, codec: str) -> bytes:
     out = io.BytesIO()
     with av.open(out, "w", format=container_format) as container:
         stream: Any = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
-        frame = av.VideoFrame.from_image(media.image("red", (480, 360)))
+        frame = av.VideoFrame.from_ndarray(np.full((360, 480, 3), (255, 0, 0), "uint8"), format="rgb24")
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     return out.getvalue()
@@ -305,11 +318,11 @@ def recorded(container_format: str, codec: str) -> bytes:
         (Audio(media.mp3()), "audio/mpeg"),
         (Audio(media.flac()), "audio/flac"),
         (Video(media.mp4()), "video/mp4"),
-        (Video(recorded("matroska", "mpeg4")), "video/x-matroska"),
-        (Video(recorded("avi", "mpeg4")), "video/x-msvideo"),
-        (Video(recorded("mov", "mpeg4")), "video/quicktime"),
-        (Video(recorded("flv", "flv")), "video/x-flv"),
-        (Video(recorded("mpeg", "mpeg2video")), "video/mpeg"),
+        (Video(encoded_video("matroska", "mpeg4")), "video/x-matroska"),
+        (Video(encoded_video("avi", "mpeg4")), "video/x-msvideo"),
+        (Video(encoded_video("mov", "mpeg4")), "video/quicktime"),
+        (Video(encoded_video("flv", "flv")), "video/x-flv"),
+        (Video(encoded_video("mpeg", "mpeg2video")), "video/mpeg"),
         (Document(media.pdf()), "application/pdf"),
         (Document(b"plain words"), "text/plain"),
         (Document(b"# A title", filename="notes.md"), "text/markdown"),
@@ -317,14 +330,14 @@ def recorded(container_format: str, codec: str) -> bytes:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_real_files_are_told_by_their_content(item: Media, mime: str) -> None:
-    assert look(item).mime == mime
+def test_mime_type_is_detected_from_content(item: Media, mime: str) -> None:
+    assert opened(item).mime == mime
 
 
-def test_a_name_that_lies_is_not_believed(tmp_path: Path) -> None:
+def test_a_wrong_suffix_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(media.jpeg())
-    assert look(Image(path)).mime == "image/jpeg"
+    assert opened(Image(path)).mime == "image/jpeg"
 
 
 @pytest.mark.parametrize(
@@ -344,40 +357,40 @@ def test_a_name_that_lies_is_not_believed(tmp_path: Path) -> None:
         (Document(PNG), "is PNG; the API takes MD, PDF, TXT here. Use Image(...) for it."),
     ],
 )
-def test_a_file_of_another_kind(item: Media, words: str) -> None:
-    assert words in refusal(item)
+def test_a_file_of_another_kind_or_format_is_refused(item: Media, words: str) -> None:
+    assert words in refusal_of(item)
 
 
-@pytest.mark.parametrize("content", [mpeg_ts(), recorded("asf", "wmv2")], ids=["mpeg-ts", "wmv"])
-def test_any_container_that_ffmpeg_reads_is_a_film(content: bytes) -> None:
-    assert look(Video(content)).load() == content
+@pytest.mark.parametrize("content", [mpeg_ts(), encoded_video("asf", "wmv2")], ids=["mpeg-ts", "wmv"])
+def test_any_container_that_ffmpeg_reads_is_a_video(content: bytes) -> None:
+    assert opened(Video(content)).load() == content
 
 
 @pytest.mark.parametrize(
     "content", [b"PK\x03\x04\x14\x00\x06\x00docx", b"\x00\x01\x02\xff\xfe", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]
 )
-def test_a_binary_file_is_no_text_document(content: bytes) -> None:
-    assert "document" in refusal(Document(content, filename="letter.docx"))
+def test_a_binary_file_is_refused_as_text_document(content: bytes) -> None:
+    assert "document" in refusal_of(Document(content, filename="letter.docx"))
 
 
 @pytest.mark.parametrize(
     ("kind", "head", "limit"),
     [(Audio, b"fLaC", 36), (Video, b"\x1aE\xdf\xa3", 36)],
 )
-def test_the_largest_file_of_one_request(kind: type[Media], head: bytes, limit: int, tmp_path: Path) -> None:
+def test_largest_file_of_one_request(kind: type[Media], head: bytes, limit: int, tmp_path: Path) -> None:
     path = tmp_path / "long.bin"
     path.write_bytes(head)
     os.truncate(path, limit * 10**6)
-    assert look(kind(path), M30).size == limit * 10**6
+    assert opened(kind(path), M30).size == limit * 10**6
     os.truncate(path, limit * 10**6 + 100_000)
-    message = refusal(kind(path), M30)
+    message = refusal_of(kind(path), M30)
     assert (
         f"is {limit}.1 MB; the API takes {limit} MB of {kind.kind} here. Make it smaller, or pass a public URL."
         in message
     )
 
 
-# -- words -----------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -398,18 +411,18 @@ def test_the_largest_file_of_one_request(kind: type[Media], head: bytes, limit: 
     ],
     ids=lambda value: "",
 )
-def test_a_source_in_a_few_words(source: Any, words: str) -> None:
+def test_describe(source: Any, words: str) -> None:
     assert describe(source) == words
 
 
 @pytest.mark.parametrize("url", ["https://user:secret@h.example/a.jpg", "https://h.example/a.jpg#secret"])
-def test_no_other_part_of_a_url_is_shown_that_may_be_secret(url: str) -> None:
+def test_describe_hides_credentials_and_fragment_of_a_url(url: str) -> None:
     assert "secret" not in describe(url)
 
 
-def test_a_signature_is_in_no_message() -> None:
+def test_a_url_signature_is_in_no_message() -> None:
     url = "https://www.dropbox.com/s/cat.mp4?token=topsecret"
-    assert "topsecret" not in refusal(Video(url))
+    assert "topsecret" not in refusal_of(Video(url))
     service = Service(lambda _: {"data": []})
     with pytest.raises(Exception, match="no 'data'") as caught:
         service.client(max_retries=0).embed_many([Image("https://h.example/a.jpg?sig=topsecret")], name="uris")
@@ -426,11 +439,11 @@ def test_a_signature_is_in_no_message() -> None:
         ("image", b"", "image 0 bytes: has no content"),
     ],
 )
-def test_a_message_names_the_item_and_its_source_once(label: str, source: Any, shown: str) -> None:
-    assert refusal(Image(source), label=label).startswith(shown)
+def test_a_message_names_item_and_source_once(label: str, source: Any, shown: str) -> None:
+    assert refusal_of(Image(source), label=label).startswith(shown)
 
 
-def test_in_a_batch_the_first_bad_item_is_named_and_nothing_is_sent() -> None:
+def test_the_first_invalid_item_of_a_batch_is_named_and_nothing_is_sent() -> None:
     service = Service()
     items = [Image(PNG), Image("/no/1.jpg"), Image("/no/2.jpg")]
     with pytest.raises(InvalidInputError, match=r"uris\[1\] '/no/1\.jpg': no such file"):
@@ -444,7 +457,7 @@ def test_in_a_batch_the_first_bad_item_is_named_and_nothing_is_sent() -> None:
 
 
 @pytest.mark.parametrize("one", ["cat.jpg", Path("cat.jpg"), b"x", bytearray(b"x"), io.BytesIO(b"x"), Image("cat.jpg")])
-def test_one_source_where_a_list_is_meant(one: Any) -> None:
+def test_a_single_source_instead_of_a_list_is_refused(one: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"Expected a list of sources, got one: .*Wrap it: \[source\]"):
         as_list(one)
 
@@ -455,3 +468,189 @@ def test_sources_become_media_of_one_kind() -> None:
     assert as_media(Audio, iter(["b.wav"])) == [Audio("b.wav")]
     with pytest.raises(InvalidInputError, match="pass its source"):
         as_media(Audio, [Image("cat.png")])
+
+
+# -- what is known of a file -----------------------------------------------------------------------------------
+
+
+def measured(item: Media, seconds: float | None = None) -> MediaFile:
+    return MediaFile(item, "x", measured=Probe(seconds))
+
+
+@pytest.mark.parametrize(
+    ("item", "seconds", "found"),
+    [
+        (Video(b"a"), 10, 10),
+        (Video(b"a"), None, None),
+        (Video(b"a", start_sec=2), None, None),
+        (Video(b"a", start_sec=2), 10, 8),
+        (Video(b"a", end_sec=7), 10, 7),
+        (Audio(b"a", start_sec=2, end_sec=7), 10, 5),
+        (Audio(b"a", start_sec=2, end_sec=70), 10, 8),
+        (Audio(b"a", start_sec=12), 10, 0),
+        (Image(b"a"), None, None),
+    ],
+)
+def test_range_sec(item: Media, seconds: float | None, found: float | None) -> None:
+    assert measured(item, seconds).range_sec == found
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        (Video(b"a"), False),
+        (Video(b"a", start_sec=0), True),
+        (Audio(b"a", end_sec=1), True),
+        (Image(b"a"), False),
+        (Document(b"a"), False),
+    ],
+)
+def test_has_range(item: Media, found: bool) -> None:
+    assert measured(item).has_range is found
+
+
+def test_only_text_documents_are_text() -> None:
+    assert opened(Document(b"words")).is_text
+    assert opened(Document(b"# words", filename="a.md")).is_text
+    assert not opened(Document(media.pdf())).is_text
+    assert not opened(Image(PNG)).is_text
+
+
+def test_digest_is_of_the_content(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PNG)
+    found = opened(Image(tmp_path / "a.png"))
+    assert found.digest == opened(Image(PNG)).digest == hashlib.blake2b(PNG, digest_size=20).digest()
+    assert found.content_digest == found.digest.hex()
+    url = "https://h.example/a.png"
+    assert opened(Image(url)).digest == hashlib.blake2b(b"url" + url.encode(), digest_size=20).digest()
+
+
+def test_digest_of_a_large_file_is_read_in_blocks(tmp_path: Path) -> None:
+    content = os.urandom((1 << 20) + 7)
+    (tmp_path / "a.bin").write_bytes(content)
+    assert locate(Video(tmp_path / "a.bin")).digest == hashlib.blake2b(content, digest_size=20).digest()
+
+
+# -- changes -----------------------------------------------------------------------------------------------------
+
+
+def rewrite_same_size(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content)
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+
+def shorten_at_the_same_time(path: Path) -> None:
+    before = path.stat().st_mtime_ns
+    path.write_bytes(PNG[:-1])
+    os.utime(path, ns=(before, before))
+
+
+CHANGES: dict[str, Callable[[Path], Any]] = {
+    "longer": lambda path: path.write_bytes(PNG + b"x"),
+    "same size, later time": rewrite_same_size,
+    "shorter, same time": shorten_at_the_same_time,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("use", ["check_unchanged", "load", "digest"])
+def test_a_file_changed_since_it_was_opened_is_refused(change: str, use: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    CHANGES[change](path)
+    with pytest.raises(InvalidInputError, match=r"has changed while it was being embedded\. Embed it again") as caught:
+        _ = found.digest if use == "digest" else getattr(found, use)()
+    assert caught.value.item == f"uris[0] {str(path)!r}"
+
+
+def test_a_deleted_file_is_refused_by_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    found.check_unchanged()
+    path.unlink()
+    with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
+        found.check_unchanged()
+
+
+def test_content_without_a_file_never_changes() -> None:
+    for source in (PNG, "https://h.example/a.png", media.image()):
+        opened(Image(source)).check_unchanged()
+
+
+# -- one request or a task ---------------------------------------------------------------------------------------
+
+
+def tone(seconds: float) -> Audio:
+    return Audio(media.wav(440, seconds, 0.1))
+
+
+@pytest.mark.parametrize(("seconds", "accepted"), [(2, True), (30, True), (31, False)])
+def test_one_request_takes_30_seconds_of_audio_on_3_5(seconds: float, accepted: bool) -> None:
+    if accepted:
+        assert open_media(tone(seconds), M35, "x").measured.duration_sec == seconds
+    else:
+        with pytest.raises(InvalidInputError, match=r"is 31 s long; one request takes 30 s"):
+            open_media(tone(seconds), M35, "x")
+        assert open_media(tone(seconds), M35, "x", may_task=True).measured.duration_sec == seconds
+
+
+def test_a_short_file_is_a_request_and_has_no_shortest_duration() -> None:
+    assert open_media(tone(1), M35, "x", may_task=True).measured.duration_sec == 1
+
+
+LONG = Model(
+    "m",
+    (2,),
+    9,
+    media={"audio": MediaLimit(frozenset({"wav"}), 10**6, max_sec=1)},
+    task_media={"audio": MediaLimit(frozenset({"wav"}), 10**6, max_sec=3, min_sec=2)},
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [(1.0, None), (1.5, "a task needs 2 s or more"), (2.0, None), (3.0, None), (3.5, "a task takes 3 s")],
+)
+def test_limits_of_a_task_apply_to_files_too_long_for_a_request(seconds: float, message: str | None) -> None:
+    if message is None:
+        open_media(tone(seconds), LONG, "x", may_task=True)
+    else:
+        with pytest.raises(InvalidInputError, match=message):
+            open_media(tone(seconds), LONG, "x", may_task=True)
+
+
+def test_a_model_without_limits_accepts_any_file() -> None:
+    found = open_media(Audio(b"\x00\x01\x02"), Model("m", (2,), 9), "x")
+    assert (found.filename, found.mime, found.size) == ("audio", "application/octet-stream", 3)
+
+
+@pytest.mark.parametrize(
+    ("item", "filename"),
+    [
+        (Image(media.jpeg()), "image.jpg"),
+        (Video(encoded_video("matroska", "mpeg4")), "video.mkv"),
+        (Video(mpeg_ts()), "video"),
+        (Document(b"words"), "document.txt"),
+        (Document(b"words", filename="notes.MD"), "notes.MD"),
+        (Image("https://h.example/a/cat.webp?sig=1"), "cat.webp"),
+        (Image("https://h.example/a/cat.webp", filename="mine.png"), "mine.png"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_filename(item: Media, filename: str) -> None:
+    assert opened(item).filename == filename
+
+
+def test_a_small_video_frame_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="is 320x240 pixels; the API takes 360x360 or more"):
+        opened(Video(media.mp4([("red", 2, 0)], size=(320, 240))))
+
+
+def test_a_large_image_is_refused_unless_it_is_converted() -> None:
+    limited = Model("m", (2,), 9, media={"image": MediaLimit(frozenset({"png"}), 100)})
+    with pytest.raises(InvalidInputError, match="takes 0 MB of image"):
+        open_media(Image(PNG), limited, "x")
+    assert open_media(Image(media.webp()), limited, "x").mime == "image/png"

@@ -1,4 +1,4 @@
-"""File formats, told by their first bytes."""
+"""File formats, detected from the first bytes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import sys
 import PIL.Image
 import pytest
 
-from twelvelabs_core import MODELS
 from twelvelabs_core._media.formats import MIME, detect_format
-
-M30 = MODELS["marengo3.0"]
-M35 = MODELS["marengo3.5"]
 
 
 @pytest.mark.parametrize(
@@ -50,11 +46,11 @@ M35 = MODELS["marengo3.5"]
         (b"# A title", None),
     ],
 )
-def test_a_format_is_told_by_its_first_bytes(head: bytes, name: str | None) -> None:
+def test_format_is_detected_from_the_first_bytes(head: bytes, name: str | None) -> None:
     assert detect_format(head + b"\x00" * 16 if name else head) == name
     assert name is None or name in MIME
 
 
-def test_pillow_is_the_one_that_is_meant() -> None:
-    """The fixture without Pillow must not leak into other tests."""
+def test_pillow_is_restored_after_tests_without_it() -> None:
+    """A fixture that hides Pillow must not affect other tests."""
     assert sys.modules["PIL.Image"] is PIL.Image

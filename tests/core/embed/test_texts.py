@@ -1,4 +1,4 @@
-"""Over-long texts: what each mode sends on each model, what a refusal changes, and who is warned."""
+"""Over-long texts: what each mode sends on each model, refusals, averages and warnings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Marengo-retrieval-2.7 was switch
 LIMITS = {OLD: 77, "marengo3.0": 500, "marengo3.5": 2000}
 
 
-def bare(text: str) -> str:
+def without_spaces(text: str) -> str:
     return "".join(text.split())
 
 
-# -- what each mode sends ------------------------------------------------------------------------------------------
+# -- modes --------------------------------------------------------------------------------------------------------
 
 
 def control_of(request: httpx.Request) -> Any:
@@ -34,7 +34,7 @@ def control_of(request: httpx.Request) -> Any:
     return sent_json(request).get("auto_truncate", "absent")
 
 
-# model, api_version, truncate -> control sent with a short text, and with a long one; what is sent of a long one
+# model, api_version, truncate, control sent with a short text, control sent with a long one, what is sent of a long one
 MODES: list[tuple[str, str | None, str, Any, Any, str]] = [
     (OLD, None, "end", "end", "end", "whole"),
     (OLD, None, "start", "start", "start", "whole"),
@@ -53,7 +53,7 @@ modes = pytest.mark.parametrize(("model", "version", "truncate", "short", "long"
 
 
 @modes
-def test_a_text_within_the_limit(
+def test_a_text_within_the_limit_is_sent_unchanged(
     model: str, version: Any, truncate: Any, short: Any, long: Any, sends: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = Service()
@@ -66,7 +66,9 @@ def test_a_text_within_the_limit(
 
 
 @modes
-def test_a_text_over_the_limit(model: str, version: Any, truncate: Any, short: Any, long: Any, sends: str) -> None:
+def test_a_text_over_the_limit_is_sent_as_the_mode_says(
+    model: str, version: Any, truncate: Any, short: Any, long: Any, sends: str
+) -> None:
     service = Service()
     limit = LIMITS[model]
     text = words(limit + 1)
@@ -84,14 +86,14 @@ def test_a_text_over_the_limit(model: str, version: Any, truncate: Any, short: A
 
 
 @pytest.mark.parametrize("model", LIMITS)
-def test_none_sends_a_text_within_the_limit_and_says_that_it_must_not_be_cut(model: str) -> None:
+def test_none_forbids_truncation_by_the_server(model: str) -> None:
     service = Service()
     service.client(model, truncate="none").embed(words(LIMITS[model]))
     assert control_of(service.requests[0]) == {OLD: "none", "marengo3.0": "absent", "marengo3.5": False}[model]
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_none_refuses_before_sending_where_the_server_might_cut(version: str) -> None:
+def test_none_refuses_before_sending_where_the_server_might_truncate(version: str) -> None:
     service = Service()
     with pytest.raises(TextTooLongError, match=r"about 501 tokens; marengo3\.0 takes 500") as caught:
         service.client(truncate="none", api_version=version).embed_many(["fine", words(501)], name="texts")
@@ -104,7 +106,7 @@ def too_long(message: str = "The text token length must be less than or equal to
 
 
 @pytest.mark.parametrize("model", [OLD, "marengo3.5"])
-def test_none_leaves_the_refusal_to_a_server_that_knows_its_tokens(model: str) -> None:
+def test_none_leaves_the_refusal_to_a_server_with_a_truncation_control(model: str) -> None:
     service = Service(lambda request: too_long() if len(text_of(request)) > 50 else right_answer(request))
     with pytest.raises(BatchError) as caught:
         service.client(model, truncate="none").embed_many(["fine", words(5000), "fine too"])
@@ -115,24 +117,24 @@ def test_none_leaves_the_refusal_to_a_server_that_knows_its_tokens(model: str) -
     assert len(service.requests) == 3
 
 
-def test_one_s_own_counter_decides() -> None:
+def test_a_custom_counter_decides() -> None:
     service = Service()
     client = service.client(truncate="start", count_tokens=lambda text: 100 * len(text.split()))
     assert client.embed("one two three four five six").truncated
     assert service.texts == ["two three four five six"]
 
 
-# -- the server's refusal ------------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------------------------------------
 
 
-def strict(limit: int) -> Callable[[httpx.Request], Any]:
-    """A server that cuts nothing and counts words."""
+def word_limit(limit: int) -> Callable[[httpx.Request], Any]:
+    """A server that refuses texts of more words, and truncates none."""
     return lambda request: too_long() if len(text_of(request).split()) > limit else right_answer(request)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_refused_text_is_cut_and_sent_again_and_the_next_is_cut_at_once(version: str) -> None:
-    service = Service(strict(500))
+def test_a_refused_text_is_cut_and_resent_and_later_texts_are_cut_before_sending(version: str) -> None:
+    service = Service(word_limit(500))
     client = service.client(api_version=version)
 
     first = client.embed(words(800))
@@ -148,7 +150,7 @@ def test_a_refused_text_is_cut_and_sent_again_and_the_next_is_cut_at_once(versio
     assert len(service.requests) == 4
 
 
-def test_a_refusal_inside_a_200_counts_as_one() -> None:
+def test_a_refusal_inside_a_200_is_treated_as_a_refusal() -> None:
     def answer(request: httpx.Request) -> Any:
         if len(text_of(request).split()) > 500:
             return {"model_name": "marengo3.0", "text_embedding": {"error_message": "The text is too long."}}
@@ -159,8 +161,8 @@ def test_a_refusal_inside_a_200_counts_as_one() -> None:
     assert service.texts == [words(800), words(500)]
 
 
-def test_a_server_that_counts_more_than_we_do_is_given_less_until_it_takes_it() -> None:
-    service = Service(strict(200))
+def test_the_limit_is_lowered_until_the_server_accepts() -> None:
+    service = Service(word_limit(200))
     client = service.client()
     found = client.embed(words(800))
     lengths = [len(text.split()) for text in service.texts]
@@ -173,8 +175,8 @@ def test_a_server_that_counts_more_than_we_do_is_given_less_until_it_takes_it() 
 
 
 @pytest.mark.parametrize(("model", "truncate"), [("marengo3.5", "start"), ("marengo3.0", "start"), (OLD, "average")])
-def test_the_same_where_we_cut_ourselves(model: str, truncate: Any) -> None:
-    service = Service(strict(LIMITS[model] // 2))
+def test_the_limit_is_lowered_where_the_client_cuts(model: str, truncate: Any) -> None:
+    service = Service(word_limit(LIMITS[model] // 2))
     found = service.client(model, truncate=truncate).embed(words(LIMITS[model] + 10))
     assert all(len(text.split()) <= LIMITS[model] // 2 for text in service.texts[-found.pooled :])
     if truncate == "average":
@@ -185,14 +187,14 @@ def test_the_same_where_we_cut_ourselves(model: str, truncate: Any) -> None:
         assert words(LIMITS[model] + 10).endswith(service.texts[-1])
 
 
-def test_a_server_that_takes_nothing_is_believed_in_the_end() -> None:
+def test_lowering_the_limit_ends_with_an_error() -> None:
     service = Service(lambda _: too_long())
     with pytest.raises(TextTooLongError, match="cut to a few words"):
         service.client().embed(words(800))
     assert len(service.requests) < 25
 
 
-def test_another_refusal_is_no_reason_to_cut() -> None:
+def test_another_refusal_does_not_cut_the_text() -> None:
     service = Service(lambda _: httpx.Response(400, json={"code": "parameter_invalid", "message": "No."}))
     with pytest.raises(InvalidInputError, match="No"):
         service.client().embed(words(800))
@@ -205,11 +207,11 @@ def usage(truncated: bool) -> Callable[[httpx.Request], Any]:
     )
 
 
-def test_the_server_s_word_that_it_cut_counts_where_our_count_says_no() -> None:
+def test_truncation_reported_by_the_server_overrides_our_count() -> None:
     assert Service(usage(True)).client("marengo3.5").embed("a short text").truncated
 
 
-def test_the_server_s_word_that_it_did_not_cut_counts_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_truncation_reported_by_the_server_overrides_our_count(caplog: pytest.LogCaptureFixture) -> None:
     assert not Service(usage(False)).client("marengo3.5").embed(words(2100)).truncated
     assert caplog.records == []
 
@@ -231,7 +233,7 @@ def test_the_average_is_the_weighted_mean_of_the_pieces() -> None:
     assert found.pooled == 2
 
 
-def test_one_failed_piece_fails_the_text() -> None:
+def test_one_failed_chunk_fails_the_text() -> None:
     service = Service(
         lambda r: httpx.Response(400, json={"message": "No."}) if "baaaa" in text_of(r) else right_answer(r)
     )
@@ -246,20 +248,20 @@ def test_one_failed_piece_fails_the_text() -> None:
     ids=["chinese", "emoji", "one word", "japanese", "umlauts"],
 )
 @pytest.mark.parametrize("truncate", ["start", "average"])
-def test_texts_of_other_shapes(text: str, truncate: Any) -> None:
+def test_texts_without_spaces_and_of_other_scripts(text: str, truncate: Any) -> None:
     service = Service()
     found = service.client(truncate=truncate).embed(text)
     assert all(estimate_tokens(sent) <= 500 for sent in service.texts)
     if truncate == "average":
-        assert bare("".join(service.texts)) == bare(text)
+        assert without_spaces("".join(service.texts)) == without_spaces(text)
         assert found.pooled == len(service.texts)
-        assert 1 <= found.pooled / math.ceil(estimate_tokens(text) / 500) < 2  # an endless word is halved till it fits
+        assert 1 <= found.pooled / math.ceil(estimate_tokens(text) / 500) < 2  # words over the limit are divided
     else:
         assert text.strip().endswith(service.texts[0])
         assert found.truncated
 
 
-# -- one warning a call --------------------------------------------------------------------------------------------
+# -- warnings ------------------------------------------------------------------------------------------------------
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -267,13 +269,13 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records]
 
 
-def test_a_cut_text_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cut_text_logs_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     Service().client().embed(words(501))
     (message,) = warnings_of(caplog)
     assert message.startswith("1 of 1 texts (text) are over the model's limit")
 
 
-def test_a_call_warns_once_however_many_were_cut(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_logs_one_warning_for_all_cut_texts(caplog: pytest.LogCaptureFixture) -> None:
     items = ["short", *(words(501, 1000 * i) for i in range(8)), "short too"]
     results = Service().client().embed_many(items, name="texts")
     assert [found.truncated for found in results] == [False] + [True] * 8 + [False]
@@ -282,12 +284,12 @@ def test_a_call_warns_once_however_many_were_cut(caplog: pytest.LogCaptureFixtur
     assert "truncate='average' or 'none'" in message
 
 
-def test_a_warning_does_not_show_the_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_warning_does_not_contain_the_text(caplog: pytest.LogCaptureFixture) -> None:
     Service().client().embed("secret " + words(501))
     assert "secret" not in caplog.text
 
 
-def test_an_average_is_no_cut(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_average_logs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     Service().client(truncate="average").embed(words(800))
     assert warnings_of(caplog) == []
 
@@ -295,7 +297,7 @@ def test_an_average_is_no_cut(caplog: pytest.LogCaptureFixture) -> None:
 # -- composed texts ------------------------------------------------------------------------------------------------
 
 
-def test_a_long_composed_text_is_refused_where_cutting_might_lose_a_name() -> None:
+def test_an_over_long_composed_text_is_refused_on_3_0() -> None:
     service = Service()
     item = Composed(words(501) + " <@a>", [Image("https://h.example/a.png", name="a")])
     with pytest.raises(TextTooLongError, match=r"marengo3\.0 takes 500"):
@@ -306,7 +308,7 @@ def test_a_long_composed_text_is_refused_where_cutting_might_lose_a_name() -> No
 @pytest.mark.parametrize(
     ("truncate", "control"), [("end", True), ("none", False), ("start", False), ("average", False)]
 )
-def test_a_long_composed_text_is_left_to_3_5(truncate: Any, control: bool) -> None:
+def test_an_over_long_composed_text_is_sent_to_3_5(truncate: Any, control: bool) -> None:
     service = Service()
     item = Composed(words(2001), [Image("https://h.example/a.png")])
     service.client("marengo3.5", truncate=truncate).embed(item)

@@ -1,0 +1,123 @@
+"""Streams: items taken lazily, results in order or as they finish, and what ends a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from tests.support.service import Service, right_answer, vector
+from twelvelabs_core import BatchError, InvalidInputError, QuotaExceededError, StreamResult
+from twelvelabs_core._embed.stream import CHUNK
+
+
+def failing_on(text: bytes, status: int = 400) -> Service:
+    return Service(lambda r: httpx.Response(status, json={"message": "no"}) if text in r.content else right_answer(r))
+
+
+def test_a_stream_takes_items_lazily_and_yields_in_order() -> None:
+    taken = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal taken
+        for i in range(500):
+            taken += 1
+            yield f"text {i}"
+
+    found = Service().client(max_concurrency=8).stream(texts())
+    first = next(found)
+    assert (first.index, first.item, first.error) == (0, "text 0", None)
+    assert taken <= 64
+    rest = list(found)
+    assert [r.index for r in rest] == list(range(1, 500))
+    assert all(r.embedding is not None and r.embedding.vector == vector(str(r.item)) for r in rest)
+
+
+def test_an_unordered_stream_yields_every_item() -> None:
+    found = list(Service().client().stream((f"{i}" for i in range(100)), ordered=False))
+    assert sorted(r.index for r in found) == list(range(100))
+
+
+async def test_an_async_stream_takes_an_async_iterator() -> None:
+    async def texts() -> AsyncIterator[str]:
+        for i in range(100):
+            await asyncio.sleep(0)
+            yield f"text {i}"
+
+    client = Service().client()
+    assert [r.index async for r in client.astream(texts())] == list(range(100))
+    assert [r.index async for r in client.astream([f"{i}" for i in range(20)], ordered=False)]
+    assert client.last_run.done == 20
+
+
+def test_a_failed_item_ends_the_stream_after_the_items_in_flight() -> None:
+    found: list[StreamResult] = []
+    with pytest.raises(BatchError) as caught:
+        for result in failing_on(b"bad").client().stream(["a", "bad", "", "b"]):
+            found.append(result)
+    assert [r.index for r in found] == [0, 3]
+    assert sorted(caught.value.errors) == [1, 2]
+
+
+def test_errors_yield_returns_failed_items_as_results() -> None:
+    found = list(failing_on(b"bad").client().stream(["a", "bad", "b"], errors="yield"))
+    assert [(r.index, r.embedding is None, r.error is None) for r in found] == [
+        (0, False, True),
+        (1, True, False),
+        (2, False, True),
+    ]
+    with pytest.raises(InvalidInputError, match="raise, yield"):
+        list(Service().client().stream(["a"], errors="ignore"))
+
+
+def test_a_stream_yields_everything_sent_before_the_budget_ended() -> None:
+    service = Service()
+    found = []
+    with pytest.raises(QuotaExceededError):
+        for result in service.client(budget=40).stream(f"{i}" for i in range(200)):
+            found.append(result.index)
+    assert len(found) == len(service.requests) == 40
+
+
+def test_a_stream_left_early_does_not_block_the_client() -> None:
+    client = Service().client()
+    for result in client.stream(f"{i}" for i in range(1000)):
+        if result.index == 3:
+            break
+    assert client.embed("later").vector
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5])
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_every_number_of_items_is_yielded_once(count: int, ordered: bool) -> None:
+    async def texts() -> AsyncIterator[str]:
+        for i in range(count):
+            yield f"{i}"
+
+    service = Service()
+    client = service.client(max_concurrency=4)
+    found = [r async for r in client.astream(texts(), ordered=ordered)]
+    assert sorted(r.index for r in found) == list(range(count))
+    assert all(r.item == str(r.index) and r.embedding and r.embedding.vector == vector(r.item) for r in found)
+    again = list(service.client(max_concurrency=4).stream([f"{i}" for i in range(count)], ordered=ordered))
+    assert sorted(r.index for r in again) == list(range(count))
+
+
+async def test_an_async_stream_raises_like_the_sync_one() -> None:
+    found = []
+    with pytest.raises(BatchError) as caught:
+        async for result in failing_on(b"bad").client().astream(["a", "bad", "", "b"]):
+            found.append(result.index)
+    assert found == [0, 3]
+    assert sorted(caught.value.errors) == [1, 2]
+    assert "items[2]" in str(caught.value.errors[2])
+    results = [r async for r in failing_on(b"bad").client().astream(["a", "bad"], errors="yield")]
+    assert [r.error is None for r in results] == [True, False]
+
+
+def test_a_used_up_budget_is_raised_from_a_stream_that_yields_errors() -> None:
+    with pytest.raises(QuotaExceededError) as caught:
+        list(Service().client(budget=0).stream(["a"], errors="yield"))
+    assert caught.value.results == []

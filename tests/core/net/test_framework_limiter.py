@@ -1,0 +1,73 @@
+"""Rate limiters of LangChain and LlamaIndex, passed as ``rate_limiter=``: acquired once for every request."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from langchain_core.rate_limiters import BaseRateLimiter
+from llama_index.core.rate_limiter import BaseRateLimiter as LlamaIndexLimiter
+
+from langchain_twelvelabs import TwelveLabsEmbeddings
+from llama_index_twelvelabs import TwelveLabsEmbedding
+from tests.support import media
+from tests.support.service import Service
+from twelvelabs_core import Image
+
+
+class LangChainLimiter(BaseRateLimiter):
+    acquired = 0
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        raise AssertionError("aacquire is used instead")
+
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        self.acquired += 1
+        return True
+
+
+class IndexLimiter(LlamaIndexLimiter):
+    def __init__(self) -> None:
+        self.acquired = 0
+
+    def acquire(self, num_tokens: int = 0) -> None:
+        self.acquired += 1
+
+    async def async_acquire(self, num_tokens: int = 0) -> None:
+        self.acquired += 1
+
+
+def test_a_langchain_limiter_is_acquired_once_a_request() -> None:
+    limiter, service = LangChainLimiter(), Service()
+    model = TwelveLabsEmbeddings(api_key="k", transport=service.transport, rate_limiter=limiter)
+    model.embed_documents(["a", "b", "a"])
+    model.embed_image([media.png("red"), media.png("blue")])
+    model.embed_query("q")
+    assert limiter.acquired == len(service.requests) == 5
+
+
+async def test_a_llama_index_limiter_is_acquired_once_a_request() -> None:
+    """LlamaIndex acquires it once for each batch of texts and never for images; the client does for the rest."""
+    limiter, service = IndexLimiter(), Service()
+    model = TwelveLabsEmbedding(api_key="k", transport=service.transport, rate_limiter=limiter)
+    model.get_query_embedding("q")
+    model.get_text_embedding_batch(["a", "b", "c"])
+    await model.aget_text_embedding_batch(["d", "e"])
+    model.get_image_embedding_batch([file_of(media.png("red")), file_of(media.png("blue"))])
+    assert limiter.acquired == len(service.requests) == 8
+
+
+def file_of(content: bytes) -> Any:
+    return io.BytesIO(content)
+
+
+def test_a_limiter_with_only_a_blocking_acquire_is_acquired() -> None:
+    class Plain:
+        acquired = 0
+
+        def acquire(self) -> None:
+            self.acquired += 1
+
+    limiter = Plain()
+    Service().client(rate_limiter=limiter).embed_many(["a", "b", Image(media.png("red"))])
+    assert limiter.acquired == 3
