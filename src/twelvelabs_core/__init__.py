@@ -9,10 +9,10 @@
     client.embed(Image("bike.jpg")).vector    # in the same space
 """
 
+from ._batch.plan import Plan
+from ._batch.stream import StreamResult
 from ._client import DEFAULT_MODEL, EmbeddingClient
-from ._embed.plan import Plan
 from ._embed.route import Part, plan_parts
-from ._embed.stream import StreamResult
 from ._embed.truncate import estimate_tokens
 from ._errors import (
     AuthenticationError,

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
+from ._batch.batch import embed_batch, warn_truncated
+from ._batch.plan import Plan, make_plan
+from ._batch.progress import Bar
+from ._batch.stream import Chunk, StreamResult, embed_chunk, stream, stream_async
+from ._cache.cache import Cache
+from ._cache.journal import Journal
+from ._cache.store import Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
-from ._embed.batch import embed_batch, warn_truncated
-from ._embed.cache import Cache, Store, open_cache
 from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job
-from ._embed.journal import Journal
 from ._embed.parts import embed_parts, parts_of
-from ._embed.plan import Plan, make_plan
-from ._embed.progress import Bar
 from ._embed.settings import EmbedSettings
-from ._embed.stream import Chunk, StreamResult, embed_chunk, stream, stream_async
 from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Item, Media, as_items

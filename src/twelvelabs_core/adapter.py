@@ -53,10 +53,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
+from ._cache.vectors import KeptVectors, key_prefix
 from ._client import EmbeddingClient
 from ._config import API_KEY_VARIABLES
 from ._embed.truncate import Truncate
-from ._embed.vectors import KeptVectors, key_prefix
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, is_url
 from ._limits import RateLimits

@@ -1,1 +1,1 @@
-"""The work: check, truncate, cache, upload, wait for tasks, embed, batch, stream, plan."""
+"""One item: checked, sent by a request or a task, read; one vector or many segments."""

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from .._api import responses, v2
 from .._api.requests import MediaPayload
+from .._cache.journal import Journal
+from .._cache.keys import item_key, key_prefix
 from .._errors import TwelveLabsError, with_item
 from .._inputs import Composed
 from .._media.file import MediaFile
@@ -17,8 +19,6 @@ from .._results import Embedding, Segment, Usage
 from .._stats import Run
 from .files import FileEmbedder
 from .jobs import Checker, Job
-from .journal import Journal
-from .keys import item_key, key_prefix
 from .payload import payload_of
 from .settings import EmbedSettings
 from .texts import TextEmbedder

@@ -12,14 +12,14 @@ from typing import ParamSpec, TypeVar
 
 from .._api import responses, tasks, v1, v2
 from .._api.requests import MediaPayload, Request
+from .._cache.journal import Journal
+from .._cache.keys import item_key, key_prefix
 from .._errors import InvalidInputError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.sender import Sender
 from .._options import SegmentOptions, is_whole_file, own_option
 from .._results import Segment, Usage
 from .._stats import Run
-from .journal import Journal
-from .keys import item_key, key_prefix
 from .payload import payload_of
 from .route import Route, route
 from .settings import EmbedSettings

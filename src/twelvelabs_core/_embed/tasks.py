@@ -10,13 +10,13 @@ from typing import Any
 from .._api import tasks
 from .._api.requests import Request
 from .._api.tasks import Task
+from .._cache.journal import Journal
 from .._errors import ConnectionFailedError, InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._net.pace import pause
 from .._net.poll import poll
 from .._net.retry import retry
 from .._net.sender import Sender, not_received
 from .._stats import Run
-from .journal import Journal
 
 FIRST_POLL_SEC, SLOWEST_POLL_SEC = 1.0, 15.0
 CLOCK_SKEW_SEC = 120.0  # between our clock and the server's

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from .._api import assets
 from .._api.requests import FileRange
+from .._cache.journal import Journal
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.poll import poll
@@ -18,7 +19,6 @@ from .._net.pool import for_each
 from .._net.retry import retry
 from .._net.sender import Sender, not_received
 from .._stats import Run
-from .journal import Journal
 
 logger = logging.getLogger("twelvelabs_embeddings")
 

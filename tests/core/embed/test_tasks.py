@@ -20,7 +20,7 @@ from twelvelabs_core import (
     TwelveLabsError,
 )
 from twelvelabs_core._api.requests import Request
-from twelvelabs_core._embed.journal import Journal
+from twelvelabs_core._cache.journal import Journal
 from twelvelabs_core._embed.tasks import Tasks
 from twelvelabs_core._net import loop
 from twelvelabs_core._stats import Run

@@ -26,7 +26,7 @@ from twelvelabs_core import (
     ServerError,
     Video,
 )
-from twelvelabs_core._embed.journal import Journal
+from twelvelabs_core._cache.journal import Journal
 from twelvelabs_core._embed.uploads import Uploads
 from twelvelabs_core._net import loop
 from twelvelabs_core._stats import Run

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support import media
 from twelvelabs_core import Audio, Composed, Document, Image, Media, Video
+from twelvelabs_core._cache.keys import item_key, key_prefix
 from twelvelabs_core._config import PUBLIC_BASE_URL
-from twelvelabs_core._embed.keys import item_key, key_prefix
 from twelvelabs_core._media.file import MediaFile, locate
 
 PREFIX = key_prefix("marengo3.0/512", "v2", PUBLIC_BASE_URL)

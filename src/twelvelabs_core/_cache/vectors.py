@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._config import PUBLIC_BASE_URL
-from .cache import READ_AT_ONCE, Store, decode_floats, encode_floats
+from .encoding import decode_floats, encode_floats
+from .store import READ_AT_ONCE, Store
 
 logger = logging.getLogger("twelvelabs_embeddings")
 

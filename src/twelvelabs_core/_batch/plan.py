@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .._cache.cache import Cache
+from .._embed.embedder import Embedder
+from .._embed.jobs import Job
 from .._limits import DAY, RateLimits
 from .batch import equal_jobs
-from .cache import Cache
-from .embedder import Embedder
-from .jobs import Job
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from twelvelabs_core._cache.vectors import KeptVectors, key_prefix
 from twelvelabs_core._config import PUBLIC_BASE_URL
-from twelvelabs_core._embed.vectors import KeptVectors, key_prefix
 
 PREFIX = "marengo3.0/4/reference/"
 VECTORS = {"one": [0.5, -0.25, 1e-300, 3.0], "two": [1.0, 2.0, 3.0, 4.0]}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from twelvelabs_core._embed.journal import MAX_AGE_SEC, Journal
+from twelvelabs_core._cache.journal import MAX_AGE_SEC, Journal
 
 
 class Store:
@@ -54,7 +54,7 @@ async def test_an_entry_is_too_old_when_the_server_has_deleted_the_task(
     store: Store | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_800_000_000.0
-    monkeypatch.setattr("twelvelabs_core._embed.journal.time.time", lambda: now)
+    monkeypatch.setattr("twelvelabs_core._cache.journal.time.time", lambda: now)
     journal = Journal(store)
     await journal.write("a", task_id="1")
     now += MAX_AGE_SEC - 1

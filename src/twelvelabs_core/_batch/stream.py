@@ -9,15 +9,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from .._cache.cache import Cache
+from .._embed.embedder import Embedder
+from .._embed.jobs import Job
 from .._errors import BatchError, InvalidInputError, TwelveLabsError
 from .._inputs import Item
 from .._net import loop
 from .._results import Embedding
 from .._stats import Run
 from .batch import run_batch
-from .cache import Cache
-from .embedder import Embedder
-from .jobs import Job
 
 # Items passed to the background loop together: each pass wakes another thread, which costs more than an item's work.
 CHUNK = 16

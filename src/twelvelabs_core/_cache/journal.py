@@ -10,7 +10,7 @@ import json
 import time
 from typing import Any
 
-from .cache import Store
+from .store import Store
 
 MAX_AGE_SEC = 7 * 86_400.0
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from .._cache.cache import Cache
+from .._embed.embedder import Embedder, Result
+from .._embed.jobs import Job
 from .._errors import BatchError, TwelveLabsError
 from .._results import Embedding
 from .._stats import Run
-from .cache import Cache
-from .embedder import Embedder, Result
-from .jobs import Job
 
 logger = logging.getLogger("twelvelabs_embeddings")
 

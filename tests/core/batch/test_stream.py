@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.service import Service, right_answer, vector
 from twelvelabs_core import BatchError, InvalidInputError, QuotaExceededError, StreamResult
-from twelvelabs_core._embed.stream import CHUNK
+from twelvelabs_core._batch.stream import CHUNK
 
 
 def failing_on(text: bytes, status: int = 400) -> Service:

@@ -9,7 +9,7 @@ import pytest
 from tests.support import media
 from tests.support.service import Service
 from twelvelabs_core import Audio, InvalidInputError, Plan, RateLimits
-from twelvelabs_core._embed.plan import shortest_time
+from twelvelabs_core._batch.plan import shortest_time
 
 FREE = RateLimits.free()
 

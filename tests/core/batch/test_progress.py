@@ -11,7 +11,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings
 from llama_index_twelvelabs import TwelveLabsEmbedding
 from tests.support.service import Service
 from twelvelabs_core import InvalidInputError, Stats
-from twelvelabs_core._embed.progress import Bar
+from twelvelabs_core._batch.progress import Bar
 
 
 @pytest.mark.parametrize("framework", ["langchain", "llama-index"])

@@ -1,0 +1,1 @@
+"""What is kept: results by key, the journal of uploads and tasks, vectors by id."""
