@@ -53,6 +53,8 @@ class Quadrants:
     """Every page of a PDF, and each quarter of it (marengo3.5): five vectors a page."""
 
 
+Scope: TypeAlias = Literal["clip", "asset"]
+EmbeddingType: TypeAlias = Literal["separate_embedding", "fused_embedding"]
 Segmentation: TypeAlias = Fixed | Dynamic | Sentences | Quadrants
 
 
@@ -86,8 +88,8 @@ class SegmentOptions:
 
     segmentation: Segmentation | None = None
     embedding_option: Sequence[str] | None = None
-    embedding_scope: Sequence[Literal["clip", "asset"]] = ("clip",)
-    embedding_type: Sequence[Literal["separate_embedding", "fused_embedding"]] | None = None
+    embedding_scope: Scope | Sequence[Scope] = ("clip",)
+    embedding_type: EmbeddingType | Sequence[EmbeddingType] | None = None
     time_based_metadata: Sequence[TimedText] = ()
     embedding_uncertainty: bool = False
 
