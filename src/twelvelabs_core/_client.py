@@ -494,7 +494,7 @@ class EmbeddingClient:
                 space=self.space,
                 content_digest=file.content_digest,
                 duration_sec=file.measured.duration_sec,
-                options=options,
+                options=job.options,  # with the default segmentation, which is part of a chunk's id
             )
 
         return await self._files(media, options, name, convert, progress=progress)

@@ -6,6 +6,7 @@ Every adapter makes its documents or nodes from these rows, so that a collection
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,8 @@ def rows_of(
     name = media.filename or Path(where.partition("?")[0]).name or media.kind
     ends = [s.end_sec for s in segments if s.end_sec is not None]
     length = duration_sec if duration_sec is not None else max(ends, default=None)
-    rows = []
+    rows: list[Row] = []
+    seen: Counter[str] = Counter()
     for segment in segments:
         # JSON writes 6.0 as 6 too, and a store's filter may tell the two apart.
         start, end = (None if at is None else float(at) for at in (segment.start_sec, segment.end_sec))
@@ -76,6 +78,9 @@ def rows_of(
         if options is not None and segment.option == "fused":
             position = (*position, repr(options.time_based_metadata))
         identity = "|".join(map(str, (content_digest, segment.option, segment.scope, *position, space)))
+        seen[identity] += 1
+        if seen[identity] > 1:  # v1 sends two vectors without labels for each time span of audio (marengo3.0)
+            identity += f"|{seen[identity]}"
         metadata = {
             "source": where,
             "file_name": name,

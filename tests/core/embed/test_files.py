@@ -391,3 +391,17 @@ def test_an_asset_is_kept_after_an_error_that_may_pass_if_the_journal_is_lasting
 def test_space_of_a_kind(model: str, version: Any, kind: Any, space: str) -> None:
     known = MODELS[model]
     assert EmbedSettings(known, known.dimensions[0], version, "end", len).space_of(kind) == space
+
+
+def test_a_chunks_id_holds_the_segmentation_also_when_it_is_the_default() -> None:
+    data = {**segment("text", None, None, "chunk"), "chunk_index": 0}
+    page = Document(b"Red. Blue.", filename="a.txt")
+    default, same, other = (
+        Tasks(data).service.client("marengo3.5").rows(page, options)[0].id
+        for options in (
+            None,
+            SegmentOptions(segmentation=Sentences(5, overlap_sentences=1)),
+            SegmentOptions(segmentation=Sentences(2)),
+        )
+    )
+    assert default == same != other

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from twelvelabs_core import (
+    Audio,
     Document,
     Image,
     InvalidInputError,
@@ -151,3 +152,12 @@ def test_one_space() -> None:
         check_space([none, old], "marengo3.5/512")
     with pytest.raises(InvalidInputError, match=r"vectors of marengo3\.5/512, the embeddings are marengo3\.0/512"):
         check_space([old, new], None)
+
+
+def test_two_unlabelled_vectors_of_one_time_span_have_ids_of_their_own() -> None:
+    """Audio of marengo3.0 on v1. The first keeps the id that a single one would have."""
+    first, second = Segment([1.0], 0, 6, scope="clip"), Segment([2.0], 0, 6, scope="clip")
+    one, two = rows(Audio("a.mp3"), first, second)
+    assert one.id != two.id
+    assert rows(Audio("a.mp3"), first)[0].id == one.id
+    assert [row.id for row in rows(Audio("a.mp3"), first, second)] == [one.id, two.id]
