@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
@@ -45,10 +45,10 @@ class Fault(BaseModel):
     kind: str
     path: str = "*"
     method: str | None = None
-    every: int | None = Field(None, ge=1)
-    first: int | None = Field(None, ge=0)
-    probability: float | None = Field(None, ge=0, le=1)
-    times: int | None = Field(None, ge=0)
+    every: Annotated[int, Field(ge=1)] | None = None
+    first: Annotated[int, Field(ge=0)] | None = None
+    probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    times: Annotated[int, Field(ge=0)] | None = None
     seed: int = 0
 
     @field_validator("kind")

@@ -60,7 +60,8 @@ _Minutes = Annotated[dict[Literal["audio", "video"], _Windows], Strict(False)]
 _Faults = Annotated[tuple[Fault, ...], Strict(False)]
 _Files = Annotated[dict[str, bytes | Annotated[Path, Strict(False)]], Strict(False)]
 _Count = Annotated[int, Field(ge=0)]
-_Strings = Annotated[tuple[str, ...], Strict(False)]
+_ListOrTuple = list[str] | tuple[str, ...]
+_Strings = Annotated[_ListOrTuple, _validated_as(Annotated[tuple[str, ...], Strict(False)])]
 
 
 class Settings(BaseModel):
@@ -256,7 +257,7 @@ def from_text(name: str, text: str) -> Any:
     kind = Settings.model_fields[name].annotation
     if kind is str:
         return text
-    if kind == tuple[str, ...] and not text.startswith("["):
+    if kind == _ListOrTuple and not text.startswith("["):
         return tuple(item for item in text.split(",") if item)
     if type(None) in get_args(kind) and text.lower() in ("", "none", "null"):
         return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FailureScript:
     """Hands out the messages of a list in order; then, and for an empty message, ``None``."""
 
     def __init__(self) -> None:
-        self._messages: tuple[str, ...] = ()
+        self._messages: Sequence[str] = ()
         self._used = 0
 
-    def next(self, messages: tuple[str, ...]) -> str | None:
+    def next(self, messages: Sequence[str]) -> str | None:
         """Return the next message. Another ``messages`` object starts from its first."""
         if messages is not self._messages:
             self._messages, self._used = messages, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from .v2_inputs import MediaSource
 _MAX_FILE_BYTES = 10_000_000_000
 
 
-def find_model(name: str | None, served: tuple[str, ...], settings: Settings) -> Model:
+def find_model(name: str | None, served: Sequence[str], settings: Settings) -> Model:
     """Return the model of a request, if the endpoint serves it. Raises the API's 400."""
     if name is None:
         if settings.missing_model_name == "refuse":
