@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import BaseNode, ImageType, QueryBundle
@@ -162,8 +162,22 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     async def _aget_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
         return await self._avectors(as_media(Image, img_file_paths), "images", progress=_show_progress.get())
 
+    # LlamaIndex's own methods declare str and BytesIO, and pass on any value.
+
+    def get_image_embedding(self, img_file_path: Source | Image) -> list[float]:
+        """One vector for one image: path, URL, data URI, bytes, binary file object or PIL image.
+
+        Raises:
+            InvalidInputError: the image is missing, unreadable, too small or too large.
+        """
+        return super().get_image_embedding(cast(ImageType, img_file_path))
+
+    async def aget_image_embedding(self, img_file_path: Source | Image) -> list[float]:
+        """Async :meth:`get_image_embedding`."""
+        return await super().aget_image_embedding(cast(ImageType, img_file_path))
+
     def get_image_embedding_batch(
-        self, img_file_paths: list[ImageType], show_progress: bool = False
+        self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
     ) -> list[list[float]]:
         """One vector an image, in order, several at a time.
 
@@ -176,14 +190,14 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
             BatchError: some images failed; the others' vectors are in ``.results``.
         """
         with _progress(show_progress):
-            return super().get_image_embedding_batch(img_file_paths, show_progress=False)
+            return super().get_image_embedding_batch(cast(list[ImageType], img_file_paths), show_progress=False)
 
     async def aget_image_embedding_batch(
-        self, img_file_paths: list[ImageType], show_progress: bool = False
+        self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
     ) -> list[list[float]]:
         """Async :meth:`get_image_embedding_batch`."""
         with _progress(show_progress):
-            return await super().aget_image_embedding_batch(img_file_paths, show_progress=False)
+            return await super().aget_image_embedding_batch(cast(list[ImageType], img_file_paths), show_progress=False)
 
     # -- audio, video, composed: LlamaIndex has no names for these ----------------------------------------------
 

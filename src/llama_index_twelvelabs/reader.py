@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
-from llama_index.core.readers.base import BasePydanticReader
+from fsspec.implementations.local import LocalFileSystem
+from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import BaseNode, Document
 from pydantic import Field
 
@@ -93,7 +93,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
         """Name in LlamaIndex's serialised form."""
         return "TwelveLabsMediaReader"
 
-    def file_extractor(self, *kinds: MediaKind) -> dict[str, TwelveLabsMediaReader]:
+    def file_extractor(self, *kinds: MediaKind) -> dict[str, BaseReader]:
         """This reader for every suffix of these kinds, as ``SimpleDirectoryReader(file_extractor=…)`` takes it.
 
         Without it, ``SimpleDirectoryReader`` would read a ``.mov`` as text. Of documents only PDFs are included: text

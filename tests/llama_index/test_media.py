@@ -257,7 +257,7 @@ def test_simple_directory_reader(
     (tmp_path / "mixed" / "notes.txt").write_text("three recipes with beans")
     reader = SimpleDirectoryReader(
         str(tmp_path / "mixed"),
-        file_extractor=TwelveLabsMediaReader().file_extractor(),  # type: ignore[arg-type]
+        file_extractor=TwelveLabsMediaReader().file_extractor(),
         raise_on_error=True,
     )
     documents = reader.load_data()
@@ -401,10 +401,10 @@ async def test_queries(llama: TwelveLabsEmbedding, files: Path) -> None:
         "video": llama.get_video_embedding(video),
     }
     for name, given in {"text": "red", "image": red, "audio": low, "video": video}.items():
-        made = llama.query_bundle(**{name: given})  # type: ignore[arg-type]
+        made = llama.query_bundle(**{name: given})
         assert made.embedding == expected[name]
         assert made.query_str == ("red" if name == "text" else "")
-        again = await llama.aquery_bundle(**{name: given})  # type: ignore[arg-type]
+        again = await llama.aquery_bundle(**{name: given})
         assert again == made
         assert again is not made
     both = llama.query_bundle("in blue", image=red)

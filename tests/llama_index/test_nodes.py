@@ -77,7 +77,7 @@ def test_kinds_of_one_scene_are_named_together() -> None:
     audio = hit("a", 0, 6, 0.7, embedding_option="audio", content_digest="d")
     (found,) = TwelveLabsMomentPostprocessor().postprocess_nodes([visual, audio])
     assert found.node.metadata["embedding_option"] == "audio,visual"
-    assert found.node.text.endswith("audio,visual")
+    assert found.node.get_content().endswith("audio,visual")
     assert found.score == 0.7
 
 
@@ -158,7 +158,7 @@ def test_ranks_count_and_not_similarities(model: TwelveLabsEmbedding) -> None:
 def test_wrong_settings_of_the_retriever(model: TwelveLabsEmbedding) -> None:
     for wrong in ({"similarity_top_k": 0}, {"fuse": "sum"}, {"gap": -1.0}, {"pad": -1.0}):
         with pytest.raises(InvalidInputError):
-            TwelveLabsMomentRetriever(Given([]), model, **wrong)  # type: ignore[arg-type]
+            TwelveLabsMomentRetriever(Given([]), model, **wrong)
     with pytest.raises(InvalidInputError, match="neither text nor a vector"):
         TwelveLabsMomentRetriever(Given([]), model).retrieve(QueryBundle(""))
 
@@ -247,7 +247,7 @@ def test_files_elsewhere(folder: Path) -> None:
 
 async def test_async_reader(folder: Path) -> None:
     reader = TwelveLabsMediaReader()
-    paths = [folder / "a.wav", str(folder / "b.PNG")]
+    paths: list[str | Path] = [folder / "a.wav", str(folder / "b.PNG")]
     expected = [document.hash for document in reader.lazy_load_data(paths)]
     assert [document.hash for document in await reader.aload_data(paths)] == expected
     assert [document.hash for document in await reader.alazy_load_data(paths)] == expected
