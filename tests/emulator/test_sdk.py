@@ -12,12 +12,17 @@ from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError, ContentTooLargeError
 
-from tests.support import media
+from tests.support import media, not_none
 from twelvelabs_emulator import Emulator
 
 
 def source(content: bytes) -> dict[str, str]:
     return {"base64_string": media.b64(content)}
+
+
+def v2(sdk: TwelveLabs) -> Any:
+    """The client of ``/embed-v2``, untyped: it takes plain dicts too, and every field of a response is optional."""
+    return sdk.embed.v_2
 
 
 def assert_unit(embedding: Any, dimension: int) -> None:
@@ -46,11 +51,12 @@ def test_v1_all_in_one_call(sdk: TwelveLabs) -> None:
         audio_file=("low.wav", media.wav(110, 13)),
     )
     assert answer.text_embedding and answer.image_embedding and answer.audio_embedding
-    assert answer.image_embedding.metadata.input_filename == "red.png"
-    assert answer.audio_embedding.metadata.input_filename == "low.wav"
-    spans = [(s.start_offset_sec, s.end_offset_sec) for s in answer.audio_embedding.segments]
+    assert not_none(answer.image_embedding.metadata).input_filename == "red.png"
+    assert not_none(answer.audio_embedding.metadata).input_filename == "low.wav"
+    segments = not_none(answer.audio_embedding.segments)
+    spans = [(s.start_offset_sec, s.end_offset_sec) for s in segments]
     assert spans == [(0, 6), (0, 6), (6, 12), (6, 12), (12, 13), (12, 13)]
-    first, second = (s.float_ for s in answer.audio_embedding.segments[:2])
+    first, second = (s.float_ for s in segments[:2])
     assert first != second
 
 
@@ -59,18 +65,20 @@ def test_v1_urls_and_offset(sdk: TwelveLabs, serve_file: Callable[[bytes], str])
     answer = sdk.embed.create(
         model_name="Marengo-retrieval-2.7", image_url=image, audio_url=audio, audio_start_offset_sec=2.5
     )
-    assert answer.image_embedding.metadata.input_url == image
-    assert answer.audio_embedding.metadata.input_url == audio
-    spans = [(s.start_offset_sec, s.end_offset_sec) for s in answer.audio_embedding.segments]
+    of_image, of_audio = not_none(answer.image_embedding), not_none(answer.audio_embedding)
+    assert not_none(of_image.metadata).input_url == image
+    assert not_none(of_audio.metadata).input_url == audio
+    segments = not_none(of_audio.segments)
+    spans = [(s.start_offset_sec, s.end_offset_sec) for s in segments]
     assert spans == [(2.5, 8.5), (8.5, 10)]
-    assert_unit(answer.audio_embedding.segments[0].float_, 1024)
+    assert_unit(segments[0].float_, 1024)
 
 
 # --- v2, marengo3.0 ---------------------------------------------------------------------------------------
 
 
 def test_v2_text(sdk: TwelveLabs) -> None:
-    answer = sdk.embed.v_2.create(input_type="text", model_name="marengo3.0", text={"input_text": "a red picture"})
+    answer = v2(sdk).create(input_type="text", model_name="marengo3.0", text={"input_text": "a red picture"})
     (item,) = answer.data
     assert_unit(item.embedding, 512)
     assert item.embedding_option is None and item.start_sec is None
@@ -79,9 +87,9 @@ def test_v2_text(sdk: TwelveLabs) -> None:
 
 def test_v2_image_and_text_image(sdk: TwelveLabs, serve_file: Callable[[bytes], str]) -> None:
     url = serve_file(media.png("blue"))
-    image = sdk.embed.v_2.create(input_type="image", model_name="marengo3.0", image={"media_source": {"url": url}})
+    image = v2(sdk).create(input_type="image", model_name="marengo3.0", image={"media_source": {"url": url}})
     assert image.metadata.input_type == "image" and image.metadata.input_url == url
-    both = sdk.embed.v_2.create(
+    both = v2(sdk).create(
         input_type="text_image",
         model_name="marengo3.0",
         text_image={"input_text": "a dog", "media_source": source(media.png("blue"))},
@@ -92,7 +100,7 @@ def test_v2_image_and_text_image(sdk: TwelveLabs, serve_file: Callable[[bytes], 
 
 
 def test_v2_audio_defaults(sdk: TwelveLabs) -> None:
-    answer = sdk.embed.v_2.create(
+    answer = v2(sdk).create(
         input_type="audio", model_name="marengo3.0", audio={"media_source": source(media.mp3(440, 8))}
     )
     found = [(d.embedding_option, d.embedding_scope, d.start_sec, d.end_sec) for d in answer.data]
@@ -112,7 +120,7 @@ def test_v2_video_fixed_and_dynamic(sdk: TwelveLabs) -> None:
 
     def embed(**options: Any) -> Any:
         video = {"media_source": source(content), **options}
-        return sdk.embed.v_2.create(input_type="video", model_name="marengo3.0", video=video)
+        return v2(sdk).create(input_type="video", model_name="marengo3.0", video=video)
 
     by_scene = embed()
     assert len(by_scene.data) == 3 * 3
@@ -131,13 +139,13 @@ def test_v2_video_fixed_and_dynamic(sdk: TwelveLabs) -> None:
     assert fixed.metadata.clip_length == 4
     part = embed(embedding_option=["visual"], embedding_scope=["asset"], start_sec=5.5, end_sec=8)
     (item,) = part.data
-    blue = sdk.embed.v_2.create(input_type="text", model_name="marengo3.0", text={"input_text": "a blue film"})
-    red = sdk.embed.v_2.create(input_type="text", model_name="marengo3.0", text={"input_text": "a red film"})
+    blue = v2(sdk).create(input_type="text", model_name="marengo3.0", text={"input_text": "a blue film"})
+    red = v2(sdk).create(input_type="text", model_name="marengo3.0", text={"input_text": "a red film"})
     assert np.dot(item.embedding, blue.data[0].embedding) > np.dot(item.embedding, red.data[0].embedding) + 0.4
 
 
 def test_v2_multi_input_of_30(sdk: TwelveLabs) -> None:
-    answer = sdk.embed.v_2.create(
+    answer = v2(sdk).create(
         input_type="multi_input",
         model_name="marengo3.0",
         multi_input={
@@ -153,7 +161,7 @@ def test_v2_multi_input_of_30(sdk: TwelveLabs) -> None:
 
 
 def embed_35(sdk: TwelveLabs, multi_input: dict[str, Any], **options: Any) -> Any:
-    return sdk.embed.v_2.create(input_type="multi_input", model_name="marengo3.5", multi_input=multi_input, **options)
+    return v2(sdk).create(input_type="multi_input", model_name="marengo3.5", multi_input=multi_input, **options)
 
 
 def test_35_text_dimensions_are_prefixes(sdk: TwelveLabs) -> None:
@@ -230,7 +238,7 @@ def test_wrong_key(emulator: Emulator) -> None:
         other = TwelveLabs(api_key="tlk_secret_other", base_url=emulator.base_url, httpx_client=transport)
         for call in (
             lambda: other.embed.create(model_name="marengo3.0", text="a"),
-            lambda: other.embed.v_2.create(input_type="text", model_name="marengo3.0", text={"input_text": "a"}),
+            lambda: v2(other).create(input_type="text", model_name="marengo3.0", text={"input_text": "a"}),
         ):
             with pytest.raises(ApiError) as refused:
                 call()
@@ -241,7 +249,7 @@ def test_wrong_key(emulator: Emulator) -> None:
 
 def test_bad_request_shapes(sdk: TwelveLabs, emulator: Emulator) -> None:
     def embed() -> Any:
-        return sdk.embed.v_2.create(input_type="text", model_name="marengo3.0", text={"input_text": ""})
+        return v2(sdk).create(input_type="text", model_name="marengo3.0", text={"input_text": ""})
 
     with pytest.raises(BadRequestError) as nested:
         embed()

@@ -169,7 +169,8 @@ def test_controls(emulator: Emulator, http: httpx.Client) -> None:
     changed = httpx.post(f"{control}/settings", json={"v2_error_shape": "flat", "api_keys": ["tlk_a"]})
     assert changed.json()["v2_error_shape"] == "flat"
     assert emulator.settings.api_keys == ("tlk_a",) and emulator.api_key == "tlk_a"
-    for wrong in ({"url_files": {}}, {"colour": 1}, {"unit_length": "yes"}, []):
+    bad_settings: list[Any] = [{"url_files": {}}, {"colour": 1}, {"unit_length": "yes"}, []]
+    for wrong in bad_settings:
         assert httpx.post(f"{control}/settings", json=wrong).status_code == 400
     assert httpx.post(f"{control}/reset").status_code == 200
     assert emulator.requests == [] and emulator.settings == Settings()

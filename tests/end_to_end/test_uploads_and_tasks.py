@@ -173,7 +173,7 @@ def test_a_part_that_fails_is_sent_again_alone(
             Video(VIDEO),
             SegmentOptions(
                 segmentation=Fixed(6),
-                embedding_type="fused_embedding",  # type: ignore[arg-type]
+                embedding_type="fused_embedding",
                 time_based_metadata=[TimedText(0, 6, "a red scene")],
             ),
             {("fused", "clip"): 2},

@@ -47,7 +47,7 @@ def chroma(model: Any, request: pytest.FixtureRequest) -> Shelf:
     )
 
     def put(text: str, vector: Vector) -> None:
-        store._collection.upsert(ids=[str(uuid.uuid4())], documents=[text], embeddings=[vector])
+        store._collection.upsert(ids=str(uuid.uuid4()), documents=text, embeddings=vector)
 
     return Shelf(store, put)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from inspect import BoundArguments
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from llama_index.core.base.embeddings.base import SimilarityMode
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from llama_index.core.embeddings import resolve_embed_model
 from llama_index.core.ingestion import IngestionCache, IngestionPipeline
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
 from llama_index.core.instrumentation.span import SimpleSpan
@@ -23,8 +23,10 @@ from llama_index.core.rate_limiter import TokenBucketRateLimiter
 from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index_instrumentation import get_dispatcher
 
 from llama_index_twelvelabs import TwelveLabsEmbedding
+from tests.support import not_none
 from twelvelabs_emulator import Emulator
 
 TEXTS = ["a plain purple image", "a shrill steady whistle", "three recipes with beans"]
@@ -132,7 +134,7 @@ class Watcher(BaseEventHandler):
 class Spans(SimpleSpanHandler):
     arguments: list[str] = []  # noqa: RUF012
 
-    def new_span(self, id_: str, bound_args: Any, *args: Any, **kwargs: Any) -> SimpleSpan | None:
+    def new_span(self, id_: str, bound_args: BoundArguments, *args: Any, **kwargs: Any) -> SimpleSpan:
         self.arguments.append(f"{id_} {bound_args!r}")
         return super().new_span(id_, bound_args, *args, **kwargs)
 
@@ -174,8 +176,9 @@ async def test_events_arrive_without_the_key(
 
     pairs = debug.get_event_pairs(CBEventType.EMBEDDING)
     assert len(pairs) == 6
-    assert [pair[1].payload[EventPayload.EMBEDDINGS] for pair in pairs[::2]] == [vectors, [query], [image]]
-    assert pairs[0][1].payload[EventPayload.CHUNKS] == TEXTS
+    payloads = [not_none(pair[1].payload) for pair in pairs]
+    assert [payload[EventPayload.EMBEDDINGS] for payload in payloads[::2]] == [vectors, [query], [image]]
+    assert payloads[0][EventPayload.CHUNKS] == TEXTS
 
     shown = [
         *(repr(event) + event.model_dump_json() for event in watcher.events),

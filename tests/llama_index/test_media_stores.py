@@ -36,9 +36,10 @@ def open_store(kind: str, folder: Path) -> Any:
     """A store that keeps its vectors in a folder; LlamaIndex's own keeps them in memory."""
     if kind == "chroma":
         import chromadb
+        from chromadb.config import Settings
         from llama_index.vector_stores.chroma import ChromaVectorStore
 
-        client = chromadb.PersistentClient(str(folder), chromadb.Settings(anonymized_telemetry=False))
+        client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
         made = client.get_or_create_collection("media", metadata={"hnsw:space": "cosine"})
         return ChromaVectorStore(chroma_collection=made)
     if kind == "qdrant":

@@ -56,7 +56,7 @@ def media_nodes(model: TwelveLabsEmbedding, files: Path) -> list[Node]:
         *model.get_audio_embedding_batch([str(files / name) for name in SOUNDS]),
     ]
     return [
-        Node(text_resource=MediaResource(text=name), metadata={"file": name}, embedding=vector)
+        Node(text_resource=MediaResource(text=name), extra_info={"file": name}, embedding=vector)
         for name, vector in zip(PICTURES + SOUNDS, vectors, strict=True)
     ]
 

@@ -17,6 +17,7 @@ import pytest
 from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError
+from twelvelabs.wrapper.multipart_upload_client_wrapper import MultipartUploadClientWrapper
 
 from tests.support import media
 from twelvelabs_emulator import Emulator
@@ -451,6 +452,7 @@ def test_sdk_multipart(emulator: Emulator, sdk: TwelveLabs, video: bytes, tmp_pa
     path = tmp_path / "film.mp4"
     path.write_bytes(video)
     emulator.configure(faults=[{"path": "upload-part/1", "times": 1, "kind": "status:500"}])
+    assert isinstance(sdk.multipart_upload, MultipartUploadClientWrapper)
     done = sdk.multipart_upload.upload_file(path, retry_delay=0.01, batch_size=4)
     assert sdk.assets.retrieve(done.asset_id).size == len(video)
     puts = [request for request in emulator.requests if request.method == "PUT"]

@@ -14,6 +14,7 @@ import pytest
 from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError, NotFoundError, TooManyRequestsError
+from twelvelabs.wrapper.embed_client_wrapper import EmbedTasksClientWrapper
 
 from tests.support import media
 from twelvelabs_emulator import Emulator
@@ -659,6 +660,7 @@ def test_sdk_v1(emulator: Emulator, sdk: TwelveLabs, capsys: pytest.CaptureFixtu
     )
     assert made.id is not None
     assert sdk.embed.tasks.status(made.id).status == "processing"
+    assert isinstance(sdk.embed.tasks, EmbedTasksClientWrapper)
     done = sdk.embed.tasks.wait_for_done(made.id, sleep_interval=0.01)
     assert done.status == "ready" and capsys.readouterr().out == ""
     found = sdk.embed.tasks.retrieve(made.id, embedding_option=["visual"])

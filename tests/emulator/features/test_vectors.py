@@ -106,7 +106,12 @@ def test_texts_are_found_by_media(embed: Any) -> None:
 
 
 def test_the_format_does_not_matter(embed: Any) -> None:
-    for drawing in ({}, {"pattern": "checked"}, {"color": "teal", "pattern": "split", "text": "hello"}):
+    drawings: list[dict[str, Any]] = [
+        {},
+        {"pattern": "checked"},
+        {"color": "teal", "pattern": "split", "text": "hello"},
+    ]
+    for drawing in drawings:
         png, jpeg = embed(image=media.png(**drawing)), embed(image=media.jpeg(**drawing))
         assert png @ jpeg > 0.995
     assert embed(audio=media.wav(330)) @ embed(audio=media.mp3(330)) > 0.98
