@@ -1,8 +1,8 @@
 """Mutation testing: change one place of the core at a time, and see whether a unit test fails.
 
-A fixed seed draws mutants uniformly from all places that can be changed, and each is tested on a temporary copy of
-``src``. What no program's behaviour depends on is left alone: docstrings, types, messages, log texts, decorators,
-``__all__`` and the version.
+A fixed seed draws mutants uniformly from all places that can be changed. Each is tested on a temporary copy of ``src``,
+by the tests of its own folder first, and if they pass, by all unit tests. What no program's behaviour depends on is
+left alone: docstrings, types, messages, log texts, decorators, ``__all__`` and the version.
 
     python tests/mutations.py --count 60 --seed 7
 """
@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
@@ -39,6 +41,8 @@ SWAPS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 #: Calls whose arguments are texts for people.
 MESSAGES = {"debug", "info", "warning", "error", "exception", "warn", "warn_once"}
+#: Only the plugins that the tests need: the others take longer to import than most tests to run.
+PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "-p", "pytest_socket"]
 #: Assignments that say nothing about behaviour.
 NAMES = {"__all__", "__slots__", "__version__"}
 
@@ -130,16 +134,29 @@ def mutants(path: Path) -> list[Mutant]:
     return found
 
 
-def run(command: Sequence[str], root: Path, source: Path, timeout: float | None) -> tuple[bool, str]:
-    """Run the tests against a copy of the source; return whether they pass, and the last line they print."""
+def own_tests(path: Path, package: Path) -> list[str]:
+    """Return the tests of a file's folder, or of the file if it lies in no folder."""
+    name = path.relative_to(package).parts[0].removesuffix(".py").strip("_")
+    folder = package.parents[1] / "tests" / package.name.replace("twelvelabs", "").strip("_")
+    return [str(found) for found in (folder / name, folder / f"test_{name}.py") if found.exists()]
+
+
+def run(tests: Sequence[str], root: Path, source: Path, timeout: float | None) -> tuple[bool, str]:
+    """Run tests against a copy of the source; return whether none fails, and the last line they print."""
+    command = [sys.executable, *PYTEST, "-m", "not network", *tests]
     paths = [str(source), str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONPYCACHEPREFIX": str(source.parent / "bytecode"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            passed = process.wait(timeout) == 0
+            passed = process.wait(timeout) in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -156,13 +173,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=60, help="how many mutants")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--list", action="store_true", help="only list the mutants that would be tried")
-    parser.add_argument("tests", nargs="*", default=["tests", "-m", "not network"], help="pytest's arguments")
+    parser.add_argument("tests", nargs="*", default=["tests"], help="the unit tests")
     options = parser.parse_args()
 
     # A shell's background job ignores Ctrl-C, and so would the tests that press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     root = options.root.resolve()
-    files = sorted((root / "src" / options.package).rglob("*.py"))
+    package = root / "src" / options.package
+    files = sorted(package.rglob("*.py"))
     places = [mutant for file in files for mutant in mutants(file)]
     chosen = random.Random(options.seed).sample(places, options.count)
     chosen.sort(key=lambda m: (m.path, m.node.lineno, m.node.col_offset))
@@ -175,23 +193,25 @@ def main() -> int:
         print(*map(where, chosen), sep="\n")
         return 0
 
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options.tests]
     survivors: list[Mutant] = []
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"
         shutil.copytree(root / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
         started = time.monotonic()
-        passed, line = run(command, root, source, None)
+        passed, line = run(options.tests, root, source, None)
         if not passed:
             print(f"the tests fail without a mutant: {line}")
             return 2
         timeout = 30 + 4 * (time.monotonic() - started)
         for number, mutant in enumerate(chosen, 1):
             file = source / mutant.path.relative_to(root / "src")
-            original = file.read_bytes()
-            file.write_bytes(mutant.apply(original))
-            passed, line = run(command, root, source, timeout)
-            file.write_bytes(original)
+            file.write_bytes(mutant.apply(file.read_bytes()))
+            os.utime(file, (number, number))  # a time of its own, so that no bytecode is taken for another's
+            for tests in filter(None, (own_tests(mutant.path, package), options.tests)):
+                passed, line = run(tests, root, source, timeout)
+                if not passed:
+                    break
+            shutil.copy2(mutant.path, file)
             if passed:
                 survivors.append(mutant)
             print(f"{number:3} {'SURVIVED' if passed else 'killed  '} {where(mutant)}   [{line}]", flush=True)
