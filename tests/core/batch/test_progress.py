@@ -30,6 +30,17 @@ def test_a_progress_bar_counts_finished_items(framework: str, capsys: pytest.Cap
     assert "100%" in shown
 
 
+async def test_a_stream_shows_a_bar_only_if_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    client = Service().client()
+    assert len(list(client.stream(["a", "b"]))) == 2
+    assert len([found async for found in client.astream(["a", "b"])]) == 2
+    assert capsys.readouterr().err == ""
+    list(client.stream(["c"], progress=True))
+    assert "1/1" in capsys.readouterr().err
+    assert [found async for found in client.astream(["d"], progress=True)]
+    assert "1/1" in capsys.readouterr().err
+
+
 async def shown_by_a_bar(stats: Stats, capsys: pytest.CaptureFixture[str], opens_at: float | None = None) -> str:
     bar = Bar(3, lambda: opens_at)
     bar.update(stats)

@@ -243,6 +243,16 @@ def test_a_task_that_does_not_fit_is_not_taken(fields: dict[str, Any]) -> None:
     assert Client(server).run()["_id"] == "task2"
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(-1, "task1"), (-2, "task2")])
+def test_a_task_is_found_by_a_timestamp_in_whole_seconds(
+    seconds: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+    server = TaskServer(faults=[refusal(503)])
+    server.add(created_at=datetime.fromtimestamp(1_800_000_000 + seconds, timezone.utc).isoformat())
+    assert Client(server).run()["_id"] == expected
+
+
 def test_a_task_that_another_key_of_ours_has_is_not_taken() -> None:
     server = TaskServer()
     client = Client(server)

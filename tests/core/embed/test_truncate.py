@@ -156,6 +156,12 @@ def test_a_text_without_spaces_can_be_cut(text: str, limit: int, side: Literal["
     assert "".join(split(text, limit, estimate_tokens)) == text
 
 
+@pytest.mark.parametrize("side", ["end", "start"])
+@given(length=st.integers(1, 60), limit=st.integers(1, 60))
+def test_a_cut_word_fills_the_limit(side: Literal["start", "end"], length: int, limit: int) -> None:
+    assert len(cut("x" * length, limit, len, side=side)) == min(length, limit)
+
+
 @pytest.mark.parametrize("text", ["a" + " " * 30 + "b", "aaaa" * 3 + " ", " " * 30 + "a" * 9, "a" * 9 + " " * 30])
 def test_no_chunk_is_empty_if_white_space_counts_as_tokens(text: str) -> None:
     chunks = split(text, 4, len)

@@ -115,6 +115,7 @@ def test_with_nothing_known_requests_start_one_by_one() -> None:
         ({"X-Ratelimit-Remaining": "3", "X-Ratelimit-Reset": str((NOW + 4) * 1000)}, RateLimitInfo(3, 4.0)),
         ({"X-Ratelimit-Duration-Remaining": "36000"}, RateLimitInfo(minutes_remaining=600.0)),
         ({"X-Ratelimit-Request-Remaining": "many"}, RateLimitInfo()),
+        ({"X-Ratelimit-Gültig": "ja", "X-Ratelimit-Remaining": "3 übrig"}, RateLimitInfo()),
     ],
 )
 def test_every_family_of_headers(headers: dict[str, str], expected: RateLimitInfo | None) -> None:
@@ -137,6 +138,11 @@ def test_every_family_of_headers(headers: dict[str, str], expected: RateLimitInf
             b'Please try again later after 2027-01-15T08:00:49Z."}',
             49.0,
         ),
+        ("-5", [], b"", 0.0),
+        ("Fri, 15 Jan 2027 07:59:00 GMT", [], b"", 0.0),
+        (None, [(b"X-Ratelimit-Reset", b"-5")], b"", 0.0),
+        (None, [], b'{"error":{"code":"c","message":"","details":{"retryAfter":"-5"}}}', 0.0),
+        (None, [], b'{"message": "after 2027-01-15T07:59:00Z"}', 0.0),
         (None, [], b"", None),
         ("soon", [], b"<html>", None),
         (None, [], b'{"message": "after 2026-99-99T00:00:00Z"}', None),
@@ -250,6 +256,18 @@ def test_a_reported_count_replaces_what_was_learned() -> None:
     assert limiter.try_acquire()  # learned: one request in 10 s
     assert not limiter.try_acquire()
     limiter.release(counted=True, info=RateLimitInfo(remaining=5, reset_in=10.0))
+    assert limiter.try_acquire()
+
+
+@pytest.mark.parametrize(("minutes_left", "blocked"), [(0.0, True), (0.1, False)])
+def test_no_minutes_left_block_until_the_reset(minutes_left: float, blocked: bool) -> None:
+    now = 0.0
+    limiter = Limiter(clock=lambda: now)
+    assert limiter.try_acquire()
+    limiter.release(counted=True, info=RateLimitInfo(reset_in=30.0, minutes_remaining=minutes_left))
+    now = 29.0
+    assert limiter.try_acquire() is not blocked
+    now = 30.0
     assert limiter.try_acquire()
 
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.support import media
-from tests.support.service import Counter, Service, refusal, right_answer, text_of, vector
+from tests.support.sender import sender_of
+from tests.support.service import Counter, Service, refusal, right_answer, scripted, text_of, vector
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
@@ -22,8 +23,12 @@ from twelvelabs_core import (
     InvalidInputError,
     MalformedResponseError,
     QuotaExceededError,
+    RateLimits,
     TwelveLabsError,
 )
+from twelvelabs_core._api.requests import json_request
+from twelvelabs_core._net import loop, pace
+from twelvelabs_core._stats import Run
 
 # -- order and concurrency -----------------------------------------------------------------------------------------
 
@@ -175,3 +180,30 @@ def test_a_wrong_key_in_many_requests_at_once_is_one_error() -> None:
     with pytest.raises(AuthenticationError):
         service.client(max_concurrency=8).embed_many([f"text {i}" for i in range(100)])
     assert len(service.requests) <= 8
+
+
+def test_by_default_no_wait_is_longer_than_two_minutes() -> None:
+    assert Service(scripted([refusal(429, retry_after="119"), None])).client().embed("a").vector == vector("a")
+    with pytest.raises(QuotaExceededError):
+        Service(scripted([refusal(429, retry_after="120.5"), None])).client().embed("a")
+
+
+def test_the_time_at_which_a_full_window_opens_is_known_while_a_request_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "_waiting", True)
+    sender = sender_of(Service(), limits=RateLimits.own(per_minute=1))
+    request = json_request("embed-v2", frozenset({"text"}), {"input_type": "text", "text": {"input_text": "a"}})
+
+    async def opens_at() -> float | None:
+        assert sender.opens_at() is None
+        await sender.send(request, Run(1))
+        waiting = asyncio.ensure_future(sender.send(request, Run(1)))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        found = sender.opens_at()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return found
+
+    found = loop.run(opens_at())
+    assert found is not None
+    assert found - time.time() == pytest.approx(60, abs=5)
