@@ -224,6 +224,16 @@ def test_an_unusable_source_is_refused_without_showing_it(source: Any, words: st
 
 
 @pytest.mark.parametrize(
+    ("kind", "words"),
+    [(Image, "as an image"), (Audio, "as an audio"), (Video, "as a video"), (Document, "as a document")],
+)
+def test_an_unusable_source_is_refused_with_its_kind(kind: type[Media], words: str) -> None:
+    message = refusal_of(kind(7))  # type: ignore[arg-type]
+    assert f"cannot be read {words}: expected a path" in message
+    assert ("PIL image" in message) is (kind is Image)
+
+
+@pytest.mark.parametrize(
     "source",
     [
         pytest.param("http://[broken", id="url"),
@@ -363,7 +373,8 @@ def test_a_file_of_another_kind_or_format_is_refused(item: Media, words: str) ->
 
 @pytest.mark.parametrize("content", [mpeg_ts(), encoded_video("asf", "wmv2")], ids=["mpeg-ts", "wmv"])
 def test_any_container_that_ffmpeg_reads_is_a_video(content: bytes) -> None:
-    assert opened(Video(content)).load() == content
+    found = opened(Video(content))
+    assert (found.load(), found.mime) == (content, "application/octet-stream")
 
 
 @pytest.mark.parametrize(
