@@ -17,8 +17,18 @@ from langchain_core.stores import InMemoryByteStore
 import twelvelabs_core
 from langchain_twelvelabs import TwelveLabsEmbeddings
 from tests.support import media
-from tests.support.service import Service, right_answer, text_of, vector
-from twelvelabs_core import DEFAULT_MODEL, Audio, BatchError, Image, InvalidInputError, Model, Video, adapter
+from tests.support.service import Service, right_answer, sent_json, text_of, vector
+from twelvelabs_core import (
+    DEFAULT_MODEL,
+    Audio,
+    BatchError,
+    Image,
+    InvalidInputError,
+    Model,
+    SegmentOptions,
+    Video,
+    adapter,
+)
 from twelvelabs_core.adapter import Adapter, arun, as_media, content_digest, run, submit
 
 ADAPTERS = ("langchain_twelvelabs", "llama_index_twelvelabs")
@@ -160,6 +170,11 @@ async def test_options_of_segments_are_changed_by_name() -> None:
     with pytest.raises(InvalidInputError, match=r"its suffix '\.xyz' does not say"):
         await model._asegments("a.xyz", None, {})
     assert not service.requests
+    clip = Audio(media.wav(440, 5))
+    for options, scope in ((None, ["clip"]), (SegmentOptions(embedding_scope=("clip", "asset")), ["clip", "asset"])):
+        model._segments(clip, options, {"embedding_option": "transcription"})
+        sent = sent_json(service.requests[-1])["audio"]
+        assert (sent["embedding_option"], sent["embedding_scope"]) == (["transcription"], scope)
 
 
 @pytest.mark.parametrize("cache", [None, InMemoryByteStore()])

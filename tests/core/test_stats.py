@@ -24,6 +24,14 @@ def test_a_used_up_budget_stops_the_batch_and_returns_what_is_done() -> None:
     assert caught.value.reopens_at is None
 
 
+def test_a_request_without_media_spends_no_minutes() -> None:
+    budget = Budget(requests=1, minutes=0)
+    budget.spend()
+    assert (budget.spent_requests, budget.spent_minutes) == (1, 0)
+    with pytest.raises(QuotaExceededError):
+        budget.spend()
+
+
 def test_a_budget_counts_retries_and_minutes() -> None:
     service = Service(lambda _: httpx.Response(503))
     with pytest.raises(QuotaExceededError):

@@ -39,10 +39,10 @@ def refusal_of(item: Media, model: Any = M35, label: str = "uris[0]") -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (PNG[: len(PNG) // 2], "is not a readable image"),
-        (media.jpeg()[:300], "is not a readable image"),
-        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, "is not a readable image"),
-        (b"RIFF\x00\x00\x00\x00WEBPjunk", "is not a readable image"),
+        (PNG[: len(PNG) // 2], "is not a readable image: image file is truncated"),
+        (media.jpeg()[:300], "is not a readable image: "),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 100, "is not a readable image: cannot identify image file."),
+        (b"RIFF\x00\x00\x00\x00WEBPjunk", "is not a readable image: cannot identify image file."),
     ],
     ids=["half a PNG", "start of a JPEG", "PNG without image", "WebP without image"],
 )
