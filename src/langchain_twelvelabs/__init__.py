@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TwelveLabsEmbeddings", "TwelveLabsMediaLoader", "TwelveLabsRetriever", "merge_segments"]
 
-# As LangChain's own packages do: each name brings what it needs when it is asked for. The retriever's base class alone
-# takes over a second.
+# Name -> module, imported on first use, as LangChain's own packages do: the retriever's base class alone takes over a
+# second to import.
 _MODULES = {
     "TwelveLabsEmbeddings": "embeddings",
     "TwelveLabsMediaLoader": "loader",

@@ -1,4 +1,4 @@
-"""Errors of a call for some items of a list, told of the whole list."""
+"""Errors of a call that embeds some items of a list, renumbered for the whole list."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from twelvelabs_core import BatchError, TwelveLabsError
 
 
 @contextmanager
-def errors_of_the_whole_list(known: Mapping[int, list[float]], indices: Sequence[int], name: str) -> Iterator[None]:
-    """Let errors raised inside name items and hold results by their index in the whole list.
+def renumber_errors(known: Mapping[int, list[float]], indices: Sequence[int], name: str) -> Iterator[None]:
+    """Make errors of the ``with`` block name items, and hold results, by their index in the whole list.
 
     Args:
-        known: results of the items that are not part of the call, by index.
-        indices: of the items that are.
+        known: results of the items that the block does not embed, by index in the whole list.
+        indices: index in the whole list of each item that the block embeds.
         name: what the items are called in errors: ``texts`` for ``texts[3]``.
+
+    Raises:
+        TwelveLabsError: the block's error, of the same class.
     """
     try:
         yield

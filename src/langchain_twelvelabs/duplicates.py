@@ -12,18 +12,18 @@ from .sources import Found
 
 
 class Duplicates:
-    """Finds files whose content was seen before. Reads a file only if another one has its size."""
+    """Finds files of equal content. Reads a file only if an earlier one has the same size."""
 
     def __init__(self) -> None:
         self._by_size: dict[tuple[Any, ...], list[tuple[Found, str | None]]] = {}
 
     def first(self, found: Found) -> Found | None:
-        """The one seen before with the same content; None if there is none, and this one is remembered.
+        """The earlier file with the same content; None if there is none, and this one is remembered.
 
-        May read the disk.
+        Never finds a file that cannot be read, nor a stream. May read the disk.
         """
         media = found.media
-        size = None if media is None else _size(media)
+        size = None if media is None else _size_or_url(media)
         if media is None or size is None:
             return None
         key = (media.kind, size, getattr(media, "start_sec", None), getattr(media, "end_sec", None))
@@ -31,18 +31,18 @@ class Duplicates:
         if not seen:
             seen.append((found, None))
             return None
-        mine = _digest(media)
-        for i, (other, digest) in enumerate(seen):
-            digest = digest or _digest(other.media)
-            seen[i] = (other, digest)
-            if mine is not None and digest == mine:
-                return other
-        seen.append((found, mine))
+        new = _digest(media)
+        for i, (earlier, digest) in enumerate(seen):
+            digest = digest or _digest(earlier.media)
+            seen[i] = (earlier, digest)
+            if new is not None and digest == new:
+                return earlier
+        seen.append((found, new))
         return None
 
 
-def _size(media: Media) -> int | str | None:
-    """Bytes; of a URL the address itself, as equal addresses are equal content; None if unknown."""
+def _size_or_url(media: Media) -> int | str | None:
+    """Size in bytes; of media elsewhere the URL, which stands for the content; None if unknown."""
     source: Any = media.source
     if isinstance(source, (bytes, bytearray, memoryview)):
         return len(source)

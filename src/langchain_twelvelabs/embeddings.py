@@ -25,7 +25,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, run
 
-from .batch_errors import errors_of_the_whole_list
+from .batch_errors import renumber_errors
 from .references import Reference, reference_to, vectors_of_references
 
 
@@ -46,9 +46,9 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0). Compare by
     cosine: the API does not say whether vectors have unit length.
 
-    Every method has an async twin that is truly asynchronous. Methods raise subclasses of
-    :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch that fails in
-    part raises ``BatchError`` with the finished vectors in ``.results``.
+    Every method has an async version (``aembed_…``) that does not block the event loop. Methods raise subclasses of
+    :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch of which some
+    items fail raises ``BatchError`` with the finished vectors in ``.results``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,37 +62,37 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     def _model(self) -> str | Model:
         return self.model
 
-    # -- LangChain's contract ------------------------------------------------------------------------------------
+    # -- texts: LangChain's Embeddings -----------------------------------------------------------------------------
 
     def embed_query(self, text: str) -> list[float]:
         """One vector for one text.
 
         Args:
-            text: the query; or a reference (see :meth:`embed_documents`), to search for what is similar to it.
+            text: the query; or a reference (see :meth:`embed_documents`), which is answered with its vector.
 
         Raises:
             InvalidInputError: the text is empty, or a reference is of another space or unknown.
             TextTooLongError: over the model's limit with ``truncate="none"``.
         """
-        if Reference.read(text):
+        if Reference.parse(text):
             return run(vectors_of_references(self, [text], "text"))[0]
         return self._vector(text, "text")
 
     async def aembed_query(self, text: str) -> list[float]:
         """Async :meth:`embed_query`."""
-        if Reference.read(text):
+        if Reference.parse(text):
             return (await arun(vectors_of_references(self, [text], "text")))[0]
         return await self._avector(text, "text")
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """One vector a text, in order, ``max_concurrency`` requests at a time. ``[]`` gives ``[]``.
+        """One vector for each text, in order, with up to ``max_concurrency`` requests at a time.
 
         A reference, as :class:`TwelveLabsMediaLoader` writes it into its documents, is answered with the vector it
         stands for; no request is sent. The vectors are kept in the cache if there is one, else in this object's memory
         (8 bytes a number: 4 kB a segment on marengo3.0) until :meth:`forget_references`.
 
         Args:
-            texts: texts and references, mixed.
+            texts: texts and references, mixed; may be empty.
 
         Raises:
             InvalidInputError: a text is empty or not a ``str``, or a reference is of another space or unknown here;
@@ -109,7 +109,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     async def _embed_documents(self, texts: list[str]) -> list[list[float]]:
         known = await vectors_of_references(self, texts, "texts")
         rest = [i for i in range(len(texts)) if i not in known]
-        with errors_of_the_whole_list(known, rest, "texts"):
+        with renumber_errors(known, rest, "texts"):
             found = await self._avectors([texts[i] for i in rest], "texts", progress=self.show_progress_bar)
         known.update(zip(rest, found, strict=True))
         return [known[i] for i in range(len(texts))]
@@ -120,16 +120,20 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
 
     @contextmanager
     def query_reference(self, vector: Sequence[float]) -> Iterator[str]:
-        """A text that :meth:`embed_query` answers with ``vector`` inside the ``with`` block: how a store that takes
-        text queries only is searched by an image.
+        """A text that :meth:`embed_query` answers with ``vector`` inside the ``with`` block.
+
+        With it, a store that takes only text queries can be searched by an image:
 
         .. code-block:: python
 
             with model.query_reference(model.embed_image(["bike.jpg"])[0]) as text:
                 store.similarity_search(text)
 
+        Args:
+            vector: as long as this model's ``dimensions``.
+
         Raises:
-            InvalidInputError: the vector has another length than this model's.
+            InvalidInputError: the vector has another length.
         """
         if len(vector) != self.client.dimensions:
             raise InvalidInputError(f"The vector has {len(vector)} numbers, {self.space} has {self.client.dimensions}.")
@@ -140,10 +144,10 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         finally:
             self._in_memory.drop(name)
 
-    # -- media, by the names stores look for -----------------------------------------------------------------------
+    # -- media: the methods that stores call -------------------------------------------------------------------------
 
     def embed_image(self, uris: Sequence[Source | Image]) -> list[list[float]]:
-        """One vector an image. Chroma and other stores call this method, with this keyword.
+        """One vector for each image. Chroma and other stores call this method, with this keyword.
 
         Args:
             uris: paths, URLs, data URIs, bytes, binary file objects or PIL images. A plain string is always a path or
@@ -215,7 +219,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         Raises:
             InvalidInputError: the kind is unknown, the model does not take the options, or the file is refused.
         """
-        return self._segments(media, _either(options, fields), fields)
+        return self._segments(media, _options_or_none(options, fields), fields)
 
     async def aembed_segments(
         self,
@@ -224,10 +228,10 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         **fields: Any,
     ) -> list[Segment]:
         """Async :meth:`embed_segments`."""
-        return await self._asegments(media, _either(options, fields), fields)
+        return await self._asegments(media, _options_or_none(options, fields), fields)
 
 
-def _either(options: SegmentOptions | None, fields: dict[str, Any]) -> SegmentOptions | None:
+def _options_or_none(options: SegmentOptions | None, fields: dict[str, Any]) -> SegmentOptions | None:
     if options is not None and fields:
-        raise InvalidInputError(f"give options= or its fields ({', '.join(fields)}), not both.")
+        raise InvalidInputError(f"Give options= or its fields ({', '.join(fields)}), not both.")
     return options

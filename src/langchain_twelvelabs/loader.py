@@ -44,9 +44,9 @@ class TwelveLabsMediaLoader(BaseLoader):
     A video or audio file gives one document for each segment and option (visual, audio, transcription); an image one;
     on marengo3.5 a PDF one a page, and a text file one for every five sentences, or as ``options`` say.
 
-    ``page_content`` is a reference: readable, and answered by ``model.embed_documents`` with the vector that was made
-    while loading. So the store must embed with *the same object*, or with one that has the same ``cache=``. The vectors
-    are kept in the cache if there is one, else in the memory of the embeddings object, 4 kB a segment (see
+    ``page_content`` is a reference: a readable line, for which ``model.embed_documents`` returns the vector that was
+    made while loading. So the store must embed with *the same object*, or with one that has the same ``cache=``. The
+    vectors are kept in the cache if there is one, else in the memory of the embeddings object, 4 kB a segment (see
     ``TwelveLabsEmbeddings.forget_references``). The loader keeps none.
 
     ``metadata`` is flat: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
@@ -54,8 +54,8 @@ class TwelveLabsMediaLoader(BaseLoader):
     and ``chunk``; and a Blob's own metadata. ``id`` is made from the content: a second run gives the same ids, a
     changed file others. With a cache an unchanged file needs no request.
 
-    Of files with the same content only the first is loaded, as their segments would have the same ids, which many
-    stores refuse within one call. A line in the log names both.
+    Of files with the same content only the first is loaded, with one line in the log for each other one: their segments
+    would have the same ids, which many stores refuse within one call.
 
     Args:
         paths: files, folders (searched with ``glob``), globs, URLs, LangChain ``Blob``s, blob loaders, ``Video(...)``,
@@ -70,10 +70,10 @@ class TwelveLabsMediaLoader(BaseLoader):
             what applies to it (``Fixed`` does not divide a PDF, nor ``Quadrants`` a text), or a mapping by kind
             (``{"video": …, "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for
             each option.
-        on_error: ``raise``, or ``skip`` a file that fails, with a line in the log that names it. Errors about the
+        on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
             account (key, quota) are always raised.
-        files_ahead: videos, audio files and documents in progress at a time; of images sixteen times as many. It bounds
-            the memory used: what is finished waits for the caller.
+        files_ahead: videos, audio files and documents in progress at a time; images, sixteen times as many. It bounds
+            the memory used: documents that are finished are held until the caller takes them.
 
     Raises:
         InvalidInputError: an argument is out of its range; while loading, a file is missing, unreadable, or not taken
@@ -148,7 +148,7 @@ class TwelveLabsMediaLoader(BaseLoader):
                 logger.info("%s has the content of %s and is left out", found.label, first.label)
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
-        """No documents for a file that failed, if it may be skipped; else the error is raised."""
+        """Log the file and return no documents if it may be skipped; else raise the error."""
         if self.on_error == "raise" or isinstance(error, (AuthenticationError, RateLimitError)):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
@@ -166,9 +166,9 @@ class TwelveLabsMediaLoader(BaseLoader):
             (rows,) = await client.arows_many([found.media], options)
         except BatchError as error:
             (only,) = error.errors.values()
-            raise _about(only, found) from only.__cause__
+            raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
-            raise _about(error, found) from error.__cause__
+            raise _renamed(error, found) from error.__cause__
         await self.embeddings._keep_vectors({row.id: row.vector for row in rows})
         return [
             Document(
@@ -180,8 +180,8 @@ class TwelveLabsMediaLoader(BaseLoader):
         ]
 
 
-def _about(error: TwelveLabsError, found: Found) -> TwelveLabsError:
-    """The error, naming the file as the caller does."""
+def _renamed(error: TwelveLabsError, found: Found) -> TwelveLabsError:
+    """The error, with the file's name as its item, and without results, which would be rows."""
     error.item = repr(found.label)
     error.results = []
     return error

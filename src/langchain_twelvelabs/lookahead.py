@@ -1,4 +1,4 @@
-"""Files that are embedded ahead of the one whose documents are read."""
+"""Embedding the next files while the caller uses the documents of the current one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from twelvelabs_core.adapter import submit
 
 from .sources import Found
 
-# An image is one small request and one vector; a video may be uploaded, and gives hundreds.
 IMAGES_PER_FILE = 16
+"""Images that count as one video: an image is one small request and one vector; a video gives hundreds."""
 
 
 class Lookahead:
@@ -30,36 +30,36 @@ class Lookahead:
     def __init__(
         self, files: Iterator[Found], embed: Callable[[Found], Coroutine[Any, Any, list[Document]]], limit: int
     ) -> None:
-        self._files, self._embed, self._room = files, embed, limit * IMAGES_PER_FILE
+        self._files, self._embed, self._max_weight = files, embed, limit * IMAGES_PER_FILE
         self._entries: deque[tuple[Found, Future[list[Document]], int]] = deque()
         self._lock = threading.Lock()
         self._closed = False
 
     def fill(self) -> bool:
-        """Start files until enough are in progress; False when all are done. May read the disk."""
-        while sum(weight for *_, weight in self._entries) < self._room:
+        """Start files until the limit is reached; False when no file is left. May read the disk."""
+        while sum(weight for *_, weight in self._entries) < self._max_weight:
             found = next(self._files, None)
             if found is None:
                 break
-            light = found.media is None or found.media.kind == "image"
+            weight = 1 if found.media is None or found.media.kind == "image" else IMAGES_PER_FILE
             with self._lock:
                 if self._closed:  # cancelling a task does not stop the thread this runs in
                     return False
                 future = submit(self._embed(found))
-                self._entries.append((found, future, 1 if light else IMAGES_PER_FILE))
+                self._entries.append((found, future, weight))
         return bool(self._entries)
 
     @property
     def first(self) -> tuple[Found, Future[list[Document]]]:
-        """The file to be read next, and its documents."""
+        """The oldest file in progress, and its documents."""
         return self._entries[0][:2]
 
     def drop_first(self) -> None:
-        """Make room for another file."""
+        """Remove the oldest file, so that another one can start."""
         self._entries.popleft()
 
     def close(self) -> None:
-        """Cancel what is in progress, so that it is not paid for."""
+        """Cancel the files in progress, and start no others."""
         with self._lock:
             self._closed = True
             for _, future, _ in self._entries:

@@ -1,8 +1,8 @@
-"""References: texts that stand for vectors already made. With them *every* LangChain store takes media.
+"""References: texts that stand for vectors already made, so that every LangChain store takes media.
 
-LangChain's stores ask for texts and have them embedded; few take vectors, each in a way of its own. So a video's
-segment goes to a store as a document whose text names it, ``beach.mp4 00:01:12-00:01:18 visual
-[twelvelabs:marengo3.0/512/<uuid>]``, and ``embed_documents`` answers that text with the vector the segment already has.
+LangChain's stores take texts and have them embedded; few take vectors, each by a method of its own. So a video's
+segment is stored as a document whose text names it, ``beach.mp4 00:01:12-00:01:18 visual
+[twelvelabs:marengo3.0/512/<uuid>]``, and ``embed_documents`` answers that text with the segment's vector.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Reference:
     id: str
 
     @classmethod
-    def read(cls, text: Any) -> Reference | None:
-        """Parse a text; None if it is not a reference: one line with nothing after the closing bracket."""
+    def parse(cls, text: Any) -> Reference | None:
+        """Parse a text; None if it is not a reference, which is one line that ends with the closing bracket."""
         if not isinstance(text, str) or _OPENING not in text:
             return None
         found = _FORM.fullmatch(text.strip())
@@ -58,23 +58,23 @@ async def vectors_of_references(adapter: Adapter, texts: Sequence[Any], name: st
     Raises:
         InvalidInputError: a reference is of another space, or its vector is not kept here.
     """
-    references = {i: found for i, text in enumerate(texts) if (found := Reference.read(text)) is not None}
+    references = {i: found for i, text in enumerate(texts) if (found := Reference.parse(text)) is not None}
     if not references:
         return {}
     for i, reference in references.items():
         if reference.space != adapter.space:
             raise InvalidInputError(
-                f"{texts[i].strip()!r} stands for a vector of {reference.space}; these embeddings make "
-                f"{adapter.space}, and the two do not compare. Load the media again with these embeddings, or use "
-                "those it was loaded with.",
+                f"{texts[i].strip()!r} stands for a vector of {reference.space}, which does not compare with "
+                f"these embeddings' {adapter.space}. Load the media again with these embeddings, or use the embeddings "
+                "it was loaded with.",
                 item=_label(name, i),
             )
     kept = await adapter._kept_vectors(reference.id for reference in references.values())
     for i, reference in references.items():
         if reference.id not in kept:
             raise InvalidInputError(
-                f"{texts[i].strip()!r} stands for a vector that these embeddings do not hold; its text is not "
-                "embedded instead. Give the store the same embeddings object the media was loaded with, or give both "
+                f"{texts[i].strip()!r} stands for a vector that these embeddings do not hold; it is not "
+                "embedded as text. Give the store the embeddings object that the media was loaded with, or give both "
                 "the same cache=, or load the media again.",
                 item=_label(name, i),
             )

@@ -1,4 +1,4 @@
-"""A retriever over any vector store: by text, image, audio, video or several together; segments or time ranges."""
+"""A retriever over any vector store: queries by text, image, audio, video, or several together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .moments import merge_segments
 from .stores import Hits, OptionFilter, Searcher, searcher
 
 OPTIONS = ("visual", "audio", "transcription")
-# What fuse="rrf" searches for each kind of query. "other" = documents of none of the three options.
+# What fuse="rrf" searches for each kind of query. "other" = documents that have none of the three options.
 FOR_TEXT = (*OPTIONS, "other")
 FOR_IMAGE_OR_VIDEO = ("visual", "other")
 FOR_AUDIO = ("audio", "other")
@@ -37,18 +37,18 @@ class TwelveLabsRetriever(BaseRetriever):
         retriever.by_composed("the same in blue", images=["bike.jpg"])
 
     By default the nearest vectors come first, whatever they were made from. With ``fuse`` each embedding option
-    (``embedding_option`` in the metadata) is searched separately and the rankings are fused by rank: a segment that is
-    good in two options comes before one that is good in one, and no option wins because all its scores are higher.
-    Ranks do not tell how similar a hit is: in a collection of fewer than some hundred segments prefer the default, or
-    weights. Chroma, Qdrant, FAISS, LanceDB and ``InMemoryVectorStore`` filter by option themselves; from any other
-    store more is fetched in one search, and filtered here.
+    (``embedding_option`` in the metadata) is searched separately and the results are fused by rank: a segment that
+    ranks high in two options comes before one that ranks high in one, and an option whose scores are all higher has no
+    advantage. Ranks do not measure how similar a hit is: in a collection of fewer than some hundred segments, prefer
+    the default or weights. Chroma, Qdrant, FAISS, LanceDB and ``InMemoryVectorStore`` filter by option themselves; from
+    any other store, more hits are fetched in one search and filtered here.
 
     Every document found has ``metadata["score"]``, higher is better: the store's similarity (a distance ``d`` as
     ``1 / (1 + d)``), or with ``fuse`` the fused score. Compare scores of one result list only.
 
     Raises:
         InvalidInputError: a setting is out of its range; or, in a search, a document is of another vector space than
-            the embeddings: vectors of equal length are searched without an error, and mean nothing.
+            the embeddings. (The store itself does not notice, if the vectors are equally long.)
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
@@ -163,7 +163,7 @@ class TwelveLabsRetriever(BaseRetriever):
     ) -> list[Document]:
         return await self.aby_vector(await self.embeddings.aembed_query(query))
 
-    # -- before and after a search ---------------------------------------------------------------------------------
+    # -- the search plan and its result ----------------------------------------------------------------------------
 
     def _plan(
         self, options: Sequence[str]

@@ -77,7 +77,7 @@ def kinds_by_suffix(suffixes: Suffixes) -> Mapping[str, MediaKind]:
     unknown = next((name for name in names if name not in SUFFIXES), None)
     if unknown is not None:
         raise InvalidInputError(
-            f"What a {unknown} file holds is not known; name it with suffixes={{{unknown!r}: 'video', …}}. "
+            f"The kind of a {unknown} file is unknown; give it: suffixes={{{unknown!r}: 'video', …}}. "
             f"Known: {' '.join(SUFFIXES)}."
         )
     return {name: SUFFIXES[name] for name in names}
@@ -92,8 +92,8 @@ def find_media(
 ) -> Iterator[Found]:
     """All media, in the order given; inside folders and globs sorted by path.
 
-    What was named itself and cannot be loaded is a :class:`Found` with an error. What merely lies in a folder is left
-    out, with one line in the log.
+    A file that was named and cannot be loaded is a :class:`Found` with an error. A file in a folder that is not asked
+    for or not supported is left out, with one line in the log for all of them.
 
     Args:
         paths: as given to the loader.
@@ -108,7 +108,7 @@ def find_media(
     search = _Search(glob, suffixes, frozenset(kinds))
     single = isinstance(paths, (str, os.PathLike, Blob, Media)) or hasattr(paths, "yield_blobs")
     for entry in [paths] if single else paths:  # type: ignore[union-attr]
-        yield from search.entry(entry)
+        yield from search.media_of(entry)
     if search.left_out:
         what = ", ".join(f"{suffix or 'no suffix'} ({count})" for suffix, count in sorted(search.left_out.items()))
         logger.info(
@@ -121,30 +121,30 @@ def find_media(
 
 @dataclass
 class _Search:
-    """What to look for, and how many files of which suffix were left out."""
+    """What to look for in folders, and how many files were left out, by suffix."""
 
     glob: str
     suffixes: Mapping[str, MediaKind]
     kinds: frozenset[str]
     left_out: Counter[str] = field(default_factory=Counter)
 
-    def entry(self, entry: Any) -> Iterator[Found]:
+    def media_of(self, entry: Any) -> Iterator[Found]:
         if isinstance(entry, (str, os.PathLike)):
-            yield from self._place(entry)
+            yield from self._from_place(entry)
         elif hasattr(entry, "yield_blobs"):
-            yield from (self._blob(blob) for blob in entry.yield_blobs())
+            yield from (self._from_blob(blob) for blob in entry.yield_blobs())
         elif isinstance(entry, Blob):
-            yield self._blob(entry)
+            yield self._from_blob(entry)
         elif isinstance(entry, Media):
             yield Found(_name_of(entry), entry)
         else:
             raise InvalidInputError(f"paths= takes paths, URLs, Blobs and media, got a {type(entry).__name__}.")
 
-    def _place(self, place: str | os.PathLike[str]) -> Iterator[Found]:
+    def _from_place(self, place: str | os.PathLike[str]) -> Iterator[Found]:
         text = os.fspath(place)
         path = Path(text).expanduser()
         if is_url(text):
-            yield self._named(text, text)
+            yield self._from_name(text, text)
         elif path.is_dir():
             files = sorted(path.glob(self.glob))
             yield from self._selected(file for file in files if not _is_hidden(file.relative_to(path)))
@@ -155,7 +155,7 @@ class _Search:
                 yield Found(text, None, error)
             yield from self._selected(map(Path, sorted(matches)))
         else:
-            yield self._named(text, path)
+            yield self._from_name(text, path)
 
     def _selected(self, files: Iterable[Path]) -> Iterator[Found]:
         for file in files:
@@ -167,19 +167,19 @@ class _Search:
             else:
                 self.left_out[file.suffix.lower()] += 1
 
-    def _named(self, name: str, source: str | Path) -> Found:
+    def _from_name(self, name: str, source: str | Path) -> Found:
         try:
             return Found(name, media_from(source, self.suffixes))
         except InvalidInputError as error:
             return Found(name, None, error)
 
-    def _blob(self, blob: Blob) -> Found:
+    def _from_blob(self, blob: Blob) -> Found:
         place = blob.source or ""
         mime = (blob.mimetype or "").partition(";")[0].strip().lower()
         kind = kind_of_mime(mime) or kind_of(place, suffixes=self.suffixes)
         if kind is None:
-            what = f"its type {mime!r}" if mime else "it has no mimetype, and its source"
-            why = f"{what} does not say what it holds; give the Blob a mimetype such as 'video/mp4'."
+            what = f"its mimetype {mime!r} names no kind of media" if mime else "it has no mimetype"
+            why = f"{what}, and its source has no known suffix; give the Blob a mimetype such as 'video/mp4'."
             return Found(place or "blob", None, InvalidInputError(why, item=repr(place or "blob")))
         name = file_name(place)
         if blob.data is None:
@@ -188,8 +188,8 @@ class _Search:
             source = blob.data if isinstance(blob.data, bytes) else blob.data.encode(blob.encoding)
             if kind == "document" and not name:
                 name = {"application/pdf": "blob.pdf", "text/markdown": "blob.md"}.get(mime, "blob.txt")
-        own = {key: value for key, value in blob.metadata.items() if value is not None}
-        metadata = {**({"source": place} if place else {}), **own}
+        given = {key: value for key, value in blob.metadata.items() if value is not None}
+        metadata = {**({"source": place} if place else {}), **given}
         return Found(place or name or kind, MEDIA_TYPES[kind](source, filename=name or None), metadata=metadata)
 
 

@@ -1,7 +1,7 @@
 """How each vector store is searched by vector: with which method and filter, and what its scores mean.
 
 Chroma, Qdrant, FAISS, LanceDB and InMemoryVectorStore are recognised by name, so that none has to be installed. Any
-other store is searched through methods that most stores share, and its results are filtered here.
+other store is searched through methods that most stores have; the caller filters its results.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class OptionFilter:
     """Selects documents by their embedding option.
 
     Attributes:
-        name: the option wanted: ``visual``, ``audio`` …; or a name for everything but ``excluded``.
-        excluded: if given, all options but these are wanted, and documents without one (plain texts).
+        name: the option to select: ``visual``, ``audio`` …; not used with ``excluded``.
+        excluded: if given, every document that has none of these options is selected, such as plain texts.
     """
 
     name: str
@@ -43,22 +43,15 @@ class OptionFilter:
 
 
 def distance_to_score(distance: float) -> float:
-    """A distance (0 = equal) as a score, higher is better: from 1 down to 0."""
+    """A distance (0 = equal) as a score from 1 (equal) down to 0."""
     return 1.0 / (1.0 + max(0.0, distance))
 
 
 class Searcher:
-    """Searches any store. Does not filter by option: the caller fetches more and filters the results."""
+    """Searches one store by vector."""
 
-    filters = False
-    """Whether the store itself filters by option."""
-
-    # The names that partner packages use, most informative first. The third is Pinecone's.
-    methods = (
-        "similarity_search_with_score_by_vector",
-        "similarity_search_by_vector_with_relevance_scores",
-        "similarity_search_by_vector_with_score",
-    )
+    filters = True
+    """Whether the store itself filters by option; if not, the caller fetches more hits and filters them."""
 
     def __init__(self, store: VectorStore, embeddings: TwelveLabsEmbeddings, search_kwargs: Mapping[str, Any]) -> None:
         self.store: Any = store
@@ -72,10 +65,28 @@ class Searcher:
         Args:
             vector: the query's.
             k: how many.
-            option: only documents of this option, if the store :attr:`filters`.
-            filter: a filter of the user's, in the store's dialect.
+            option: only documents of this option; None, and if the store does not filter (:attr:`filters`): all.
+            filter: a filter of the user's, in the store's dialect; None = no filter.
         """
-        arguments = {**self.search_kwargs, **({} if filter is None else {"filter": filter})}
+        raise NotImplementedError
+
+    async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        """Async :meth:`search`: in a thread, as most clients are synchronous, or the search is CPU work."""
+        return await asyncio.to_thread(self.search, vector, k, option, filter)
+
+
+class _AnyStore(Searcher):
+    filters = False
+
+    # The names that partner packages use, those with the most informative scores first. The third is Pinecone's.
+    methods = (
+        "similarity_search_with_score_by_vector",
+        "similarity_search_by_vector_with_relevance_scores",
+        "similarity_search_by_vector_with_score",
+    )
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        arguments = self._arguments(filter)
         name = next((n for n in self.methods if hasattr(self.store, n)), None)
         if name is not None:
             return normalize_scores(getattr(self.store, name)(vector, k=k, **arguments))
@@ -84,8 +95,7 @@ class Searcher:
         return self._by_reference(vector, k, arguments)
 
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
-        """Async :meth:`search`; in a thread if the store has no asynchronous search of its own."""
-        arguments = {**self.search_kwargs, **({} if filter is None else {"filter": filter})}
+        arguments = self._arguments(filter)
         name = next((f"a{n}" for n in self.methods if hasattr(self.store, f"a{n}")), None)
         if name is not None:
             return normalize_scores(await getattr(self.store, name)(vector, k=k, **arguments))
@@ -94,17 +104,18 @@ class Searcher:
             and type(self.store).asimilarity_search_by_vector is not VectorStore.asimilarity_search_by_vector
         ):
             return _by_rank(await self.store.asimilarity_search_by_vector(vector, k=k, **arguments))
-        return await asyncio.to_thread(self.search, vector, k, option, filter)
+        return await super().asearch(vector, k, option, filter)
+
+    def _arguments(self, filter: Any) -> dict[str, Any]:
+        return {**self.search_kwargs, **({} if filter is None else {"filter": filter})}
 
     def _by_reference(self, vector: list[float], k: int, arguments: Mapping[str, Any]) -> Hits:
-        """For a store that takes text queries only: it embeds a text that our embeddings answer with this vector."""
+        """For a store that takes only text queries: search with a text whose embedding is this vector."""
         with self.embeddings.query_reference(vector) as text:
             return normalize_scores(self.store.similarity_search_with_score(text, k=k, **arguments))
 
 
 class _InMemory(Searcher):
-    filters = True
-
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         def fits(document: Document) -> bool:
             return (option is None or option.matches(document.metadata)) and (filter is None or bool(filter(document)))
@@ -116,16 +127,7 @@ class _InMemory(Searcher):
         return self.search(vector, k, option, filter)
 
 
-class _Threaded(Searcher):
-    """Stores whose client is synchronous, or whose search is CPU work."""
-
-    filters = True
-
-    async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
-        return await asyncio.to_thread(self.search, vector, k, option, filter)
-
-
-class _Chroma(_Threaded):
+class _Chroma(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         parts = [] if filter is None else [filter]
         if option is not None:
@@ -138,7 +140,7 @@ class _Chroma(_Threaded):
         return [(document, distance_to_score(distance)) for document, distance in found]
 
 
-class _Qdrant(_Threaded):
+class _Qdrant(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         from qdrant_client import models
 
@@ -159,22 +161,23 @@ class _Qdrant(_Threaded):
         return found
 
 
-class _Faiss(_Threaded):
+class _Faiss(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         arguments: dict[str, Any] = dict(self.search_kwargs)
         if option is not None or filter is not None:
             user = None if filter is None else self.store._create_filter_func(filter)
             arguments["filter"] = lambda m: (option is None or option.matches(m)) and (user is None or user(m))
-            # FAISS filters what it has fetched: with less than everything, matches that rank lower would be missing.
+            # FAISS filters after fetching: unless it fetches everything, matches that rank low would be missing.
             arguments.setdefault("fetch_k", self.store.index.ntotal)
         found = self.store.similarity_search_with_score_by_vector(vector, k=k, **arguments)
         similar = str(getattr(self.store, "distance_strategy", "")).rpartition(".")[2] == "MAX_INNER_PRODUCT"
         return [(document, float(score) if similar else distance_to_score(float(score))) for document, score in found]
 
 
-class _LanceDB(_Threaded):
-    """langchain-lancedb has no search by vector and no filter, and overwrites ``source`` with the database's URI. So
-    its table is queried directly. ``filter`` is SQL.
+class _LanceDB(Searcher):
+    """Queries the store's table; ``filter`` is SQL.
+
+    langchain-lancedb itself has no search by vector and no filter, and overwrites ``source`` with the database's URI.
     """
 
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -203,7 +206,9 @@ def _like(option: str) -> str:
 
 
 def normalize_scores(found: Sequence[tuple[Document, float]]) -> Hits:
-    """Scores of an unknown kind, higher is better: if the first is the lowest, they are distances."""
+    """Scores of which it is unknown whether higher is better: if the first hit has a lower one than the last, they are
+    distances, and become scores.
+    """
     if len(found) > 1 and found[0][1] < found[-1][1]:
         return [(document, distance_to_score(float(distance))) for document, distance in found]
     return [(document, float(score)) for document, score in found]
@@ -220,7 +225,7 @@ _KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
     ("langchain_community.vectorstores.faiss", "FAISS", _Faiss, "_create_filter_func"),
     ("langchain_lancedb", "LanceDB", _LanceDB, "_get_or_create_table"),
 )
-"""Module, class, searcher, and an attribute the searcher needs: a version without it is searched as any other store."""
+"""Module, class, searcher, and an attribute the searcher needs; a version without it is searched as any other store."""
 
 
 def searcher(store: VectorStore, embeddings: TwelveLabsEmbeddings, search_kwargs: Mapping[str, Any]) -> Searcher:
@@ -229,4 +234,4 @@ def searcher(store: VectorStore, embeddings: TwelveLabsEmbeddings, search_kwargs
         for module, name, kind, needed in _KNOWN:
             if base.__name__ == name and (base.__module__ + ".").startswith(module + ".") and hasattr(store, needed):
                 return kind(store, embeddings, search_kwargs)
-    return Searcher(store, embeddings, search_kwargs)
+    return _AnyStore(store, embeddings, search_kwargs)

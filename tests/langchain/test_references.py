@@ -47,8 +47,8 @@ def reference_of(model: TwelveLabsEmbeddings, image: Path) -> str:
 def test_written_and_read() -> None:
     text = reference_to(ID, "marengo3.0/512", "a video\nof mine.mp4 00:01:12-00:01:18 visual")
     assert text == f"a video of mine.mp4 00:01:12-00:01:18 visual [twelvelabs:marengo3.0/512/{ID}]"
-    assert Reference.read(text) == Reference("marengo3.0/512", ID)
-    assert Reference.read(f"  {text}\n") == Reference("marengo3.0/512", ID)
+    assert Reference.parse(text) == Reference("marengo3.0/512", ID)
+    assert Reference.parse(f"  {text}\n") == Reference("marengo3.0/512", ID)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_written_and_read() -> None:
     ],
 )
 def test_what_is_no_reference(text: Any) -> None:
-    assert Reference.read(text) is None
+    assert Reference.parse(text) is None
 
 
 @given(st.text(max_size=60), st.uuids(), st.sampled_from(["marengo3.0/512", "marengo3.5/128", "my model/64"]))
 def test_any_name_is_read_back(name: str, id: Any, space: str) -> None:
-    assert Reference.read(reference_to(str(id), space, name)) == Reference(space, str(id))
+    assert Reference.parse(reference_to(str(id), space, name)) == Reference(space, str(id))
 
 
 # -- answered ---------------------------------------------------------------------------------------------------------

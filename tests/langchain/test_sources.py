@@ -67,7 +67,7 @@ def test_a_blob_tells_its_kind_by_its_type_before_its_suffix() -> None:
     assert isinstance(by_type.media, Audio)
     assert isinstance(by_suffix.media, Video)
     assert unknown.media is None
-    assert "its type 'application/zip' does not say" in str(unknown.error)
+    assert "its mimetype 'application/zip' names no kind of media" in str(unknown.error)
 
 
 def test_a_file_named_itself_is_told_by_its_content(tmp_path: Path) -> None:
