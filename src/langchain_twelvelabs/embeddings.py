@@ -219,7 +219,8 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         Raises:
             InvalidInputError: the kind is unknown, the model does not take the options, or the file is refused.
         """
-        return self._segments(media, _options_or_none(options, fields), fields)
+        _refuse_both(options, fields)
+        return self._segments(media, options, fields)
 
     async def aembed_segments(
         self,
@@ -228,10 +229,10 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         **fields: Any,
     ) -> list[Segment]:
         """Async :meth:`embed_segments`."""
-        return await self._asegments(media, _options_or_none(options, fields), fields)
+        _refuse_both(options, fields)
+        return await self._asegments(media, options, fields)
 
 
-def _options_or_none(options: SegmentOptions | None, fields: dict[str, Any]) -> SegmentOptions | None:
+def _refuse_both(options: SegmentOptions | None, fields: dict[str, Any]) -> None:
     if options is not None and fields:
         raise InvalidInputError(f"Give options= or its fields ({', '.join(fields)}), not both.")
-    return options

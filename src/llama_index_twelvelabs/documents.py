@@ -1,7 +1,7 @@
 """A file as a LlamaIndex document, and how such a document's text is recognised.
 
-LlamaIndex drops the media resources of a ``Document`` at the first splitter and store, and keys its caches by text. So
-a file is a text (its name) with flat metadata: where it is, what kind, and a digest of its content.
+LlamaIndex's splitters and stores drop the media resources of a ``Document``, and its caches are keyed by text. So a
+file's document has the file's name as text, and flat metadata: its path or URL, its kind and a digest of its content.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from llama_index.core.schema import BaseNode, Document
 
 from twelvelabs_core.adapter import MEDIA_TYPES, MediaKind, file_name
 
-# Changing it would give every file that is in a docstore today a new id.
+# Must not change: every file in an existing docstore would get a new id.
 NAMESPACE = uuid.UUID("b1f7a6c2-5d0e-5a54-8f35-2a3a0f6f9c11")
 
-# Metadata that an embedding model is not shown. It is shown media_type and content_digest: by these two
-# stands_for_media recognises the text.
+# Metadata that LlamaIndex leaves out of the text it embeds. media_type and content_digest stay in: stands_for_media
+# recognises the text by them.
 HIDDEN_FROM_EMBEDDING = (
     *("source", "file_name", "start_sec", "end_sec", "duration_sec", "embedding_option", "embedding_scope"),
     *("page", "quadrant", "chunk", "space"),
 )
-# Metadata that is of no use to a language model.
+# Metadata that LlamaIndex leaves out of the text for language models.
 HIDDEN_FROM_LLM = ("media_type", "content_digest", "duration_sec", "embedding_scope", "space")
 
 _MEDIA_TEXT = re.compile(
@@ -34,15 +34,15 @@ _MEDIA_TEXT = re.compile(
 
 
 def file_document(source: str, kind: MediaKind, content_digest: str, extra: Mapping[str, Any]) -> Document:
-    """A file as LlamaIndex keeps it: its name as text, flat metadata, and an id made from its path or URL.
+    """The document of a file: its name as text, flat metadata, and an id made from its path or URL.
 
-    The id does not depend on the content, so that in a docstore a changed file replaces itself.
+    The id does not depend on the content, so that in a docstore a changed file replaces its earlier version.
 
     Args:
         source: path or URL.
         kind: ``image``, ``audio``, ``video`` or ``document``.
-        content_digest: of its content.
-        extra: further metadata.
+        content_digest: 40 hexadecimal digits, which change with the content.
+        extra: further metadata; does not replace that of the file.
     """
     name = file_name(source) or kind
     metadata = {"source": source, "file_name": name, "media_type": kind, "content_digest": content_digest}
@@ -66,6 +66,6 @@ def is_file_document(node: BaseNode) -> bool:
 
 
 def stands_for_media(text: str) -> bool:
-    """Whether a text is what LlamaIndex shows an embedding model of a file or segment: its name, not its content."""
-    # What is not a str is refused later, with its index.
+    """Whether a text is what LlamaIndex would embed of a file or segment: its name and metadata, not its content."""
+    # Anything but a str is refused later, by the client.
     return isinstance(text, str) and _MEDIA_TEXT.match(text.partition("\n\n")[0]) is not None

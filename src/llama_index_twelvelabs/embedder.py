@@ -1,4 +1,4 @@
-"""The step between a reader and an index: documents and nodes of any kind become nodes with vectors."""
+"""The step between a reader and an index: makes nodes with vectors of documents and nodes of any kind."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
 from .store_check import check_store
 
-# The model's settings that change a vector. The others (time limits, concurrency) must not invalidate a pipeline's
-# cache.
-_DECISIVE = ("class_name", "model_name", "dimensions", "api_version", "base_url", "truncate")
+# The model's settings that change a vector. The others (timeouts, concurrency) must not invalidate a pipeline's cache.
+_VECTOR_SETTINGS = ("class_name", "model_name", "dimensions", "api_version", "base_url", "truncate")
 
 logger = logging.getLogger(__name__)
 
 
 class TwelveLabsMediaEmbedder(TransformComponent):
-    """Embeds every node by what it is: video and audio as one node a segment, images as one node, texts as texts, all
-    in one vector space.
+    """Embeds nodes of any kind in one vector space: a video or audio file as a node for each segment, an image or a
+    text as one node.
 
     .. code-block:: python
 
@@ -45,15 +44,16 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     ``image_resource``, ``audio_resource`` or ``video_resource`` (data, path or URL), and texts, mixed; splitters may
     run before it. Nodes that have a vector keep it.
 
-    Gives a ``TextNode`` for each segment, text and page of a document, and a ``Node`` with ``image_resource`` for an
-    image. Each has its ``.embedding``; the flat metadata of a :class:`twelvelabs_core.Row` beside the origin's own; an
-    id made from content, segment and space; and the origin as ``SOURCE``, so that ``delete_ref_doc`` and docstore
-    upserts work. A node's own text (a caption) stays its text; its vector is the image's.
+    Returns a ``TextNode`` for each segment, text and page of a document, and a ``Node`` with ``image_resource`` for an
+    image. Each has its ``.embedding``; the flat metadata of a :class:`twelvelabs_core.Row` and that of the node it was
+    made from; an id made from content, segment and space; and the original node as ``SOURCE``, so that
+    ``delete_ref_doc`` and docstore upserts work. An image node with a text (a caption) keeps it; the vector is the
+    image's.
 
-    In a pipeline its cache may be on: a reader's document holds its content's digest, and :meth:`to_dict` holds every
-    setting that changes a vector and nothing else. (LlamaIndex keys that cache by text and metadata: images of other
-    origin need their path in the metadata, and a warning is logged if they have none.) With ``num_workers`` it is
-    pickled with its key.
+    A pipeline's cache may be on: LlamaIndex keys it by text, metadata and :meth:`to_dict`; a reader's document contains
+    its content's digest, and :meth:`to_dict` every setting that changes a vector. Image nodes made otherwise need their
+    path in the metadata; a warning is logged if they have none. With ``num_workers`` the embedder is pickled, with its
+    API key.
 
     Raises (when called):
         InvalidInputError: a file or text cannot be embedded, a node's or the store's ``space`` is not the model's, or a
@@ -79,10 +79,10 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """fsspec filesystem that opens sources with a scheme of its own (``s3://…``); by default fsspec's for that scheme.
     Such files are read into memory."""
     vector_store: Any = Field(default=None, exclude=True, repr=False)
-    """The vector store, or index, that the nodes are meant for: refused if it holds vectors of another space."""
+    """The vector store, or index, that the nodes are for; it is checked for vectors of another space."""
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker process only embeds; the store is checked before, and may be open in one process only.
+        # Worker processes only embed: the store has been checked, and some stores can be open in one process only.
         if self.vector_store is None:
             return super().__getstate__()
         return self.model_copy(update={"vector_store": None}).__getstate__()
@@ -96,7 +96,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         """The settings that change a vector: LlamaIndex keys its pipeline cache by them."""
         settings = super().to_dict(**kwargs)
         model = settings["embed_model"]
-        settings["embed_model"] = {key: model[key] for key in _DECISIVE} | {
+        settings["embed_model"] = {key: model[key] for key in _VECTOR_SETTINGS} | {
             "base_url": self.embed_model.client.base_url
         }
         return settings | {"space": self.embed_model.space}
@@ -130,7 +130,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     # -- before the requests -----------------------------------------------------------------------------------------
 
     def _plan(self, nodes: Sequence[BaseNode]) -> _Work:
-        """What is to be embedded of each node. Reads files that are on a filesystem of fsspec's."""
+        """What to embed of each node. Reads files that only fsspec can open."""
         space, dimensions = self.embed_model.space, self.embed_model.client.dimensions
         check_space((node.metadata for node in nodes), space)
         if self.vector_store is not None:
@@ -143,7 +143,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
             media = [self._opened(item) for item in media_in(node)]
             for item in media:
                 work.files.setdefault(item.kind, []).append((index, item))
-            _warn_of_the_pipeline_cache(node, media)
+            _warn_about_pipeline_cache(node, media)
             if not media:
                 work.text_nodes.append(index)
                 work.texts.append(node.get_content(MetadataMode.EMBED))
@@ -170,14 +170,14 @@ def _check_length(node: BaseNode, space: str, dimensions: int) -> None:
         )
 
 
-def _warn_of_the_pipeline_cache(node: BaseNode, media: Sequence[Media]) -> None:
+def _warn_about_pipeline_cache(node: BaseNode, media: Sequence[Media]) -> None:
     if not media or "content_digest" in node.metadata:
         return
     content = node.get_content(MetadataMode.ALL)
     if not all(isinstance(item.source, str) and item.source in content for item in media):
         logger.warning(
-            "Node %s names its media neither in its text nor in its metadata: an IngestionPipeline with its cache "
-            "on takes it for any other such node and gives it that one's vector. Load files with "
+            "Node %s has the path of its media neither in its text nor in its metadata: the cache of an "
+            "IngestionPipeline cannot tell such nodes apart and may return another one's vector. Load files with "
             "TwelveLabsMediaReader, put the path into the metadata, or set disable_cache=True.",
             node.node_id,
         )
@@ -185,7 +185,7 @@ def _warn_of_the_pipeline_cache(node: BaseNode, media: Sequence[Media]) -> None:
 
 @dataclass
 class _Work:
-    """The nodes of one call, and what is to be embedded of each.
+    """The nodes of one call, and what to embed of each.
 
     Attributes:
         nodes: as they were given.
@@ -222,7 +222,7 @@ class _Work:
         for kind, rows_of_files in rows.items():
             for (index, media), rows_of_file in zip(self.files[kind], rows_of_files, strict=True):
                 made.setdefault(index, []).extend(vector_nodes(self.nodes[index], media, rows_of_file, seen))
-        # What had a vector, and so was not embedded, is passed on.
+        # Nodes that had a vector are returned unchanged.
         return [
             node
             for i, given in enumerate(self.nodes)

@@ -49,9 +49,9 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
 
     Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0).
 
-    Every method has an async twin that is truly asynchronous. Methods raise subclasses of
-    :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch that fails in
-    part raises ``BatchError`` with the finished vectors in ``.results``.
+    Every method has an async version (``aget_…``) that does not block the event loop. Methods raise subclasses of
+    :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch of which some
+    items fail raises ``BatchError`` with the finished vectors in ``.results``.
 
     Note:
         LlamaIndex's own ``embeddings_cache`` is keyed by the text alone: do not share one between models.
@@ -62,8 +62,8 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     model_spec: Model | None = Field(default=None, exclude=True, repr=False)
     """Description of a model that this version does not know; its name replaces ``model_name``."""
     embed_batch_size: int = Field(default=100_000, gt=0)
-    """Texts that LlamaIndex passes at a time. It embeds such batches one after another (sync) or all at once (async),
-    so that only one large batch is both concurrent and bounded. ``max_concurrency`` limits the requests in flight."""
+    """Texts that LlamaIndex passes in one call. It makes these calls one after another (sync) or all at once (async):
+    leave it large, as ``max_concurrency`` limits the requests in flight."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client; a ``model_spec`` names the model."""
@@ -83,10 +83,10 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         """What LlamaIndex shows to telemetry and callbacks; nothing secret."""
         return {**super().to_payload(), "space": self.space, "truncate": self.truncate}
 
-    # -- LlamaIndex's contract: texts ------------------------------------------------------------------------------
+    # -- texts: LlamaIndex's BaseEmbedding -------------------------------------------------------------------------
 
-    # LlamaIndex asks its rate_limiter once before each of these calls, and never for images. The client asks for every
-    # other request (prepaid: those it need not ask for).
+    # LlamaIndex acquires its rate_limiter once before each of these calls, and never for images. The client acquires it
+    # for every other request; prepaid=1 is the one that LlamaIndex has acquired it for.
 
     def _get_query_embedding(self, query: str) -> list[float]:
         return self._vector(query, "query", prepaid=1)
@@ -113,11 +113,11 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     def get_text_embedding_batch(
         self, texts: list[str], show_progress: bool = False, **kwargs: Any
     ) -> list[list[float]]:
-        """One vector a text, in order, ``max_concurrency`` requests at a time. ``[]`` gives ``[]``.
+        """One vector for each text, in order, with up to ``max_concurrency`` requests at a time.
 
         Args:
-            texts: what to embed.
-            show_progress: show a tqdm bar that moves with each vector (LlamaIndex's own counts slices).
+            texts: what to embed; may be empty.
+            show_progress: show a tqdm bar that counts vectors (LlamaIndex's own counts its calls).
             kwargs: further arguments of LlamaIndex's method.
 
         Raises:
@@ -135,20 +135,23 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
             return await super().aget_text_embedding_batch(texts, show_progress=False, **kwargs)
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """As a pipeline step: embeds the nodes' texts. Nodes that have a vector of this space keep it (LlamaIndex's own
-        step would replace a video's vector by that of its file name)."""
-        super().__call__([node for node in nodes if not self._is_done(node)], **kwargs)
+        """As a pipeline step: embed the texts of nodes, in place.
+
+        Nodes that have a vector of this space keep it: LlamaIndex's own step would replace a video's vector by that of
+        its file name.
+        """
+        super().__call__([node for node in nodes if not self._has_vector(node)], **kwargs)
         return nodes
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Async :meth:`__call__`."""
-        await super().acall([node for node in nodes if not self._is_done(node)], **kwargs)
+        await super().acall([node for node in nodes if not self._has_vector(node)], **kwargs)
         return nodes
 
-    def _is_done(self, node: BaseNode) -> bool:
+    def _has_vector(self, node: BaseNode) -> bool:
         return node.embedding is not None and node.metadata.get("space") == self.space
 
-    # -- LlamaIndex's contract: images -----------------------------------------------------------------------------
+    # -- images: LlamaIndex's MultiModalEmbedding --------------------------------------------------------------------
 
     def _get_image_embedding(self, img_file_path: ImageType) -> list[float]:
         return self._vector(*_one(Image, img_file_path))
@@ -179,7 +182,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     def get_image_embedding_batch(
         self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
     ) -> list[list[float]]:
-        """One vector an image, in order, several at a time.
+        """One vector for each image, in order, with up to ``max_concurrency`` requests at a time.
 
         Args:
             img_file_paths: paths, URLs, data URIs, bytes, binary file objects or PIL images.
@@ -199,7 +202,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         with _progress(show_progress):
             return await super().aget_image_embedding_batch(cast(list[ImageType], img_file_paths), show_progress=False)
 
-    # -- audio, video, composed: LlamaIndex has no names for these ----------------------------------------------
+    # -- audio, video, composed: no methods of LlamaIndex ------------------------------------------------------------
 
     def get_audio_embedding(self, audio: Source | Audio) -> list[float]:
         """One vector for a whole audio file (WAV, MP3, FLAC), of embedding option ``audio``: not of what is spoken.
@@ -217,7 +220,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avector(*_one(Audio, audio))
 
     def get_audio_embedding_batch(self, audio: Sequence[Source | Audio]) -> list[list[float]]:
-        """One vector an audio file, in order, several at a time; see :meth:`get_audio_embedding`."""
+        """One vector for each audio file, in order; see :meth:`get_audio_embedding`."""
         return self._vectors(as_media(Audio, audio), "audio")
 
     async def aget_audio_embedding_batch(self, audio: Sequence[Source | Audio]) -> list[list[float]]:
@@ -242,7 +245,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avector(*_one(Video, video))
 
     def get_video_embedding_batch(self, videos: Sequence[Source | Video]) -> list[list[float]]:
-        """One vector a video, in order, several at a time; see :meth:`get_video_embedding`."""
+        """One vector for each video, in order; see :meth:`get_video_embedding`."""
         return self._vectors(as_media(Video, videos), "videos")
 
     async def aget_video_embedding_batch(self, videos: Sequence[Source | Video]) -> list[list[float]]:
@@ -289,13 +292,15 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         video: Source | Video | None = None,
         document: Source | Document | None = None,
     ) -> QueryBundle:
-        """A query by text or media, for any of LlamaIndex's retrievers and query engines: with its vector.
+        """A query by text or media, with its vector, for any of LlamaIndex's retrievers and query engines.
+
+        Several arguments give one composed vector.
 
         Args:
             text: also the bundle's ``query_str``, for language models, rerankers and hybrid search.
-            image: an image to search by. Text and image together are one composed vector.
-            audio: audio to search by; together with others on marengo3.5.
-            video: a video to search by; together with others on marengo3.5.
+            image: an image to search by, alone or with ``text``.
+            audio: audio to search by; with other arguments only on marengo3.5.
+            video: a video to search by; with other arguments only on marengo3.5.
             document: a document file to search by (marengo3.5).
 
         Returns:
@@ -336,7 +341,7 @@ def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) 
 
 
 def _refuse_media(texts: Sequence[str]) -> None:
-    """Refuse the text of a file's document: the vector of a file name would be found, and mean nothing."""
+    """Refuse the text of a file's document: searches would find the vector of a file name, which is meaningless."""
     for index, text in enumerate(texts):
         if stands_for_media(text):
             raise InvalidInputError(
@@ -347,7 +352,7 @@ def _refuse_media(texts: Sequence[str]) -> None:
             )
 
 
-# LlamaIndex's batch methods do not pass show_progress on; this takes it to the methods that embed.
+# LlamaIndex's batch methods do not pass show_progress to the methods that embed; this variable does.
 _show_progress: ContextVar[bool] = ContextVar("show_progress", default=False)
 
 

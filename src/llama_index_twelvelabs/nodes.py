@@ -1,8 +1,8 @@
-"""Nodes to embed and nodes with vectors: the media a node holds, and segments and texts as nodes for any index.
+"""The media that a node holds, and nodes with vectors for segments, images and texts.
 
-A segment becomes a ``TextNode``, an image a plain ``Node``: both come back from every store as what they were. (An
-``ImageNode`` would too; but one of them in a ``VectorStoreIndex`` over a store that keeps texts makes the index's
-retrievers find images only.)
+A segment becomes a ``TextNode``, an image a plain ``Node``; every store returns both as the same type. (So it does an
+``ImageNode``; but a single one in a ``VectorStoreIndex`` over a store that keeps texts makes the index's retrievers
+find only images.)
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ from .documents import HIDDEN_FROM_EMBEDDING, HIDDEN_FROM_LLM, NAMESPACE, is_fil
 
 
 def media_in(node: BaseNode) -> list[Media]:
-    """The media a node holds: a file of the reader's, the image of an ``ImageNode``, the ``…_resource``s of a ``Node``;
-    empty if it is text.
+    """The media that a node holds; empty if it is a text.
+
+    That is the file of a reader's document, the image of an ``ImageNode``, or the ``…_resource``s of a ``Node``.
 
     Raises:
-        InvalidInputError: it is a segment without its vector (docstores do not keep vectors).
+        InvalidInputError: the node is a segment without its vector (docstores do not keep vectors).
     """
     kind, source = node.metadata.get("media_type"), node.metadata.get("source")
     is_file = is_file_document(node)
@@ -80,13 +81,13 @@ def _content(resource: MediaResource | None) -> Any:
 
 
 def vector_nodes(origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[str]) -> Iterator[BaseNode]:
-    """The nodes of one file's rows, with their vectors and all metadata of the origin.
+    """The nodes of one file's rows, with their vectors and all metadata of the original node.
 
     Args:
-        origin: the document or node the file came as. Deleting it from an index deletes these nodes.
+        origin: the document or node that held the file. Deleting it from an index deletes these nodes.
         media: the file.
         rows: its segments.
-        seen: ids used so far in this call; a copy of a file gets ids of its own.
+        seen: ids used so far in this call, which this one adds to; a copy of a file gets other ids.
     """
     relationships = _relationships(origin)
     owner = relationships[NodeRelationship.SOURCE].node_id
@@ -127,7 +128,7 @@ def _image_resource(media: Media) -> MediaResource | None:
 
 
 def text_node(node: BaseNode, vector: list[float], space: str) -> BaseNode:
-    """A copy of a text's node with its vector. The original stays as it is: LlamaIndex hashes it afterwards."""
+    """A copy of a text's node with its vector. The original must not change: LlamaIndex hashes it afterwards."""
     hidden = ("embedding_option", "space")
     update: dict[str, Any] = {
         "embedding": vector,
@@ -137,7 +138,7 @@ def text_node(node: BaseNode, vector: list[float], space: str) -> BaseNode:
     }
     if not isinstance(node, Document):
         return node.model_copy(update=update)
-    # A Document in a store has no source, and so could not be deleted or replaced by its id.
+    # Stored as a Document it would have no SOURCE, and could not be deleted or replaced by its id.
     return TextNode(
         id_=node.id_,
         text=node.get_content(),

@@ -1,4 +1,4 @@
-"""Neighbouring hits merged into time ranges, after any retriever."""
+"""A postprocessor that merges neighbouring hits of any retriever into time ranges."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
     A range is a ``TextNode``: its text is ``beach.mp4 00:00:34.6-00:01:04 audio,visual``; its metadata is the best
     hit's, with the range's ``start_sec`` and ``end_sec``, ``embedding_option`` of all its hits, ``hits`` (their number)
     and ``fragment`` for a player's address (``#t=34.6,64``); its score is the best hit's. Images, texts and whole files
-    stay as they are. The result is sorted by score, best first. Put it before rerankers that read text: they get fewer
-    nodes.
+    stay as they are. The result is sorted by score, best first. Put it before rerankers, which then get fewer nodes.
 
     Raises (when called):
         InvalidInputError: hits are of another space than the model's, or of two spaces; the message names both.

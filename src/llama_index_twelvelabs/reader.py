@@ -1,4 +1,4 @@
-"""Media files as LlamaIndex documents, or embedded, as nodes with vectors."""
+"""A reader of media files: documents of LlamaIndex, or nodes with vectors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .embedding import TwelveLabsEmbedding
 
 logger = logging.getLogger(__name__)
 
-# Reading a file changes it, and with it the document's hash: no file would ever count as unchanged.
+# Reading a file changes this metadata, and so the document's hash: no file would ever count as unchanged.
 _VOLATILE = frozenset({"last_accessed_date"})
 # Files embedded together: enough to work on several at a time, few enough to yield the first ones soon.
 _FILES_AT_ONCE = 8
@@ -43,8 +43,9 @@ _TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown"})
 
 
 class TwelveLabsMediaReader(BasePydanticReader):
-    """Reads media files: one document a file, to be embedded by :class:`TwelveLabsMediaEmbedder`; or, with
-    ``segments=True``, one node a segment, with its vector.
+    """Reads media files: one document for each file, to be embedded by :class:`TwelveLabsMediaEmbedder`.
+
+    With ``segments=True`` it embeds them itself and returns one node for each segment, with its vector.
 
     .. code-block:: python
 
@@ -57,8 +58,8 @@ class TwelveLabsMediaReader(BasePydanticReader):
 
     A file document's text is the file's name; its metadata: ``source`` (path or URL), ``file_name``, ``media_type``
     (``video``, ``audio``, ``image``, ``document``), ``content_digest`` and ``extra_info``. Its id is made from the path
-    or URL, so that in a docstore a changed file replaces itself. It has no media resource: LlamaIndex drops those at
-    the first splitter and store.
+    or URL, so that in a docstore a changed file replaces its earlier version. It has no media resource: LlamaIndex's
+    splitters and stores drop those.
 
     Note:
         An index given such a document without the embedder would embed the file's name; ``TwelveLabsEmbedding`` refuses
@@ -80,7 +81,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
     kinds: tuple[MediaKind, ...] = Field(default=("image", "audio", "video"))
     """Kinds to read from a folder, and of :meth:`file_extractor`. ``document`` (PDF) is for marengo3.5."""
     media_type: MediaKind | None = None
-    """The kind of every file given; by default told by its suffix, else by its content."""
+    """The kind of every file; by default that of its suffix, or of its content if the suffix is unknown."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Check the settings."""
@@ -131,7 +132,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
-        """As :meth:`load_data`, file by file; with ``segments=True`` some files at a time."""
+        """As :meth:`load_data`, one by one; with ``segments=True`` some files are embedded at a time."""
         documents = self._documents(file, extra_info or {}, fs)
         if not self.segments:
             yield from documents
@@ -213,7 +214,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
         kind = self.media_type or kind_of(name, head)
         if kind is None:
             raise InvalidInputError(
-                "neither its name nor its content tells whether it is image, audio, video or PDF; name it with "
+                "neither its name nor its content tells whether it is image, audio, video or PDF; give its kind: "
                 "TwelveLabsMediaReader(media_type=...).",
                 item=describe(name),
             )

@@ -1,4 +1,4 @@
-"""A search for moments: each embedding option searched separately, fused by rank, merged into time ranges."""
+"""A retriever that searches each embedding option separately, fuses the hits by rank, and merges time ranges."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         for hit in retriever.retrieve("a red bike"):               # or .by_image("bike.jpg"), .by_audio("bell.wav")
             print(hit.score, hit.node.text, hit.node.metadata["source"] + hit.node.metadata["fragment"])
 
-    Text is more similar to images than to audio, so that one search for everything seldom finds audio. Here each
-    ``embedding_option`` is searched separately, and ranks count instead of similarities: a hit's score is
+    Vectors of texts are more similar to those of images than of audio, so that one search for everything seldom finds
+    audio. Here each ``embedding_option`` is searched separately and the hits are ranked: a hit's score is
     ``weight / (60 + rank)``; equal scores are ordered by similarity.
 
     Args:
@@ -86,39 +86,39 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         self._gap, self._pad, self._filters = gap, pad, filters
         super().__init__(callback_manager=callback_manager)
 
-    # -- by media: the options that such a query compares with -------------------------------------------------------
+    # -- searches by media -------------------------------------------------------------------------------------------
 
     def by_image(self, image: Source | Image) -> list[NodeWithScore]:
         """Images and scenes of videos that look like an image.
 
-        Nodes of other options are found by ``retrieve(model.query_bundle(image=...))``.
+        To search nodes of all options: ``retrieve(model.query_bundle(image=...))``.
 
         Args:
             image: path, URL, data URI, bytes, binary file object or PIL image.
         """
-        return self._only("visual", "fused").retrieve(self._model.query_bundle(image=image))
+        return self._limited_to("visual", "fused").retrieve(self._model.query_bundle(image=image))
 
     async def aby_image(self, image: Source | Image) -> list[NodeWithScore]:
         """Async :meth:`by_image`."""
-        return await self._only("visual", "fused").aretrieve(await self._model.aquery_bundle(image=image))
+        return await self._limited_to("visual", "fused").aretrieve(await self._model.aquery_bundle(image=image))
 
     def by_audio(self, audio: Source | Audio) -> list[NodeWithScore]:
-        """Audio, and the audio of videos, that sounds like ``audio``."""
-        return self._only("audio", "fused").retrieve(self._model.query_bundle(audio=audio))
+        """Audio files, and the audio of videos, that sound like an audio file."""
+        return self._limited_to("audio", "fused").retrieve(self._model.query_bundle(audio=audio))
 
     async def aby_audio(self, audio: Source | Audio) -> list[NodeWithScore]:
         """Async :meth:`by_audio`."""
-        return await self._only("audio", "fused").aretrieve(await self._model.aquery_bundle(audio=audio))
+        return await self._limited_to("audio", "fused").aretrieve(await self._model.aquery_bundle(audio=audio))
 
     def by_video(self, video: Source | Video) -> list[NodeWithScore]:
         """Scenes of videos, and images, that look like a video."""
-        return self._only("visual", "fused").retrieve(self._model.query_bundle(video=video))
+        return self._limited_to("visual", "fused").retrieve(self._model.query_bundle(video=video))
 
     async def aby_video(self, video: Source | Video) -> list[NodeWithScore]:
         """Async :meth:`by_video`."""
-        return await self._only("visual", "fused").aretrieve(await self._model.aquery_bundle(video=video))
+        return await self._limited_to("visual", "fused").aretrieve(await self._model.aquery_bundle(video=video))
 
-    def _only(self, *options: str) -> TwelveLabsMomentRetriever:
+    def _limited_to(self, *options: str) -> TwelveLabsMomentRetriever:
         weights = dict.fromkeys(OPTIONS, 1.0) if self._weights is None else self._weights
         narrowed = copy.copy(self)
         narrowed._weights = {option: weights[option] for option in options if option in weights} or dict.fromkeys(
@@ -126,7 +126,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         )
         return narrowed
 
-    # -- LlamaIndex's contract -------------------------------------------------------------------------------------
+    # -- LlamaIndex's BaseRetriever ----------------------------------------------------------------------------------
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         vector = query_bundle.embedding
@@ -165,7 +165,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
             hits = [hit for hit in hits if (hit.score or 0.0) >= self._cutoff]
         if self._weights is not None:
             hits = _by_rank(hits, self._weights)
-        # Cut before merging: poor hits at the end of the lists would connect two good ones.
+        # Cut before merging: hits of low rank could connect two ranges of high rank.
         hits = hits[: self._top_k]
         return hits if self._gap is None else merge_nodes(hits, gap=self._gap, pad=self._pad)
 

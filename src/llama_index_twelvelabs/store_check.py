@@ -17,15 +17,15 @@ from twelvelabs_core import check_space
 
 logger = logging.getLogger(__name__)
 
-# More than one: in some stores, nodes without a space (texts embedded by an index) match the filter too.
+# More than one: in some stores, nodes without a space (texts that an index embedded) match the filter too.
 _NODES_CHECKED = 20
 
 
 def check_store(store: Any, space: str, dimensions: int) -> None:
     """Refuse a vector store, or an index over one, that holds vectors of another space.
 
-    A store that cannot be queried passes: it does not exist yet, or it has another vector length and will refuse the
-    vectors itself.
+    A store that cannot be queried passes: it is still empty, or its vectors have another length and it will refuse
+    these itself.
 
     Args:
         store: a LlamaIndex vector store, or an index.
