@@ -74,6 +74,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
             raise InvalidInputError("similarity_top_k must be 1 or more.")
         if isinstance(fuse, str) and fuse != "rrf":
             raise InvalidInputError(f"fuse={fuse!r} must be 'rrf', weights by option, or None.")
+        if isinstance(fuse, Mapping) and (not fuse or min(fuse.values()) < 0 or not any(fuse.values())):
+            raise InvalidInputError(f"fuse={fuse!r} needs weights of 0 or more, one of them above 0.")
         if filters is not None and isinstance(index, BaseRetriever):
             raise InvalidInputError("filters need an index; a retriever has filters of its own.")
         if (gap is not None and gap < 0) or pad < 0:

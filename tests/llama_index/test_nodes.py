@@ -156,7 +156,16 @@ def test_ranks_count_and_not_similarities(model: TwelveLabsEmbedding) -> None:
 
 
 def test_wrong_settings_of_the_retriever(model: TwelveLabsEmbedding) -> None:
-    for wrong in ({"similarity_top_k": 0}, {"fuse": "sum"}, {"gap": -1.0}, {"pad": -1.0}):
+    wrong_settings: list[dict[str, Any]] = [
+        {"similarity_top_k": 0},
+        {"fuse": "sum"},
+        {"fuse": {}},
+        {"fuse": {"visual": 0}},
+        {"fuse": {"visual": 1, "audio": -1}},
+        {"gap": -1.0},
+        {"pad": -1.0},
+    ]
+    for wrong in wrong_settings:
         with pytest.raises(InvalidInputError):
             TwelveLabsMomentRetriever(Given([]), model, **wrong)
     with pytest.raises(InvalidInputError, match="neither text nor a vector"):
