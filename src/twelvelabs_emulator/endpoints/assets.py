@@ -142,7 +142,7 @@ def guess_mime(filename: str, kind: str) -> str:
 
 
 async def retrieve_asset(request: Request) -> Response:
-    """``GET /assets/{id}``: the asset; every poll counts for ``asset_polls``."""
+    """``GET /assets/{id}``: the asset; counts as a poll for the setting ``asset_polls``."""
     state = state_of(request)
     asset = state.assets.get(request.path_params["asset_id"], state.settings)
     body = asset.as_json(state.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from ..features.media.opening import open_image
 from ..features.media.source import Source
 from ..features.requests import TimeRequest
-from ..features.truncation import fit_text
+from ..features.truncation import OverLong, fit_text
 from ..features.vectors import Vector, embed_text, embed_words, fuse
 from ..features.words.image import image_words
 from ..protocol.bodies import json_response, read_json
@@ -23,7 +23,7 @@ from ..protocol.settings import Settings
 from ..store.state import state_of
 from .multi_input import embed_multi_input
 from .shared.media_sources import SourceReader, find_model
-from .shared.timed_media import embed_timed_media
+from .shared.timed_media import TimedKind, embed_timed_media
 from .shared.v2_inputs import EmbedRequest, MediaInput, MultiInput, TextImageInput, TextInput, parse_timed_input
 from .shared.v2_responses import data_items, single_vector, timed_metadata
 
@@ -69,7 +69,7 @@ def _with_metadata(kind: str, vector: Vector, source: Source, settings: Settings
 
 
 def _text_vector(text: TextInput, path: str, model: Model, settings: Settings) -> Vector:
-    over_long: Literal["end", "refuse"] = "end" if settings.over_long_text_v2_marengo30 == "cut" else "refuse"
+    over_long: OverLong = "end" if settings.over_long_text_v2_marengo30 == "cut" else "refuse"
     return embed_text(fit_text(text.input_text, f"{path}.input_text", model, settings, over_long).text, model)
 
 
@@ -77,15 +77,13 @@ def _image_vector(source: Source, model: Model, settings: Settings) -> Vector:
     return embed_words(image_words(open_image(source, model, settings)), model)
 
 
-async def _timed(kind: Literal["audio", "video"], value: Any, model: Model, reader: SourceReader) -> Json:
+async def _timed(kind: TimedKind, value: Any, model: Model, reader: SourceReader) -> Json:
     media = parse_timed_input(kind, value, model, reader.settings)
     source = await reader.read(media.media_source, f"{kind}.media_source")
     return await asyncio.to_thread(_timed_body, source, kind, media.time_request(kind), model, reader.settings)
 
 
-def _timed_body(
-    source: Source, kind: Literal["audio", "video"], request: TimeRequest, model: Model, settings: Settings
-) -> Json:
+def _timed_body(source: Source, kind: TimedKind, request: TimeRequest, model: Model, settings: Settings) -> Json:
     embeddings, duration, span = embed_timed_media(source, kind, request, model, settings, count_minutes=True)
     metadata = timed_metadata(kind, source, request, duration, span)
     return {"data": data_items(embeddings, settings), "metadata": metadata}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ..features.document_parts import document_words
 from ..features.media.document import open_document
 from ..features.media.opening import open_audio, open_image, open_video
 from ..features.media.source import Source
-from ..features.truncation import fit_text
+from ..features.truncation import OverLong, fit_text
 from ..features.vectors import Vector, embed_text, embed_words, fuse
 from ..features.words.audio import audio_words
 from ..features.words.image import image_words
@@ -26,8 +26,6 @@ from .shared.v2_inputs import EmbedRequest, MultiInput
 from .shared.v2_responses import IMAGE_TOKENS, PAGE_TOKENS, audio_tokens, single_vector, usage, video_tokens
 
 _PLACEHOLDER = re.compile(r"<@([^<>]*)>")
-
-OverLong = Literal["end", "refuse"]
 
 
 @dataclass(frozen=True)

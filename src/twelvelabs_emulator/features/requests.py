@@ -1,4 +1,4 @@
-"""What a request wants of audio, video and documents, whichever endpoint it came to."""
+"""What a request asks of audio, video and documents, the same for every endpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Note:
     text: str
 
     def overlaps(self, start: float, end: float) -> bool:
-        """Return whether it is about any of a span."""
+        """Return whether the note is about any part of a span."""
         return self.start < end and (self.end > start or self.start >= start)
 
 
@@ -30,8 +30,8 @@ class Note:
 class TimeRequest:
     """What is requested of audio or video. Times in seconds; ``end`` None is the end of the file.
 
-    ``strategy`` "fixed" makes clips of ``clip_sec`` seconds, "dynamic" clips of at least so many. ``parameters``
-    are the fields that gave ``start`` and ``end``, for error messages.
+    ``strategy`` "fixed" makes clips of ``clip_sec`` seconds, "dynamic" clips of at least ``clip_sec`` seconds.
+    ``parameters`` are the fields that gave ``start`` and ``end``, for error messages.
     """
 
     options: tuple[str, ...]
@@ -55,7 +55,11 @@ class TimeRequest:
 
 @dataclass(frozen=True)
 class DocumentRequest:
-    """What is requested of a document. ``sentences`` and ``overlap`` are those of a chunk; 0 = no chunks."""
+    """What is requested of a document.
+
+    ``sentences`` is the number of sentences in a chunk (0 = no chunks), ``overlap`` how many of them the chunk before
+    has too.
+    """
 
     options: tuple[str, ...]
     scopes: tuple[str, ...]

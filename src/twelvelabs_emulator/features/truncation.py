@@ -11,7 +11,7 @@ from ..protocol.errors import invalid
 from ..protocol.models import Model
 from ..protocol.settings import Settings
 
-#: Which end of a long text is removed, or that it is refused.
+#: What happens to a text that is too long: its end or start is removed, or it is refused.
 OverLong = Literal["end", "start", "refuse"]
 
 

@@ -1,8 +1,8 @@
 """Weighted words as vectors.
 
 Every word is hashed, together with the model's name, into a direction that looks random; a description is the
-weighted sum. Nothing is learned and nothing here is TwelveLabs': two inputs are near each other when they
-share words, and for no other reason.
+weighted sum. No model is involved, and nothing of TwelveLabs': two inputs are near each other only if they share
+words.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _cached_direction = functools.lru_cache(maxsize=20_000)(_hashed_direction)
 
 
 def _direction(model_name: str, word: str, dimension: int) -> npt.NDArray[np.float32]:
-    # A text's exact wording seldom returns; caching it would evict words that do.
+    # A text's exact wording is seldom repeated; caching it would evict words that are.
     direction = _hashed_direction if word.startswith(WORDING) else _cached_direction
     return direction(model_name, word, dimension)
 

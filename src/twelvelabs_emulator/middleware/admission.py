@@ -28,7 +28,7 @@ def admitted(endpoint: Endpoint, categories: Categories | None = None, *, needs_
         try:
             return await _serve(request, endpoint, categories, needs_key)
         except ApiError:
-            # Read to the end: a client that is answered midway may take that for a broken connection.
+            # Read the body to its end: a client that gets a response while it sends may see a broken connection.
             await drain(request)
             raise
         except ClientDisconnect:

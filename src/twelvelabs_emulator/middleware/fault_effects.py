@@ -59,7 +59,7 @@ async def respond_with_fault(fault: Fault, endpoint: Endpoint, request: Request)
         with contextlib.suppress(ApiError):  # The response is lost, whatever it was.
             await endpoint(request)
         return _Dropped()
-    await drain(request)  # A client that is answered midway may never read the response.
+    await drain(request)  # A client that gets a response while it sends may never read it.
     if name == "drop":
         return _Dropped()
     if name == "html":

@@ -136,7 +136,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size <= limit:  # The rest is read too: a client that is answered midway may never read the response.
+        if size <= limit:  # The rest is read too: a client that gets a response while it sends may never read it.
             chunks.append(chunk)
     body = b"".join(chunks)
     encoding = request.headers.get("content-encoding", "identity").lower()
@@ -163,7 +163,7 @@ def _unpack_gzip(body: bytes, limit: int) -> bytes:
 
 
 async def in_thread_if_large(size: int, work: Callable[..., T], *arguments: Any) -> T:
-    """Call a function, in a thread if it has much to do."""
+    """Call a function; in a thread, if ``size`` (bytes to process) is large."""
     if size < _LARGE:
         return work(*arguments)
     return await asyncio.to_thread(work, *arguments)

@@ -67,7 +67,7 @@ class Window:
         return max(0.0, self.limit - self.used(now))
 
     def reset(self, now: float) -> float:
-        """Return when a full window admits a request again; otherwise when its oldest entry expires."""
+        """Return when a full window admits a request again; of any other, when its oldest entry expires."""
         left = self.used(now)
         for at, amount in self._entries:
             left -= amount
@@ -75,13 +75,13 @@ class Window:
                 return at + self.seconds
         return now
 
-    def short(self) -> str:
+    def brief(self) -> str:
         """Format the limit as in the service's message: ``100req/1day``."""
         amount = self.limit if self._unit == "req" else self.limit / 60
         unit = _UNITS.get(self.seconds)
         return f"{amount:g}{self._unit}/" + (f"1{unit}" if unit else f"{self.seconds:g}seconds")
 
-    def long(self) -> str:
+    def sentence(self) -> str:
         """Format the limit as in the specification's example: ``100 requests per minute``."""
         amount = f"{self.limit:g} requests" if self._unit == "req" else f"{self.limit / 60:g} minutes of media"
         return f"{amount} per {_UNITS.get(self.seconds) or f'{self.seconds:g} seconds'}"
@@ -91,7 +91,7 @@ class Limiter:
     """All windows of one emulator. Thread-safe."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # `admit` holds it when it asks its ticket for headers.
         self._made_for: Settings | None = None
         self._key: tuple[object, ...] = ()
         self._clear()
@@ -126,8 +126,8 @@ class Limiter:
             full = [window for window in checked if window.full(now)]
             if full:
                 late = max(full, key=lambda window: window.reset(now))
-                refusal = too_many_requests(settings, now, late.reset(now) - now, late.short(), late.long())
-                refusal.headers.update(ticket.headers(locked=True))
+                refusal = too_many_requests(settings, now, late.reset(now) - now, late.brief(), late.sentence())
+                refusal.headers.update(ticket.headers())
                 raise refusal
             for window in requests:
                 window.add(now, 1)
@@ -185,23 +185,21 @@ class Ticket:
         """Count the duration of media in seconds, once it is known."""
         self._limiter.charge(category, seconds, self._settings)
 
-    def headers(self, *, locked: bool = False) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         """Return the current rate-limit headers: of several windows, the one with the least remaining."""
         style = self._settings.limit_headers
         if style == "none" or not (self._requests or self._minutes):
             return {}
-        if not locked:
-            with self._limiter.lock:
-                return self.headers(locked=True)
         now = self._settings.now()
-        if style == "old":
-            return self._described("X-Ratelimit", self._requests, now) if self._requests else {}
-        found: dict[str, str] = {}
-        dimensions = []
-        for name, windows in (("Duration", self._minutes), ("Request", self._requests)):
-            if windows:
-                dimensions.append(name)
-                found |= self._described(f"X-Ratelimit-{name}", windows, now)
+        with self._limiter.lock:
+            if style == "old":
+                return self._described("X-Ratelimit", self._requests, now) if self._requests else {}
+            found: dict[str, str] = {}
+            dimensions = []
+            for name, windows in (("Duration", self._minutes), ("Request", self._requests)):
+                if windows:
+                    dimensions.append(name)
+                    found |= self._described(f"X-Ratelimit-{name}", windows, now)
         return {"X-Ratelimit-Dimensions": ",".join(dimensions), **found}
 
     def _described(self, prefix: str, windows: list[Window], now: float) -> dict[str, str]:
@@ -215,8 +213,16 @@ class Ticket:
         }
 
 
-def too_many_requests(settings: Settings, now: float, wait: float, short: str, long: str) -> ApiError:
-    """Return the API's 429, to be retried after ``wait`` seconds, in the form that the settings define."""
+def too_many_requests(settings: Settings, now: float, wait: float, brief: str, sentence: str) -> ApiError:
+    """Return the API's 429 in the form that the settings define.
+
+    Args:
+        settings: which form.
+        now: the emulator's clock, in seconds since the epoch.
+        wait: seconds until the next request is admitted.
+        brief: the limit as in the service's message: ``100req/1day``.
+        sentence: the limit as in the specification's example: ``100 requests per minute``.
+    """
     style = settings.retry_after
     if not isinstance(style, str):
         wait = style
@@ -226,8 +232,8 @@ def too_many_requests(settings: Settings, now: float, wait: float, short: str, l
     error = ApiError(
         429,
         "RATE_LIMIT_EXCEEDED" if nested else "too_many_requests",
-        f"You have exceeded the rate limit ({short}). Please try again later after {until}.",
-        details={"retryAfter": seconds, "currentLimit": long},
+        f"You have exceeded the rate limit ({brief}). Please try again later after {until}.",
+        details={"retryAfter": seconds, "currentLimit": sentence},
         shape=settings.limit_body,
     )
     if style == "date":

@@ -159,11 +159,11 @@ class Settings(BaseModel):
     max_transfer_megabytes: _Count = 300
 
     # --- assets and uploads ---
-    #: How often ``GET /assets/{id}`` says "processing" before an asset is ready …
+    #: How many times ``GET /assets/{id}`` returns "processing" before an asset is ready.
     asset_polls: _Count = 1
-    #: … and how many seconds that takes at least.
+    #: Seconds until an asset is ready, at least.
     asset_ready_sec: _Amount = 0.0
-    #: Messages with which new assets fail, in order; an empty one lets its asset succeed.
+    #: Error messages of the next assets, in order; with an empty one, the asset succeeds.
     asset_failures: _Strings = ()
     #: ``GET`` and ``DELETE`` of an asset that does not exist: 403 ``read_not_allowed`` or 404.
     unknown_asset_status: Literal[403, 404] = 403
@@ -178,19 +178,19 @@ class Settings(BaseModel):
     upload_session_sec: _Amount = 86_400.0
 
     # --- tasks ---
-    #: How often a task, or its status, is "processing" before it is ready …
+    #: How many times a ``GET`` of a task, or of its status, returns "processing" before the task is ready.
     task_polls: _Count = 1
-    #: … and how many seconds that takes at least.
+    #: Seconds until a task is ready, at least.
     task_sec: _Amount = 0.0
-    #: Messages with which new tasks fail, in order; an empty one lets its task succeed.
+    #: Error messages of the next tasks, in order; with an empty one, the task succeeds.
     task_failures: _Strings = ()
     #: Media that cannot be fetched or read, or are too short or long: a 400 at once, or a task that fails later.
     task_media_check: Literal["create", "later"] = "create"
     #: Shortest audio or video of a task, in seconds.
     task_least_sec: _Amount = 4.0
-    #: Seconds that a task and its result are kept (a week) …
+    #: Seconds that a task and its result are kept (a week).
     task_kept_sec: _Amount = 604_800.0
-    #: … and what it is then: not found, or failed.
+    #: A task that is no longer kept: not found, or failed.
     expired_task: Literal["gone", "failed"] = "gone"
     #: v1 ``video_clip_length`` written with a decimal point, such as 6.0 (users report a 400).
     fractional_clip_length: Literal["refuse", "accept"] = "refuse"
@@ -250,7 +250,7 @@ def choices(name: str) -> tuple[Any, ...]:
 def from_text(name: str, text: str) -> Any:
     """Parse a value from the command line, without validating it. Raises ``ValueError`` for an unknown name.
 
-    _Strings stay as they are, lists of strings may be separated by commas, everything else is JSON.
+    Strings stay as they are, lists of strings may be separated by commas, everything else is JSON.
     """
     if name not in json_names():
         raise ValueError(f"no such setting: {name}")

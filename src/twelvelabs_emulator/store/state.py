@@ -17,7 +17,7 @@ from .uploads import Uploads
 
 
 class State:
-    """Settings, request log, counters, and what clients have created."""
+    """The settings, the request log, the counters, and what clients have created."""
 
     def __init__(self, settings: Settings) -> None:
         self._first_settings = settings

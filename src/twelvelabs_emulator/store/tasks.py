@@ -17,7 +17,7 @@ from ..protocol.settings import Settings
 from .failures import FailureScript
 
 _logger = logging.getLogger("twelvelabs_emulator")
-# A poll that should find the task ready waits this long for its computation.
+# A poll from which on the task should be ready waits up to this long for its computation.
 _MAX_WAIT_SEC = 10.0
 
 UNFETCHED = "The source media could not be fetched."

@@ -34,15 +34,15 @@ def test_more_than_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "short", "long"),
+    ("window", "brief", "sentence"),
     [
         (Window(100, 86_400, True), "100req/1day", "100 requests per day"),
         (Window(5, 20, True), "5req/20seconds", "5 requests per 20 seconds"),
         (Window(600, 3600, True, "min"), "10min/1hour", "10 minutes of media per hour"),
     ],
 )
-def test_texts(window: Window, short: str, long: str) -> None:
-    assert (window.short(), window.long()) == (short, long)
+def test_texts(window: Window, brief: str, sentence: str) -> None:
+    assert (window.brief(), window.sentence()) == (brief, sentence)
 
 
 def test_refused_requests_are_counted_nowhere() -> None:

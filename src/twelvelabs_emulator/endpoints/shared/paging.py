@@ -63,7 +63,7 @@ def query_time(request: Request, name: str) -> float | None:
     if text is None:
         return None
     try:
-        # A plus sign that was not escaped arrives as a blank.
+        # A plus sign that was not escaped is decoded as a space.
         found = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
     except ValueError:
         raise invalid(name, "It must be a time in RFC 3339, such as 2026-09-26T10:29:19Z.") from None

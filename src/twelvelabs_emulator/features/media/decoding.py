@@ -1,7 +1,7 @@
 """Decoding audio and video with PyAV.
 
-Everything runs with one native thread and is closed before a function returns. Objects that own native threads
-must not be alive when the process forks: the child would wait for ever for threads that it does not have.
+Everything runs with one native thread and is closed before a function returns. If the process forked while an
+object with native threads exists, the child would wait forever for threads that it does not have.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def audio_words(samples: Samples) -> Words:
 
 
 def speech_words(samples: Samples) -> Words:
-    """Stand in for a transcription: nothing is recognised, only described as speech."""
+    """Describe audio as if it were speech, in place of a transcription: no speech is recognised."""
     return {word: 0.3 * weight for word, weight in audio_words(samples).items()} | {"speech": 1.0}
 
 

@@ -106,8 +106,8 @@ def _color_shares(lab: Pixels) -> Pixels:
 
 
 def _pattern(light: Pixels) -> Words:
-    """Tell plain, striped, checked and busy images apart by where the edges are. ``light`` is CIELAB's L."""
-    across = np.abs(np.diff(light, axis=1))  # edges met from left to right: vertical lines
+    """Describe the pattern (plain, striped, checked, busy) by where the edges are. ``light`` is CIELAB's L."""
+    across = np.abs(np.diff(light, axis=1))  # differences from left to right: vertical edges
     down = np.abs(np.diff(light, axis=0))
     strength = float(across.mean() + down.mean())
     some = ramp(strength, 0.5, 3.0)

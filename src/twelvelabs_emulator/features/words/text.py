@@ -16,7 +16,7 @@ _STOP_WORDS = """
     would you your show find me any one please containing contains shows showing full mostly entirely"""
 _STOP = frozenset(_STOP_WORDS.split())
 
-# Left: the word that media are described with. Right: what queries say instead (singular).
+# The word that describes media -> its synonyms in queries (singular).
 _SYNONYMS: dict[str, str] = {
     synonym: word
     for word, synonyms in {
@@ -61,7 +61,7 @@ _SYNONYMS: dict[str, str] = {
 }
 
 _KINDS = {"image", "audio", "video", "document"}
-#: Prefix of the word that tells apart texts of the same words in another order.
+#: Prefix of the word that distinguishes texts with the same words in another order.
 WORDING = "~wording:"
 _WORDING_WEIGHT = 0.05
 

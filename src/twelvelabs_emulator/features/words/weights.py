@@ -1,6 +1,6 @@
 """Weighted words, and the arithmetic on them.
 
-A word that starts with ``~`` cannot come from a text: it tells apart media of the same description.
+A word that starts with ``~`` cannot come from a text: it distinguishes media that have the same description.
 """
 
 from __future__ import annotations
