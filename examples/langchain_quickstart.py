@@ -1,4 +1,4 @@
-"""Images found by words, and a text by an image, in LangChain. Set TWELVELABS_API_KEY; or try it without a key:
+"""Find images by a text, and a text by an image, with LangChain. Set TWELVELABS_API_KEY; or try it without a key:
 
 python -m twelvelabs_emulator          # in another terminal; then set the two variables it prints
 """
@@ -14,7 +14,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings
 sample_media.make()
 images = [str(path) for path in sorted((Path(__file__).parent / "media").glob("*.png"))]
 embeddings = TwelveLabsEmbeddings(model="marengo3.0")
-# Else Chroma reports to its makers that it was used.
+# Otherwise Chroma reports its use to its developers.
 quiet = Settings(anonymized_telemetry=False)
 
 store = Chroma("quickstart", embeddings, client_settings=quiet, collection_metadata={"hnsw:space": "cosine"})
@@ -23,6 +23,6 @@ texts = ["A thin moon in a black sky.", "Bread on a red and white checked cloth.
 store.add_texts(texts, metadatas=[{"kind": "text"} for _ in texts])
 
 found = store.similarity_search("an orange and purple sunset", k=2, filter={"kind": "image"})
-print("Images by words:", [document.metadata["file"] for document in found])
+print("Images by text:", [document.metadata["file"] for document in found])
 picnic = next(path for path in images if path.endswith("picnic-cloth.png"))
-print("Text by image:  ", store.similarity_search_by_image(picnic, k=1, filter={"kind": "text"})[0].page_content)
+print("Text by image: ", store.similarity_search_by_image(picnic, k=1, filter={"kind": "text"})[0].page_content)

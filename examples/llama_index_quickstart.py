@@ -1,4 +1,4 @@
-"""Images found by words and by an image, in LlamaIndex. Set TWELVELABS_API_KEY; or try it without a key:
+"""Find images by a text and by an image, with LlamaIndex. Set TWELVELABS_API_KEY; or try it without a key:
 
 python -m twelvelabs_emulator          # in another terminal; then set the two variables it prints
 """
@@ -20,7 +20,7 @@ nodes += [ImageNode(image_path=str(path), metadata={"file": path.name}) for path
 index = MultiModalVectorStoreIndex(nodes, embed_model=model, image_embed_model=model)
 
 retriever = index.as_retriever(similarity_top_k=1, image_similarity_top_k=2)
-print("Text by words:  ", retriever.text_retrieve("the night sky, black")[0].node.get_content())
-print("Images by words:", [n.metadata["file"] for n in retriever.text_to_image_retrieve("an orange, purple sunset")])
+print("Text by text:   ", retriever.text_retrieve("the night sky, black")[0].node.get_content())
+print("Images by text: ", [n.metadata["file"] for n in retriever.text_to_image_retrieve("an orange, purple sunset")])
 sunset = str(folder / "sunset.png")
 print("Images by image:", [n.metadata["file"] for n in retriever.image_to_image_retrieve(sunset)])

@@ -2,7 +2,7 @@
 
     python examples/sample_media.py [folder]        # examples/media by default
 
-Everything is computed, always the same, and small; a file that is there already is left alone.
+Everything is computed, always the same, and small; existing files are not changed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _stripes(first: Color, second: Color, *, upright: bool, count: int) -> Image
 
 
 def _checks(first: Color, second: Color, rows: int) -> Image.Image:
-    """A square board in the middle would be half background: the checks fill the image."""
+    """Checks that fill the image: a board in the middle would be half background."""
     image = Image.new("RGB", SIZE, first)
     draw = ImageDraw.Draw(image)
     side = SIZE[1] // rows
@@ -142,7 +142,7 @@ IMAGES: dict[str, Callable[[], Image.Image]] = {
 # --- audio -----------------------------------------------------------------------------------------------
 
 Audio = Callable[[Samples], Samples]
-"""What is heard at these times, in seconds: from -1 to 1."""
+"""Times in seconds -> samples from -1 to 1."""
 
 
 def _tone(time: Samples, *parts: tuple[float, float]) -> Samples:
@@ -156,7 +156,7 @@ def _noise(time: Samples, seed: int) -> Samples:
 
 
 def _pulses(time: Samples, per_second: float, decay: float) -> Samples:
-    """Strokes that fade: 1 at each stroke, falling off ``decay`` times a second."""
+    """Beats that fade: 1 at each beat, then falling exponentially, at the rate ``decay``."""
     return np.exp(-decay * ((time * per_second) % 1.0) / per_second)
 
 
@@ -200,12 +200,12 @@ SCENE_SECONDS = 6.0
 
 @dataclass(frozen=True)
 class Scene:
-    """What is seen and heard for six seconds.
+    """Six seconds of a video.
 
     Attributes:
-        still: the image, which
-        moves: by so many pixels a second to the right and down, and comes in again on the other side.
-        audio: what is heard.
+        still: the image.
+        moves: pixels a second by which it moves to the right and down; what leaves on one side enters on the other.
+        audio: the audio.
     """
 
     still: Callable[[], Image.Image]
@@ -241,7 +241,7 @@ VIDEOS: dict[str, tuple[Scene, ...]] = {
 
 
 def scene_of(video: str, number: int) -> tuple[float, float]:
-    """When the first (0), second (1) … scene of a video begins and ends, in seconds."""
+    """When a scene of a video (0 = the first) begins and ends, in seconds."""
     assert number < len(VIDEOS[video])
     return number * SCENE_SECONDS, (number + 1) * SCENE_SECONDS
 
@@ -256,12 +256,12 @@ def _codecs() -> tuple[str, str, dict[str, str]]:
 
 def _write_video(path: Path, scenes: tuple[Scene, ...]) -> None:
     video_codec, audio_codec, options = _codecs()
-    # The index goes to the front, so that a player can start, and jump, before it has all of the file.
+    # With the index first, a player can start and seek before it has the whole file.
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         video: Any = container.add_stream(video_codec, rate=VIDEO_RATE, options=options)
         video.width, video.height = VIDEO_SIZE
         video.pix_fmt = "yuv420p"
-        video.gop_size = VIDEO_RATE  # a frame to jump to every second
+        video.gop_size = VIDEO_RATE  # a keyframe every second
         video.codec_context.thread_count = 1  # with more, the bytes would depend on the machine
         track: Any = container.add_stream(audio_codec, rate=RATE)
         track.layout = "mono"
@@ -279,7 +279,7 @@ def _write_video(path: Path, scenes: tuple[Scene, ...]) -> None:
 
 
 def _mux_audio(container: Any, track: Any, samples: npt.NDArray[np.int16]) -> None:
-    # The resampler parts the one long frame into those the encoder wants.
+    # The resampler splits the one long frame into frames of the size that the encoder needs.
     resampler = av.AudioResampler(
         track.format.name, "mono", track.codec_context.sample_rate, track.codec_context.frame_size or 1024
     )
@@ -310,21 +310,21 @@ SAMPLES = (*IMAGES, *VIDEOS, *AUDIO, *TEXTS)
 
 
 def make(folder: Path = FOLDER) -> list[Path]:
-    """Write what is missing of the samples and return the paths written."""
+    """Write the samples that are missing, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [folder / name for name in SAMPLES if not (folder / name).exists()]
     for path in missing:
-        # Under another name first: a run that is stopped halfway must not leave half a file that counts as made.
-        half = path.with_name(f".{path.name}.part")
+        # Written under another name first: an interrupted run must not leave part of a file as if it were complete.
+        part = path.with_name(f".{path.name}.part")
         if path.name in IMAGES:
-            IMAGES[path.name]().save(half, format="PNG")
+            IMAGES[path.name]().save(part, format="PNG")
         elif path.name in AUDIO:
-            _write_audio(half, AUDIO[path.name])
+            _write_audio(part, AUDIO[path.name])
         elif path.name in VIDEOS:
-            _write_video(half, VIDEOS[path.name])
+            _write_video(part, VIDEOS[path.name])
         else:
-            half.write_text(TEXTS[path.name] + "\n", encoding="utf-8")
-        half.replace(path)
+            part.write_text(TEXTS[path.name] + "\n", encoding="utf-8")
+        part.replace(path)
     return missing
 
 

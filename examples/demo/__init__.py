@@ -1,5 +1,6 @@
-"""The demo: images, video, audio and text found by one another, through LangChain and through LlamaIndex.
+"""The demo: search images, video, audio and text by text or media, with LangChain and with LlamaIndex.
 
-Read `langchain_search` and `llama_index_search` first: they are what an application would hold. `media` finds
-the files, `queries` says what is asked, `service` decides who answers, `report_text` and `report_html` show it.
+Read `langchain_search` and `llama_index_search` first: an application would have code like theirs. `media` finds the
+files, `queries` has the queries, `service` chooses TwelveLabs or the emulator, `report_text` and `report_html` show the
+answers.
 """

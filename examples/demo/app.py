@@ -27,9 +27,9 @@ PAGE = EXAMPLES / "output" / "demo.html"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo. Returns 0, 1 when the service refused or failed, 2 when the arguments or files are no use."""
+    """Run the demo. Returns 0, 1 if the service refused or failed, or 2 if arguments or files cannot be used."""
     options = _options(arguments)
-    # The frameworks tell of every request and collection; a newcomer wants the answers.
+    # The frameworks log every request and collection, which would hide the answers.
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     terminal = Terminal()
     try:
@@ -75,7 +75,7 @@ def run(library: Library, queries: Sequence[Query], service: Service, terminal: 
 
 
 def _frameworks() -> Iterator[tuple[str, Callable[[Library, Service], Search]]]:
-    """Each framework's search, imported when its turn comes: that takes seconds, and something is to be seen first."""
+    """Each framework's search, imported just before its use: imports take seconds, and output should appear before."""
     from .langchain_search import LangChainSearch
 
     yield LangChainSearch.title, LangChainSearch
@@ -88,7 +88,7 @@ def _frameworks() -> Iterator[tuple[str, Callable[[Library, Service], Search]]]:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="demo",
-        description="Images, video, audio and text that find one another.",
+        description="Search images, video, audio and text by text or media.",
     )
     parser.add_argument("--media", metavar="FOLDER", help="search your own images, video, audio and text")
     parser.add_argument("--query", metavar="TEXT", help="search with a text of your own")
@@ -133,7 +133,7 @@ def _ending(terminal: Terminal, answers: Mapping[str, list[Answer]], page: Path,
     terminal.line()
     first = [answer.right(kind) for found in answers.values() for answer in found for kind in answer.query.expected]
     if first:
-        terminal.line(f"{sum(first)} of {len(first)} lists begin with the file or scene that was made to be found.")
-    terminal.line(f"The same with images, videos that play, and audio: {page}")
+        terminal.line(f"{sum(first)} of {len(first)} lists begin with the expected file or scene.")
+    terminal.line(f"The same as a page, with images, videos and audio: {page}")
     if not own:
         terminal.line('Your own files:  make demo MEDIA=some/folder QUERY="what you look for"')

@@ -45,12 +45,12 @@ class LangChainSearch:
                 uris=[str(item.path) for item in images], metadatas=[_metadata(item) for item in images]
             )
         if videos := library.of("video"):
-            # A document for each scene and what of it is embedded: visual, audio, transcription.
+            # A document for each scene and embedding option: visual, audio, transcription.
             blobs = [Blob.from_path(item.path, metadata=_metadata(item)) for item in videos]
             self.store.add_documents(TwelveLabsMediaLoader(blobs, self.embeddings).load())
         if audio:
-            # Chroma's LangChain class has no method for audio, so they go in by Chroma's own, as a document with its
-            # metadata: the shape in which LangChain reads them back.
+            # Chroma's LangChain class has no method for audio. Chroma's own client adds it as a document with metadata,
+            # which LangChain can read.
             vectors: list[Sequence[float] | Sequence[int]] = [
                 *self.embeddings.embed_audio([item.path for item in audio])
             ]
@@ -62,7 +62,7 @@ class LangChainSearch:
             )
 
     def ask(self, query: Query, most: int = 3) -> Answer:
-        """Find files by anything: the store is asked with a vector, whatever that was made from."""
+        """Find files: the store is searched by a vector, whatever kind of query that was made from."""
         vector = self._vector(query)
         return Answer(query, {kind: self._nearest(vector, kind, query, most) for kind in query.seeks})
 
@@ -80,16 +80,16 @@ class LangChainSearch:
     def _nearest(self, vector: list[float], kind: Kind, query: Query, most: int) -> list[Hit]:
         if kind == "video":
             return self._moments(vector, query)[:most]
-        # One more than wanted, since a file that queries finds itself first.
+        # One more than wanted: a file as a query finds itself first.
         found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=most + 1, filter={"kind": kind})
-        # What Chroma calls a score is the distance, 1 - cosine.
+        # Chroma's score is a distance, 1 - cosine.
         hits = [Hit(self.library.named(document.metadata["file"]), 1 - distance) for document, distance in found]
         return [hit for hit in hits if hit.item != query.file][:most]
 
     def _moments(self, vector: list[float], query: Query) -> list[Hit]:
-        """Scenes of videos, neighbours joined."""
+        """Scenes of videos, neighbours merged."""
         where: dict[str, Any] = {"kind": "video"}
-        if query.file and query.file.kind == "video":  # it would fill the list with itself
+        if query.file and query.file.kind == "video":  # its own scenes would fill the list
             where = {"$and": [where, {"file": {"$ne": query.file.name}}]}
         found = self.store.similarity_search_by_vector_with_relevance_scores(vector, k=DEEP, filter=where)
         near = near_the_best([(document, 1 - distance) for document, distance in found])

@@ -34,19 +34,19 @@ class LlamaIndexSearch:
         self.library = library
         self.model = TwelveLabsEmbedding(base_url=service.base_url, api_key=service.api_key)
         client = QdrantClient(location=":memory:")
-        # Qdrant in memory has no indexes on metadata, and warns of one it is asked for.
+        # Qdrant in memory has no indexes on metadata, and warns if one is requested.
         self.text_store = QdrantVectorStore("texts_audio_videos", client=client, index_doc_id=False)
         self.image_store = QdrantVectorStore("images", client=client, index_doc_id=False)
         texts, images, audio = library.of("text"), library.of("image"), library.of("audio")
         nodes: list[BaseNode] = [TextNode(text=item.text, **_described(item)) for item in texts]
         nodes += [ImageNode(image_path=str(item.path), **_described(item)) for item in images]
-        # LlamaIndex does not embed audio, but takes a node that has its vector already. Text it must have.
+        # LlamaIndex does not embed audio, but takes a node that has a vector. The node must have a text too.
         vectors = self.model.get_audio_embedding_batch([item.path for item in audio])
         nodes += [
             TextNode(text=f"Audio {item.name}", embedding=vector, **_described(item))
             for item, vector in zip(audio, vectors, strict=True)
         ]
-        # A node for each scene of a video and what of it is embedded: visual, audio, transcription.
+        # A node for each scene of a video and embedding option: visual, audio, transcription.
         reader, embedder = TwelveLabsMediaReader(), TwelveLabsMediaEmbedder(embed_model=self.model)
         videos = [reader.load_data(item.path, extra_info=_metadata(item)) for item in library.of("video")]
         nodes += embedder([document for documents in videos for document in documents])
@@ -64,7 +64,7 @@ class LlamaIndexSearch:
     def _nearest(self, query: Query, kind: Kind, most: int) -> list[Hit]:
         if kind == "video":
             return self._moments(query)
-        # One more than wanted, since a file that queries finds itself first.
+        # One more than wanted: a file as a query finds itself first.
         return self._hits(self._retrieve(query, kind, most + 1), query)
 
     def _retrieve(self, query: Query, kind: Kind, most: int) -> list[NodeWithScore]:
@@ -77,16 +77,16 @@ class LlamaIndexSearch:
             return retriever.text_retrieve(text)
         if file.kind == "image" and kind == "image" and not text:
             return retriever.image_to_image_retrieve(str(file.path))
-        # Any other query is a vector, asked of a plain index over the same store.
+        # For any other query, a plain index over the same store is searched by vector.
         store = self.image_store if kind == "image" else self.text_store
         plain = VectorStoreIndex.from_vector_store(store, embed_model=self.model)
         bundle = QueryBundle("", embedding=self._vector(text, file))
         return plain.as_retriever(similarity_top_k=most, filters=filters).retrieve(bundle)
 
     def _moments(self, query: Query) -> list[Hit]:
-        """Scenes of videos, neighbours joined."""
+        """Scenes of videos, neighbours merged."""
         filters = [MetadataFilter(key="kind", value="video")]
-        if query.file and query.file.kind == "video":  # it would fill the list with itself
+        if query.file and query.file.kind == "video":  # its own scenes would fill the list
             filters.append(MetadataFilter(key="file", value=query.file.name, operator=FilterOperator.NE))
         plain = VectorStoreIndex.from_vector_store(self.text_store, embed_model=self.model)
         vector = self._vector(query.text or "", query.file) if query.file else None
@@ -123,9 +123,9 @@ class LlamaIndexSearch:
 def _described(item: Item) -> dict[str, Any]:
     metadata = _metadata(item)
     if item.kind == "image":
-        # What would be embedded as text is never sent for an image, but must not be empty: the index drops such nodes.
+        # An image's text is never embedded, but must not be empty: the index would drop the node.
         return {"metadata": metadata}
-    # Else metadata is embedded together with the text, and names would decide what is found.
+    # Otherwise metadata is embedded with the text, and file names would influence what is found.
     return {"metadata": metadata, "excluded_embed_metadata_keys": list(metadata)}
 
 

@@ -1,4 +1,4 @@
-"""What can be searched: the images, video, audio and text of a folder, and why a file is not among them."""
+"""The images, video, audio and text of a folder, and why a file is left out."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ Kind = Literal["image", "video", "audio", "text"]
 KINDS: tuple[Kind, ...] = ("image", "video", "audio", "text")
 
 VIDEOS_AT_MOST = 5
-"""A video costs by its minutes, far more than the one request of any other file."""
+"""Videos are billed by the minute, any other file by one request."""
 
 # Formats besides JPEG and PNG are converted by the library before they are sent.
 _SUFFIXES: dict[str, Kind] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"), "image"),
-    # What both of the library's readers know as videos.
     **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".flv"), "video"),
     **dict.fromkeys((".3gp", ".m2ts", ".mts", ".ogv", ".ts", ".wmv"), "video"),
     **dict.fromkeys((".wav", ".mp3", ".flac"), "audio"),
@@ -43,7 +42,7 @@ class MediaError(Exception):
 
 @dataclass(frozen=True)
 class Item:
-    """One file. ``name`` is its path inside the folder; ``text`` the words of a text file."""
+    """One file. ``name`` is its path inside the folder; ``text`` the content of a text file."""
 
     path: Path
     kind: Kind
@@ -78,11 +77,11 @@ def named(kind: Kind, number: int = 2) -> str:
 
 
 def find(folder: Path, *, most: int = 50, videos: int = VIDEOS_AT_MOST) -> Library:
-    """Look through a folder and those inside it; hidden files are passed over.
+    """Find the files of a folder and its subfolders, except hidden ones.
 
     Args:
         folder: where to look.
-        most: files of a kind taken at most: each costs a request, on the real service a paid one.
+        most: files of a kind taken at most; each is a request, which TwelveLabs bills.
         videos: videos taken at most, of up to ten minutes.
 
     Raises:
@@ -146,7 +145,7 @@ def _why_not(suffix: str) -> str:
 
 
 def _item(path: Path, name: str, kind: Kind) -> tuple[Item | None, str | None]:
-    """One file and a remark on it; no item if the API would refuse it, and with it the batch it is in."""
+    """One file and a note about it; no item if the API would refuse it."""
     try:
         if not path.stat().st_size:
             return None, "skipped: it is empty"
@@ -174,18 +173,18 @@ def _text(path: Path, name: str) -> tuple[Item | None, str | None]:
 
 
 def _start(words: str) -> str:
-    """As much of a text as the model takes, which would cut off the rest; an application would split it."""
+    """As much of a text as the model takes; an application would split the text instead."""
     start = words[: 10 * _MODEL.max_text_tokens]
     while estimate_tokens(start) > _MODEL.max_text_tokens:
         start = start[: int(len(start) * 0.95)]
-    # Not in the middle of a word, in scripts that part them.
+    # Not in the middle of a word, in scripts that separate words by spaces.
     return start if start == words else start.rpartition(" ")[0] or start
 
 
 def _image(path: Path) -> str | None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+            warnings.simplefilter("ignore")  # Pillow's warnings about unusual files
             with Image.open(path) as image:
                 image.load()
                 size = image.size

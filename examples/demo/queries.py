@@ -1,4 +1,4 @@
-"""What is asked, and what an answer is."""
+"""The demo's queries, and their answers."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ Span = tuple[float, float]
 """From when to when, in seconds."""
 
 DEEP = 40
-"""Segments of videos that are looked at for a query; neighbours among them become one moment."""
+"""Segments of videos to fetch for a query; neighbours among them are merged into moments."""
 GAP = 1.0
 """Seconds between two segments of one moment."""
+# Lowest score to keep, as a share of the best.
 _NEAR = 0.75
 
 _Found = TypeVar("_Found")
@@ -39,10 +40,10 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Query:
-    """A text, a file, or a text and an image together, and the kinds of files it shall find.
+    """A text, a file, or a text and an image together, and the kinds of files to search.
 
-    ``expected`` names, by kind, the sample that was made to be found, ``scene`` when that is in the video; they
-    play no part in the search.
+    ``expected`` names, by kind, the sample that should come first, ``scene`` its time in the video; the search does not
+    use them.
     """
 
     seeks: tuple[Kind, ...]
@@ -97,7 +98,7 @@ class Answer:
         return self.hits[kind][0].item.name if self.hits.get(kind) else None
 
     def right(self, kind: Kind) -> bool:
-        """Whether the best is what was made to be found: of a video a moment that is mostly the scene."""
+        """Whether the best hit is the expected one: for a video, a moment that is mostly the expected scene."""
         if self.first(kind) != self.query.expected.get(kind):
             return False
         span, scene = self.hits[kind][0].span, self.query.scene
@@ -113,20 +114,21 @@ class Search(Protocol):
     title: str
 
     def ask(self, query: Query, most: int = 3) -> Answer:
-        """Find up to ``most`` files of each kind the query seeks."""
+        """Find up to ``most`` files of each kind that the query searches."""
         ...
 
 
 def near_the_best(found: Sequence[tuple[_Found, float]]) -> list[tuple[_Found, float]]:
-    """Pairs of segment and score without those far below the best: a small collection has no others to fill the places,
-    and a poor neighbour would lengthen a moment."""
+    """Pairs of segment and score without those far below the best: a small collection returns poor segments too, and
+    one beside a good segment would lengthen its moment.
+    """
     best = max((score for _, score in found), default=0.0)
     least = _NEAR * best if best > 0 else best
     return [(segment, score) for segment, score in found if score >= least]
 
 
 def sample_queries(library: Library) -> list[Query]:
-    """The fixed questions about the sample media."""
+    """The fixed queries about the sample media."""
 
     def text(words: str, scene: tuple[str, int] | None = None, **expected: str) -> Query:
         named: dict[Kind, str] = {kind: expected[kind] for kind in KINDS if kind in expected}
@@ -160,12 +162,12 @@ def sample_queries(library: Library) -> list[Query]:
 
 
 def text_query(library: Library, text: str) -> Query:
-    """A text that seeks every kind there is."""
+    """A text that searches every kind in the library."""
     return Query(_present(library), text=text)
 
 
 def file_queries(library: Library) -> list[Query]:
-    """The first file of each kind as a query; not if there is nothing else for it to find."""
+    """The first file of each kind as a query, unless there is no other file to find."""
     queries = []
     for item in (item for kind in KINDS for item in library.of(kind)[:1]):
         seeks = tuple(kind for kind in _present(library) if kind != item.kind or len(library.of(kind)) > 1)

@@ -1,6 +1,6 @@
-"""Answers as one HTML page: the files found beside what was asked.
+"""Answers as one HTML page: each query with the files found.
 
-Images are in the page as small copies; audio, and videos from the moment that was found, play from where they lie.
+Images are in the page as small copies; audio and videos are linked, videos from the moment that was found.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _notes(library: Library) -> str:
         return ""
     rows = "".join(f"<li><code>{escape(name)}</code>: {escape(why)}</li>" for name, why in library.notes)
     many = len(library.notes)
-    summary = f"{many} remark{'s' if many > 1 else ''} on files"
+    summary = f"{many} note{'s' if many > 1 else ''} on files"
     return f'<details class="soft"><summary>{summary}</summary><ul>{rows}</ul></details>'
 
 
@@ -127,14 +127,14 @@ def _asked(by_framework: Mapping[str, Answer], beside: Path) -> str:
 
 
 def _found(kind: Kind, by_framework: Mapping[str, Answer], beside: Path) -> str:
-    """One list when all frameworks found the same in the same order, which is the rule: the vectors are the same."""
-    alike: dict[tuple[str, ...], list[str]] = {}
+    """One list if all frameworks found the same in the same order, as they mostly do: the vectors are the same."""
+    by_result: dict[tuple[str, ...], list[str]] = {}
     for framework, answer in by_framework.items():
-        alike.setdefault(tuple(hit.label for hit in answer.hits[kind]), []).append(framework)
+        by_result.setdefault(tuple(hit.label for hit in answer.hits[kind]), []).append(framework)
     parts = [f"<h3>{'Moments of videos' if kind == 'video' else HEADINGS[kind].capitalize()}</h3>"]
-    for frameworks in alike.values():
+    for frameworks in by_result.values():
         hits = by_framework[frameworks[0]].hits[kind]
-        parts += [f"<h4>{escape(' and '.join(frameworks))}</h4>"] if len(alike) > 1 else []
+        parts += [f"<h4>{escape(' and '.join(frameworks))}</h4>"] if len(by_result) > 1 else []
         parts.append(f"<ol>{''.join(_hit(hit, beside) for hit in hits)}</ol>" if hits else "<p>Nothing.</p>")
     return "\n".join(parts)
 
@@ -153,7 +153,7 @@ def _shown(item: Item, beside: Path, span: Span | None = None) -> str:
     if item.kind == "image":
         return f'<img src="{_thumbnail(item.path)}" alt="{escape(item.name)}">'
     if item.kind == "video":
-        # The fragment tells a player where to begin and end.
+        # The fragment makes a player begin and end there.
         source = escape(_link(item.path, beside)) + (f"#t={span[0]:g},{span[1]:g}" if span else "")
         still = _still(item.path, span[0] if span else 0.0)
         poster = f' poster="{still}"' if still else ""
@@ -169,10 +169,10 @@ def _shown(item: Item, beside: Path, span: Span | None = None) -> str:
 @functools.cache
 def _thumbnail(path: Path) -> str:
     with warnings.catch_warnings(), Image.open(path) as image:
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+        warnings.simplefilter("ignore")  # Pillow's warnings about unusual files
         image.thumbnail(_THUMBNAIL)
         shown = image.convert("RGBA")
-        # JPEG knows no transparency; paper shows through.
+        # JPEG has no transparency: a white background shows instead.
         paper = Image.new("RGBA", shown.size, "white")
         paper.alpha_composite(shown)
         return _inside(paper.convert("RGB"))
@@ -180,7 +180,7 @@ def _thumbnail(path: Path) -> str:
 
 @functools.cache
 def _still(path: Path, start: float) -> str | None:
-    """What is seen a little after a time, when the cut to it is over; None if it cannot be decoded."""
+    """The frame 0.25 s after a time, when a cut there is over; None if it cannot be decoded."""
     last: av.VideoFrame | None = None
     try:
         with av.open(str(path)) as video:

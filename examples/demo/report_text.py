@@ -19,7 +19,7 @@ _NAME = 20
 
 
 class Terminal:
-    """Prints to a stream, with as much decoration as it can show."""
+    """Prints to a stream, with the colours and characters that it supports."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
@@ -27,7 +27,7 @@ class Terminal:
         self._full, self._empty = ("█", "░") if self._can_show("█░") else ("#", "-")
 
     def line(self, text: str = "") -> None:
-        """Print a line; what the stream cannot show becomes a question mark."""
+        """Print a line; characters that the stream cannot encode become question marks."""
         encoding = self.stream.encoding or "utf-8"
         print(text.encode(encoding, "replace").decode(encoding), file=self.stream, flush=True)
 
@@ -38,7 +38,7 @@ class Terminal:
         self.line(("─" if self._can_show("─") else "-") * WIDTH)
 
     def library(self, library: Library) -> None:
-        """Say what is searched, and what of the folder is not."""
+        """Print which files are searched, and which are left out."""
         self.line(f"In {library.folder}: {counted(library)}.")
         for name, why in library.notes[:10]:
             self.line(f"  {fitted(name, 40)}  {fitted(why, WIDTH - 44)}".rstrip())
@@ -73,9 +73,9 @@ class Terminal:
     def _styled(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colors and text else text
 
-    def _can_show(self, signs: str) -> bool:
+    def _can_show(self, characters: str) -> bool:
         try:
-            signs.encode(self.stream.encoding or "utf-8")
+            characters.encode(self.stream.encoding or "utf-8")
         except UnicodeEncodeError:
             return False
         return True
@@ -94,7 +94,7 @@ def fitted(text: str, width: int) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    text = "".join(sign if sign.isprintable() else "·" for sign in text)
+    text = "".join(char if char.isprintable() else "·" for char in text)
     if columns(text) <= width:
         return text
     while columns(text) > width - 1:
@@ -105,5 +105,5 @@ def _shortened(text: str, width: int) -> str:
 def columns(text: str) -> int:
     """Columns that a text takes in a terminal."""
     return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )

@@ -1,4 +1,4 @@
-"""Who answers: TwelveLabs when there is a key, else the emulator in this process."""
+"""The service that the demo uses: TwelveLabs if there is a key, else the emulator in this process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PUBLIC = "https://api.twelvelabs.io/v1.3"
 
 
 class ServiceError(Exception):
-    """The environment does not say whom to ask; the message is one line for the user."""
+    """The environment does not say which service to use; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """Where requests go. ``toy`` says that an emulator answers, whose vectors mean little."""
+    """Where requests go. ``toy``: it is an emulator, whose vectors have little meaning."""
 
     base_url: str
     api_key: SecretStr
@@ -32,7 +32,7 @@ class Service:
 
     @property
     def about(self) -> list[str]:
-        """A few lines for the user, honest about what answers."""
+        """Lines that tell the user which service is used, and what its vectors are."""
         if self.toy:
             return [
                 f"Answered by the local emulator at {self.base_url}: no key, no network, no model.",
@@ -67,7 +67,7 @@ def connect(environ: Mapping[str, str] = os.environ) -> Iterator[Service]:
 
 
 def _is_emulator(url: str) -> bool:
-    """Ask an address on this machine whether it is an emulator; a stranger is not asked odd questions."""
+    """Whether an address is an emulator. Only asked on this machine: other servers do not know the path."""
     parts = urlsplit(url)
     if parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         return False

@@ -412,7 +412,7 @@ def test_the_demo_as_a_newcomer_runs_it(tmp_path: Path) -> None:
     assert "emulator" in lines[0] and "toys" in lines[1]
     assert max(map(len, lines)) <= 100 + len(str(tmp_path)) and "\x1b" not in done.stdout
     assert "LangChain + Chroma" in lines and "LlamaIndex + Qdrant" in lines
-    assert "70 of 70 lists begin with the file or scene that was made to be found." in lines
+    assert "70 of 70 lists begin with the expected file or scene." in lines
     assert (tmp_path / "demo.html").stat().st_size > 10_000
 
 
