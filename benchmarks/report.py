@@ -17,14 +17,14 @@ DOCS = HERE.parent / "docs"
 
 INTRO = """# Benchmarks
 
-`make bench` measures all of this anew. (`.venv/bin/python -m benchmarks` takes `--quick` for less of it, `--only NAME`
+`make bench` measures all of this again. (`.venv/bin/python -m benchmarks` takes `--quick` for less of it, `--only NAME`
 for one case, `--runs N` for more rounds.)
 
-Every figure stands beside its peers', taken in turns in the same run, from the same server process on the same machine:
-on a machine that others use too, only ratios mean something. A ratio is taken within each round; the table has the
+Each client is measured in turn with the others in the same run, against the same server process on the same machine:
+where other programs run too, only ratios have a meaning. A ratio is taken within each round; the table has the
 median of the rounds, and the least and the most. The server answers over HTTP with vectors of 512 floats made before
-(`benchmarks/server.py`), and counts what comes in, so that "sent" and "refused" are its own word. Nothing here says
-anything about TwelveLabs' own speed.
+(`benchmarks/server.py`), and counts the requests: "sent" and "refused" are what it received and refused. Nothing here
+says anything about TwelveLabs' own speed.
 """
 
 
