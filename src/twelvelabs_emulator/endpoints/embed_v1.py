@@ -8,13 +8,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.media.opening import open_audio, open_image
+from ..features.images import embed_image
+from ..features.media.opening import open_audio
 from ..features.media.source import Source
 from ..features.segments import fixed_clips
 from ..features.truncation import OverLong, fit_text
 from ..features.vectors import embed_text, embed_words, response_vector
 from ..features.words.audio import audio_words, speech_words
-from ..features.words.image import image_words
 from ..protocol.bodies import json_response
 from ..protocol.errors import ApiError, invalid, missing
 from ..protocol.formats import json_seconds
@@ -84,7 +84,7 @@ def _text_part(text: str, truncate: str, model: Model, settings: Settings) -> di
 
 
 def _image_part(source: Source, model: Model, settings: Settings) -> dict[str, Any]:
-    vector = embed_words(image_words(open_image(source, model, settings)), model)
+    vector = embed_image(source, model, settings)
     return {"segments": [{"float": response_vector(vector, settings)}], "metadata": source.metadata()}
 
 

@@ -10,12 +10,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..features.media.opening import open_image
+from ..features.images import embed_image
 from ..features.media.source import Source
 from ..features.requests import TimeRequest
 from ..features.truncation import OverLong, fit_text
-from ..features.vectors import Vector, embed_text, embed_words, fuse
-from ..features.words.image import image_words
+from ..features.vectors import Vector, embed_text, fuse
 from ..protocol.bodies import json_response, read_json
 from ..protocol.json_bodies import parse
 from ..protocol.models import Model
@@ -52,7 +51,7 @@ async def _text(value: Any, model: Model, reader: SourceReader) -> Json:
 async def _image(value: Any, model: Model, reader: SourceReader) -> Json:
     image = parse(MediaInput, value, reader.settings, "image")
     source = await reader.read(image.media_source, "image.media_source")
-    vector = await asyncio.to_thread(_image_vector, source, model, reader.settings)
+    vector = await asyncio.to_thread(embed_image, source, model, reader.settings)
     return _with_metadata("image", vector, source, reader.settings)
 
 
@@ -60,7 +59,7 @@ async def _text_image(value: Any, model: Model, reader: SourceReader) -> Json:
     both = parse(TextImageInput, value, reader.settings, "text_image")
     text = _text_vector(both, "text_image", model, reader.settings)
     source = await reader.read(both.media_source, "text_image.media_source")
-    image = await asyncio.to_thread(_image_vector, source, model, reader.settings)
+    image = await asyncio.to_thread(embed_image, source, model, reader.settings)
     return _with_metadata("text_image", fuse([text, image]), source, reader.settings)
 
 
@@ -71,10 +70,6 @@ def _with_metadata(kind: str, vector: Vector, source: Source, settings: Settings
 def _text_vector(text: TextInput, path: str, model: Model, settings: Settings) -> Vector:
     over_long: OverLong = "end" if settings.over_long_text_v2_marengo30 == "cut" else "refuse"
     return embed_text(fit_text(text.input_text, f"{path}.input_text", model, settings, over_long).text, model)
-
-
-def _image_vector(source: Source, model: Model, settings: Settings) -> Vector:
-    return embed_words(image_words(open_image(source, model, settings)), model)
 
 
 async def _timed(kind: TimedKind, value: Any, model: Model, reader: SourceReader) -> Json:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..features.document_parts import document_words
+from ..features.images import embed_image
 from ..features.media.document import open_document
-from ..features.media.opening import open_audio, open_image, open_video
+from ..features.media.opening import open_audio, open_video
 from ..features.media.source import Source
 from ..features.truncation import OverLong, fit_text
 from ..features.vectors import Vector, embed_text, embed_words, fuse
 from ..features.words.audio import audio_words
-from ..features.words.image import image_words
 from ..features.words.video import scene_cuts, video_words
 from ..features.words.weights import mean_words
 from ..protocol.errors import invalid, missing
@@ -123,7 +123,7 @@ def _text_part(
 
 def _media_part(media_type: str, source: Source, model: Model, settings: Settings, over_long: OverLong) -> _Part:
     if media_type == "image":
-        return _Part(embed_words(image_words(open_image(source, model, settings)), model), "image", IMAGE_TOKENS)
+        return _Part(embed_image(source, model, settings), "image", IMAGE_TOKENS)
     if media_type == "audio":
         audio = open_audio(source, model, settings)
         charge("audio", audio.duration)

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..features.document_parts import embed_pdf, embed_text_document
+from ..features.images import embed_image
 from ..features.media.checks import check_size
 from ..features.media.document import TASK_MEGABYTES, open_document
 from ..features.media.opening import open_image
 from ..features.media.source import Source
 from ..features.requests import DocumentRequest, TimeRequest
-from ..features.vectors import Embedding, embed_words
-from ..features.words.image import image_words
+from ..features.vectors import Embedding
 from ..protocol.bodies import json_response, read_json
 from ..protocol.errors import ApiError, invalid
 from ..protocol.formats import API_PREFIX, json_seconds
@@ -129,8 +129,7 @@ class _Job:
 
     def _embed_image(self, source: Source) -> Result:
         with source.deleted_after_use():
-            image = open_image(source, self._in_task, self._settings)
-        embedding = Embedding(embed_words(image_words(image), self._model), "visual", "asset")
+            embedding = Embedding(embed_image(source, self._in_task, self._settings), "visual", "asset")
         metadata = media_metadata("image", source, ["visual"], ["asset"])
         return self._result([embedding], metadata, {"image": IMAGE_TOKENS})
 
