@@ -12,6 +12,7 @@ import av
 from PIL import Image
 
 from twelvelabs_core import DEFAULT_MODEL, MODELS, estimate_tokens
+from twelvelabs_core.adapter import SUFFIXES
 
 __all__ = ["HEADINGS", "KINDS", "VIDEOS_AT_MOST", "Item", "Kind", "Library", "MediaError", "find", "named"]
 
@@ -21,13 +22,9 @@ KINDS: tuple[Kind, ...] = ("image", "video", "audio", "text")
 VIDEOS_AT_MOST = 5
 """Videos are billed by the minute, any other file by one request."""
 
-# Formats besides JPEG and PNG are converted by the library before they are sent.
+# The model of the demo takes no documents: text files are sent as texts, and PDFs are left out.
 _SUFFIXES: dict[str, Kind] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"), "image"),
-    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".flv"), "video"),
-    **dict.fromkeys((".3gp", ".m2ts", ".mts", ".ogv", ".ts", ".wmv"), "video"),
-    **dict.fromkeys((".wav", ".mp3", ".flac"), "audio"),
-    **dict.fromkeys((".txt", ".md"), "text"),
+    suffix: "text" if kind == "document" else kind for suffix, kind in SUFFIXES.items() if suffix != ".pdf"
 }
 _OTHER_AUDIO = {".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".aif", ".aiff"}
 
