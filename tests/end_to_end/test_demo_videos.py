@@ -158,8 +158,14 @@ class Browser:
         with urllib.request.urlopen(request, timeout=20) as answer:
             target = json.load(answer)
         with connect(target["webSocketDebuggerUrl"], max_size=None, open_timeout=20) as socket:
-            self._call(socket, 1, "Runtime.evaluate", expression=_LOADED, awaitPromise=True)
-            said = self._call(socket, 2, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+            try:
+                self._call(socket, 1, "Runtime.evaluate", expression=_LOADED, awaitPromise=True)
+            except AssertionError as error:
+                # A new tab leaves its empty page for the address, which ends what is evaluated there.
+                if "context was destroyed" not in str(error):
+                    raise
+                self._call(socket, 2, "Runtime.evaluate", expression=_LOADED, awaitPromise=True)
+            said = self._call(socket, 3, "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in said, said
         return said["result"]["value"]
 
