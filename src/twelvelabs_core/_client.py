@@ -20,7 +20,7 @@ from ._cache.journal import Journal
 from ._cache.store import Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
 from ._embed.embedder import Embedder, Result
-from ._embed.jobs import Job
+from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
 from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
@@ -45,6 +45,11 @@ T = TypeVar("T")
 DEFAULT_MODEL = "marengo3.0"
 # Items of a stream in flight, times max_concurrency, so that no connection waits for the next item.
 STREAM_WINDOW_FACTOR = 2
+
+
+def _numbered(name: str) -> Iterable[Label]:
+    """Labels ``name[0]``, ``name[1]`` …; each is made a string only where an error needs it."""
+    return zip(itertools.repeat(name), itertools.count(), strict=False)
 
 
 class EmbeddingClient:
@@ -262,23 +267,21 @@ class EmbeddingClient:
         return await loop.arun(self._many(as_items(items), name, progress, prepaid))
 
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
-        label: str = name or str(getattr(item, "kind", "text"))
-        jobs = await self._embedder.checker.check_all([item], [label])
-        (found,) = await self._batch(jobs, Run(1), prepaid)
+        (found,) = await self._vectors([item], [name or getattr(item, "kind", "text")], Run(1), prepaid)
         return found
 
     async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
-        run = self._new_run(len(items), progress)
-        return await self._batch(await self._check(items, name), run, prepaid)
+        return await self._vectors(items, _numbered(name), self._new_run(len(items), progress), prepaid)
 
-    async def _check(self, items: Sequence[Item], name: str) -> list[Job]:
-        return await self._embedder.checker.check_all(items, zip(itertools.repeat(name), itertools.count()))
-
-    async def _batch(self, jobs: Sequence[Job], run: Run, prepaid: int) -> list[Embedding]:
+    async def _vectors(
+        self, items: Sequence[Item], labels: Iterable[Label], run: Run, prepaid: int
+    ) -> list[Embedding]:
+        jobs: Sequence[Job] = ()
         results: Sequence[Result | None] = ()
         try:
+            jobs = await self._embedder.checker.check_all(items, labels)
             results = await embed_batch(self._embedder, jobs, run, self._cache, prepaid=prepaid, single=len(jobs) == 1)
-            return list(results)  # type: ignore[arg-type]  # jobs without options give one vector each
+            return results  # type: ignore[return-value]  # jobs without options give one vector each
         except TwelveLabsError as error:
             results = error.results
             raise
@@ -430,9 +433,7 @@ class EmbeddingClient:
     ) -> list[T]:
         """The segments of files, each as ``convert`` makes it, also those in an error's ``.results``."""
         run = self._new_run(len(media), progress)
-        labels: Iterable[Any] = zip(itertools.repeat(name), itertools.count())
-        if not many:
-            labels = [name or str(getattr(media[0], "kind", "media"))]
+        labels = _numbered(name or "media") if many else [name or getattr(media[0], "kind", "media")]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             try:
@@ -514,7 +515,7 @@ class EmbeddingClient:
         return await loop.arun(self._make_plan(items, name))
 
     async def _make_plan(self, items: Iterable[Item], name: str) -> Plan:
-        jobs = await self._check(as_items(items), name)
+        jobs = await self._embedder.checker.check_all(as_items(items), _numbered(name))
         return await make_plan(self._embedder, jobs, self._cache)
 
     # -- several kinds in one v1 call --------------------------------------------------------------------------------
