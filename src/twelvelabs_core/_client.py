@@ -403,7 +403,7 @@ class EmbeddingClient:
             BatchError: some files failed; the others' segments are in ``.results``.
             AuthenticationError, QuotaExceededError: about the account; what is done is in ``.results``.
         """
-        return loop.run(self._segments(list(media), options, name, progress=progress))
+        return loop.run(self._segments(as_items(media), options, name, progress=progress))
 
     async def aembed_segments_many(
         self,
@@ -414,7 +414,7 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> list[list[Segment]]:
         """Async :meth:`embed_segments_many`."""
-        return await loop.arun(self._segments(list(media), options, name, progress=progress))
+        return await loop.arun(self._segments(as_items(media), options, name, progress=progress))
 
     async def _segments(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
@@ -457,12 +457,15 @@ class EmbeddingClient:
         return await asyncio.to_thread(convert_all) if any(job.on_disk for job in jobs) else convert_all()
 
     def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
-        """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector."""
-        return self.rows_many([media], options, name=name or media.kind)[0]
+        """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.
+
+        Args and errors as for :meth:`embed_segments`.
+        """
+        return loop.run(self._rows([media], options, name, many=False))[0]
 
     def rows_many(
         self,
-        media: Sequence[Media],
+        media: Iterable[Media],
         options: SegmentOptions | None = None,
         *,
         name: str = "media",
@@ -471,21 +474,21 @@ class EmbeddingClient:
         """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
         ``.results``.
         """
-        return loop.run(self._rows(media, options, name, progress))
+        return loop.run(self._rows(as_items(media), options, name, progress=progress))
 
     async def arows_many(
         self,
-        media: Sequence[Media],
+        media: Iterable[Media],
         options: SegmentOptions | None = None,
         *,
         name: str = "media",
         progress: bool = False,
     ) -> list[list[Row]]:
         """Async :meth:`rows_many`."""
-        return await loop.arun(self._rows(media, options, name, progress))
+        return await loop.arun(self._rows(as_items(media), options, name, progress=progress))
 
     async def _rows(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str, progress: bool
+        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
     ) -> list[list[Row]]:
         def convert(job: Job, found: Result) -> list[Row]:
             file = job.files[0]
@@ -498,7 +501,7 @@ class EmbeddingClient:
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
             )
 
-        return await self._files(media, options, name, convert, progress=progress)
+        return await self._files(media, options, name, convert, **how)
 
     # -- before paying ---------------------------------------------------------------------------------------------
 
