@@ -6,15 +6,13 @@ Precedence for a wait: ``Retry-After``, a reset header, ``details.retryAfter``, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 from .errors import read_error_body
+from .timestamps import read_timestamp
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _PREFIX = b"x-ratelimit-"
 
 
@@ -78,8 +76,7 @@ def read_retry_delay(
     seconds = _number(str(error.details.get("retryAfter", error.details.get("retry_after", ""))))
     if seconds is not None:
         return max(0.0, seconds)
-    timestamps = _TIMESTAMP.findall(error.message)
-    reopens_at = _epoch(timestamps[-1]) if timestamps else None
+    reopens_at = read_timestamp(error.message)
     return None if reopens_at is None else max(0.0, reopens_at - now)
 
 
@@ -94,12 +91,3 @@ def _seconds_until(reset: float, now: float) -> float:
     if reset > 1e11:  # milliseconds
         reset /= 1000
     return max(0.0, reset - now) if reset > 1e9 else max(0.0, reset)
-
-
-def _epoch(timestamp: str) -> float | None:
-    text = timestamp.replace("Z", "+00:00")
-    try:
-        parsed = datetime.fromisoformat(text if len(text) > 19 else text + "+00:00")
-    except ValueError:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()

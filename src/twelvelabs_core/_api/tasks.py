@@ -10,6 +10,7 @@ from .._errors import InvalidInputError, MalformedResponseError, ServerError, Tw
 from .._models import Model
 from .._options import Fixed, SegmentOptions
 from .requests import MediaPayload, Request
+from .timestamps import read_timestamp
 
 _NONE: frozenset[Any] = frozenset()
 # Of the documented families of failures only these may pass by themselves (SDK, field ``error``).
@@ -23,16 +24,15 @@ class Task:
     Attributes:
         status: ``processing``, ``ready``, ``failed``.
         error: the server's message, if it failed.
-        created_at: RFC 3339, as the server sent it; empty if it did not.
-        metadata: of the media, as the server sent it.
+        created_at: epoch seconds; None if the server did not send it.
+        model_name: empty if the server did not send it.
     """
 
     id: str
     status: str
     error: str | None
-    created_at: str
+    created_at: float | None
     model_name: str
-    metadata: dict[str, Any]
 
 
 def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> Request:
@@ -80,15 +80,12 @@ def read_task(response: dict[str, Any]) -> Task:
     if not isinstance(task_id, str):
         raise MalformedResponseError("The response has no task id.")
     error = response.get("error")
-    media = next((v for k, v in response.items() if k.endswith("_embedding") and isinstance(v, dict)), {})
-    metadata = media.get("metadata") or response.get("metadata") or {}
     return Task(
         task_id,
         str(response.get("status") or "processing"),
         str(error.get("message")) if isinstance(error, dict) else None,
-        str(response.get("created_at") or ""),
+        read_timestamp(str(response.get("created_at"))),
         str(response.get("model_name") or ""),
-        metadata if isinstance(metadata, dict) else {},
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
 from typing import Any
 
 from .._api import tasks
@@ -113,7 +112,7 @@ class Tasks:
             for task in listed:
                 if task.id not in self._created and _fits(task, request, started_at):
                     return task.id
-            if not listed or any(_age(task, started_at) < -CLOCK_SKEW_SEC for task in listed):
+            if not listed or any(_created_before(task, started_at - CLOCK_SKEW_SEC) for task in listed):
                 return None
         return None
 
@@ -152,16 +151,14 @@ def _may_exist(error: TwelveLabsError) -> bool:
 
 
 def _fits(task: Task, request: Request, started_at: float) -> bool:
-    """Whether the request can have created the task: not created before it, and by the same model."""
-    if _age(task, started_at) < -TIMESTAMP_PRECISION_SEC:
+    """Whether the request can have created the task: not created before it, and by the same model.
+
+    A task of unknown age does not fit: the vectors of another file would be worse than paying again.
+    """
+    if task.created_at is None or _created_before(task, started_at - TIMESTAMP_PRECISION_SEC):
         return False
     return not task.model_name or task.model_name.encode() in (request.json or b"") + repr(request.form).encode()
 
 
-def _age(task: Task, started_at: float) -> float:
-    """Seconds from ``started_at`` to the task's creation; negative if it was created before."""
-    try:
-        created = datetime.fromisoformat(task.created_at.replace("Z", "+00:00"))
-    except ValueError:
-        return 0.0
-    return (created if created.tzinfo else created.replace(tzinfo=timezone.utc)).timestamp() - started_at
+def _created_before(task: Task, epoch_sec: float) -> bool:
+    return task.created_at is not None and task.created_at < epoch_sec
