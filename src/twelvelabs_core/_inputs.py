@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
 from ._errors import InvalidInputError
@@ -180,6 +180,13 @@ def _bare_url(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
+def file_name(place: str) -> str:
+    """The last part of a path or URL, without a URL's query."""
+    if "://" not in place:
+        return Path(place).name
+    return PurePosixPath(_bare_url(place).partition("://")[2].partition("/")[2]).name
+
+
 def describe(source: Any) -> str:
     """A source for messages: never its content, never a URL's query, which may hold a signature."""
     if isinstance(source, Media):
@@ -192,7 +199,7 @@ def describe(source: Any) -> str:
         return repr(_bare_url(source) if "://" in source else source[:200])
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
-    if isinstance(source, (PurePath, os.PathLike)):
+    if isinstance(source, os.PathLike):
         return repr(os.fspath(source))
     if hasattr(source, "read"):
         return f"file object {getattr(source, 'name', '')!r}" if getattr(source, "name", "") else "file object"

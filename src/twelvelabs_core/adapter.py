@@ -58,14 +58,13 @@ from ._client import EmbeddingClient
 from ._config import API_KEY_VARIABLES
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, is_url
+from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
-    file_name,
     head_of,
     is_pdf,
     is_source_code,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from .._errors import InvalidInputError
-from .._inputs import Audio, Document, Image, Media, Video, describe
+from .._inputs import Audio, Document, Image, Media, Video, describe, file_name
 from .formats import MIME, detect_format
 
 MediaKind: TypeAlias = Literal["image", "audio", "video", "document"]
@@ -43,14 +42,6 @@ def local_path(place: str) -> Path | None:
     if "://" in place or place.startswith("data:"):
         return None
     return Path(place).expanduser()
-
-
-def file_name(place: str) -> str:
-    """The last part of a path or URL, without a URL's query."""
-    if "://" not in place:
-        return Path(place).name
-    path = place.partition("://")[2].partition("/")[2]
-    return PurePosixPath(re.split(r"[?#]", path, maxsplit=1)[0]).name
 
 
 def suffix_of(place: str) -> str:

@@ -9,11 +9,10 @@ import uuid
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .._errors import InvalidInputError
-from .._inputs import Media, describe
+from .._inputs import Media, describe, file_name
 from .._options import SegmentOptions
 from .._results import Segment
 
@@ -64,7 +63,7 @@ def rows_of(
             sentences is not chunk 0 of one, and notes change a fused vector.
     """
     where = source or _source(media)
-    name = media.filename or Path(where.partition("?")[0]).name or media.kind
+    name = media.filename or file_name(where) or media.kind
     ends = [s.end_sec for s in segments if s.end_sec is not None]
     length = duration_sec if duration_sec is not None else max(ends, default=None)
     rows: list[Row] = []
