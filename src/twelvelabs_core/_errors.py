@@ -20,19 +20,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-__all__ = [
-    "AuthenticationError",
-    "BatchError",
-    "ConnectionFailedError",
-    "InvalidInputError",
-    "MalformedResponseError",
-    "QuotaExceededError",
-    "RateLimitError",
-    "ServerError",
-    "TextTooLongError",
-    "TwelveLabsError",
-]
-
 
 class TwelveLabsError(Exception):
     """Base of every error this package raises.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 else:
     Source: TypeAlias = Any
 
-__all__ = ["Audio", "Composed", "Document", "Image", "Item", "Media", "Source", "Video", "describe"]
-
 
 @dataclass(frozen=True, repr=False)
 class Media:

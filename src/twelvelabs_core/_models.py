@@ -7,13 +7,11 @@ comment says so. A newer model is described with :class:`Model` and passed as ``
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ._errors import InvalidInputError
-
-__all__ = ["MODELS", "ApiVersion", "Kind", "MediaLimit", "Model", "find_model"]
 
 ApiVersion = Literal["v1", "v2"]
 Kind = Literal["text", "image", "audio", "video", "document", "composed"]
@@ -194,15 +192,14 @@ def find_model(model: str | Model) -> Model:
     )
 
 
-def models_that(can: str, *, kind: Kind | None = None, dimensions: int | None = None) -> str:
-    """Sentence naming the models that can do what another cannot: the remedy part of a refusal."""
-    names = [
-        m.name
-        for m in MODELS.values()
-        if m.sunset is None
-        and (kind is None or any(kind in kinds for kinds in m.inputs.values()) or kind in m.composed_media)
-        and (dimensions is None or dimensions in m.dimensions)
-    ]
+def models_that(can: str, fits: Callable[[Model], bool]) -> str:
+    """A sentence for error messages: the known models that can do what the chosen one cannot.
+
+    Args:
+        can: what they can do: ``return 256 dimensions``.
+        fits: whether a model can. Models that were switched off are not asked.
+    """
+    names = [m.name for m in MODELS.values() if m.sunset is None and fits(m)]
     return f"{' and '.join(names)} can {can}." if names else f"No known model can {can}."
 
 
@@ -219,7 +216,7 @@ def resolve_dimensions(model: Model, dimensions: int | None) -> int:
     has = ", ".join(map(str, sorted(model.dimensions)))
     raise InvalidInputError(
         f"{model.name} returns {has} dimensions, not {dimensions}. "
-        + models_that(f"return {dimensions} dimensions", dimensions=dimensions)
+        + models_that(f"return {dimensions} dimensions", lambda m: dimensions in m.dimensions)
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Embedding", "Parts", "Segment", "Usage"]
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:

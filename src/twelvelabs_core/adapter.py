@@ -45,7 +45,6 @@ Asynchronous work:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -53,9 +52,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from ._cache.vectors import KeptVectors, key_prefix
+from ._cache.keys import reference_prefix
+from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
-from ._config import API_KEY_VARIABLES
+from ._config import key_from_environment
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
@@ -110,9 +110,10 @@ __all__ = [
 ]
 
 
-def _key_from_environment() -> SecretStr | None:
-    found = next((os.environ[name] for name in API_KEY_VARIABLES if os.environ.get(name)), None)
-    return SecretStr(found) if found else None
+def _secret(key: SecretStr | str | None = None) -> SecretStr | None:
+    """A key as a secret; None is looked up in the environment."""
+    key = key or key_from_environment()
+    return SecretStr(key) if isinstance(key, str) else key
 
 
 class Adapter(BaseModel):
@@ -131,7 +132,7 @@ class Adapter(BaseModel):
         arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=(), populate_by_name=True
     )
 
-    api_key: SecretStr | str | None = Field(default_factory=_key_from_environment, exclude=True, repr=False)
+    api_key: SecretStr | str | None = Field(default_factory=_secret, exclude=True, repr=False)
     """By default ``TWELVELABS_API_KEY``, then ``TWELVE_LABS_API_KEY`` of the environment."""
     base_url: str | None = None
     """Address with the version (``…/v1.3``); by default ``TWELVELABS_BASE_URL``, then the public address."""
@@ -173,8 +174,8 @@ class Adapter(BaseModel):
     @field_validator("api_key")
     @classmethod
     def _hide_key(cls, key: SecretStr | str | None) -> SecretStr | None:
-        """None is looked up now, so that a copy made later does not depend on the environment then."""
-        return SecretStr(key) if isinstance(key, str) else key or _key_from_environment()
+        """None is looked up now: a copy made later must not depend on the environment at that time."""
+        return _secret(key)
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client now: a wrong model or a missing key is an error here and not at the first call."""
@@ -310,12 +311,12 @@ class Adapter(BaseModel):
     async def _keep_vectors(self, vectors: Mapping[str, Sequence[float]]) -> None:
         """Keep vectors by id: in the cache if there is one, else in the memory of this object and its copies."""
         client = self.client
-        await self._in_memory.keep(vectors, client._store, key_prefix(client.space, client.base_url))
+        await self._in_memory.keep(vectors, client._store, reference_prefix(client.space, client.base_url))
 
     async def _kept_vectors(self, ids: Iterable[str]) -> dict[str, list[float]]:
         """Those of the vectors that are kept, by id."""
         client = self.client
-        prefix = key_prefix(client.space, client.base_url)
+        prefix = reference_prefix(client.space, client.base_url)
         return await self._in_memory.find(ids, client._store, prefix, dimensions=client.dimensions)
 
 

@@ -53,7 +53,7 @@ class Request:
 
     Attributes:
         path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is sent no key.
-        kinds: what it embeds, for the limits' categories.
+        kinds: the kinds of input it embeds, for the limits' categories; empty where it embeds nothing.
         json: body of a JSON request.
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
             streamed.
@@ -63,7 +63,7 @@ class Request:
     """
 
     path: str
-    kinds: frozenset[Kind]
+    kinds: frozenset[Kind] = frozenset()
     json: bytes | None = None
     form: Sequence[tuple[str, Any]] = ()
     content: bytes | FileRange | None = None

@@ -12,7 +12,6 @@ from .._options import Fixed, SegmentOptions
 from .requests import MediaPayload, Request
 from .timestamps import read_timestamp
 
-_NONE: frozenset[Any] = frozenset()
 # Of the documented families of failures only these may pass by themselves (SDK, field ``error``).
 _MAY_PASS = re.compile(r"unstable|try (again )?later|temporar|unavailable", re.IGNORECASE)
 
@@ -57,17 +56,17 @@ def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> R
 
 def status_v1(task_id: str) -> Request:
     """State of a v1 task, without its vectors."""
-    return Request(f"embed/tasks/{task_id}/status", _NONE, method="GET")
+    return Request(f"embed/tasks/{task_id}/status", method="GET")
 
 
 def retrieve(path: str, task_id: str) -> Request:
     """State and vectors of a task."""
-    return Request(f"{path}/{task_id}", _NONE, method="GET")
+    return Request(f"{path}/{task_id}", method="GET")
 
 
 def list_recent(path: str, page: int) -> Request:
     """The account's tasks, newest first."""
-    return Request(f"{path}?page={page}&page_limit=50", _NONE, method="GET")
+    return Request(f"{path}?page={page}&page_limit=50", method="GET")
 
 
 def read_task(response: dict[str, Any]) -> Task:

@@ -76,7 +76,7 @@ async def run_batch(
 
     todo = list(groups.items())
     try:
-        errors = await embedder.sender.work(enumerate(todo), do, run, at_most=len(todo))
+        errors = await embedder.sender.attempt_each(todo, do, run)
     except TwelveLabsError as error:
         error.results = list(results)
         raise

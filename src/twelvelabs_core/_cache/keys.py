@@ -21,6 +21,14 @@ def key_prefix(space: str, api_version: str, base_url: str) -> bytes:
     return _SEPARATOR.join(part.encode() for part in ("1", space, api_version, service))
 
 
+def reference_prefix(space: str, base_url: str) -> str:
+    """The part that the keys of all vectors kept by id share, for one vector space at one address."""
+    service = ""
+    if base_url != PUBLIC_BASE_URL:
+        service = hashlib.blake2b(base_url.encode(), digest_size=6).hexdigest() + "/"
+    return f"{space}/reference/{service}"
+
+
 def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), options: str = "") -> str:
     """The key of one item. Reads media files that have no digest yet; call it off the event loop for those.
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .._config import PUBLIC_BASE_URL
 from .encoding import decode_floats, encode_floats
 from .store import READ_AT_ONCE, Store
 
@@ -57,7 +55,7 @@ class KeptVectors:
         Args:
             vectors: by id.
             store: the cache's store; None = keep them in memory.
-            prefix: of the store's keys, see :func:`key_prefix`.
+            prefix: of the store's keys, see :func:`~.keys.reference_prefix`.
         """
         if store is not None and await _written({prefix + id: v for id, v in vectors.items()}, store):
             return
@@ -86,17 +84,6 @@ class KeptVectors:
             if value is not None and value.startswith(_MAGIC) and len(value) == length:
                 found[id] = decode_floats(value[len(_MAGIC) :])
         return found
-
-
-def key_prefix(space: str, base_url: str) -> str:
-    """What the keys of one vector space at one address begin with.
-
-    Another address is another service: an emulator's vectors must never answer for the real service's.
-    """
-    service = ""
-    if base_url != PUBLIC_BASE_URL:
-        service = hashlib.blake2b(base_url.encode(), digest_size=6).hexdigest() + "/"
-    return f"{space}/reference/{service}"
 
 
 async def _written(vectors: Mapping[str, Sequence[float]], store: Store) -> bool:

@@ -177,7 +177,9 @@ class Checker:
         other = [v for v in model.api_versions if kind in model.inputs[v]]
         if other:
             return f"{model.name} takes {kind} by api_version={other[0]!r}, not {version!r}."
-        return f"{model.name} does not take {kind} input. " + models_that(f"take {kind}", kind=kind)
+        return f"{model.name} does not take {kind} input. " + models_that(
+            f"take {kind}", lambda m: any(kind in kinds for kinds in m.inputs.values())
+        )
 
 
 def _check_unicode(text: str, label: Label) -> None:

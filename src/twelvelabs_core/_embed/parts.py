@@ -15,6 +15,7 @@ from .._stats import Run
 from .embedder import Embedder
 from .jobs import Job
 from .payload import payload_of
+from .truncate import TextPlan
 
 
 def parts_of(
@@ -63,7 +64,7 @@ async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> P
     return parts if averaged is None else replace(parts, text=averaged)
 
 
-async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Any) -> Parts:
+async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: TextPlan | None) -> Parts:
     settings = embedder.settings
     files = {part: job.files[0] for part, job in jobs.items() if job.files}
     local = any(file.url is None for file in files.values())

@@ -32,7 +32,7 @@ class TextEmbedder:
 
     def request_count(self, text: str) -> int:
         """Requests one text takes if none fails: more than one only for ``truncate="average"``."""
-        return len(self._plan(text, self._own_limit).pieces)
+        return len(self.plan(text).pieces)
 
     async def embed(self, text: str, run: Run, *, prepaid: bool = False) -> Embedding:
         """The vector of one text.

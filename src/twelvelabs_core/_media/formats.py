@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["MIME", "detect_format"]
-
 MIME = {
     "jpeg": "image/jpeg",
     "png": "image/png",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,7 @@ from .._errors import ConnectionFailedError, RateLimitError, TwelveLabsError
 from .._stats import Run
 from . import loop
 from .limiter import Limiter
-from .pool import run_batch
+from .pool import attempt_each
 from .retry import is_unreachable, retry
 from .settings import SenderSettings
 
@@ -136,15 +136,11 @@ class Sender:
             error.retry_after = read_retry_delay(retry_after, response.headers, response.body, time.time())
         return error
 
-    async def work(
-        self, jobs: Iterable[tuple[int, J]], do: Callable[[int, J], Awaitable[None]], run: Run, *, at_most: int
+    async def attempt_each(
+        self, jobs: Sequence[J], do: Callable[[int, J], Awaitable[None]], run: Run
     ) -> dict[int, TwelveLabsError]:
-        """:func:`~.pool.run_batch`, with at most ``max_concurrency`` jobs at a time.
-
-        Args:
-            at_most: how many jobs there can be.
-        """
-        return await run_batch(jobs, do, run, workers=min(at_most, self.settings.max_concurrency))
+        """:func:`~.pool.attempt_each`, at most ``max_concurrency`` jobs at a time."""
+        return await attempt_each(jobs, do, run, workers=min(len(jobs), self.settings.max_concurrency))
 
     def _open_session(self) -> Session:
         """The session of the current loop. On the loop only."""
