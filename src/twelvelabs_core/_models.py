@@ -57,7 +57,7 @@ class Model:
         composed_media: kinds of media that can be fused with a text or each other into one vector.
         media: limits by kind, for synchronous requests.
         task_media: limits by kind, for tasks.
-        segment_options: options a divided file can be embedded by, by kind.
+        segment_options: what can be embedded of a file's segments (``visual``, ``audio`` …), by kind of file.
         sunset: the date on which TwelveLabs switched it off, or None.
     """
 
@@ -81,11 +81,11 @@ class Model:
             raise InvalidInputError(f"Model {self.name!r} needs at least one dimension and one API version.")
 
     def space(self, dimensions: int) -> str:
-        """Name of the vector space. Vectors compare only within one: 3.0 and 3.5 have equal lengths, not one space."""
+        """Name of the vector space. Vectors compare only within one; 3.0 and 3.5 have equal lengths in two spaces."""
         return f"{self.name}/{dimensions}"
 
     def limit(self, kind: Kind, *, may_task: bool) -> MediaLimit | None:
-        """What a file of this kind must keep to: a task's limits where one may be used, else a request's."""
+        """The limits of a file of this kind: a task's if ``may_task`` and there are any, else a request's."""
         task = self.task_media.get(kind) if may_task and kind != "image" else None
         return task or self.media.get(kind)
 
@@ -175,7 +175,7 @@ MODELS: Mapping[str, Model] = {m.name: m for m in (_MARENGO_30, _MARENGO_35, _MA
 
 
 def find_model(model: str | Model) -> Model:
-    """The table's row for a name, or the :class:`Model` itself.
+    """The model of a name; a :class:`Model` is returned as it is.
 
     Raises:
         InvalidInputError: unknown name; the message lists close matches and the known models.
@@ -204,7 +204,7 @@ def models_that(can: str, fits: Callable[[Model], bool]) -> str:
 
 
 def resolve_dimensions(model: Model, dimensions: int | None) -> int:
-    """The vector length to ask for.
+    """The vector length to request: ``dimensions``, or the model's default if None.
 
     Raises:
         InvalidInputError: the model cannot return that length; the message names the models that can.
@@ -221,7 +221,7 @@ def resolve_dimensions(model: Model, dimensions: int | None) -> int:
 
 
 def resolve_api_version(model: Model, api_version: str | None) -> ApiVersion:
-    """The endpoint generation to use: the model's default, or the one asked for.
+    """The API version to use: ``api_version``, or the model's default if None.
 
     Raises:
         InvalidInputError: unknown version, or one that does not serve the model.

@@ -19,12 +19,12 @@ class Stats:
         failed: items with an error.
         requests: requests sent, retries included.
         retries: attempts after the first of a request.
-        limited: responses that were a rejection by rate limit (429).
+        limited: requests rejected by a rate limit (429).
         cached: items found in the cache.
         deduplicated: items equal to another one of the call, sent once.
         truncated: texts that were cut, by our count or the server's.
         waited_sec: seconds that requests waited for a rate limit, summed over all of them.
-        minutes: minutes of media sent, as far as their length is known.
+        minutes: minutes of media sent; media of unknown length count as 0.
         segments: vectors of segments received.
         tasks_waiting: tasks in progress on the server at this moment.
         uploaded_bytes: bytes of media uploaded as assets.

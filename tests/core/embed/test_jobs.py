@@ -184,7 +184,7 @@ async def test_segments_are_checked_with_options_and_get_defaults(tmp_path: Path
     assert job.options == options
     refused: list[tuple[Any, str]] = [
         ("a text", "expected Video, Audio, Image or Document"),
-        (Composed("a"), "expected Video, Audio, Image or Document, got a composition"),
+        (Composed("a"), "expected Video, Audio, Image or Document, got a Composed"),
         (Document(URL), "divides video, audio, image into segments, not document"),
     ]
     for item, message in refused:
