@@ -1,4 +1,4 @@
-"""Requests to ``/assets`` and ``/assets/multipart-uploads``: files too large to stand in a request."""
+"""Requests to ``/assets`` and ``/assets/multipart-uploads``, for files too large for an embedding request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UPLOADS = "assets/multipart-uploads"
 
 
 def create(file: Path | bytes, filename: str, mime: str) -> Request:
-    """One file as an asset. A path is streamed. No preview or thumbnail is asked for."""
+    """Upload one file as an asset. A path is streamed. The server is told to make no preview and no thumbnail."""
     form: list[tuple[str, Any]] = [
         ("method", "direct"),
         ("file", (filename, file, mime)),
@@ -27,7 +27,7 @@ def create(file: Path | bytes, filename: str, mime: str) -> Request:
 
 
 def retrieve(asset_id: str) -> Request:
-    """The state of an asset."""
+    """Ask for the state of an asset."""
     return Request(f"assets/{asset_id}", method="GET")
 
 
@@ -49,7 +49,7 @@ def create_multipart(filename: str, kind: str, total_size: int) -> Request:
 
 
 def part(url: str, content: bytes | FileRange, headers: dict[str, str]) -> Request:
-    """One part, to its presigned address; without the API key."""
+    """Send one part to its presigned address, without the API key."""
     return Request(url, method="PUT", content=content, headers=headers, reads="headers")
 
 
@@ -67,7 +67,11 @@ def complete(upload_id: str, parts: Sequence[tuple[int, str, int]]) -> Request:
 
 
 def uploaded(upload_id: str, page: int) -> Request:
-    """Which parts of an upload have arrived."""
+    """Ask which parts of an upload have arrived, 50 a page.
+
+    Args:
+        page: from 1.
+    """
     return Request(f"{UPLOADS}/{upload_id}?page={page}&page_limit=50", method="GET")
 
 

@@ -1,5 +1,5 @@
-"""What the server reports about its rate limits: ``Retry-After``, all known families of ``X-Ratelimit-*`` headers,
-three bodies of a 429.
+"""Rate limits as the server reports them: ``Retry-After``, all known families of ``X-Ratelimit-*`` headers, and three
+forms of the body of a 429.
 
 Precedence for a wait: ``Retry-After``, a reset header, ``details.retryAfter``, a time in the message.
 """
@@ -36,7 +36,7 @@ def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> 
 
     Args:
         raw_headers: name and value pairs, as received.
-        now: wall clock, epoch seconds. Resets are given as such, in milliseconds since the epoch, or as seconds left.
+        now: wall clock, epoch seconds. Servers give a reset in epoch seconds, epoch milliseconds or seconds left.
     """
     found = {}
     for name, value in raw_headers:
@@ -60,7 +60,12 @@ def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> 
 def read_retry_delay(
     retry_after: str | None, raw_headers: Iterable[tuple[bytes, bytes]], body: bytes, now: float
 ) -> float | None:
-    """Seconds to wait after a 429, or None if the server does not say."""
+    """Seconds to wait after a 429, or None if the response has no time.
+
+    Args:
+        retry_after: the header of that name: seconds, or a date.
+        now: wall clock, epoch seconds.
+    """
     if retry_after:
         seconds = _number(retry_after)
         if seconds is not None:

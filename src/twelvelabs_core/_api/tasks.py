@@ -1,4 +1,4 @@
-"""Tasks: asynchronous embedding by ``/embed-v2/tasks`` and ``/embed/tasks``. Requests, and reading their responses."""
+"""Tasks (asynchronous embedding) by ``/embed-v2/tasks`` and ``/embed/tasks``: requests, and reading responses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .._options import Fixed, SegmentOptions
 from .requests import MediaPayload, Request
 from .timestamps import read_timestamp
 
-# Of the documented families of failures only these may pass by themselves (SDK, field ``error``).
-_MAY_PASS = re.compile(r"unstable|try (again )?later|temporar|unavailable", re.IGNORECASE)
+# Of the documented reasons of a failed task, only these are temporary (SDK, field ``error``).
+_TEMPORARY = re.compile(r"unstable|try (again )?later|temporar|unavailable", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Task:
     """State of a task.
 
     Attributes:
+        id: the server's id.
         status: ``processing``, ``ready``, ``failed``.
         error: the server's message, if it failed.
         created_at: epoch seconds; None if the server did not send it.
@@ -35,7 +36,11 @@ class Task:
 
 
 def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> Request:
-    """A video by ``/embed/tasks``: multipart, fixed clips, scope ``clip``, or ``clip`` and ``video`` (all of it)."""
+    """Create a v1 task for a video: multipart, fixed clips, scope ``clip``, and ``video`` (the whole) if asked for.
+
+    Raises:
+        InvalidInputError: one of ``start_sec`` and ``end_sec`` is missing.
+    """
     form: list[tuple[str, Any]] = [("model_name", model.name)]
     if payload.url is not None:
         form.append(("video_url", payload.url))
@@ -55,17 +60,21 @@ def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> R
 
 
 def status_v1(task_id: str) -> Request:
-    """State of a v1 task, without its vectors."""
+    """Ask for the state of a v1 task, without its vectors."""
     return Request(f"embed/tasks/{task_id}/status", method="GET")
 
 
 def retrieve(path: str, task_id: str) -> Request:
-    """State and vectors of a task."""
+    """Ask for the state and vectors of a task."""
     return Request(f"{path}/{task_id}", method="GET")
 
 
 def list_recent(path: str, page: int) -> Request:
-    """The account's tasks, newest first."""
+    """Ask for the account's tasks, newest first, 50 a page.
+
+    Args:
+        page: from 1.
+    """
     return Request(f"{path}?page={page}&page_limit=50", method="GET")
 
 
@@ -89,8 +98,8 @@ def read_task(response: dict[str, Any]) -> Task:
 
 
 def failure(task: Task) -> TwelveLabsError:
-    """The error of a failed task: one that a new task may not meet again, or one about the file."""
+    """The error of a failed task: ServerError if a new task may succeed, else InvalidInputError."""
     message = task.error or "the task failed without a reason"
-    if _MAY_PASS.search(message):
+    if _TEMPORARY.search(message):
         return ServerError(f"The task {task.id} failed: {message}")
     return InvalidInputError(f"the server could not embed it: {message}")

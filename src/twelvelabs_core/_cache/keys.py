@@ -34,7 +34,7 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
 
     Args:
         files: the item's media, opened.
-        options: what else changes the vector, for example how a text is cut.
+        options: whatever else changes the vector, for example how a text is cut; empty = nothing.
     """
     found = hashlib.blake2b(prefix, digest_size=20)
     if isinstance(item, str):
@@ -52,6 +52,6 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
 
 
 def _add(found: Any, *parts: str) -> None:
-    """With their lengths, so that no two sequences of parts are equal when joined."""
+    """Add parts with their lengths, so that no two sequences of parts give the same digest."""
     lengths = ",".join([str(len(part)) for part in parts])
     found.update("\x1f".join((lengths, *parts)).encode("utf-8", "surrogatepass"))

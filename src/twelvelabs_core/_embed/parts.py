@@ -1,4 +1,4 @@
-"""Several kinds in one v1 call, each embedded separately: what ``/embed`` can and ``/embed-v2`` cannot."""
+"""A text, an image and audio in one v1 request, each with a vector of its own; ``/embed-v2`` cannot do this."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parts_of(
 async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> Parts:
     """Embed the items of :func:`parts_of` in one call.
 
-    A text that ``truncate="average"`` divides takes requests of its own, as one call has room for one text.
+    With ``truncate="average"``, an over-long text is embedded before, one request a chunk: a call takes one text.
     """
     jobs = dict(zip(given, await embedder.checker.check_all(list(given.values()), list(given)), strict=True))
     averaged: Embedding | None = None

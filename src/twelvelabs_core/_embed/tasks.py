@@ -1,4 +1,4 @@
-"""Tasks on the server: created once, waited for, resumed by another process, and not created twice."""
+"""Tasks on the server: created, polled until they end, and resumed by a later run instead of created twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tasks:
     """Runs tasks: creates them, waits for them, and returns their final responses.
 
     Args:
-        scope: separates the journal's entries of different accounts and models.
+        scope: prefix of the journal's entries, different for each model and address.
         timeout: seconds to wait for a task. After that it keeps running on the server, and the next run resumes it.
     """
 
@@ -43,8 +43,8 @@ class Tasks:
         """The final response of a task that succeeded.
 
         Args:
-            key: of what is embedded. A task of the same key that was created before is resumed.
-            create: returns the request that creates the task, whether it holds media, and how many minutes of them.
+            key: digest of the file and its options. A task of the same key that was created before is resumed.
+            create: returns the request that creates the task, whether it has media in its body, and their minutes.
 
         Raises:
             InvalidInputError: the task failed because of the input.
@@ -80,10 +80,13 @@ class Tasks:
             return None
 
     async def _create(self, request: Request, run: Run, *, has_media: bool, minutes: float) -> str:
-        """Create a task and return its id.
+        """Create a task.
 
         The API has no idempotency key. If the response is lost the task may exist, and is looked for before another is
         created and charged.
+
+        Returns:
+            The task's id.
         """
         started_at = time.time()
 
@@ -99,9 +102,13 @@ class Tasks:
         return task_id
 
     async def _find_created(self, request: Request, started_at: float, run: Run) -> str | None:
-        """The newest task that was created after ``started_at``, fits the request, and is not one of ours already.
+        """The id of the newest task of the account that fits the request and that this object has not created.
 
-        If two fit, which of them is ours cannot be known.
+        The API names no input of a task: if another process created a task of the same model meanwhile, the two cannot
+        be told apart.
+
+        Args:
+            started_at: epoch seconds at which the request was sent.
         """
         for page in range(1, MAX_LIST_PAGES + 1):
             try:

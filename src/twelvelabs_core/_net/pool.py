@@ -1,4 +1,4 @@
-"""Work through jobs, a bounded number at a time."""
+"""Runs jobs with bounded concurrency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .retry import is_unreachable
 
 J = TypeVar("J")
 
-# After this many items with the host unreachable, and none with a result, a batch stops.
+# A batch stops after so many failed jobs, if the host is unreachable and no job has succeeded.
 UNREACHABLE_LIMIT = 3
 
 
@@ -59,9 +59,9 @@ async def attempt_each(
         The errors by index.
 
     Raises:
-        AuthenticationError, QuotaExceededError: they concern the account, so every other job would fail too. No new job
+        AuthenticationError, QuotaExceededError: about the account, so every other job would fail too. No new job
             starts; those in progress are finished first, as they may have been charged.
-        ConnectionFailedError: the host is unreachable.
+        ConnectionFailedError: the host is unreachable; likewise.
     """
     errors: dict[int, TwelveLabsError] = {}
     fatal: list[TwelveLabsError] = []

@@ -1,4 +1,4 @@
-"""Sends requests: within the rate limits, bounded, retried, one by one or as a batch."""
+"""Sends requests: within the rate limits, with bounded concurrency, retried."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Sender:
         Args:
             has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
-            prepaid: the framework's rate limiter has already been asked.
+            prepaid: the framework's rate limiter has already been acquired for the first attempt.
             repeat: False = sent again only if the server cannot have acted on it, because what it creates would be
                 created, and charged, twice.
 
         Returns:
-            the JSON object of the response, or its headers if ``request.reads`` says so.
+            The JSON object of the response, or its headers if ``request.reads`` says so.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
@@ -165,8 +165,9 @@ def _headers(response: RawResponse) -> dict[str, str]:
 
 
 async def _acquire_external(limiter: Any) -> None:
-    """Ask a framework's rate limiter: LangChain's ``aacquire``, LlamaIndex's ``async_acquire``, or a plain ``acquire``
-    in a thread.
+    """Acquire a framework's rate limiter.
+
+    LangChain's has ``aacquire``, LlamaIndex's ``async_acquire``; of any other, ``acquire`` is called in a thread.
     """
     acquire = getattr(limiter, "aacquire", None) or getattr(limiter, "async_acquire", None)
     if acquire is not None:
