@@ -177,8 +177,8 @@ class EmbeddingClient:
     def space_of(self, item: Item) -> str:
         """The space of one item's vector: :attr:`space`, but for audio of marengo3.0 on v1.
 
-        v1 sends audio and transcription vectors without labels (API page); their mean compares with neither, and is in
-        a space of its own, ``marengo3.0/512/v1-audio``.
+        v1 sends audio and transcription vectors without labels (API page); their mean compares with neither, and has
+        another space, ``marengo3.0/512/v1-audio``.
         """
         return self._settings.space_of(item.kind) if isinstance(item, Media) else self.space
 
@@ -541,7 +541,7 @@ class EmbeddingClient:
         audio: Any = None,
         audio_start_offset_sec: float | None = None,
     ) -> Parts:
-        """Embed a text, an image and audio in one v1 request (``/embed``); each gets a vector of its own.
+        """Embed a text, an image and audio in one v1 request (``/embed``); one vector each, not fused.
 
         Args:
             text: one text.

@@ -15,7 +15,7 @@ UPLOADS = "assets/multipart-uploads"
 
 
 def create(file: Path | bytes, filename: str, mime: str) -> Request:
-    """Upload one file as an asset. A path is streamed. The server is told to make no preview and no thumbnail."""
+    """Upload one file as an asset. A path is streamed. Without preview and thumbnail."""
     form: list[tuple[str, Any]] = [
         ("method", "direct"),
         ("file", (filename, file, mime)),

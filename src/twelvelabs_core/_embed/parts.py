@@ -1,4 +1,4 @@
-"""A text, an image and audio in one v1 request, each with a vector of its own; ``/embed-v2`` cannot do this."""
+"""A text, an image and audio in one v1 request, one vector each; ``/embed-v2`` cannot do this."""
 
 from __future__ import annotations
 

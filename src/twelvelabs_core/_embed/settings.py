@@ -36,7 +36,7 @@ class EmbedSettings:
 
         v1 divides audio for marengo3.0 and returns two vectors for each time range, audio and transcription, without
         labels (API page). Their mean does not compare with the audio vector of v2 (cosine 0.81, measured on the
-        emulator), so it has a space name of its own.
+        emulator), so it has another space name.
         """
         mixed = (
             kind == "audio" and self.api_version == "v1" and "transcription" in self.model.segment_options.get(kind, ())

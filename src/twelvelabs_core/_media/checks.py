@@ -81,7 +81,7 @@ def check_duration(label: str, media: Media, seconds: float | None, limit: Media
     if media.end_sec is not None and media.end_sec > seconds + TOLERANCE_SEC:
         raise refuse(f"end_sec={media.end_sec:g} is after its end.")
     if limit.max_sec is not None and seconds > limit.max_sec + TOLERANCE_SEC:
-        raise refuse(f"{what} takes {format_duration(limit.max_sec)}. Cut it; plan_parts() tells where.")
+        raise refuse(f"{what} takes {format_duration(limit.max_sec)}. Cut it; plan_parts() computes where.")
     if limit.min_sec is not None and seconds < limit.min_sec - TOLERANCE_SEC:
         raise refuse(f"{what} needs {format_duration(limit.min_sec)} or more.")
 

@@ -37,7 +37,7 @@ def fuse_ranks(
     Args:
         rankings: by name: hits with their scores (higher is better), best first.
         weights: by name of the ranking; 1 for a ranking without one.
-        key: identifies a hit's result, equal in all rankings; None = every hit is a result of its own.
+        key: identifies a hit's result, equal in all rankings; None = no two hits are the same result.
         constant: added to each rank; the higher, the smaller the advantage of the first ranks.
 
     Returns:

@@ -99,14 +99,9 @@ def merge_moments(
     moments: list[Moment] = []
     for found in by_source.values():
         groups = _neighbours(found, gap)
-        edges = [(group[0].start, max(hit.end for hit in group)) for group in groups]
-        for i, group in enumerate(groups):
+        ranges = [(group[0].start, max(hit.end for hit in group)) for group in groups]
+        for group, (start, end) in zip(groups, _padded(ranges, pad), strict=True):
             top = best(group, key=lambda hit: hit.score)
-            # Padding reaches at most half way to the range before and after.
-            lowest = (edges[i - 1][1] + edges[i][0]) / 2 if i else 0.0
-            highest = (edges[i][1] + edges[i + 1][0]) / 2 if i + 1 < len(edges) else edges[i][1] + pad
-            start = min(edges[i][0], max(lowest, edges[i][0] - pad))
-            end = max(edges[i][1], min(highest, edges[i][1] + pad))
             duration = top.metadata.get("duration_sec")
             if duration is not None:
                 end = min(end, float(duration))
@@ -122,6 +117,16 @@ def merge_moments(
                 )
             )
     return sorted(moments, key=lambda m: m.score, reverse=higher_is_better)
+
+
+def _padded(ranges: Sequence[tuple[float, float]], pad: float) -> list[tuple[float, float]]:
+    """Ranges, in order, with ``pad`` seconds on both sides: from 0, and at most half way to the next range."""
+    found = []
+    for i, (start, end) in enumerate(ranges):
+        lowest = (ranges[i - 1][1] + start) / 2 if i else 0.0
+        highest = (end + ranges[i + 1][0]) / 2 if i + 1 < len(ranges) else end + pad
+        found.append((min(start, max(lowest, start - pad)), max(end, min(highest, end + pad))))
+    return found
 
 
 def _neighbours(hits: Iterable[_Hit], gap: float) -> list[list[_Hit]]:

@@ -77,7 +77,7 @@ def rows_of(
             position = (*position, repr(options.time_based_metadata))
         identity = "|".join(map(str, (content_digest, segment.option, segment.scope, *position, space)))
         seen[identity] += 1
-        if seen[identity] > 1:  # v1 sends two vectors without labels for each time span of audio (marengo3.0)
+        if seen[identity] > 1:  # v1 returns two vectors without labels for each time range of audio (marengo3.0)
             identity += f"|{seen[identity]}"
         metadata = {
             "source": where,
