@@ -1,11 +1,11 @@
-"""The client: items in, embeddings out. Resolves settings; sync and async methods share one coroutine each."""
+"""The client: resolves settings, embeds items. Each pair of sync and async methods shares one coroutine."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from ._batch.batch import embed_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import Bar
-from ._batch.stream import Chunk, StreamResult, embed_chunk, stream, stream_async
+from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
 from ._cache.cache import Cache
 from ._cache.journal import Journal
 from ._cache.store import Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
 from ._embed.embedder import Embedder, Result
-from ._embed.jobs import Job
+from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
 from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
@@ -43,8 +43,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_MODEL = "marengo3.0"
-# Items of a stream in flight, times max_concurrency, so that no connection waits for the next item.
 STREAM_WINDOW_FACTOR = 2
+
+
+def _numbered(name: str) -> Iterable[Label]:
+    """Labels ``name[0]``, ``name[1]`` …; each is made a string only where an error needs it."""
+    return zip(itertools.repeat(name), itertools.count(), strict=False)
 
 
 class EmbeddingClient:
@@ -80,7 +84,7 @@ class EmbeddingClient:
 
     Raises:
         AuthenticationError: no key anywhere.
-        InvalidInputError: unknown model, or a setting that cannot be; nothing is sent.
+        InvalidInputError: unknown model, or a setting out of its range; nothing is sent.
     """
 
     def __init__(
@@ -148,12 +152,12 @@ class EmbeddingClient:
             )
 
     def _start(self, settings: SenderSettings) -> None:
-        """Make the parts that belong to this process alone."""
+        """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
         self._cache = None if self._store is None else Cache(self._store, self.space)
         self._embedder = Embedder(self._settings, self._sender, Journal(self._store))
 
-    # -- what it is ------------------------------------------------------------------------------------------------
+    # -- model, settings, statistics -----------------------------------------------------------------------------------
 
     @property
     def model(self) -> Model:
@@ -173,8 +177,8 @@ class EmbeddingClient:
     def space_of(self, item: Item) -> str:
         """The space of one item's vector: :attr:`space`, but for audio of marengo3.0 on v1.
 
-        v1 sends audio and transcription vectors without labels (API page); their mean compares with neither, and is in
-        a space of its own, ``marengo3.0/512/v1-audio``.
+        v1 sends audio and transcription vectors without labels (API page); their mean compares with neither, and has
+        another space, ``marengo3.0/512/v1-audio``.
         """
         return self._settings.space_of(item.kind) if isinstance(item, Media) else self.space
 
@@ -221,7 +225,7 @@ class EmbeddingClient:
             item: a text (``str``), :class:`Image`, :class:`Audio`, :class:`Video`, :class:`Document` or
                 :class:`Composed`.
             name: what to call it in errors; its kind by default.
-            prepaid: requests for which ``rate_limiter`` has been asked by the caller.
+            prepaid: 1 if the caller has already acquired ``rate_limiter`` for the request.
 
         Raises:
             InvalidInputError: found before sending, or by the server.
@@ -246,12 +250,14 @@ class EmbeddingClient:
             items: what to embed; ``[]`` gives ``[]``.
             name: what to call them in errors: ``texts`` gives ``texts[3]``.
             progress: show a tqdm bar.
-            prepaid: requests for which ``rate_limiter`` has been asked by the caller.
+            prepaid: number of requests for which the caller has already acquired ``rate_limiter``.
 
         Raises:
-            InvalidInputError: an item cannot be sent; nothing was. ``item`` names it.
-            BatchError: some items failed; the others were finished and are in ``.results``.
-            AuthenticationError, QuotaExceededError: about the account; stops at once, what is done is in ``.results``.
+            InvalidInputError: an item cannot be sent; nothing was sent. ``item`` names it.
+            BatchError: some of several items failed; the others were finished and are in ``.results``. The error of a
+                single item is raised as it is.
+            AuthenticationError, QuotaExceededError: about the account; no further item is sent, finished vectors are in
+                ``.results``.
         """
         return loop.run(self._many(as_items(items), name, progress, prepaid))
 
@@ -262,23 +268,19 @@ class EmbeddingClient:
         return await loop.arun(self._many(as_items(items), name, progress, prepaid))
 
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
-        label: str = name or str(getattr(item, "kind", "text"))
-        jobs = await self._embedder.checker.check_all([item], [label])
-        (found,) = await self._batch(jobs, Run(1), prepaid)
+        (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], Run(1), prepaid)
         return found
 
     async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
-        run = self._new_run(len(items), progress)
-        return await self._batch(await self._check(items, name), run, prepaid)
+        return await self._vectors(items, _numbered(name), self._new_run(len(items), progress), prepaid)
 
-    async def _check(self, items: Sequence[Item], name: str) -> list[Job]:
-        return await self._embedder.checker.check_all(items, zip(itertools.repeat(name), itertools.count()))
-
-    async def _batch(self, jobs: Sequence[Job], run: Run, prepaid: int) -> list[Embedding]:
+    async def _vectors(self, items: Sequence[Item], labels: Iterable[Label], run: Run, prepaid: int) -> list[Embedding]:
+        jobs: Sequence[Job] = ()
         results: Sequence[Result | None] = ()
         try:
+            jobs = await self._embedder.checker.check_all(items, labels)
             results = await embed_batch(self._embedder, jobs, run, self._cache, prepaid=prepaid, single=len(jobs) == 1)
-            return list(results)  # type: ignore[arg-type]  # jobs without options give one vector each
+            return results  # type: ignore[return-value]  # jobs without options give one vector each
         except TwelveLabsError as error:
             results = error.results
             raise
@@ -301,26 +303,25 @@ class EmbeddingClient:
     def stream(
         self, items: Iterable[Item], *, ordered: bool = True, errors: str = "raise", progress: bool = False
     ) -> Iterator[StreamResult]:
-        """Any number of items, taken lazily; results as an iterator, in memory that does not grow with their number.
+        """Embed any number of items, taken lazily; yields results. Memory does not grow with the number of items.
 
         About twice ``max_concurrency`` items are in flight at a time. Equal items are found among neighbours; with a
         cache, everywhere.
 
         Args:
             items: any iterable.
-            ordered: in the items' order; False = as they come, which a slow item does not hold up.
+            ordered: in the items' order; False = as they finish, so that a slow item does not delay others.
             errors: ``raise`` = a failed item ends the stream with :class:`BatchError`, after everything in flight was
                 yielded; ``yield`` = it is a result with ``.error`` set.
             progress: show a tqdm bar.
 
         Raises:
             BatchError: an item failed (``errors="raise"``); ``.errors`` has it by index.
-            AuthenticationError, QuotaExceededError: about the account, after everything finished was yielded.
+            AuthenticationError, QuotaExceededError: about the account; raised after all finished items were yielded.
         """
         embed, finish = self._streamer(items, errors, progress)
-        window = STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
         try:
-            yield from stream(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
+            yield from stream(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         finally:
             loop.run(finish())
 
@@ -334,8 +335,7 @@ class EmbeddingClient:
     ) -> AsyncIterator[StreamResult]:
         """Async :meth:`stream`; the items may come from an async iterator too."""
         embed, finish = self._streamer(items, errors, progress)
-        window = STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
-        found = stream_async(items, embed, window=window, ordered=ordered, raise_errors=errors == "raise")
+        found = stream_async(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         try:
             async for result in found:
                 yield result
@@ -343,11 +343,19 @@ class EmbeddingClient:
             await found.aclose()  # type: ignore[attr-defined]  # it is an async generator
             await loop.arun(finish())
 
-    def _streamer(self, items: Any, errors: str, progress: bool) -> tuple[Any, Any]:
+    @property
+    def _stream_window(self) -> int:
+        """Items of a stream in flight: more than requests, so that no connection waits for the next item."""
+        return STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
+
+    def _streamer(
+        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool
+    ) -> tuple[Embed, Callable[[], Coroutine[Any, Any, None]]]:
+        """What embeds a chunk of a stream, and what ends the stream's run."""
         if errors not in ("raise", "yield"):
             raise InvalidInputError(f"errors={errors!r} is not one of raise, yield.")
         run = Run(0)
-        total = len(items) if hasattr(items, "__len__") else None
+        total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
             if progress and run.progress is None:
@@ -371,7 +379,7 @@ class EmbeddingClient:
 
         Args:
             media: :class:`Video`, :class:`Audio`, or on marengo3.5 :class:`Document` or :class:`Image`.
-            options: how it is divided and what of it is embedded; by default every segment, each option apart.
+            options: how it is divided and what of it is embedded; by default all clips, one vector for each option.
             name: what to call it in errors; its kind by default.
 
         Raises:
@@ -398,9 +406,9 @@ class EmbeddingClient:
 
         Raises:
             BatchError: some files failed; the others' segments are in ``.results``.
-            AuthenticationError, QuotaExceededError: about the account; what is done is in ``.results``.
+            AuthenticationError, QuotaExceededError: about the account; finished files are in ``.results``.
         """
-        return loop.run(self._segments(list(media), options, name, progress=progress))
+        return loop.run(self._segments(as_items(media), options, name, progress=progress))
 
     async def aembed_segments_many(
         self,
@@ -411,7 +419,7 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> list[list[Segment]]:
         """Async :meth:`embed_segments_many`."""
-        return await loop.arun(self._segments(list(media), options, name, progress=progress))
+        return await loop.arun(self._segments(as_items(media), options, name, progress=progress))
 
     async def _segments(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
@@ -428,11 +436,14 @@ class EmbeddingClient:
         many: bool = True,
         progress: bool = False,
     ) -> list[T]:
-        """The segments of files, each as ``convert`` makes it, also those in an error's ``.results``."""
+        """Embed files and convert each result, also those in an error's ``.results``.
+
+        Args:
+            convert: makes a file's segments or rows of its result.
+            many: False = one file: its own error is raised, and its label has no index.
+        """
         run = self._new_run(len(media), progress)
-        labels: Iterable[Any] = zip(itertools.repeat(name), itertools.count())
-        if not many:
-            labels = [name or str(getattr(media[0], "kind", "media"))]
+        labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             try:
@@ -456,12 +467,15 @@ class EmbeddingClient:
         return await asyncio.to_thread(convert_all) if any(job.on_disk for job in jobs) else convert_all()
 
     def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
-        """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector."""
-        return self.rows_many([media], options, name=name or media.kind)[0]
+        """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.
+
+        Args and errors as for :meth:`embed_segments`.
+        """
+        return loop.run(self._rows([media], options, name, many=False))[0]
 
     def rows_many(
         self,
-        media: Sequence[Media],
+        media: Iterable[Media],
         options: SegmentOptions | None = None,
         *,
         name: str = "media",
@@ -470,21 +484,21 @@ class EmbeddingClient:
         """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
         ``.results``.
         """
-        return loop.run(self._rows(media, options, name, progress))
+        return loop.run(self._rows(as_items(media), options, name, progress=progress))
 
     async def arows_many(
         self,
-        media: Sequence[Media],
+        media: Iterable[Media],
         options: SegmentOptions | None = None,
         *,
         name: str = "media",
         progress: bool = False,
     ) -> list[list[Row]]:
         """Async :meth:`rows_many`."""
-        return await loop.arun(self._rows(media, options, name, progress))
+        return await loop.arun(self._rows(as_items(media), options, name, progress=progress))
 
     async def _rows(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str, progress: bool
+        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
     ) -> list[list[Row]]:
         def convert(job: Job, found: Result) -> list[Row]:
             file = job.files[0]
@@ -497,12 +511,12 @@ class EmbeddingClient:
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
             )
 
-        return await self._files(media, options, name, convert, progress=progress)
+        return await self._files(media, options, name, convert, **how)
 
-    # -- before paying ---------------------------------------------------------------------------------------------
+    # -- plan ----------------------------------------------------------------------------------------------------------
 
     def plan(self, items: Iterable[Item], *, name: str = "items") -> Plan:
-        """What embedding ``items`` would take; sends nothing.
+        """Count the requests, minutes and time that embedding ``items`` would take; sends nothing.
 
         Raises:
             InvalidInputError: an item cannot be sent; ``item`` names it.
@@ -514,7 +528,7 @@ class EmbeddingClient:
         return await loop.arun(self._make_plan(items, name))
 
     async def _make_plan(self, items: Iterable[Item], name: str) -> Plan:
-        jobs = await self._check(as_items(items), name)
+        jobs = await self._embedder.checker.check_all(as_items(items), _numbered(name))
         return await make_plan(self._embedder, jobs, self._cache)
 
     # -- several kinds in one v1 call --------------------------------------------------------------------------------
@@ -527,7 +541,7 @@ class EmbeddingClient:
         audio: Any = None,
         audio_start_offset_sec: float | None = None,
     ) -> Parts:
-        """Several kinds in one v1 call (``/embed``): separate vectors, one request.
+        """Embed a text, an image and audio in one v1 request (``/embed``); one vector each, not fused.
 
         Args:
             text: one text.

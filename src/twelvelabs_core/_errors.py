@@ -1,15 +1,15 @@
-"""The error tree.
+"""Every error this package raises, as one tree.
 
     TwelveLabsError
     ├── InvalidInputError                       bad input, found here before sending or by the server (400, 404, 413)
     │   └── TextTooLongError                    a text over the model's limit, with ``truncate="none"``
-    ├── AuthenticationError                     no key, a wrong key (401), or a key without the right (403)
+    ├── AuthenticationError                     no key, a wrong key (401), or a key without permission (403)
     ├── RateLimitError                          429, and the retries are used up
     │   └── QuotaExceededError                  the limit resets later than ``max_wait``
     ├── ServerError                             5xx, and the retries are used up
     ├── ConnectionFailedError                   no response: refused, dropped, timed out
     ├── MalformedResponseError                  a response that is not what the API documents
-    └── BatchError                              some items of a batch failed; the others' results are inside
+    └── BatchError                              some items of a batch failed; the others are in ``.results``
 
 No message, argument or attribute holds the API key.
 """
@@ -20,31 +20,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-__all__ = [
-    "AuthenticationError",
-    "BatchError",
-    "ConnectionFailedError",
-    "InvalidInputError",
-    "MalformedResponseError",
-    "QuotaExceededError",
-    "RateLimitError",
-    "ServerError",
-    "TextTooLongError",
-    "TwelveLabsError",
-]
-
 
 class TwelveLabsError(Exception):
     """Base of every error this package raises.
 
     Attributes:
         message: what happened and what to do, one or two sentences.
-        item: the item the error is about, as the caller named it (``texts[3]``, ``uris[0] 'cat.webp'``), or None.
+        item: label of the item the error is about (``texts[3]``, ``uris[0] 'cat.webp'``), or None.
         status: HTTP status, if there was a response.
         code: the server's own code (``parameter_invalid``, ``api_key_invalid`` …), if it sent one.
         trace_id: the server's ``x-trace-id``, to quote to TwelveLabs' support.
-        results: what was finished before an error stopped a whole batch, in input order, None where not done; else
-            empty.
+        results: if the error stopped a batch, its results in input order, None for unfinished items; else empty.
     """
 
     def __init__(
@@ -139,29 +125,28 @@ class MalformedResponseError(TwelveLabsError):
 
 
 class BatchError(TwelveLabsError):
-    """Some items of a batch failed; everything else was finished and is here.
+    """Some items of a batch failed; the results of the others are in :attr:`results`.
 
     Attributes:
-        results: one entry an item, in input order; None where it failed. Empty from a stream, which yielded them.
-        errors: item index -> its error.
+        results: one entry an item, in input order; None for a failed item. Empty if a stream has yielded them.
+        errors: index of an item -> its error.
     """
 
     def __init__(self, results: Sequence[Any], errors: Mapping[int, TwelveLabsError]) -> None:
         first = errors[min(errors)]
         more = f" (and {len(errors) - 1} more in .errors)" if len(errors) > 1 else ""
-        rest = "the rest is in .results" if results else "the rest was yielded"
-        if len(errors) == len(results):
-            rest = "none is left"
-        of = f" of {len(results)}" if results else ""
-        super().__init__(
-            f"{len(errors)}{of} item{'s' if results or len(errors) > 1 else ''} failed; {rest}. First: {first}{more}"
-        )
+        if results:
+            failed = f"{len(errors)} of {len(results)} items failed"
+            others = "; the others are in .results" if len(errors) < len(results) else ""
+        else:
+            failed, others = f"{len(errors)} item{'s' if len(errors) > 1 else ''} failed", "; the others were yielded"
+        super().__init__(f"{failed}{others}. First: {first}{more}")
         self.results = list(results)
         self.errors = dict(errors)
 
 
 def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
-    """Give an error the label of its item, unless it has one, or is about the account or the connection."""
+    """Set an error's ``item``, if it is about an item (not the account or the connection) and has none yet."""
     if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError)):
         error.item = label
     return error

@@ -4,7 +4,7 @@ type holds it.
     Image("cat.jpg")   Image("https://…/cat.jpg")   Image(b"…")   Image(pil_image)   Audio(open("a.wav", "rb"))
     Composed("a <@coat> in blue", [Image("coat.jpg", name="coat")])
 
-Inside a media type a ``str`` is read by its scheme alone: ``http://``/``https://`` is a URL, ``data:`` a data URI,
+Inside a media type the scheme of a ``str`` decides: ``http://``/``https://`` is a URL, ``data:`` a data URI,
 ``file://`` or no scheme a path. Nothing is read or checked until it is embedded.
 """
 
@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
 from ._errors import InvalidInputError
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PILImage
 else:
     Source: TypeAlias = Any
-
-__all__ = ["Audio", "Composed", "Document", "Image", "Item", "Media", "Source", "Video", "describe"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +50,9 @@ class Media:
             raise InvalidInputError(f"{type(self).__name__}(...) was given {self.source!r}; pass its source instead.")
         start, end = getattr(self, "start_sec", None), getattr(self, "end_sec", None)
         if (start is not None and not 0 <= start < float("inf")) or (end is not None and not (start or 0) < end):
-            raise InvalidInputError(f"{self!r} has no part from start_sec={start} to end_sec={end}.")
+            raise InvalidInputError(
+                f"{self!r}: start_sec={start} and end_sec={end} must be 0 or more, and the end after the start."
+            )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({describe(self.source)})"
@@ -70,8 +70,8 @@ class Audio(Media):
     """Audio: WAV, MP3 or FLAC.
 
     Attributes:
-        start_sec: leave out what comes before, in seconds (v1: ``audio_start_offset_sec``).
-        end_sec: leave out what comes after, in seconds; v2 with marengo3.0 only.
+        start_sec: start of the part to embed, in seconds; None = from the beginning (v1: ``audio_start_offset_sec``).
+        end_sec: end of the part to embed, in seconds; None = to the end. v2 with marengo3.0 only.
     """
 
     kind = "audio"
@@ -85,7 +85,7 @@ class Video(Media):
     """A video in any container FFmpeg reads.
 
     Attributes:
-        start_sec, end_sec: the part to embed, in seconds.
+        start_sec, end_sec: the part to embed, in seconds; None = from the beginning, to the end.
     """
 
     kind = "video"
@@ -126,7 +126,7 @@ class Composed:
         videos: Sequence[Any] | Mapping[str, Any] = (),
         documents: Sequence[Any] | Mapping[str, Any] = (),
     ) -> Composed:
-        """From plain sources, by kind: a sequence, or a mapping ``name -> source`` for media the text refers to.
+        """Make one from plain sources: a sequence a kind, or a mapping ``name -> source`` for media the text refers to.
 
         Sources are used in the order images, audio, videos, documents.
         """
@@ -145,7 +145,7 @@ Item: TypeAlias = "str | Media | Composed"
 
 
 def as_list(sources: Any) -> list[Any]:
-    """A list of sources. A single string or path is refused: it would be split into letters."""
+    """A list of sources. A single string or path is refused: it would be split into characters."""
     _refuse_one(sources, "sources", "[source]")
     return list(sources)
 
@@ -180,19 +180,26 @@ def _bare_url(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
+def file_name(place: str) -> str:
+    """The last part of a path or URL, without a URL's query."""
+    if "://" not in place:
+        return Path(place).name
+    return PurePosixPath(_bare_url(place).partition("://")[2].partition("/")[2]).name
+
+
 def describe(source: Any) -> str:
-    """A source for messages: never its content, never a URL's query, which may hold a signature."""
+    """Describe a source for messages: without its content, and without a URL's query, which may be a signature."""
     if isinstance(source, Media):
         return describe(source.source)
     if isinstance(source, Composed):
-        return "a composition"
+        return "a Composed"
     if isinstance(source, str):
         if source.startswith("data:"):
             return f"data URI of {len(source)} characters"
         return repr(_bare_url(source) if "://" in source else source[:200])
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
-    if isinstance(source, (PurePath, os.PathLike)):
+    if isinstance(source, os.PathLike):
         return repr(os.fspath(source))
     if hasattr(source, "read"):
         return f"file object {getattr(source, 'name', '')!r}" if getattr(source, "name", "") else "file object"

@@ -7,13 +7,11 @@ comment says so. A newer model is described with :class:`Model` and passed as ``
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ._errors import InvalidInputError
-
-__all__ = ["MODELS", "ApiVersion", "Kind", "MediaLimit", "Model", "find_model"]
 
 ApiVersion = Literal["v1", "v2"]
 Kind = Literal["text", "image", "audio", "video", "document", "composed"]
@@ -59,7 +57,7 @@ class Model:
         composed_media: kinds of media that can be fused with a text or each other into one vector.
         media: limits by kind, for synchronous requests.
         task_media: limits by kind, for tasks.
-        segment_options: options a divided file can be embedded by, by kind.
+        segment_options: what can be embedded of a file's segments (``visual``, ``audio`` …), by kind of file.
         sunset: the date on which TwelveLabs switched it off, or None.
     """
 
@@ -83,11 +81,11 @@ class Model:
             raise InvalidInputError(f"Model {self.name!r} needs at least one dimension and one API version.")
 
     def space(self, dimensions: int) -> str:
-        """Name of the vector space. Vectors compare only within one: 3.0 and 3.5 have equal lengths, not one space."""
+        """Name of the vector space. Vectors compare only within one; 3.0 and 3.5 have equal lengths in two spaces."""
         return f"{self.name}/{dimensions}"
 
     def limit(self, kind: Kind, *, may_task: bool) -> MediaLimit | None:
-        """What a file of this kind must keep to: a task's limits where one may be used, else a request's."""
+        """The limits of a file of this kind: a task's if ``may_task`` and there are any, else a request's."""
         task = self.task_media.get(kind) if may_task and kind != "image" else None
         return task or self.media.get(kind)
 
@@ -177,7 +175,7 @@ MODELS: Mapping[str, Model] = {m.name: m for m in (_MARENGO_30, _MARENGO_35, _MA
 
 
 def find_model(model: str | Model) -> Model:
-    """The table's row for a name, or the :class:`Model` itself.
+    """The model of a name; a :class:`Model` is returned as it is.
 
     Raises:
         InvalidInputError: unknown name; the message lists close matches and the known models.
@@ -194,20 +192,19 @@ def find_model(model: str | Model) -> Model:
     )
 
 
-def models_that(can: str, *, kind: Kind | None = None, dimensions: int | None = None) -> str:
-    """Sentence naming the models that can do what another cannot: the remedy part of a refusal."""
-    names = [
-        m.name
-        for m in MODELS.values()
-        if m.sunset is None
-        and (kind is None or any(kind in kinds for kinds in m.inputs.values()) or kind in m.composed_media)
-        and (dimensions is None or dimensions in m.dimensions)
-    ]
+def models_that(can: str, fits: Callable[[Model], bool]) -> str:
+    """A sentence for error messages: the known models that can do what the chosen one cannot.
+
+    Args:
+        can: what they can do: ``return 256 dimensions``.
+        fits: whether a model can. Models that were switched off are not asked.
+    """
+    names = [m.name for m in MODELS.values() if m.sunset is None and fits(m)]
     return f"{' and '.join(names)} can {can}." if names else f"No known model can {can}."
 
 
 def resolve_dimensions(model: Model, dimensions: int | None) -> int:
-    """The vector length to ask for.
+    """The vector length to request: ``dimensions``, or the model's default if None.
 
     Raises:
         InvalidInputError: the model cannot return that length; the message names the models that can.
@@ -219,12 +216,12 @@ def resolve_dimensions(model: Model, dimensions: int | None) -> int:
     has = ", ".join(map(str, sorted(model.dimensions)))
     raise InvalidInputError(
         f"{model.name} returns {has} dimensions, not {dimensions}. "
-        + models_that(f"return {dimensions} dimensions", dimensions=dimensions)
+        + models_that(f"return {dimensions} dimensions", lambda m: dimensions in m.dimensions)
     )
 
 
 def resolve_api_version(model: Model, api_version: str | None) -> ApiVersion:
-    """The endpoint generation to use: the model's default, or the one asked for.
+    """The API version to use: ``api_version``, or the model's default if None.
 
     Raises:
         InvalidInputError: unknown version, or one that does not serve the model.

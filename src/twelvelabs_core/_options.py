@@ -1,13 +1,14 @@
-"""How a file is divided and what of it is embedded: the options of a request for segments, checked before it is sent.
+"""The options of a request for segments: how a file is divided and what is embedded of it; with their checks.
 
 Facts: API pages of /embed-v2 and /embed-v2/tasks, official SDK 1.3.6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from functools import partial
+from typing import Literal, TypeAlias
 
 from ._errors import InvalidInputError
 from ._models import ApiVersion, Kind, Model
@@ -18,7 +19,7 @@ class Fixed:
     """Segments of equal length.
 
     Attributes:
-        duration_sec: 2 to 10 seconds, whole ones.
+        duration_sec: length of a segment, 2 to 10 whole seconds.
     """
 
     duration_sec: int = 6
@@ -29,7 +30,7 @@ class Dynamic:
     """Segments by shot boundaries; video only on marengo3.0.
 
     Attributes:
-        min_duration_sec: no segment is shorter: 2 to 5 seconds.
+        min_duration_sec: shortest length of a segment, 2 to 5 whole seconds.
     """
 
     min_duration_sec: int = 4
@@ -56,6 +57,7 @@ class Quadrants:
 Scope: TypeAlias = Literal["clip", "asset"]
 EmbeddingType: TypeAlias = Literal["separate_embedding", "fused_embedding"]
 Segmentation: TypeAlias = Fixed | Dynamic | Sentences | Quadrants
+Refuse: TypeAlias = Callable[[str], InvalidInputError]
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,18 @@ class SegmentOptions:
                 object.__setattr__(self, name, tuple(value))
 
 
-# The API has no default for text documents and refuses them without one (API page).
+# The API has no default segmentation for text documents and refuses a request without one (API page).
 DEFAULT_SENTENCES = Sentences(5, overlap_sentences=1)
-
 
 _OWN_OPTION = {"audio": "audio", "video": "visual", "image": "visual", "document": "visual"}
 
 
 def own_option(kind: Kind, *, is_text: bool = False) -> str:
-    """The option of a whole-file vector: a video, image or PDF by what is visible, a text document by its text."""
+    """The ``embedding_option`` of a whole-file vector: ``text`` for text documents, else by kind.
+
+    Args:
+        is_text: a document is ``.txt`` or ``.md``, not PDF.
+    """
     return "text" if is_text else _OWN_OPTION[kind]
 
 
@@ -121,7 +126,7 @@ def whole_file(kind: Kind, *, is_text: bool = False) -> SegmentOptions:
 
 def is_whole_file(options: SegmentOptions, model: Model, kind: Kind, *, is_text: bool = False) -> bool:
     """Whether the options ask for the one vector of :func:`whole_file` and nothing else."""
-    if kind == "image":  # it has no other segment
+    if kind == "image":  # an image is not divided: the whole is its only segment
         return not options.embedding_uncertainty
     own = own_option(kind, is_text=is_text)
     asked = options.embedding_option or ((own,) if kind == "document" else model.segment_options.get(kind))
@@ -129,21 +134,22 @@ def is_whole_file(options: SegmentOptions, model: Model, kind: Kind, *, is_text:
 
 
 def with_defaults(options: SegmentOptions, kind: Kind, *, is_text: bool) -> SegmentOptions:
-    """The options with what the API has no default for: text documents are divided into sentences."""
+    """The options, with :data:`DEFAULT_SENTENCES` for clips of a text document without a segmentation."""
     if kind == "document" and is_text and options.segmentation is None and "clip" in options.embedding_scope:
         return replace(options, segmentation=DEFAULT_SENTENCES)
     return options
 
 
 def check_options(options: SegmentOptions, model: Model, kind: Kind, label: str, api_version: ApiVersion) -> None:
-    """Refuse what the model would refuse.
+    """Refuse options that the model does not have.
+
+    Args:
+        label: the item's name in errors.
 
     Raises:
-        InvalidInputError: naming the item, what is wrong, and what would do.
+        InvalidInputError: the message says what is wrong and what the model has.
     """
-
-    def refuse(why: str) -> InvalidInputError:
-        return InvalidInputError(why, item=label)
+    refuse = partial(InvalidInputError, item=label)
 
     has = model.segment_options.get(kind)
     if not has:
@@ -152,6 +158,18 @@ def check_options(options: SegmentOptions, model: Model, kind: Kind, label: str,
     for option in options.embedding_option or ():
         if option not in has:
             raise refuse(f"{model.name} has no option {option!r} for {kind}; it has {', '.join(has)}.")
+    _check_scope_and_type(options, has, refuse)
+    if (options.time_based_metadata or options.embedding_uncertainty) and model.request_form != "multi_input":
+        raise refuse(f"{model.name} has neither time_based_metadata nor embedding_uncertainty; marengo3.5 has both.")
+    for note in options.time_based_metadata:
+        if note.start < 0 or note.end < note.start or not note.text.strip():
+            raise refuse(f"the timed text {note.start}-{note.end} s needs 0 <= start <= end and a text.")
+    _check_segmentation(options.segmentation, model, kind, refuse)
+    if api_version == "v1":
+        _check_v1(options, kind, refuse)
+
+
+def _check_scope_and_type(options: SegmentOptions, has: Sequence[str], refuse: Refuse) -> None:
     if not options.embedding_scope or not set(options.embedding_scope) <= {"clip", "asset"}:
         raise refuse(f"embedding_scope={list(options.embedding_scope)} must be 'clip', 'asset' or both.")
     types = options.embedding_type or ()
@@ -159,22 +177,14 @@ def check_options(options: SegmentOptions, model: Model, kind: Kind, label: str,
         raise refuse(f"embedding_type={list(types)} must be 'separate_embedding', 'fused_embedding' or both.")
     if "fused_embedding" in types and len(options.embedding_option or has) < 2 and not options.time_based_metadata:
         raise refuse("a fused vector needs two options or more to fuse.")
-    if (options.time_based_metadata or options.embedding_uncertainty) and model.request_form != "multi_input":
-        raise refuse(f"{model.name} has neither time_based_metadata nor embedding_uncertainty; marengo3.5 has both.")
     if options.time_based_metadata and "fused_embedding" not in types:
         raise refuse("time_based_metadata changes fused vectors only: add embedding_type=['fused_embedding'].")
     if options.embedding_uncertainty and "asset" in options.embedding_scope:
         raise refuse("embedding_uncertainty is for clips only: use embedding_scope=['clip'].")
-    for note in options.time_based_metadata:
-        if note.start < 0 or note.end < note.start or not note.text.strip():
-            raise refuse(f"the timed text {note.start}-{note.end} s needs start <= end and a text.")
-    _check_segmentation(options.segmentation, model, kind, refuse)
-    if api_version == "v1":
-        _check_v1(options, kind, refuse)
 
 
-def _check_v1(options: SegmentOptions, kind: Kind, refuse: Any) -> None:
-    """v1 divides video by a task, and audio as it likes: fixed segments, with no choice and (on 3.0) no labels."""
+def _check_v1(options: SegmentOptions, kind: Kind, refuse: Refuse) -> None:
+    """v1 divides video by a task with options, audio into fixed segments without any, and nothing else."""
     if kind == "document":
         raise refuse("v1 divides audio and video only; leave api_version out.")
     if kind != "audio":
@@ -187,7 +197,7 @@ def _check_v1(options: SegmentOptions, kind: Kind, refuse: Any) -> None:
         raise refuse("v1 offers no options for segments of audio; leave api_version out to choose.")
 
 
-def _check_segmentation(segmentation: Segmentation | None, model: Model, kind: Kind, refuse: Any) -> None:
+def _check_segmentation(segmentation: Segmentation | None, model: Model, kind: Kind, refuse: Refuse) -> None:
     if segmentation is None:
         return
     if kind == "image":

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Embedding", "Parts", "Segment", "Usage"]
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a request used (marengo3.5 only).
 
     Attributes:
-        input_tokens: tokens by kind of input, as far as the server tells.
+        input_tokens: tokens by kind of input, as far as the server reports them.
         truncated: the server cut the input.
         truncation_reason: the server's reason.
     """
@@ -28,14 +26,14 @@ class Segment:
     """One vector and the part of the source it stands for.
 
     Attributes:
-        vector: floats; whether they have unit length the API leaves open, so compare by cosine.
+        vector: floats. The API does not document whether it has unit length, so compare by cosine.
         start_sec, end_sec: the time range, in seconds; None for texts, images and whole files.
         option: what it was made from: ``visual``, ``audio``, ``transcription``, ``text``, ``fused``; None where
             unlabelled.
         scope: ``clip``, ``asset``, ``page``, ``chunk``; None where the API names none.
         page: first page of a document's segment, from 1.
         quadrant: part of a page, or None for all of it.
-        chunk: place of a text document's chunk.
+        chunk: index of a text document's chunk.
         uncertainty: one number for each of the vector's, where asked for.
     """
 
@@ -62,11 +60,10 @@ class Embedding:
     Attributes:
         vector: Python floats, as many as the model's ``dimensions``.
         space: the vector space it belongs to, for example ``marengo3.0/512``; vectors of two spaces do not compare.
-        truncated: the text was over the limit, so that the vector stands for a part of it (or, on models that cut
-            without saying so, may do). False for ``truncate="average"``, which uses all of it.
-        pooled: vectors averaged into this one: chunks of a text, or segments of audio on v1; 1 = as the server sent
-            it.
-        usage: what the server says it used, or None.
+        truncated: the text was over the limit, so the vector stands for a part of it, or may: marengo3.0 does not
+            report its own cuts. False for ``truncate="average"``, which uses the whole text.
+        pooled: vectors averaged into this one: chunks of a text, or segments of audio on v1; 1 = not averaged.
+        usage: tokens and truncation as the server reports them, or None.
         cached: it came from the cache; nothing was sent.
     """
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
 
@@ -19,12 +19,12 @@ class Stats:
         failed: items with an error.
         requests: requests sent, retries included.
         retries: attempts after the first of a request.
-        limited: responses that were a rejection by rate limit (429).
+        limited: requests rejected by a rate limit (429).
         cached: items found in the cache.
         deduplicated: items equal to another one of the call, sent once.
         truncated: texts that were cut, by our count or the server's.
         waited_sec: seconds that requests waited for a rate limit, summed over all of them.
-        minutes: minutes of media sent, as far as their length is known.
+        minutes: minutes of media sent; media of unknown length count as 0.
         segments: vectors of segments received.
         tasks_waiting: tasks in progress on the server at this moment.
         uploaded_bytes: bytes of media uploaded as assets.
@@ -49,8 +49,8 @@ class Stats:
 
     def add(self, other: Stats) -> None:
         """Add another run's figures to these."""
-        for name in self.__dataclass_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for figure in fields(self):
+            setattr(self, figure.name, getattr(self, figure.name) + getattr(other, figure.name))
 
 
 @dataclass
@@ -94,6 +94,16 @@ class Budget:
         self.spent_minutes += minutes
 
 
+class Progress(Protocol):
+    """What shows the statistics of a call while it runs: a progress bar."""
+
+    def update(self, stats: Stats) -> None:
+        """Show changed statistics."""
+
+    def close(self, stats: Stats) -> None:
+        """Show the last statistics: the call has ended."""
+
+
 class Run:
     """The state of one call, passed along with its requests: statistics, progress, and whether to stop.
 
@@ -105,20 +115,19 @@ class Run:
         stopping: set when the batch must end; no new request is sent then.
     """
 
-    def __init__(self, items: int, progress: Any = None) -> None:
+    def __init__(self, items: int, progress: Progress | None = None) -> None:
         self.stats = Stats(items=items)
         self.stopping = False
         self.progress = progress
         self._started = time.monotonic()
 
     def finished(self, count: int = 1) -> None:
-        """``count`` items have their result."""
+        """Count ``count`` items that have their result."""
         self.stats.done += count
-        if self.progress is not None:
-            self.progress.update(self.stats)
+        self.show()
 
     def uploaded(self, count: int) -> None:
-        """``count`` bytes of media were uploaded."""
+        """Count ``count`` bytes of uploaded media."""
         self.stats.uploaded_bytes += count
         self.show()
 
@@ -128,7 +137,7 @@ class Run:
             self.progress.update(self.stats)
 
     def close(self) -> None:
-        """The call has ended."""
+        """End the call: measure its time, close the progress bar."""
         self.stats.elapsed_sec = time.monotonic() - self._started
         if self.progress is not None:
             self.progress.close(self.stats)

@@ -1,4 +1,4 @@
-"""What a framework's adapter is made of. LangChain's and LlamaIndex's import this module and ``twelvelabs_core`` alone.
+"""The parts of a framework adapter. LangChain's and LlamaIndex's import this module and ``twelvelabs_core`` alone.
 
 A framework's embedding class inherits :class:`Adapter` beside the framework's base class, says what its model field is
 called, and maps the framework's method names onto the protected methods:
@@ -30,22 +30,21 @@ Settings, key and client:
     :meth:`Adapter.embed_composed`.
 What a framework passes:
     :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
-    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its place by :func:`is_url`,
-    :func:`local_path`, :func:`file_name`; its bytes by :func:`head_of`, :func:`content_digest`.
+    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its path or URL by :func:`is_url`,
+    :func:`local_path`, :func:`file_name`; its content by :func:`head_of`, :func:`content_digest`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector. For stores that ask
     for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep vectors by id.
-What a search found:
+Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
     :func:`merge_hits` into time ranges, :func:`twelvelabs_core.check_space` before either.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
-    loop, so that a job is written once for a sync and an async method.
+    loop, so that a sync and an async method share one coroutine.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -53,19 +52,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from ._cache.vectors import KeptVectors, key_prefix
+from ._cache.keys import reference_prefix
+from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
-from ._config import API_KEY_VARIABLES
+from ._config import key_from_environment
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, is_url
+from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
-    file_name,
     head_of,
     is_pdf,
     is_source_code,
@@ -111,9 +110,10 @@ __all__ = [
 ]
 
 
-def _key_from_environment() -> SecretStr | None:
-    found = next((os.environ[name] for name in API_KEY_VARIABLES if os.environ.get(name)), None)
-    return SecretStr(found) if found else None
+def _secret(key: SecretStr | str | None = None) -> SecretStr | None:
+    """A key as a secret; None is looked up in the environment."""
+    key = key or key_from_environment()
+    return SecretStr(key) if isinstance(key, str) else key
 
 
 class Adapter(BaseModel):
@@ -132,7 +132,7 @@ class Adapter(BaseModel):
         arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=(), populate_by_name=True
     )
 
-    api_key: SecretStr | str | None = Field(default_factory=_key_from_environment, exclude=True, repr=False)
+    api_key: SecretStr | str | None = Field(default_factory=_secret, exclude=True, repr=False)
     """By default ``TWELVELABS_API_KEY``, then ``TWELVE_LABS_API_KEY`` of the environment."""
     base_url: str | None = None
     """Address with the version (``…/v1.3``); by default ``TWELVELABS_BASE_URL``, then the public address."""
@@ -174,8 +174,8 @@ class Adapter(BaseModel):
     @field_validator("api_key")
     @classmethod
     def _hide_key(cls, key: SecretStr | str | None) -> SecretStr | None:
-        """None is looked up now, so that a copy made later does not depend on the environment then."""
-        return SecretStr(key) if isinstance(key, str) else key or _key_from_environment()
+        """None is looked up now: a copy made later must not depend on the environment at that time."""
+        return _secret(key)
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client now: a wrong model or a missing key is an error here and not at the first call."""
@@ -207,7 +207,7 @@ class Adapter(BaseModel):
         Args:
             item: a text, media or :class:`Composed`.
             name: what to call it in errors.
-            prepaid: requests for which the framework has asked its ``rate_limiter`` already.
+            prepaid: number of requests for which the framework has already acquired ``rate_limiter``.
         """
         self._check_space(item, name)
         return self.client.embed(item, name=name, prepaid=prepaid).vector
@@ -219,7 +219,7 @@ class Adapter(BaseModel):
     def _vectors(
         self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
     ) -> list[list[float]]:
-        """One vector an item, in order; of an error, ``.results`` holds plain vectors.
+        """One vector an item, in order. An error's ``.results`` are plain vectors too.
 
         Args:
             items: texts, media or :class:`Composed`.
@@ -248,11 +248,11 @@ class Adapter(BaseModel):
         return items
 
     def _check_space(self, item: Item, label: str) -> None:
-        """Refuse an item whose vector is of another space: the frameworks are given plain floats, which do not tell."""
+        """Refuse an item whose vector is in another space: a framework receives plain floats, which do not show it."""
         if self.client.space_of(item) != self.space:
             raise InvalidInputError(
-                "v1 gives audio and transcription vectors without labels; their mean does not compare with other "
-                "vectors. Leave api_version out, or use client.embed(), which names its space.",
+                "v1 returns audio and transcription vectors without labels, and their mean does not compare with "
+                "other vectors. Leave api_version out, or use client.embed(), whose result names its space.",
                 item=label,
             )
 
@@ -309,20 +309,20 @@ class Adapter(BaseModel):
     # -- vectors by id -----------------------------------------------------------------------------------------------
 
     async def _keep_vectors(self, vectors: Mapping[str, Sequence[float]]) -> None:
-        """Keep vectors by id: in the cache if there is one, else in the memory of this object and its copies."""
+        """Keep vectors by id: in the cache if there is one, else in memory, shared with copies of this object."""
         client = self.client
-        await self._in_memory.keep(vectors, client._store, key_prefix(client.space, client.base_url))
+        await self._in_memory.keep(vectors, client._store, reference_prefix(client.space, client.base_url))
 
     async def _kept_vectors(self, ids: Iterable[str]) -> dict[str, list[float]]:
-        """Those of the vectors that are kept, by id."""
+        """The vectors kept under ``ids``, by id. An id without a vector is left out."""
         client = self.client
-        prefix = key_prefix(client.space, client.base_url)
+        prefix = reference_prefix(client.space, client.base_url)
         return await self._in_memory.find(ids, client._store, prefix, dimensions=client.dimensions)
 
 
 @contextmanager
 def _plain_results() -> Iterator[None]:
-    """An error's results as the frameworks know them: plain vectors."""
+    """Turn the ``.results`` of an error raised inside into plain vectors, which is what a framework returns."""
     try:
         yield
     except TwelveLabsError as error:
@@ -339,10 +339,10 @@ def _changed(options: SegmentOptions | None, changes: Mapping[str, Any]) -> Segm
 
 
 def content_digest(media: Media) -> str:
-    """Digest of what a file holds, as in ``Row.metadata["content_digest"]``; hexadecimal, 40 characters.
+    """Digest of a file's content, as in ``Row.metadata["content_digest"]``; hexadecimal, 40 characters.
 
-    Equal for equal bytes, whatever the file is called. Of an address elsewhere (``https://``, ``s3://``), the digest of
-    the address. Reads the file.
+    Equal for equal bytes, whatever the file is called. Reads the file. For a URL (``https://``, ``s3://``), the digest
+    of the URL.
 
     Raises:
         InvalidInputError: the file is missing, empty or unreadable.

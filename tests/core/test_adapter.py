@@ -221,7 +221,7 @@ async def test_audio_on_v1_is_refused_as_plain_floats_do_not_name_their_space() 
     model = TwelveLabsEmbeddings(api_key=service.key, transport=service.transport, api_version="v1")
     assert model.client.space_of(Audio(media.wav())) == "marengo3.0/512/v1-audio"
     assert model.client.space_of(Image(media.png())) == model.client.space_of("a") == "marengo3.0/512"
-    with pytest.raises(InvalidInputError, match=r"uris\[0\]: v1 gives audio and transcription vectors"):
+    with pytest.raises(InvalidInputError, match=r"uris\[0\]: v1 returns audio and transcription vectors"):
         model.embed_audio([media.wav()])
     with pytest.raises(InvalidInputError, match="Leave api_version out"):
         await model.aembed_audio([media.wav()])

@@ -67,7 +67,7 @@ CASES: dict[str, tuple[str, Any, str]] = {
     "text file object": ("images", [io.StringIO("x")], r"\[0\] file object: is a text file object.*rb"),
     "number for an image": ("images", [5], r"\[0\] a int: cannot be read as an image.*got a int"),
     "page about a video": ("videos", ["https://youtu.be/x"], r"\[0\] 'https://youtu.be/x': youtu.be serves a page"),
-    "broken data URI": ("images", ["data:image/png;base64,a"], r"\[0\] data URI.*: holds broken base64"),
+    "broken data URI": ("images", ["data:image/png;base64,a"], r"\[0\] data URI.*: contains broken base64"),
     "list forgotten": ("images", "a.png", r"[Ee]xpected a list.*'a.png'.*\[source\]"),
     "list forgotten, path": ("images", Path("a.png"), r"[Ee]xpected a list.*'a.png'.*\[source\]"),
     "list forgotten, bytes": ("audio", b"RIFF", r"[Ee]xpected a list.*4 bytes.*\[source\]"),

@@ -1,4 +1,4 @@
-"""Requests to ``/assets`` and ``/assets/multipart-uploads``: files too large to stand in a request."""
+"""Requests to ``/assets`` and ``/assets/multipart-uploads``, for files too large for an embedding request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from .._errors import InvalidInputError, MalformedResponseError
 from .requests import FileRange, Request
 
 UPLOADS = "assets/multipart-uploads"
-_NONE: frozenset[Any] = frozenset()
 
 
 def create(file: Path | bytes, filename: str, mime: str) -> Request:
-    """One file as an asset. A path is streamed. No preview or thumbnail is asked for."""
+    """Upload one file as an asset. A path is streamed. Without preview and thumbnail."""
     form: list[tuple[str, Any]] = [
         ("method", "direct"),
         ("file", (filename, file, mime)),
@@ -24,17 +23,17 @@ def create(file: Path | bytes, filename: str, mime: str) -> Request:
         ("enable_hls", "false"),
         ("enable_thumbnail", "false"),
     ]
-    return Request("assets", _NONE, form=form, categories=("upload",))
+    return Request("assets", form=form, categories=("upload",))
 
 
 def retrieve(asset_id: str) -> Request:
-    """The state of an asset."""
-    return Request(f"assets/{asset_id}", _NONE, method="GET")
+    """Ask for the state of an asset."""
+    return Request(f"assets/{asset_id}", method="GET")
 
 
 def delete(asset_id: str) -> Request:
     """Delete an asset."""
-    return Request(f"assets/{asset_id}", _NONE, method="DELETE", reads="headers")
+    return Request(f"assets/{asset_id}", method="DELETE", reads="headers")
 
 
 def create_multipart(filename: str, kind: str, total_size: int) -> Request:
@@ -46,17 +45,17 @@ def create_multipart(filename: str, kind: str, total_size: int) -> Request:
         "enable_hls": False,
         "enable_thumbnail": False,
     }
-    return Request(UPLOADS, _NONE, json=to_json(body), categories=("upload",))
+    return Request(UPLOADS, json=to_json(body), categories=("upload",))
 
 
 def part(url: str, content: bytes | FileRange, headers: dict[str, str]) -> Request:
-    """One part, to its presigned address; without the API key."""
-    return Request(url, _NONE, method="PUT", content=content, headers=headers, reads="headers")
+    """Send one part to its presigned address, without the API key."""
+    return Request(url, method="PUT", content=content, headers=headers, reads="headers")
 
 
 def more_urls(upload_id: str, start: int, count: int) -> Request:
     """Ask for the addresses of ``count`` (1 to 50) parts from number ``start``."""
-    return Request(f"{UPLOADS}/{upload_id}/presigned-urls", _NONE, json=to_json({"start": start, "count": count}))
+    return Request(f"{UPLOADS}/{upload_id}/presigned-urls", json=to_json({"start": start, "count": count}))
 
 
 def complete(upload_id: str, parts: Sequence[tuple[int, str, int]]) -> Request:
@@ -64,12 +63,16 @@ def complete(upload_id: str, parts: Sequence[tuple[int, str, int]]) -> Request:
     done = [
         {"chunk_index": index, "proof": etag, "proof_type": "etag", "chunk_size": size} for index, etag, size in parts
     ]
-    return Request(f"{UPLOADS}/{upload_id}", _NONE, json=to_json({"completed_chunks": done}))
+    return Request(f"{UPLOADS}/{upload_id}", json=to_json({"completed_chunks": done}))
 
 
 def uploaded(upload_id: str, page: int) -> Request:
-    """Which parts of an upload have arrived."""
-    return Request(f"{UPLOADS}/{upload_id}?page={page}&page_limit=50", _NONE, method="GET")
+    """Ask which parts of an upload have arrived, 50 a page.
+
+    Args:
+        page: from 1.
+    """
+    return Request(f"{UPLOADS}/{upload_id}?page={page}&page_limit=50", method="GET")
 
 
 def read_asset(response: dict[str, Any]) -> tuple[str, str]:

@@ -1,20 +1,18 @@
-"""What the server reports about its rate limits: ``Retry-After``, all known families of ``X-Ratelimit-*`` headers,
-three bodies of a 429.
+"""Rate limits as the server reports them: ``Retry-After``, all known families of ``X-Ratelimit-*`` headers, and three
+forms of the body of a 429.
 
 Precedence for a wait: ``Retry-After``, a reset header, ``details.retryAfter``, a time in the message.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 from .errors import read_error_body
+from .timestamps import read_timestamp
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _PREFIX = b"x-ratelimit-"
 
 
@@ -38,7 +36,7 @@ def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> 
 
     Args:
         raw_headers: name and value pairs, as received.
-        now: wall clock, epoch seconds. Resets are given as such, in milliseconds since the epoch, or as seconds left.
+        now: wall clock, epoch seconds. Servers give a reset in epoch seconds, epoch milliseconds or seconds left.
     """
     found = {}
     for name, value in raw_headers:
@@ -62,7 +60,12 @@ def read_rate_limits(raw_headers: Iterable[tuple[bytes, bytes]], now: float) -> 
 def read_retry_delay(
     retry_after: str | None, raw_headers: Iterable[tuple[bytes, bytes]], body: bytes, now: float
 ) -> float | None:
-    """Seconds to wait after a 429, or None if the server does not say."""
+    """Seconds to wait after a 429, or None if the response has no time.
+
+    Args:
+        retry_after: the header of that name: seconds, or a date.
+        now: wall clock, epoch seconds.
+    """
     if retry_after:
         seconds = _number(retry_after)
         if seconds is not None:
@@ -78,8 +81,7 @@ def read_retry_delay(
     seconds = _number(str(error.details.get("retryAfter", error.details.get("retry_after", ""))))
     if seconds is not None:
         return max(0.0, seconds)
-    timestamps = _TIMESTAMP.findall(error.message)
-    reopens_at = _epoch(timestamps[-1]) if timestamps else None
+    reopens_at = read_timestamp(error.message)
     return None if reopens_at is None else max(0.0, reopens_at - now)
 
 
@@ -94,12 +96,3 @@ def _seconds_until(reset: float, now: float) -> float:
     if reset > 1e11:  # milliseconds
         reset /= 1000
     return max(0.0, reset - now) if reset > 1e9 else max(0.0, reset)
-
-
-def _epoch(timestamp: str) -> float | None:
-    text = timestamp.replace("Z", "+00:00")
-    try:
-        parsed = datetime.fromisoformat(text if len(text) > 19 else text + "+00:00")
-    except ValueError:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp()

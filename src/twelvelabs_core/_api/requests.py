@@ -1,4 +1,4 @@
-"""A request, and media as it stands in one: what both endpoint versions share."""
+"""A request to the API and the media it carries, for both API versions."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class Request:
 
     Attributes:
         path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is sent no key.
-        kinds: what it embeds, for the limits' categories.
+        kinds: the kinds of input it embeds, for the limits' categories; empty where it embeds nothing.
         json: body of a JSON request.
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
             streamed.
         content: body of any other request, with ``headers``; bytes, or a range of a file, which is streamed.
-        categories: the limits it counts in, where ``kinds`` does not tell.
-        reads: what is read of the response: its JSON, or its headers (names in lower case).
+        categories: the limits it counts in, if not those of ``kinds``.
+        reads: what to return of the response: its JSON, or its headers (names in lower case).
     """
 
     path: str
-    kinds: frozenset[Kind]
+    kinds: frozenset[Kind] = frozenset()
     json: bytes | None = None
     form: Sequence[tuple[str, Any]] = ()
     content: bytes | FileRange | None = None

@@ -119,8 +119,8 @@ def single(segments: list[Segment], what: str) -> Segment:
     raise MalformedResponseError(f"Expected one vector for {what}, the response has {len(segments)}.")
 
 
-# The API documents the code; its messages are not fixed. A mere mention of seconds is no refusal of the length: bad
-# options ("segmentation must be between 2 and 10 seconds") mention them too.
+# The API documents the code; its messages are not fixed. A message that mentions seconds need not be about the length:
+# those about bad options ("segmentation must be between 2 and 10 seconds") do too.
 _MEDIA_TOO_LONG = re.compile(
     r"\b(video|audio|media|file|asset|input)\b[^.;]*\b(too long|longer than)\b"
     r"|\bduration\b[^.;]*\b(exceed\w*|too long|longer than|at most|maximum|up to|limit)\b"
@@ -132,7 +132,7 @@ _ABOUT_OPTIONS = re.compile(r"segment|clip|_sec\b|offset|strategy", re.IGNORECAS
 
 
 def is_media_too_long(error: InvalidInputError) -> bool:
-    """Whether a synchronous request was refused for the length of its media: a task may take it."""
+    """Whether a synchronous request was refused because its media is too long, so that a task may be tried."""
     if error.status not in (400, 413):
         return False
     if error.code in ("video_duration_too_long", "audio_duration_too_long"):
@@ -158,7 +158,7 @@ def _by_time(segment: Segment) -> tuple[float, float]:
 def _time(found: Any) -> float | None:
     if found is None or (isinstance(found, (int, float)) and math.isfinite(found)):
         return found
-    raise MalformedResponseError(f"The response has a time that is no number: {found!r:.40}.")
+    raise MalformedResponseError(f"The response has a time that is not a number: {found!r:.40}.")
 
 
 def _vector(found: Any, dimensions: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""Tasks: asynchronous embedding by ``/embed-v2/tasks`` and ``/embed/tasks``. Requests, and reading their responses."""
+"""Tasks (asynchronous embedding) by ``/embed-v2/tasks`` and ``/embed/tasks``: requests, and reading responses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .._errors import InvalidInputError, MalformedResponseError, ServerError, Tw
 from .._models import Model
 from .._options import Fixed, SegmentOptions
 from .requests import MediaPayload, Request
+from .timestamps import read_timestamp
 
-_NONE: frozenset[Any] = frozenset()
-# Of the documented families of failures only these may pass by themselves (SDK, field ``error``).
-_MAY_PASS = re.compile(r"unstable|try (again )?later|temporar|unavailable", re.IGNORECASE)
+# Of the documented reasons of a failed task, only these are temporary (SDK, field ``error``).
+_TEMPORARY = re.compile(r"unstable|try (again )?later|temporar|unavailable", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +21,26 @@ class Task:
     """State of a task.
 
     Attributes:
+        id: the server's id.
         status: ``processing``, ``ready``, ``failed``.
         error: the server's message, if it failed.
-        created_at: RFC 3339, as the server sent it; empty if it did not.
-        metadata: of the media, as the server sent it.
+        created_at: epoch seconds; None if the server did not send it.
+        model_name: empty if the server did not send it.
     """
 
     id: str
     status: str
     error: str | None
-    created_at: str
+    created_at: float | None
     model_name: str
-    metadata: dict[str, Any]
 
 
 def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> Request:
-    """A video by ``/embed/tasks``: multipart, fixed clips, scope ``clip``, or ``clip`` and ``video`` (all of it)."""
+    """Create a v1 task for a video: multipart, fixed clips, scope ``clip``, and ``video`` (the whole) if asked for.
+
+    Raises:
+        InvalidInputError: one of ``start_sec`` and ``end_sec`` is missing.
+    """
     form: list[tuple[str, Any]] = [("model_name", model.name)]
     if payload.url is not None:
         form.append(("video_url", payload.url))
@@ -56,18 +60,22 @@ def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> R
 
 
 def status_v1(task_id: str) -> Request:
-    """State of a v1 task, without its vectors."""
-    return Request(f"embed/tasks/{task_id}/status", _NONE, method="GET")
+    """Ask for the state of a v1 task, without its vectors."""
+    return Request(f"embed/tasks/{task_id}/status", method="GET")
 
 
 def retrieve(path: str, task_id: str) -> Request:
-    """State and vectors of a task."""
-    return Request(f"{path}/{task_id}", _NONE, method="GET")
+    """Ask for the state and vectors of a task."""
+    return Request(f"{path}/{task_id}", method="GET")
 
 
 def list_recent(path: str, page: int) -> Request:
-    """The account's tasks, newest first."""
-    return Request(f"{path}?page={page}&page_limit=50", _NONE, method="GET")
+    """Ask for the account's tasks, newest first, 50 a page.
+
+    Args:
+        page: from 1.
+    """
+    return Request(f"{path}?page={page}&page_limit=50", method="GET")
 
 
 def read_task(response: dict[str, Any]) -> Task:
@@ -80,21 +88,18 @@ def read_task(response: dict[str, Any]) -> Task:
     if not isinstance(task_id, str):
         raise MalformedResponseError("The response has no task id.")
     error = response.get("error")
-    media = next((v for k, v in response.items() if k.endswith("_embedding") and isinstance(v, dict)), {})
-    metadata = media.get("metadata") or response.get("metadata") or {}
     return Task(
         task_id,
         str(response.get("status") or "processing"),
         str(error.get("message")) if isinstance(error, dict) else None,
-        str(response.get("created_at") or ""),
+        read_timestamp(str(response.get("created_at"))),
         str(response.get("model_name") or ""),
-        metadata if isinstance(metadata, dict) else {},
     )
 
 
 def failure(task: Task) -> TwelveLabsError:
-    """The error of a failed task: one that a new task may not meet again, or one about the file."""
+    """The error of a failed task: ServerError if a new task may succeed, else InvalidInputError."""
     message = task.error or "the task failed without a reason"
-    if _MAY_PASS.search(message):
+    if _TEMPORARY.search(message):
         return ServerError(f"The task {task.id} failed: {message}")
     return InvalidInputError(f"the server could not embed it: {message}")

@@ -16,9 +16,9 @@ def request(
     image: MediaPayload | None = None,
     audio: MediaPayload | None = None,
 ) -> Request:
-    """One v1 call for any of the three parts.
+    """The request for any of the three parts.
 
-    Fields: ``model_name``, ``text``, ``text_truncate`` (2.7 alone knows it), ``image_url`` or ``image_file``,
+    Fields: ``model_name``, ``text``, ``text_truncate`` (2.7 only), ``image_url`` or ``image_file``,
     ``audio_url`` or ``audio_file``, ``audio_start_offset_sec``. Absent fields are left out: an empty ``text`` field
     counts as a text.
     """

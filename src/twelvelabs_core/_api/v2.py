@@ -7,7 +7,8 @@ marengo3.0 has one object for each input type (``text``, ``image``, ``text_image
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from .._errors import InvalidInputError
@@ -21,7 +22,7 @@ _PLACEHOLDER = re.compile(r"<@([^<>]+)>")
 
 
 def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool | None) -> Request:
-    """A text alone."""
+    """The request for one text."""
     if model.request_form == "multi_input":
         return _multi_input(model, frozenset({"text"}), input_text, (), dimensions, auto_truncate)
     body = {"input_type": "text", "model_name": model.name, "text": {"input_text": input_text}}
@@ -31,7 +32,11 @@ def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool 
 def media(
     model: Model, payload: MediaPayload, options: SegmentOptions, *, dimensions: int, task: bool, is_text: bool = False
 ) -> Request:
-    """One media file: its segments, or one vector of the whole, by a synchronous request or a task.
+    """The request for one media file: its segments, or one vector of the whole file.
+
+    Args:
+        task: create a task, instead of a synchronous request.
+        is_text: a document is ``.txt`` or ``.md``, not PDF.
 
     A synchronous request of marengo3.5, or of an image, has no options: it gives one vector of the whole file.
     """
@@ -61,7 +66,7 @@ def composed(
     dimensions: int,
     auto_truncate: bool | None,
 ) -> Request:
-    """A text and media fused into one vector. 3.0 has a shorter form for a text with one image."""
+    """The request for one vector of a text and media. marengo3.0 has a shorter form for a text with one image."""
     kinds: frozenset[Kind] = frozenset({p.kind for p in payloads} | ({"text"} if input_text else set()))
     if model.request_form == "typed" and input_text and len(payloads) == 1 and payloads[0].name is None:
         part = {"input_text": input_text, "media_source": payloads[0].source()}
@@ -94,7 +99,7 @@ def _multi_input(
 
 
 def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], label: str) -> None:
-    """Check the rules of ``multi_input`` that are known before sending (SDK 1.3.6, field documentation).
+    """Refuse what breaks a documented rule of ``multi_input`` (SDK 1.3.6, field documentation).
 
     Args:
         is_pdf: for each source, whether it is a PDF.
@@ -106,10 +111,9 @@ def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], labe
     def refuse(why: str) -> InvalidInputError:
         return InvalidInputError(why, item=label)
 
-    if "composed" not in {kind for kinds in model.inputs.values() for kind in kinds}:
-        raise refuse(
-            f"{model.name} cannot fuse several inputs into one vector. " + models_that("do it", kind="composed")
-        )
+    if not model.composed_media:
+        able = models_that("do it", lambda m: bool(m.composed_media))
+        raise refuse(f"{model.name} cannot fuse several inputs into one vector. {able}")
     if item.text is not None and not item.text.strip():
         raise refuse("has an empty text; leave text out to use the media alone.")
     if item.text is None and not item.media:
@@ -119,29 +123,25 @@ def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], labe
     for source in item.media:
         if not isinstance(source, Media):
             raise refuse(f"expected Image, Audio, Video or Document in media, got a {type(source).__name__}.")
-        if source.kind not in model.composed_media:
-            takes = ", ".join(sorted(model.composed_media))
-            raise refuse(
-                f"{model.name} composes {takes} only, not {source.kind}. "
-                + models_that(f"compose {source.kind}", kind=source.kind)
-                if source.kind == "document"
-                else f"{model.name} composes {takes} only, not {source.kind}; marengo3.5 can."
-            )
-    _check_names(item, refuse)
     kinds = {source.kind for source in item.media}
+    for kind in sorted(kinds - model.composed_media):
+        takes = ", ".join(sorted(model.composed_media))
+        able = models_that(f"compose {kind}", partial(_composes, kind))
+        raise refuse(f"{model.name} composes {takes} only, not {kind}. {able}")
+    _check_names(item, refuse)
     if len(kinds) > 1 and item.text is None:
-        raise refuse(
-            f"mixes {' and '.join(sorted(kinds))} without a text; the API needs one that says how they belong together."
-        )
+        raise refuse(f"mixes {' and '.join(sorted(kinds))} without a text; several kinds of media need one.")
     if any(is_pdf) and (len(item.media) > 1 or item.text is not None):
-        raise refuse("a PDF must be the only source and stands without a text. Embed it alone.")
+        raise refuse("a PDF cannot be composed with a text or other media. Embed it alone.")
     if kinds == {"document"} and not any(is_pdf) and (item.text is not None or len(item.media) > 1):
-        raise refuse(
-            "is all text (text documents, with a text or each other). Join the texts, or add an image, audio or video."
-        )
+        raise refuse("has text only (text documents). Join the texts into one, or add an image, audio or video.")
 
 
-def _check_names(item: Composed, refuse: Any) -> None:
+def _composes(kind: Kind, model: Model) -> bool:
+    return kind in model.composed_media
+
+
+def _check_names(item: Composed, refuse: Callable[[str], InvalidInputError]) -> None:
     names = [source.name for source in item.media if source.name]
     if len(names) != len(set(names)):
         raise refuse(f"uses a name twice: {sorted({n for n in names if names.count(n) > 1})}.")

@@ -1,4 +1,4 @@
-"""Many items: equal ones once, known ones from the cache, the rest through the embedder, each kept as it arrives."""
+"""Many items: equal ones are embedded once, cached ones not at all; each result is cached as it arrives."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Errors: TypeAlias = "dict[int, TwelveLabsError]"
 async def embed_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0, single: bool = False
 ) -> Results:
-    """One result for each job, in order; what :func:`run_batch` does, with failures raised.
+    """:func:`run_batch`, with failures raised.
 
     Args:
-        single: the caller gave one item, not a list: its error is raised as it is.
+        single: there is one job; its error is raised as it is.
 
     Raises:
-        BatchError: some failed; the rest is in ``.results``.
-        TwelveLabsError: the single item failed, or the account did; ``.results`` is set.
+        BatchError: some jobs failed; the results of the others are in ``.results``.
+        TwelveLabsError: the single job failed, or an error is about the account; then ``.results`` is set.
     """
     results, errors = await run_batch(embedder, jobs, run, cache, prepaid=prepaid)
     if errors:
@@ -42,13 +42,14 @@ async def embed_batch(
 async def run_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0
 ) -> tuple[Results, Errors]:
-    """Results in the jobs' order, None where one failed, and the errors by index.
+    """Embed all jobs: the results in order, None where a job failed, and the errors by index.
 
     Args:
-        prepaid: requests for which the framework's own limiter has been asked.
+        cache: read first, and written with each result; None = no cache.
+        prepaid: number of requests for which the framework's own limiter has been acquired.
 
     Raises:
-        AuthenticationError, QuotaExceededError: about the account; what is done is in ``.results``.
+        AuthenticationError, QuotaExceededError: about the account; finished results are in ``.results``.
     """
     groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
     run.stats.deduplicated += len(jobs) - len(groups)
@@ -65,7 +66,7 @@ async def run_batch(
         for key, known in (await cache.get_many(list(groups))).items():
             indices = groups.pop(key)
             run.stats.cached += len(indices)
-            finish(indices, _in_its_space(embedder, jobs[indices[0]], known))
+            finish(indices, _with_space(embedder, jobs[indices[0]], known))
 
     async def do(order: int, group: tuple[str, list[int]]) -> None:
         key, indices = group
@@ -76,7 +77,7 @@ async def run_batch(
 
     todo = list(groups.items())
     try:
-        errors = await embedder.sender.work(enumerate(todo), do, run, at_most=len(todo))
+        errors = await embedder.sender.attempt_each(todo, do, run)
     except TwelveLabsError as error:
         error.results = list(results)
         raise
@@ -84,9 +85,11 @@ async def run_batch(
 
 
 async def equal_jobs(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool) -> dict[str, list[int]]:
-    """Key -> indices of the jobs that have it, in order of the first.
+    """Cache key -> indices of the jobs that have it, in order of the first.
 
-    Without a cache a text is its own key, and a lone item needs none.
+    Args:
+        for_cache: False = the keys only group jobs, so a text is its own key and a single job has an empty one. Keys
+            of files need their digests.
     """
     if all(isinstance(job.item, str) for job in jobs):
         keys = [embedder.key(job) if for_cache else str(job.item) for job in jobs]
@@ -102,8 +105,8 @@ async def equal_jobs(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool
     return groups
 
 
-def _in_its_space(embedder: Embedder, job: Job, known: Result) -> Result:
-    """The cache is of one space; audio on v1 has another."""
+def _with_space(embedder: Embedder, job: Job, known: Result) -> Result:
+    """A cached result with its item's space: the cache sets the client's, and audio on v1 has another."""
     if not isinstance(known, Embedding) or not job.files:
         return known
     space = embedder.settings.space_of(job.files[0].kind) if len(job.files) == 1 else known.space
@@ -111,10 +114,10 @@ def _in_its_space(embedder: Embedder, job: Job, known: Result) -> Result:
 
 
 def warn_truncated(cut: Sequence[str], run: Run) -> None:
-    """Log one line a call: a cut text is never silent.
+    """Log that texts were cut, in one line for a call.
 
     Args:
-        cut: the labels of (some of) the texts that were cut.
+        cut: labels of the texts that were cut; the first five are named.
     """
     if cut:
         more = ", …" if run.stats.truncated > len(cut[:5]) else ""

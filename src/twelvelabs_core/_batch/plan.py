@@ -1,4 +1,4 @@
-"""What a run would take, counted before it is paid for; nothing is sent."""
+"""A plan: the requests, media minutes and time that embedding some items would take. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Plan:
 
 
 async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None) -> Plan:
-    """Count what checked items would take: equal ones once, known ones not at all."""
+    """Count what checked items would take: equal ones once, cached ones not at all."""
     groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
     known = await cache.get_many(list(groups)) if cache is not None else {}
     limits = embedder.sender.settings.limits
@@ -78,7 +78,13 @@ async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None
 def shortest_time(
     limits: RateLimits, requests: Mapping[str, int], minutes: Mapping[str, float]
 ) -> tuple[float | None, int | None]:
-    """Seconds and days the windows need from unused windows, each window used up in one burst."""
+    """The shortest time the declared limits allow, in seconds and in days of quota; None without such a limit.
+
+    All windows are unused at the start, and each is used up in one burst.
+
+    Args:
+        requests, minutes: by category.
+    """
     seconds: float | None = None
     days: int | None = None
     for category, count in requests.items():

@@ -1,4 +1,4 @@
-"""A progress bar with tqdm: done, rate, cached, and until when a limit makes us wait."""
+"""A progress bar with tqdm: items done, rate, cached, and the time until which a rate limit blocks."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ REFRESH_SEC = 0.5
 
 
 class Bar:
-    """Drawn from the background loop, so that it also moves while everything waits.
+    """Drawn from the background loop every half second, so that it also changes while all requests wait.
 
     Args:
-        total: items, or None if unknown.
-        opens_at: tells the wall-clock time (epoch seconds) a closed limit opens, None while nothing waits.
+        total: number of items, or None if unknown.
+        opens_at: returns when a blocking rate limit opens (epoch seconds), None while none blocks.
+
+    Raises:
+        InvalidInputError: tqdm is not installed.
     """
 
-    def __init__(self, total: int | None, opens_at: Callable[[], float | None], desc: str = "embedding") -> None:
+    def __init__(self, total: int | None, opens_at: Callable[[], float | None]) -> None:
         try:
             from tqdm.auto import tqdm
         except ImportError:
             raise InvalidInputError("A progress bar needs tqdm: pip install tqdm.") from None
-        self._bar: Any = tqdm(total=total, desc=desc, unit="item", smoothing=0.1)
+        self._bar: Any = tqdm(total=total, desc="embedding", unit="item", smoothing=0.1)
         self._opens_at = opens_at
         self._ticker = asyncio.ensure_future(self._tick())
         self._stats = Stats()
 
     def update(self, stats: Stats) -> None:
-        """Some items are done."""
-        self._stats = stats
-        if stats.done - self._bar.n >= 0:
-            self._bar.set_postfix_str(self._note(), refresh=False)
-            self._bar.update(stats.done - self._bar.n)
-
-    def close(self, stats: Stats) -> None:
-        """Draw the last state and leave the line."""
-        self._ticker.cancel()
+        """Draw changed statistics."""
         self._stats = stats
         self._bar.set_postfix_str(self._note(), refresh=False)
         self._bar.update(stats.done - self._bar.n)
+
+    def close(self, stats: Stats) -> None:
+        """Draw the last statistics and end the line."""
+        self._ticker.cancel()
+        self.update(stats)
         self._bar.close()
 
     def _note(self) -> str:

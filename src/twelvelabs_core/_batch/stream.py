@@ -1,4 +1,4 @@
-"""Any number of items, taken lazily; their vectors as an iterator, in memory that does not grow with their number."""
+"""A stream: items are taken lazily, results are yielded; memory does not grow with the number of items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .._results import Embedding
 from .._stats import Run
 from .batch import run_batch
 
-# Items passed to the background loop together: each pass wakes another thread, which costs more than an item's work.
+# Items passed to the background loop together: waking its thread takes longer than the work for one item.
 CHUNK = 16
 
 
@@ -28,8 +28,8 @@ class StreamResult:
     """One item of a stream.
 
     Attributes:
-        index: its place in the input, from 0.
-        item: what was given.
+        index: index in the input, from 0.
+        item: the item itself.
         embedding: its vector; None if it failed.
         error: why, if it failed.
     """
@@ -42,9 +42,10 @@ class StreamResult:
 
 @dataclass
 class Chunk:
-    """Some items that came out together.
+    """The results of some consecutive items.
 
     Attributes:
+        results: finished and failed items; without those that ``fatal`` stopped.
         fatal: an error about the account, which ends the stream.
     """
 
@@ -56,7 +57,11 @@ Embed: TypeAlias = Callable[[int, list[Item]], Awaitable[Chunk]]
 
 
 async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Run, cache: Cache | None) -> Chunk:
-    """Embed some neighbours of a stream. Each is checked alone: one that cannot be sent does not stop the others."""
+    """Embed consecutive items of a stream. Each is checked alone: one that cannot be sent does not stop the others.
+
+    Args:
+        first: index of the first item in the stream.
+    """
     failed: dict[int, TwelveLabsError] = {}
     jobs: list[Job] = []
     places: list[int] = []
@@ -73,7 +78,7 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
         failed |= {places[i]: error for i, error in errors.items()}
     except TwelveLabsError as error:
         fatal, results = error, error.results
-        error.results = []  # they are yielded
+        error.results = []  # the stream yields them
     found: dict[int, Any] = dict(zip(places, results, strict=True))
     return Chunk(
         [
@@ -86,18 +91,24 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
 
 
 class _Flow:
-    """The decisions of both streams, sync and async: how much is in flight, what is yielded, when to stop."""
+    """What the sync and the async stream share: the chunks in flight, which of them is next, when to stop.
+
+    Args:
+        window: about how many items are in flight.
+        ordered: yield in the items' order, not as they finish.
+        raise_errors: a failed item ends the stream.
+    """
 
     def __init__(self, *, window: int, ordered: bool, raise_errors: bool) -> None:
         self.in_flight: deque[Future[Chunk]] = deque()
-        self._most = max(1, -(-window // CHUNK))
+        self._max_in_flight = max(1, -(-window // CHUNK))
         self._ordered, self._raise_errors = ordered, raise_errors
         self._errors: dict[int, TwelveLabsError] = {}
         self._fatal: TwelveLabsError | None = None
 
     @property
     def full(self) -> bool:
-        return len(self.in_flight) >= self._most
+        return len(self.in_flight) >= self._max_in_flight
 
     @property
     def stopped(self) -> bool:
@@ -110,12 +121,13 @@ class _Flow:
         self.in_flight.append(loop.submit(run()))
 
     def next(self) -> Future[Chunk] | None:
-        """The chunk to yield next, None while an unordered stream has to wait for any."""
+        """The chunk to yield next; None while an unordered stream has no finished one."""
         if self._ordered:
             return self.in_flight[0]
         return next((future for future in self.in_flight if future.done()), None)
 
     def take(self, future: Future[Chunk]) -> Iterator[StreamResult]:
+        """Yield the results of a finished chunk; keep the errors to raise."""
         self.in_flight.remove(future)
         chunk = future.result()
         self._fatal = self._fatal or chunk.fatal
@@ -126,7 +138,7 @@ class _Flow:
                 yield result
 
     def end(self) -> None:
-        """Everything in flight was yielded: raise what went wrong."""
+        """Raise the errors, after all chunks in flight were yielded."""
         if self._fatal is not None:
             raise self._fatal
         if self._errors:

@@ -1,1 +1,5 @@
-"""What is kept: results by key, the journal of uploads and tasks, vectors by id."""
+"""What is kept between calls, in the user's store or in memory: results by key (``cache``), ids of uploads and tasks
+(``journal``), vectors by id (``vectors``).
+
+May import ``_media``, ``_net.loop`` and the modules of values.
+"""

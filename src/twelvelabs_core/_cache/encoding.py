@@ -67,7 +67,7 @@ def _decode_segments(value: bytes) -> list[Segment]:
         known = {name: head.get(name) for name in _SEGMENT_FIELDS}
         segments.append(Segment(vector, **known, uncertainty=uncertainty))
     if len(numbers) != at:
-        raise ValueError("cut off, or longer than its heads say")
+        raise ValueError("the entry is truncated, or longer than its heads say")
     return segments
 
 
@@ -75,7 +75,7 @@ _SEGMENT_FIELDS = ("start_sec", "end_sec", "option", "scope", "page", "quadrant"
 
 
 def encode_floats(numbers: Sequence[float]) -> bytes:
-    """Doubles, so that a cached vector equals the one the server sent."""
+    """Numbers as little-endian doubles, so that a cached vector equals the one the server sent."""
     found = array("d", numbers)
     if sys.byteorder == "big":
         found.byteswap()
@@ -83,6 +83,11 @@ def encode_floats(numbers: Sequence[float]) -> bytes:
 
 
 def decode_floats(data: bytes) -> list[float]:
+    """Numbers from little-endian doubles.
+
+    Raises:
+        ValueError: the length is not a multiple of 8 bytes.
+    """
     found = array("d")
     found.frombytes(data)
     if sys.byteorder == "big":

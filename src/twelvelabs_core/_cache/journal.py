@@ -24,7 +24,7 @@ class Journal:
 
     @property
     def lasting(self) -> bool:
-        """Whether another process can read it."""
+        """Whether entries outlive the process, so that another one can read them."""
         return self._store is not None
 
     async def find(self, name: str) -> dict[str, Any] | None:
@@ -39,7 +39,7 @@ class Journal:
         return entry if time.time() - entry["written"] < MAX_AGE_SEC else None
 
     async def write(self, name: str, **entry: Any) -> None:
-        """Store an entry in place of the one before; returns when it is stored."""
+        """Store an entry, replacing an earlier one of that name; returns when it is stored."""
         await self._set(name, json.dumps({**entry, "written": time.time()}).encode())
 
     async def delete(self, name: str) -> None:

@@ -21,12 +21,20 @@ def key_prefix(space: str, api_version: str, base_url: str) -> bytes:
     return _SEPARATOR.join(part.encode() for part in ("1", space, api_version, service))
 
 
+def reference_prefix(space: str, base_url: str) -> str:
+    """The part that the keys of all vectors kept by id share, for one vector space at one address."""
+    service = ""
+    if base_url != PUBLIC_BASE_URL:
+        service = hashlib.blake2b(base_url.encode(), digest_size=6).hexdigest() + "/"
+    return f"{space}/reference/{service}"
+
+
 def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), options: str = "") -> str:
     """The key of one item. Reads media files that have no digest yet; call it off the event loop for those.
 
     Args:
         files: the item's media, opened.
-        options: what else changes the vector, for example how a text is cut.
+        options: whatever else changes the vector, for example how a text is cut; empty = nothing.
     """
     found = hashlib.blake2b(prefix, digest_size=20)
     if isinstance(item, str):
@@ -44,6 +52,6 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
 
 
 def _add(found: Any, *parts: str) -> None:
-    """With their lengths, so that no two sequences of parts are equal when joined."""
+    """Add parts with their lengths, so that no two sequences of parts give the same digest."""
     lengths = ",".join([str(len(part)) for part in parts])
     found.update("\x1f".join((lengths, *parts)).encode("utf-8", "surrogatepass"))

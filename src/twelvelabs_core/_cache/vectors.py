@@ -1,15 +1,13 @@
-"""Vectors kept by id, for texts that stand for them: in the cache's store if there is one, else in memory."""
+"""Vectors by id, for texts that are references to vectors: in the cache's store if there is one, else in memory."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .._config import PUBLIC_BASE_URL
 from .encoding import decode_floats, encode_floats
 from .store import READ_AT_ONCE, Store
 
@@ -38,26 +36,24 @@ class KeptVectors:
         return KeptVectors, ()
 
     def clear(self) -> None:
-        """Drop what is in memory. What is in a store stays."""
+        """Drop the vectors in memory. Those in a store stay."""
         self._vectors.clear()
 
     def hold(self, id: str, vector: Sequence[float]) -> None:
-        """Keep one in memory."""
+        """Keep one vector in memory."""
         self._vectors[id] = array("d", vector)
 
     def drop(self, id: str) -> None:
-        """Drop one from memory."""
+        """Drop one vector from memory; an unknown id is ignored."""
         self._vectors.pop(id, None)
 
     async def keep(self, vectors: Mapping[str, Sequence[float]], store: Store | None, prefix: str) -> None:
-        """Keep vectors; returns when :meth:`find` finds them.
-
-        A store that cannot be written is logged; the vectors are then kept in memory.
+        """Keep vectors; returns when :meth:`find` finds them. If a write fails, it is logged and memory is used.
 
         Args:
             vectors: by id.
             store: the cache's store; None = keep them in memory.
-            prefix: of the store's keys, see :func:`key_prefix`.
+            prefix: of the store's keys, see :func:`~.keys.reference_prefix`.
         """
         if store is not None and await _written({prefix + id: v for id, v in vectors.items()}, store):
             return
@@ -67,7 +63,7 @@ class KeptVectors:
     async def find(
         self, ids: Iterable[str], store: Store | None, prefix: str, *, dimensions: int
     ) -> dict[str, list[float]]:
-        """The vectors that are here, by id. An entry of the store that cannot be decoded counts as missing.
+        """The vectors of some ids, by id, without those that are missing or cannot be decoded.
 
         Args:
             ids: what to look for.
@@ -76,38 +72,28 @@ class KeptVectors:
         """
         wanted = list(dict.fromkeys(ids))
         found = {id: self._vectors[id].tolist() for id in wanted if id in self._vectors}
-        away = [id for id in wanted if id not in found]
-        if store is None or not away:
+        missing = [id for id in wanted if id not in found]
+        if store is None or not missing:
             return found
-        stored = await asyncio.to_thread(_read, store, [prefix + id for id in away])
+        stored = await asyncio.to_thread(_read, store, [prefix + id for id in missing])
         length = len(_MAGIC) + 8 * dimensions
-        for id in away:
+        for id in missing:
             value = stored.get(prefix + id)
             if value is not None and value.startswith(_MAGIC) and len(value) == length:
                 found[id] = decode_floats(value[len(_MAGIC) :])
         return found
 
 
-def key_prefix(space: str, base_url: str) -> str:
-    """What the keys of one vector space at one address begin with.
-
-    Another address is another service: an emulator's vectors must never answer for the real service's.
-    """
-    service = ""
-    if base_url != PUBLIC_BASE_URL:
-        service = hashlib.blake2b(base_url.encode(), digest_size=6).hexdigest() + "/"
-    return f"{space}/reference/{service}"
-
-
 async def _written(vectors: Mapping[str, Sequence[float]], store: Store) -> bool:
+    """Write vectors by key; False if the store failed."""
     pairs = {key: _MAGIC + encode_floats(vector) for key, vector in vectors.items()}
     try:
-        # A second run finds them all there: reading is cheaper than writing them again.
-        there = await asyncio.to_thread(_read, store, list(pairs))
-        new = [(key, value) for key, value in pairs.items() if there.get(key) != value]
+        # In a second run most are stored already, and reading is cheaper than writing.
+        stored = await asyncio.to_thread(_read, store, list(pairs))
+        new = [(key, value) for key, value in pairs.items() if stored.get(key) != value]
         if new:
             await asyncio.to_thread(store.mset, new)
-    except Exception as error:  # whatever a user's store raises: the vectors are paid for and must not be lost
+    except Exception as error:  # a user's store may raise anything; the vectors are paid for and must not be lost
         logger.error("%d vectors could not be written to the cache and stay in memory: %s", len(pairs), error)
         return False
     return True

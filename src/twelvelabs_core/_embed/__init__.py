@@ -1,1 +1,4 @@
-"""One item: checked, sent by a request or a task, read; one vector or many segments."""
+"""One item: checked (``jobs``), routed (``route``) and embedded (``embedder``) as a text, a file or a composition.
+
+May import ``_cache``, ``_net``, ``_api``, ``_media`` and the modules of values.
+"""

@@ -1,4 +1,4 @@
-"""The one way from a checked item to its result: a text, a file or a composition; one vector or many segments."""
+"""Embeds one checked item: a text, a file or a composition, to one vector or many segments."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Result: TypeAlias = "Embedding | list[Segment]"
 
 
 class Embedder:
-    """Turns checked items into vectors, through a sender.
+    """Embeds checked items through a sender.
 
     Attributes:
-        checker: checks items first.
-        files, texts: embed one file, one text.
+        checker: makes jobs of items.
+        files, texts: embed a file, a text.
     """
 
     def __init__(self, settings: EmbedSettings, sender: Sender, journal: Journal) -> None:
@@ -44,7 +44,7 @@ class Embedder:
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
 
     def key(self, job: Job) -> str:
-        """The cache key. Reads media files. How a text is cut is part of it only where it is cut."""
+        """The cache key. Reads media files. ``truncate`` is part of it for texts over the limit only."""
         if job.options is not None and not self._is_whole(job):
             return self.files.key(job.files[0], job.options)
         item, options = job.item, ""
@@ -52,7 +52,7 @@ class Embedder:
         if text and self.settings.is_over_limit(text):
             options = self.settings.truncate
         elif text is None and job.files[0].kind == "video" and self.settings.model.request_form == "multi_input":
-            options = own_option("video")  # apart from fused vectors of short videos, as earlier versions cached them
+            options = own_option("video")  # earlier versions cached a fused vector for short videos
         return item_key(self._key_prefix, item, job.files, options)
 
     def request_count(self, job: Job) -> int:
@@ -63,7 +63,7 @@ class Embedder:
         """The vector of one item, or the segments of one file, sorted by time.
 
         Args:
-            prepaid: the framework's limiter has been asked for its (first) request.
+            prepaid: the framework's limiter has been acquired for its (first) request.
 
         Raises:
             TwelveLabsError: with the item's label.
@@ -85,7 +85,7 @@ class Embedder:
         return found
 
     def as_segments(self, job: Job, found: Result) -> list[Segment]:
-        """A result as segments: one vector of a whole file is its segment of scope ``asset``."""
+        """A result as segments: the vector of a whole file is its segment of scope ``asset``."""
         if not isinstance(found, Embedding):
             return found
         file = job.files[0]

@@ -1,4 +1,4 @@
-"""Items, checked before the first is sent: what the model takes, which files they name, what is asked of them."""
+"""Items become jobs: checked against what the model takes, their files opened, before the first is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._options import SegmentOptions, check_options, with_defaults
 from .settings import EmbedSettings
 from .truncate import too_long
 
-# Ten thousand texts need no ten thousand strings: a name and an index are joined when an error needs them.
+# The caller's name of an item. Name and index are joined only for an error, not for each of ten thousand texts.
 Label: TypeAlias = "str | tuple[str, int]"
 
 
@@ -25,10 +25,10 @@ def label_text(label: Label) -> str:
 
 
 class Job:
-    """One checked item and what is asked of it.
+    """One checked item and what to embed of it.
 
     Attributes:
-        item: a text, media or a composition.
+        item: a text, media or a :class:`Composed`.
         files: its media, opened.
         options: which segments of a file are wanted; None = one vector of the item.
     """
@@ -66,7 +66,7 @@ class Job:
 
     @property
     def on_disk(self) -> bool:
-        """Its content has to be read or computed here, unlike a text or a URL."""
+        """Whether it has media that are read on this machine, not fetched by the server from a URL."""
         return any(file.url is None for file in self.files)
 
 
@@ -81,7 +81,7 @@ class Checker:
     async def check_all(
         self, items: Sequence[Item], labels: Iterable[Label], options: SegmentOptions | None = None
     ) -> list[Job]:
-        """Every item, checked before any is sent. Files are opened in a thread; texts and URLs need none.
+        """The jobs of some items. Files are opened in a thread; texts and URLs need none.
 
         Args:
             options: the segments wanted of each; None = one vector each.
@@ -101,7 +101,7 @@ class Checker:
         return await asyncio.to_thread(check) if any(map(_needs_disk, items)) else check()
 
     def check(self, item: Item, label: Label) -> Job:
-        """One item that is to become one vector.
+        """The job of embedding one item to one vector.
 
         Raises:
             InvalidInputError, TextTooLongError: it cannot be sent; ``item`` is ``label``.
@@ -109,7 +109,7 @@ class Checker:
         if type(item) is str and self._takes_any_text and not item.isspace() and item:
             if not item.isascii():
                 _check_unicode(item, label)
-            return Job(item, label)  # the common case, ten thousand times
+            return Job(item, label)  # the common case, kept short
         return self._check(item, label_text(label))
 
     def _check(self, item: Item, label: str) -> Job:
@@ -130,10 +130,10 @@ class Checker:
         return Job(item, file.label, (file,))
 
     def check_segments(self, media: Any, options: SegmentOptions, label: str) -> Job:
-        """One file whose segments are wanted. Reads its header.
+        """The job of embedding one file to its segments. Reads its header.
 
         Raises:
-            InvalidInputError: it cannot be embedded so; ``item`` is ``label``.
+            InvalidInputError: it cannot be embedded with these options; ``item`` is ``label``.
         """
         if not isinstance(media, Media):
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
@@ -177,7 +177,9 @@ class Checker:
         other = [v for v in model.api_versions if kind in model.inputs[v]]
         if other:
             return f"{model.name} takes {kind} by api_version={other[0]!r}, not {version!r}."
-        return f"{model.name} does not take {kind} input. " + models_that(f"take {kind}", kind=kind)
+        return f"{model.name} does not take {kind} input. " + models_that(
+            f"take {kind}", lambda m: any(kind in kinds for kinds in m.inputs.values())
+        )
 
 
 def _check_unicode(text: str, label: Label) -> None:
@@ -186,7 +188,7 @@ def _check_unicode(text: str, label: Label) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidInputError(
-            f"holds broken Unicode at {error.start}; clean it first.", item=label_text(label)
+            f"contains broken Unicode at index {error.start}; clean it first.", item=label_text(label)
         ) from None
 
 

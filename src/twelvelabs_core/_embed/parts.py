@@ -1,4 +1,4 @@
-"""Several kinds in one v1 call, each embedded separately: what ``/embed`` can and ``/embed-v2`` cannot."""
+"""A text, an image and audio in one v1 request, one vector each; ``/embed-v2`` cannot do this."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .._stats import Run
 from .embedder import Embedder
 from .jobs import Job
 from .payload import payload_of
+from .truncate import TextPlan
 
 
 def parts_of(
@@ -46,7 +47,7 @@ def parts_of(
 async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> Parts:
     """Embed the items of :func:`parts_of` in one call.
 
-    A text that ``truncate="average"`` divides takes requests of its own, as one call has room for one text.
+    With ``truncate="average"``, an over-long text is embedded before, one request a chunk: a call takes one text.
     """
     jobs = dict(zip(given, await embedder.checker.check_all(list(given.values()), list(given)), strict=True))
     averaged: Embedding | None = None
@@ -63,7 +64,7 @@ async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> P
     return parts if averaged is None else replace(parts, text=averaged)
 
 
-async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Any) -> Parts:
+async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: TextPlan | None) -> Parts:
     settings = embedder.settings
     files = {part: job.files[0] for part, job in jobs.items() if job.files}
     local = any(file.url is None for file in files.values())

@@ -1,4 +1,4 @@
-"""A file as a request carries it."""
+"""Makes the payload of a request from a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from .._media.file import MediaFile
 
 
 def payload_of(file: MediaFile, *, asset_id: str | None = None, stream: bool = False) -> MediaPayload:
-    """A file as payload. Reads (and converts) it, unless it is a URL, an asset, or to be streamed: blocks on the disk.
+    """The payload for a file. Reads and converts the file, unless the payload is a URL, an asset or a path to stream.
+
+    Args:
+        asset_id: of the uploaded file; None = it is not uploaded.
+        stream: the request can stream the file from its path.
 
     Raises:
         InvalidInputError: it cannot be read, or has changed since it was opened.

@@ -1,4 +1,4 @@
-"""How a file reaches the server, and whether a request or a task embeds it: one rule by kind, size and length. Pure."""
+"""How a file is sent and whether a request or a task embeds it, by kind, size and length. Pure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .._media.file import MediaFile
 from .._models import ApiVersion, Model
 from .._options import SegmentOptions, is_whole_file
 
-# POST /assets takes so much at once; larger files are uploaded in parts. Documents have no upload in parts (API page).
+# Largest file for POST /assets; larger ones are uploaded in parts. Documents have no upload in parts (API page).
 DIRECT_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A decision.
+    """How one file is embedded.
 
     Attributes:
         upload: ``inline`` = inside the request; ``direct`` = as an asset, in one request; ``multipart`` = as an asset,
             in parts.
-        task: a task makes the vectors and is waited for; else the response to one request has them.
-        or_task: the length is unknown: if the request is refused for it, a task follows.
+        task: by a task; else by one request.
+        or_task: by a request, then by a task if the request is refused as too long; for files of unknown length.
     """
 
     upload: Literal["inline", "direct", "multipart"]
@@ -31,7 +31,7 @@ class Route:
 
 
 def route(model: Model, api_version: ApiVersion, file: MediaFile, options: SegmentOptions) -> Route:
-    """The way for one file."""
+    """Decide how one file is embedded."""
     kind = file.kind
     if api_version == "v1":
         return Route("inline", task=kind == "video")  # a form streams the file itself
@@ -44,13 +44,13 @@ def route(model: Model, api_version: ApiVersion, file: MediaFile, options: Segme
     if kind == "image":
         return Route(upload, task=options.embedding_uncertainty)
     if model.request_form == "multi_input":
-        # A synchronous request of marengo3.5 takes no options. Of a video it gives a vector fused of what is seen and
-        # heard, which is another kind than the visual one, the only one to be had of videos over 30 s.
+        # A synchronous request of marengo3.5 takes no options, and returns a fused vector for a video. A request takes
+        # 30 s at most, a task any length and returns a visual vector: a task for all, so that their vectors compare.
         whole = is_whole_file(options, model, kind, is_text=file.is_text)
         if kind == "video" or not whole or file.has_range or (kind == "document" and upload != "inline"):
             return Route(upload, task=True)
     longest = request.max_sec if request is not None else None
-    # Of the whole file, also where a part is to be embedded: which of the two the server measures is not documented.
+    # The whole file's length, even for a part of it: which of the two the server measures is not documented.
     seconds = file.measured.duration_sec
     if seconds is None or longest is None:
         return Route(upload, task=False, or_task=longest is not None)
@@ -66,12 +66,12 @@ class Part:
 
 
 def plan_parts(duration_sec: float, *, longest_sec: float = 14_400.0, overlap_sec: float = 10.0) -> list[Part]:
-    """Where to cut a file that is too long: parts of equal length that overlap, so that nothing at a cut is lost.
+    """Where to cut a file that is too long: parts of equal length that overlap, so that no event is cut in two.
 
     Args:
-        duration_sec: length of the file.
-        longest_sec: of a part; a task takes 4 hours.
-        overlap_sec: shared by neighbours.
+        duration_sec: length of the file, in seconds.
+        longest_sec: longest part, in seconds; a task takes 4 hours.
+        overlap_sec: seconds that consecutive parts share.
 
     Raises:
         InvalidInputError: the length is not above 0, or parts are not longer than their overlap.

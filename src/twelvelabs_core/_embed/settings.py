@@ -1,4 +1,4 @@
-"""What every part of the work needs to know of the client's settings."""
+"""The settings that checking, routing and embedding share."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class EmbedSettings:
     def space_of(self, kind: Kind) -> str:
         """The space of one vector for an item of a kind.
 
-        v1 divides audio for marengo3.0 and sends two vectors for each time span, audio and transcription, without
+        v1 divides audio for marengo3.0 and returns two vectors for each time range, audio and transcription, without
         labels (API page). Their mean does not compare with the audio vector of v2 (cosine 0.81, measured on the
-        emulator), so it has a space name of its own.
+        emulator), so it has another space name.
         """
         mixed = (
             kind == "audio" and self.api_version == "v1" and "transcription" in self.model.segment_options.get(kind, ())

@@ -1,10 +1,9 @@
-"""Tasks on the server: created once, waited for, resumed by another process, and not created twice."""
+"""Tasks on the server: created, polled until they end, and resumed by a later run instead of created twice."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
 from typing import Any
 
 from .._api import tasks
@@ -29,7 +28,7 @@ class Tasks:
     """Runs tasks: creates them, waits for them, and returns their final responses.
 
     Args:
-        scope: separates the journal's entries of different accounts and models.
+        scope: prefix of the journal's entries, different for each model and address.
         timeout: seconds to wait for a task. After that it keeps running on the server, and the next run resumes it.
     """
 
@@ -44,8 +43,8 @@ class Tasks:
         """The final response of a task that succeeded.
 
         Args:
-            key: of what is embedded. A task of the same key that was created before is resumed.
-            create: returns the request that creates the task, whether it holds media, and how many minutes of them.
+            key: digest of the file and its options. A task of the same key that was created before is resumed.
+            create: returns the request that creates the task, whether it has media in its body, and their minutes.
 
         Raises:
             InvalidInputError: the task failed because of the input.
@@ -81,10 +80,13 @@ class Tasks:
             return None
 
     async def _create(self, request: Request, run: Run, *, has_media: bool, minutes: float) -> str:
-        """Create a task and return its id.
+        """Create a task.
 
         The API has no idempotency key. If the response is lost the task may exist, and is looked for before another is
         created and charged.
+
+        Returns:
+            The task's id.
         """
         started_at = time.time()
 
@@ -100,9 +102,13 @@ class Tasks:
         return task_id
 
     async def _find_created(self, request: Request, started_at: float, run: Run) -> str | None:
-        """The newest task that was created after ``started_at``, fits the request, and is not one of ours already.
+        """The id of the newest task of the account that fits the request and that this object has not created.
 
-        If two fit, which of them is ours cannot be known.
+        The API names no input of a task: if another process created a task of the same model meanwhile, the two cannot
+        be told apart.
+
+        Args:
+            started_at: epoch seconds at which the request was sent.
         """
         for page in range(1, MAX_LIST_PAGES + 1):
             try:
@@ -113,7 +119,7 @@ class Tasks:
             for task in listed:
                 if task.id not in self._created and _fits(task, request, started_at):
                     return task.id
-            if not listed or any(_age(task, started_at) < -CLOCK_SKEW_SEC for task in listed):
+            if not listed or any(_created_before(task, started_at - CLOCK_SKEW_SEC) for task in listed):
                 return None
         return None
 
@@ -152,16 +158,14 @@ def _may_exist(error: TwelveLabsError) -> bool:
 
 
 def _fits(task: Task, request: Request, started_at: float) -> bool:
-    """Whether the request can have created the task: not created before it, and by the same model."""
-    if _age(task, started_at) < -TIMESTAMP_PRECISION_SEC:
+    """Whether the request can have created the task: not created before it, and by the same model.
+
+    A task of unknown age does not fit: the vectors of another file would be worse than paying again.
+    """
+    if task.created_at is None or _created_before(task, started_at - TIMESTAMP_PRECISION_SEC):
         return False
     return not task.model_name or task.model_name.encode() in (request.json or b"") + repr(request.form).encode()
 
 
-def _age(task: Task, started_at: float) -> float:
-    """Seconds from ``started_at`` to the task's creation; negative if it was created before."""
-    try:
-        created = datetime.fromisoformat(task.created_at.replace("Z", "+00:00"))
-    except ValueError:
-        return 0.0
-    return (created if created.tzinfo else created.replace(tzinfo=timezone.utc)).timestamp() - started_at
+def _created_before(task: Task, epoch_sec: float) -> bool:
+    return task.created_at is not None and task.created_at < epoch_sec

@@ -1,4 +1,4 @@
-"""One text becomes one vector: planned, sent in one request or several, cut shorter where the server refuses it."""
+"""Embeds one text: in one request, or one a chunk for ``truncate="average"``; cut shorter if the server refuses it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from .._stats import Run
 from .settings import EmbedSettings
 from .truncate import TextPlan, mean, plan_text
 
-# Tokens below which a text is not cut any further.
-SHORTEST_LIMIT = 8
-# Each refusal lowers the limit to this share: the count is an estimate.
+SHORTEST_LIMIT = 8  # tokens; a text is not cut any shorter
+# The token count is an estimate, so each refusal multiplies the limit by this.
 LOWER_BY = 0.7
 
 
@@ -27,21 +26,21 @@ class TextEmbedder:
         self._settings = settings
         self._model = settings.model
         self._sender = sender
-        # Tokens that texts are cut to here; None until the server has refused a text that it was left to cut.
+        # Tokens to which texts are cut on the client; None until the server has refused a text as too long.
         self._own_limit: int | None = None
 
     def request_count(self, text: str) -> int:
         """Requests one text takes if none fails: more than one only for ``truncate="average"``."""
-        return len(self._plan(text, self._own_limit).pieces)
+        return len(self.plan(text).pieces)
 
     async def embed(self, text: str, run: Run, *, prepaid: bool = False) -> Embedding:
         """The vector of one text.
 
         Args:
-            prepaid: the framework's limiter has been asked for its (first) request.
+            prepaid: the framework's limiter has been acquired for its (first) request.
 
         Raises:
-            TextTooLongError: over the limit with ``truncate="none"``, or refused however short it is cut.
+            TextTooLongError: over the limit with ``truncate="none"``, or refused even when cut to a few words.
         """
         limit = self._own_limit
         while True:
@@ -55,14 +54,21 @@ class TextEmbedder:
                 prepaid = False
 
     def plan(self, text: str) -> TextPlan:
-        """How a text is sent if the server refuses none."""
+        """How a text is sent first."""
         return self._plan(text, self._own_limit)
 
     def _plan(self, text: str, limit: int | None) -> TextPlan:
         return plan_text(text, self._model, self._settings.truncate, self._settings.count, limit)
 
     def _lower(self, limit: int | None) -> int:
-        """A shorter limit after a refusal, kept for later texts: the count, or the server's own cut, did not do."""
+        """A lower limit after a refusal, in tokens; later texts start from it.
+
+        Args:
+            limit: the limit that was refused; None = the server was to cut.
+
+        Raises:
+            TextTooLongError: the limit is at its lowest.
+        """
         if limit is not None and limit <= SHORTEST_LIMIT:
             raise TextTooLongError("the server refuses the text as too long even when cut to a few words.")
         cut_by_server = limit is None and self._model.truncation is None and self._settings.truncate == "end"

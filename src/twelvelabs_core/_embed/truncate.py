@@ -1,4 +1,4 @@
-"""What happens to a text that is longer than the model takes. Pure: counts, cuts and plans; sends nothing.
+"""Over-long texts: counting tokens, cutting, splitting, and the plan for one text. Pure.
 
 No tokenizer of these models is published (API page), so a token counter is any ``str -> int``. The default leans
 towards counting too many, because a text that is cut a little early costs less than one that is refused after it was
@@ -41,7 +41,7 @@ class TextPlan:
         pieces: what to send, one request each; more than one only for ``average``.
         weights: tokens of each piece, for the mean.
         server_truncate: value of the API's own control (``text_truncate`` or ``auto_truncate``), None = send none.
-        over: the text is (by our count) over the limit, so that what is embedded is not the whole text, or may not be.
+        over: the text is over the limit by our count, so the vector may stand for a part of it.
     """
 
     pieces: tuple[str, ...]
@@ -60,8 +60,8 @@ def plan_text(
     """Decide how to send ``text``.
 
     Args:
-        limit: None = the server's way first, where it has one: its own control, or (3.0, undocumented) letting it
-            cut. A number = cut or split here to that many tokens, by ``count``; given after a refusal.
+        limit: tokens, by ``count``, to which the text is cut or split here; given after a refusal. None = the server
+            cuts where it can: by its own control, or (3.0, undocumented) without one.
 
     Raises:
         TextTooLongError: over the limit with ``truncate="none"`` on a model that might cut it silently.
@@ -89,7 +89,7 @@ def plan_text(
 
 
 def too_long(model: Model, tokens: int) -> TextTooLongError:
-    """The refusal of ``truncate="none"``, with its remedies."""
+    """The error of a text over the limit with ``truncate="none"``."""
     return TextTooLongError(
         f"the text has about {tokens} tokens; {model.name} takes {model.max_text_tokens}. Shorten it, use 'end', "
         "'start' or 'average' for truncate, or pass count_tokens= if you have a better count."
@@ -135,12 +135,14 @@ def split(text: str, limit: int, count: TokenCounter) -> list[str]:
         pieces = [p for p in pieces if p]  # long white space between two words may fill a chunk
         if all(count(p) <= limit for p in pieces) or chunks >= len(words):
             return pieces
-        chunks += 1  # a counter need not be additive: try smaller pieces
+        chunks += 1  # a token counter need not be additive: try smaller pieces
 
 
 def _words(text: str, limit: int, count: TokenCounter, *, from_end: bool = False) -> list[str]:
-    """Words with their trailing space. One over the limit (Chinese has no spaces) is cut into pieces that fill it, from
-    its start or its end, so that what is cut off is the rest.
+    """Words with their trailing space. A word over the limit (Chinese has no spaces) is divided into full pieces.
+
+    Args:
+        from_end: divide such a word from its end, so that a text cut at its start keeps full pieces.
     """
     words = []
     stack = list(reversed(_SPACED.findall(text.strip())))
@@ -156,7 +158,7 @@ def _words(text: str, limit: int, count: TokenCounter, *, from_end: bool = False
 
 
 def _letters_within(word: str, limit: int, count: TokenCounter, from_end: bool) -> int:
-    """Letters of the longest beginning (or end) within the limit, 1 at least."""
+    """Number of characters of the longest beginning (or end) of a word within the limit, at least 1."""
     low, high = 1, len(word) - 1
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,5 +1,5 @@
-"""Files that are too large for a request: uploaded as assets, streamed, in parallel parts where they are larger still,
-and deleted after use.
+"""Uploads of files that are too large for a request, as assets: streamed, above 200 MB in parallel parts, and deleted
+after use.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .._stats import Run
 logger = logging.getLogger("twelvelabs_embeddings")
 
 PARALLEL_PARTS = 4
-REPORT_BATCH = 8  # parts that are reported need not be sent again after a crash
-API_BATCH = 50  # most parts in one request for addresses, or in one report
+REPORT_BATCH = 8  # parts; those that were reported are not sent again after a crash
+API_BATCH = 50  # most parts in one request for addresses or in one report
 FIRST_POLL_SEC, SLOWEST_POLL_SEC = 0.5, 10.0
 
 Proof: TypeAlias = tuple[int, str, int]  # part number, ETag, size
@@ -34,7 +34,7 @@ class Uploads:
     """Creates assets of files.
 
     Args:
-        scope: separates the journal's entries of different accounts.
+        scope: prefix of the journal's entries, different for each model and address.
         keep: leave assets on the server after use; later runs find them by content.
         timeout: seconds the server may take to process an upload.
     """
@@ -83,7 +83,7 @@ class Uploads:
             asset_id, _ = assets.read_asset(await self._sender.send(assets.retrieve(entry["asset_id"]), run))
             return asset_id
         except InvalidInputError:
-            await self._journal.delete(name)  # deleted, expired or failed in the meantime
+            await self._journal.delete(name)  # the asset was deleted, has expired or failed
             return None
 
     async def _upload_whole(self, source: MediaFile, name: str, run: Run) -> str:
@@ -95,7 +95,7 @@ class Uploads:
         return asset_id
 
     async def _upload_in_parts(self, source: MediaFile, name: str, run: Run) -> str:
-        if source.media.kind not in ("audio", "video", "image"):
+        if source.kind not in ("audio", "video", "image"):
             raise InvalidInputError(
                 f"has {(source.size or 0) / 1e6:.0f} MB; a document of that size can only be passed as a public URL.",
                 item=source.label,
@@ -103,7 +103,7 @@ class Uploads:
         assert source.size is not None
         upload = await self._resume(name, run)
         if upload is None:
-            request = assets.create_multipart(source.filename, source.media.kind, source.size)
+            request = assets.create_multipart(source.filename, source.kind, source.size)
             upload = MultipartUpload(await self._sender.send(request, run))
             await self._journal.write(name, **upload.journal_entry)
         await self._send_parts(source, upload, run)
@@ -135,7 +135,7 @@ class Uploads:
         return upload
 
     async def _send_parts(self, source: MediaFile, upload: MultipartUpload, run: Run) -> None:
-        """Send the parts that have not arrived, and report them to the server, also if one of them fails."""
+        """Send the parts that have not arrived, and report them to the server, also if a later part fails."""
         proofs: list[Proof] = []
 
         async def send(index: int) -> None:
@@ -172,6 +172,7 @@ class Uploads:
             url = await self._part_url(upload, index, run)
             return await self._sender.send(assets.part(url, content, upload.headers), run, repeat=False)
 
+        # What the server did not receive, the sender has already sent again, to the same address.
         response = await retry(attempt, self._sender.settings.retry, run, repeatable=lambda e: not not_received(e))
         etag = str(response.get("etag", "")).strip('"')
         if not etag:
@@ -210,8 +211,8 @@ class MultipartUpload:
         part_size: bytes of each part but the last.
         parts: how many there are, numbered from 1.
         headers: sent with each part.
-        urls: addresses by part, each for one attempt.
-        arrived: the parts that need not be sent.
+        urls: presigned addresses by part, each valid for one attempt.
+        arrived: the parts that the server has.
     """
 
     def __init__(self, described: dict[str, Any]) -> None:
@@ -227,7 +228,7 @@ class MultipartUpload:
 
     @property
     def journal_entry(self) -> dict[str, Any]:
-        """What is needed to resume it; addresses are not, as they expire."""
+        """What is needed to resume it. Without addresses, as they expire."""
         return {
             "upload_id": self.id,
             "asset_id": self.asset_id,
@@ -246,5 +247,5 @@ class MultipartUpload:
         self.urls.update({int(u["chunk_index"]): str(u["url"]) for u in response.get("upload_urls") or []})
 
     def complete(self) -> None:
-        """All parts have arrived."""
+        """Mark all parts as arrived."""
         self.arrived.update(range(1, self.parts + 1))

@@ -1,1 +1,4 @@
-"""Media: a source, opened, typed, measured and digested once."""
+"""Files on this machine: opened, their format detected, measured and digested once, converted where the API needs it.
+
+May import the modules of values only.
+"""

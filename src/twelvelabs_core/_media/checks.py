@@ -1,4 +1,4 @@
-"""Refusals of a file before it is sent: format, size, frame, length. Pure; each error names the file and the remedy."""
+"""Checks of a file before it is sent: format, bytes, frame size, duration. Pure; errors name file and remedy."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from .._inputs import Audio, Media, Video
 from .._models import Kind, MediaLimit
 from .formats import MIME
 
-# Encoders pad: a tenth of a second over is within a file's own rounding.
+# Encoders pad and round, so a file may be a tenth of a second longer than its content.
 TOLERANCE_SEC = 0.1
 
 
 def format_error(label: str, kind: Kind, found: str | None, limit: MediaLimit) -> InvalidInputError:
-    """The refusal of a file of a wrong format.
+    """The error of a file in a format that is not accepted.
 
     Args:
-        found: the format its first bytes tell, None if unknown.
+        found: the format detected from its first bytes, None if unknown.
     """
     what = found.upper() if found else f"not a readable {kind} file"
     formats = ", ".join(sorted(f.upper() for f in limit.formats))
@@ -61,11 +61,11 @@ def check_frame(label: str, width: int | None, height: int | None, limit: MediaL
 
 
 def check_duration(label: str, media: Media, seconds: float | None, limit: MediaLimit, what: str) -> None:
-    """Refuse a file that is too long or too short, or has nothing in the range that is to be embedded.
+    """Refuse a file that is too long or too short, or whose range to embed is outside the file.
 
     Args:
         seconds: length of the whole file, None if unknown.
-        what: what the limit belongs to, for the message: ``one request``, ``a task``.
+        what: whose limit it is, for the message: ``one request``, ``a task``.
 
     Raises:
         InvalidInputError: with the file's length and what is allowed.
@@ -81,7 +81,7 @@ def check_duration(label: str, media: Media, seconds: float | None, limit: Media
     if media.end_sec is not None and media.end_sec > seconds + TOLERANCE_SEC:
         raise refuse(f"end_sec={media.end_sec:g} is after its end.")
     if limit.max_sec is not None and seconds > limit.max_sec + TOLERANCE_SEC:
-        raise refuse(f"{what} takes {format_duration(limit.max_sec)}. Cut it; plan_parts() tells where.")
+        raise refuse(f"{what} takes {format_duration(limit.max_sec)}. Cut it; plan_parts() computes where.")
     if limit.min_sec is not None and seconds < limit.min_sec - TOLERANCE_SEC:
         raise refuse(f"{what} needs {format_duration(limit.min_sec)} or more.")
 

@@ -1,4 +1,4 @@
-"""A media input, opened before anything is sent: where its content is, what it is, how long, and its digest.
+"""Opening a media input before anything is sent: its location, format, length and digest.
 
 :func:`open_media` touches no network. It reads a file's header (an image is decoded, with Pillow present, so that a
 broken one is found before it is paid for) and leaves the content where it is; :meth:`MediaFile.load` reads it when it
@@ -25,10 +25,9 @@ from .._models import Kind, MediaLimit, Model
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
-from .kinds import local_path
+from .kinds import HEAD_BYTES, local_path
 from .probe import Probe, probe
 
-HEAD_BYTES = 32
 _READ_BYTES = 1 << 20
 _SUFFIX = {"jpeg": "jpg", "matroska": "mkv"}
 
@@ -68,18 +67,25 @@ class MediaFile:
     _opened_as: tuple[int, int] | None = None
 
     @property
+    def content(self) -> bytes | Path:
+        """The bytes or the path of a file that is neither a URL nor a PIL image."""
+        content = self.data if self.data is not None else self.path
+        assert content is not None
+        return content
+
+    @property
     def kind(self) -> Kind:
         """``image``, ``audio``, ``video`` or ``document``."""
         return self.media.kind
 
     @property
     def is_text(self) -> bool:
-        """A text document, not a PDF."""
+        """Whether it is a text document (``.txt``, ``.md``), not a PDF."""
         return self.mime in ("text/plain", "text/markdown")
 
     @property
     def has_range(self) -> bool:
-        """Only a part of it, by time, is to be embedded."""
+        """Whether only a part of it, by time, is to be embedded."""
         media = self.media
         return isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None)
 
@@ -188,7 +194,9 @@ def open_media(media: Media, model: Model, label: str, *, may_task: bool = False
 
 
 def _length_limit(file: MediaFile, model: Model, limit: MediaLimit, may_task: bool) -> tuple[MediaLimit, str]:
-    """The limit on length and its name for messages: one request has no shortest length, a task may have."""
+    """The limit on length that applies, and its name for messages. A file short enough for one request need not keep to
+    the shortest length of a task.
+    """
     request = model.media.get(file.kind)
     if not may_task or file.kind not in model.task_media:
         return limit, "one request"
@@ -196,14 +204,14 @@ def _length_limit(file: MediaFile, model: Model, limit: MediaLimit, may_task: bo
     return (request, "one request") if short and request is not None else (limit, "a task")
 
 
-# -- where it is ---------------------------------------------------------------------------------------------------
+# -- location ------------------------------------------------------------------------------------------------------
 
 
 def locate(media: Media, label: str = "") -> MediaFile:
     """Find where the content of ``media`` is; nothing is checked but that it is there.
 
     Raises:
-        InvalidInputError: it is missing, empty, or no source of media.
+        InvalidInputError: it is missing or empty, or ``source`` has a type that cannot be read.
     """
     source = media.source
     name = describe(source)
@@ -289,7 +297,7 @@ def _decode_data_uri(uri: str, label: str) -> bytes:
     try:
         return base64.b64decode(b"".join(unquote_to_bytes(payload).split()), validate=True)
     except binascii.Error as error:
-        raise InvalidInputError(f"holds broken base64: {error}.", item=label) from error
+        raise InvalidInputError(f"contains broken base64: {error}.", item=label) from error
 
 
 def _read_file_object(source: Any, label: str) -> bytes:
@@ -301,7 +309,7 @@ def _read_file_object(source: Any, label: str) -> bytes:
     return content
 
 
-# -- what it is ----------------------------------------------------------------------------------------------------
+# -- format and size -----------------------------------------------------------------------------------------------
 
 
 def _open_image(file: MediaFile, limit: MediaLimit) -> None:
@@ -322,9 +330,7 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
             )
         file.convert, found = True, "png"
     if images.has_pillow():
-        content = file.data if file.data is not None else file.path
-        assert content is not None
-        width, height = images.image_size(content, file.label)
+        width, height = images.image_size(file.content, file.label)
         check_frame(file.label, width, height, limit)
     if not file.convert:
         check_bytes(file.label, file.kind, file.size, limit)
@@ -337,9 +343,7 @@ def _open_file(file: MediaFile, limit: MediaLimit) -> None:
     if file.kind == "document":
         found = found or _text_format(file.filename, head)
     else:
-        content = file.data if file.data is not None else file.path
-        assert content is not None
-        file.measured = probe(content, is_wav=found == "wav")
+        file.measured = probe(file.content, is_wav=found == "wav")
     if limit.formats:
         accepted = found in limit.formats
     else:  # any container FFmpeg reads; PyAV knows those that the first bytes do not tell

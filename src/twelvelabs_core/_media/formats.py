@@ -1,8 +1,6 @@
-"""File formats, told by their first bytes: a file's name may lie, and the API refuses by content."""
+"""File formats, detected from the first bytes: suffixes may be wrong, and the API checks the content."""
 
 from __future__ import annotations
-
-__all__ = ["MIME", "detect_format"]
 
 MIME = {
     "jpeg": "image/jpeg",

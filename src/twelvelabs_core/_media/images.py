@@ -49,10 +49,10 @@ def convert(raw: bytes, label: str) -> bytes:
 
 
 def encode(image: Any) -> bytes:
-    """A PIL image as PNG, which keeps its pixels, upright; as JPEG where the PNG would be too large to send."""
+    """A PIL image as PNG, rotated as its EXIF tag says; as JPEG if the PNG would be too large to send."""
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)  # PNG readers do not look for an orientation tag
+    image = ImageOps.exif_transpose(image)  # readers of PNG ignore the EXIF orientation
     if image.mode.startswith("I"):  # 16 bits a pixel; plain conversion would clip at 255
         image = image.point(lambda value: value / 256, "L") if image.mode != "I" else _scaled(image)
     if image.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):

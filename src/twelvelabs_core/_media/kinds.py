@@ -1,9 +1,8 @@
-"""What kind of media a file is: by its suffix, its MIME type, or its first bytes. The one table for all adapters."""
+"""The kind of a media file, by its suffix, MIME type or first bytes. All adapters use this table."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from .._errors import InvalidInputError
-from .._inputs import Audio, Document, Image, Media, Video, describe
+from .._inputs import Audio, Document, Image, Media, Video, describe, file_name
 from .formats import MIME, detect_format
 
 MediaKind: TypeAlias = Literal["image", "audio", "video", "document"]
@@ -31,7 +30,7 @@ SUFFIXES: Mapping[str, MediaKind] = {
 """Suffix (lower case, with its dot) -> kind: what the API takes, and the image formats that are converted for it."""
 
 _DOCUMENT_MIME_TYPES = ("application/pdf", "text/plain", "text/markdown")
-_HEAD_BYTES = 32
+HEAD_BYTES = 32
 
 
 def local_path(place: str) -> Path | None:
@@ -45,25 +44,17 @@ def local_path(place: str) -> Path | None:
     return Path(place).expanduser()
 
 
-def file_name(place: str) -> str:
-    """The last part of a path or URL, without a URL's query."""
-    if "://" not in place:
-        return Path(place).name
-    path = place.partition("://")[2].partition("/")[2]
-    return PurePosixPath(re.split(r"[?#]", path, maxsplit=1)[0]).name
-
-
 def suffix_of(place: str) -> str:
     """The suffix of a path or URL in lower case: ``.mp4``; empty if it has none."""
     return PurePosixPath(file_name(place)).suffix.lower()
 
 
 def kind_of(place: str, head: bytes = b"", suffixes: Mapping[str, MediaKind] = SUFFIXES) -> MediaKind | None:
-    """The kind of a file by its suffix, else by its first bytes; None if neither tells.
+    """The kind of a file by its suffix, else by its first bytes; None if both are unknown.
 
     Args:
         place: name, path or URL.
-        head: the file's first 32 bytes, if at hand.
+        head: the file's first 32 bytes; empty = unknown.
         suffixes: suffix -> kind.
     """
     known = suffixes.get(suffix_of(place))
@@ -74,9 +65,9 @@ def kind_of(place: str, head: bytes = b"", suffixes: Mapping[str, MediaKind] = S
 
 
 def is_source_code(path: Path) -> bool:
-    """Whether a ``.ts`` or ``.mts`` file is TypeScript and not an MPEG transport stream, which begins with 0x47.
+    """Whether a ``.ts`` or ``.mts`` file is TypeScript and not an MPEG transport stream, whose packets begin with 0x47.
 
-    For folders, in which every file is taken by its suffix. Reads the file's first byte.
+    For folders, where files are selected by suffix. Reads the file's first bytes.
     """
     if path.suffix.lower() not in (".ts", ".mts"):
         return False
@@ -94,10 +85,10 @@ def kind_of_mime(mime: str) -> MediaKind | None:
 
 
 def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Media:
-    """A path or URL as media of the kind that its suffix, or else its content, tells; media as it is.
+    """A path or URL as media of the kind of its suffix, or else of its content; media is returned as it is.
 
     Args:
-        source: ``str``, ``os.PathLike`` or :class:`Media`. Anything else (bytes) does not tell its kind.
+        source: ``str``, ``os.PathLike`` or :class:`Media`. The kind of anything else (bytes) is not guessed.
         suffixes: suffix -> kind.
 
     Raises:
@@ -134,16 +125,16 @@ def head_of(path: Path) -> bytes:
     """The first 32 bytes of a file; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
+            return file.read(HEAD_BYTES)
     except (OSError, ValueError):
         return b""
 
 
 def is_pdf(media: Media) -> bool:
-    """Whether a document is a PDF: by its first bytes where they are at hand, else by its name."""
+    """Whether a document is a PDF: by its first bytes if they can be read here, else by its name."""
     source: Any = media.source
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return detect_format(bytes(source[:_HEAD_BYTES])) == "pdf"
+        return detect_format(bytes(source[:HEAD_BYTES])) == "pdf"
     place = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     path = None if place is None else local_path(place)
     head = b"" if path is None else head_of(path)

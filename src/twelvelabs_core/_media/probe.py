@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file's header says; None = unknown.
+    """Length and frame size, as the file's header gives them; None = unknown.
 
     Attributes:
         duration_sec: length of the whole file, in seconds.

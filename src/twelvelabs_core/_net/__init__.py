@@ -1,1 +1,4 @@
-"""The only network I/O with the service: loop, transport, retry, rate limiter, sender."""
+"""The network I/O with the service: background loop, transport, retry, rate limiter, sender.
+
+May import ``_api`` and the modules of values.
+"""

@@ -33,7 +33,7 @@ class AccountLimiters:
         return found
 
     def for_request(self, request: Request) -> Sequence[Limiter]:
-        """The limiters a request passes. The order is the same for all, so no two requests wait for each other."""
+        """The limiters a request must acquire, in the same order for all requests, so that none can deadlock."""
         if request.categories is not None:
             return self._in(request.categories)
         found = self._by_kinds.get(request.kinds)

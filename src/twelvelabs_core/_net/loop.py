@@ -34,7 +34,7 @@ class _Background:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        from . import transport  # noqa: F401  imports of 0.3 s, before anything runs that they would block
+        from . import transport  # noqa: F401  takes 0.3 s, which would block requests if it were imported later
 
         try:
             self.loop.run_forever()
@@ -59,7 +59,7 @@ class _Background:
         self.loop.set_exception_handler(lambda *_: None)  # "Unclosed client session": the parent will close it
 
     def stop(self) -> None:
-        """Cancel all tasks, close all connections, join the thread: nothing may outlive the interpreter."""
+        """Cancel all tasks, close all connections, join the thread, before the interpreter ends."""
         closing = asyncio.run_coroutine_threadsafe(_shut_down(), self.loop)
         with contextlib.suppress(Exception):
             closing.result(timeout=5)

@@ -16,10 +16,9 @@ def waiting() -> bool:
 
 @contextmanager
 def no_waiting() -> Iterator[None]:
-    """While it is open, retries and rate limits of every client in this process do not wait. For the tests of programs
-    that use this package.
+    """Inside this context, retries and rate limits of all clients in this process do not wait. For tests.
 
-    Everything else stays: the number of attempts, ``QuotaExceededError`` for waits over ``max_wait``, the order.
+    Unchanged are the number of attempts, their order, and ``QuotaExceededError`` for waits over ``max_wait``.
     """
     global _waiting
     before, _waiting = _waiting, False

@@ -1,4 +1,4 @@
-"""Ask again and again, ever more slowly, until the server has finished something."""
+"""Polling at growing intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work through jobs, a bounded number at a time."""
+"""Runs jobs with bounded concurrency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .retry import is_unreachable
 
 J = TypeVar("J")
 
-# After this many items with the host unreachable, and none with a result, a batch stops.
+# A batch stops after so many failed jobs, if the host is unreachable and no job has succeeded.
 UNREACHABLE_LIMIT = 3
 
 
@@ -46,21 +46,22 @@ async def for_each(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def run_batch(
-    jobs: Iterable[tuple[int, J]], do: Callable[[int, J], Awaitable[None]], run: Run, *, workers: int
+async def attempt_each(
+    jobs: Iterable[J], do: Callable[[int, J], Awaitable[None]], run: Run, *, workers: int
 ) -> dict[int, TwelveLabsError]:
     """Do all jobs, ``workers`` at a time, and collect the errors of those that fail.
 
     Args:
-        jobs: index and job; taken lazily.
+        jobs: taken lazily.
+        do: called with the index of a job and the job.
 
     Returns:
-        the errors by index.
+        The errors by index.
 
     Raises:
-        AuthenticationError, QuotaExceededError: they concern the account, so every other job would fail too. No new job
+        AuthenticationError, QuotaExceededError: about the account, so every other job would fail too. No new job
             starts; those in progress are finished first, as they may have been charged.
-        ConnectionFailedError: the host is unreachable.
+        ConnectionFailedError: the host is unreachable; likewise.
     """
     errors: dict[int, TwelveLabsError] = {}
     fatal: list[TwelveLabsError] = []
@@ -78,7 +79,7 @@ async def run_batch(
                 run.stopping = True  # host unreachable: stop early
                 fatal.append(error)
 
-    await for_each(jobs, attempt, workers=workers, stopped=lambda: run.stopping)
+    await for_each(enumerate(jobs), attempt, workers=workers, stopped=lambda: run.stopping)
     if fatal:
         raise fatal[0]
     return errors

@@ -1,4 +1,4 @@
-"""When a failed request is sent again: the policy, which is data, and the one loop that carries it out."""
+"""Retries: the policy, which is data, and the only retry loop."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .pace import pause
 
 T = TypeVar("T")
 
-# A rejection by rate limit is waited out by the limiter, and several may follow each other: this many times
-# ``max_retries`` of them are taken before a request fails.
+# The limiter waits after a 429, and several 429s in a row are normal: a request fails after this many times
+# ``max_retries`` of them.
 REJECTIONS_PER_RETRY = 4
 
 

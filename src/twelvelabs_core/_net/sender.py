@@ -1,4 +1,4 @@
-"""Sends requests: within the rate limits, bounded, retried, one by one or as a batch."""
+"""Sends requests: within the rate limits, with bounded concurrency, retried."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,7 @@ from .._errors import ConnectionFailedError, RateLimitError, TwelveLabsError
 from .._stats import Run
 from . import loop
 from .limiter import Limiter
-from .pool import run_batch
+from .pool import attempt_each
 from .retry import is_unreachable, retry
 from .settings import SenderSettings
 
@@ -60,12 +60,12 @@ class Sender:
         Args:
             has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
-            prepaid: the framework's rate limiter has already been asked.
+            prepaid: the framework's rate limiter has already been acquired for the first attempt.
             repeat: False = sent again only if the server cannot have acted on it, because what it creates would be
                 created, and charged, twice.
 
         Returns:
-            the JSON object of the response, or its headers if ``request.reads`` says so.
+            The JSON object of the response, or its headers if ``request.reads`` says so.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
@@ -136,15 +136,11 @@ class Sender:
             error.retry_after = read_retry_delay(retry_after, response.headers, response.body, time.time())
         return error
 
-    async def work(
-        self, jobs: Iterable[tuple[int, J]], do: Callable[[int, J], Awaitable[None]], run: Run, *, at_most: int
+    async def attempt_each(
+        self, jobs: Sequence[J], do: Callable[[int, J], Awaitable[None]], run: Run
     ) -> dict[int, TwelveLabsError]:
-        """:func:`~.pool.run_batch`, with at most ``max_concurrency`` jobs at a time.
-
-        Args:
-            at_most: how many jobs there can be.
-        """
-        return await run_batch(jobs, do, run, workers=min(at_most, self.settings.max_concurrency))
+        """:func:`~.pool.attempt_each`, at most ``max_concurrency`` jobs at a time."""
+        return await attempt_each(jobs, do, run, workers=min(len(jobs), self.settings.max_concurrency))
 
     def _open_session(self) -> Session:
         """The session of the current loop. On the loop only."""
@@ -169,8 +165,9 @@ def _headers(response: RawResponse) -> dict[str, str]:
 
 
 async def _acquire_external(limiter: Any) -> None:
-    """Ask a framework's rate limiter: LangChain's ``aacquire``, LlamaIndex's ``async_acquire``, or a plain ``acquire``
-    in a thread.
+    """Acquire a framework's rate limiter.
+
+    LangChain's has ``aacquire``, LlamaIndex's ``async_acquire``; of any other, ``acquire`` is called in a thread.
     """
     acquire = getattr(limiter, "aacquire", None) or getattr(limiter, "async_acquire", None)
     if acquire is not None:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from .settings import SenderSettings
 
 CONNECT_TIMEOUT = 10.0
-# Requests with media are held in memory whole (base64 adds a third), so few of them are in flight at a time.
+# A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
 MEDIA_IN_FLIGHT = 8
 
 
 class Session:
-    """Made on the loop, closed on it, and made again after a fork.
+    """Connections to one account. Made and closed on the background loop; not usable after a fork.
 
     Attributes:
         generation: of the loop it belongs to.

@@ -21,7 +21,7 @@ import httpx
 from multidict import CIMultiDict
 
 KEEP_ALIVE_SEC = 30
-# The body is decompressed and whole by the time it is handed on, so these no longer describe it.
+# These describe the body as it was transferred; here it is complete and decompressed.
 _TRANSFER_HEADERS = frozenset({b"content-encoding", b"transfer-encoding", b"content-length"})
 
 
@@ -110,8 +110,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
 
 def environment_proxy(base_url: str) -> str | None:
-    """The proxy by ``HTTPS_PROXY``, ``NO_PROXY`` and the like, looked up once for the one host. aiohttp's ``trust_env``
-    would look twice in a thread for every request, at three times the request's own cost (measured).
+    """The proxy for a host by ``HTTPS_PROXY``, ``NO_PROXY`` and the like, or None.
+
+    aiohttp's ``trust_env`` looks it up in a thread twice for each request, which takes three times the request's own
+    time (measured).
     """
     address = urlsplit(base_url)
     proxies = getproxies()

@@ -1,1 +1,5 @@
-"""What a vector store holds: rows made of segments, and what a search found put together again."""
+"""What vector stores share in every framework: rows to write (``rows``), search results merged into time ranges
+(``moments``), rankings fused (``fusion``).
+
+May import the modules of values only.
+"""

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Of the paper that introduced reciprocal rank fusion (Cormack, Clarke, Büttcher 2009).
+# From the paper that introduced reciprocal rank fusion (Cormack, Clarke, Büttcher 2009).
 RANK_CONSTANT = 60
 
 
@@ -17,7 +17,7 @@ class Fused(Generic[T]):
     """One result of :func:`fuse_ranks`.
 
     Attributes:
-        hits: what was found, the one that contributes most first; one hit of each ranking that has it.
+        hits: one hit of each ranking that has this result; the one that contributes most comes first.
         score: sum of ``weight / (constant + rank)``; higher is better.
     """
 
@@ -36,12 +36,12 @@ def fuse_ranks(
 
     Args:
         rankings: by name: hits with their scores (higher is better), best first.
-        weights: of the rankings by name, 1 if not given.
-        key: equal for hits that are the same result in several rankings; None = no two hits are.
-        constant: the higher, the less the first places count.
+        weights: by name of the ranking; 1 for a ranking without one.
+        key: identifies a hit's result, equal in all rankings; None = no two hits are the same result.
+        constant: added to each rank; the higher, the smaller the advantage of the first ranks.
 
     Returns:
-        Best first; of equal sums, the one with the higher score of its own.
+        Best first; of equal sums, the result whose hit has the higher score.
     """
     weights = weights or {}
     found: dict[Hashable, dict[str, tuple[float, float, T]]] = {}

@@ -43,7 +43,7 @@ class Moment:
 
     @property
     def text(self) -> str:
-        """Readable: ``beach.mp4 00:00:34.6-00:01:04 audio,visual``."""
+        """Text for a store's document: ``beach.mp4 00:00:34.6-00:01:04 audio,visual``."""
         name = self.metadata.get("file_name") or self.source
         return f"{name} {clock(self.start_sec)}-{clock(self.end_sec)} {self.options}".strip()
 
@@ -81,7 +81,7 @@ def merge_moments(
     Args:
         hits: hit, its metadata (``source``, ``start_sec``, ``end_sec``, and ``duration_sec`` if known), its score.
         gap: longest time in seconds between two hits of one range.
-        pad: seconds added on both sides; never beyond the file's ends, nor into the next range.
+        pad: seconds added on both sides, within the file and not into a neighbouring range.
         higher_is_better: False for distances.
 
     Raises:
@@ -99,14 +99,9 @@ def merge_moments(
     moments: list[Moment] = []
     for found in by_source.values():
         groups = _neighbours(found, gap)
-        edges = [(group[0].start, max(hit.end for hit in group)) for group in groups]
-        for i, group in enumerate(groups):
+        ranges = [(group[0].start, max(hit.end for hit in group)) for group in groups]
+        for group, (start, end) in zip(groups, _padded(ranges, pad), strict=True):
             top = best(group, key=lambda hit: hit.score)
-            # Half of the way to the range before and after is as far as padding goes.
-            lowest = (edges[i - 1][1] + edges[i][0]) / 2 if i else 0.0
-            highest = (edges[i][1] + edges[i + 1][0]) / 2 if i + 1 < len(edges) else edges[i][1] + pad
-            start = min(edges[i][0], max(lowest, edges[i][0] - pad))
-            end = max(edges[i][1], min(highest, edges[i][1] + pad))
             duration = top.metadata.get("duration_sec")
             if duration is not None:
                 end = min(end, float(duration))
@@ -122,6 +117,16 @@ def merge_moments(
                 )
             )
     return sorted(moments, key=lambda m: m.score, reverse=higher_is_better)
+
+
+def _padded(ranges: Sequence[tuple[float, float]], pad: float) -> list[tuple[float, float]]:
+    """Ranges, in order, with ``pad`` seconds on both sides: from 0, and at most half way to the next range."""
+    found = []
+    for i, (start, end) in enumerate(ranges):
+        lowest = (ranges[i - 1][1] + start) / 2 if i else 0.0
+        highest = (end + ranges[i + 1][0]) / 2 if i + 1 < len(ranges) else end + pad
+        found.append((min(start, max(lowest, start - pad)), max(end, min(highest, end + pad))))
+    return found
 
 
 def _neighbours(hits: Iterable[_Hit], gap: float) -> list[list[_Hit]]:
@@ -141,15 +146,15 @@ def merge_hits(
     pad: float = 0.0,
     higher_is_better: bool = True,
 ) -> list[T | Moment]:
-    """A search's results with neighbours merged: time ranges, and the hits that have none, best first.
+    """Merge neighbouring hits of a search into time ranges; hits without a time range are kept. Best first.
 
     Args:
-        hits: hit, its metadata and score, best first. Without a score for each, their order counts.
-        gap, pad, higher_is_better: as :func:`merge_moments`.
+        hits: hit, its metadata and score, best first. If any has no score, they are ranked by their order.
+        gap, pad, higher_is_better: as for :func:`merge_moments`.
 
     Returns:
-        A :class:`Moment` for each range (its ``hits`` are those given), and every other hit as it is. Of equal scores,
-        what came first stays first.
+        A :class:`Moment` for each range (its ``hits`` are those passed in), and every other hit as it is. Equal scores
+        keep their order.
 
     Raises:
         InvalidInputError: ``gap`` or ``pad`` is negative.

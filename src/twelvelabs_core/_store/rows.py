@@ -9,15 +9,14 @@ import uuid
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .._errors import InvalidInputError
-from .._inputs import Media, describe
+from .._inputs import Media, describe, file_name
 from .._options import SegmentOptions
 from .._results import Segment
 
-# Changing it would give every row that is in a store today a new id.
+# Changing it would give every stored row a new id.
 _NAMESPACE = uuid.UUID("6c9e2f5e-3b1d-5b52-9d0e-0f2f0d7a3a11")
 
 
@@ -26,9 +25,8 @@ class Row:
     """One segment as a store keeps it.
 
     Attributes:
-        id: UUID made from content, option, scope, position and space: the same file gives the same ids, another file
-            never does.
-        text: readable: ``beach.mp4 00:01:12-00:01:18 visual``.
+        id: UUID made from content, option, scope, position and space; equal for equal files.
+        text: for people and text search: ``beach.mp4 00:01:12-00:01:18 visual``.
         metadata: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
             ``embedding_option``, ``embedding_scope``, ``page``, ``quadrant``, ``chunk``, ``content_digest``,
             ``space``. Strings and numbers only; a key without a value is left out.
@@ -60,11 +58,11 @@ def rows_of(
         content_digest: digest of the file's bytes; a changed file has other rows.
         duration_sec: length of the file in seconds, which bounds merged ranges; by default the end of the last segment.
         source: value of the ``source`` key; by default the path or URL.
-        options: how the file was divided. Part of the id where it changes what a position means: chunk 0 of five
-            sentences is not chunk 0 of one, and notes change a fused vector.
+        options: how the file was divided. Part of the id where it changes the vector at a position: a chunk's number
+            depends on the segmentation, a fused vector on the timed texts.
     """
     where = source or _source(media)
-    name = media.filename or Path(where.partition("?")[0]).name or media.kind
+    name = media.filename or file_name(where) or media.kind
     ends = [s.end_sec for s in segments if s.end_sec is not None]
     length = duration_sec if duration_sec is not None else max(ends, default=None)
     rows: list[Row] = []
@@ -79,7 +77,7 @@ def rows_of(
             position = (*position, repr(options.time_based_metadata))
         identity = "|".join(map(str, (content_digest, segment.option, segment.scope, *position, space)))
         seen[identity] += 1
-        if seen[identity] > 1:  # v1 sends two vectors without labels for each time span of audio (marengo3.0)
+        if seen[identity] > 1:  # v1 returns two vectors without labels for each time range of audio (marengo3.0)
             identity += f"|{seen[identity]}"
         metadata = {
             "source": where,
@@ -131,7 +129,7 @@ def clock(seconds: float) -> str:
 
 
 def segment_key(metadata: Mapping[str, Any]) -> Hashable | None:
-    """What identifies a row's segment whichever option its vector is of; None if the metadata is not a row's."""
+    """The identity of a row's segment, equal for its vectors of all options; None if the metadata is not a row's."""
     if "content_digest" not in metadata:
         return None
     position = ("start_sec", "end_sec", "page", "quadrant", "chunk", "embedding_scope")
@@ -144,11 +142,11 @@ def joined_options(metadatas: Iterable[Mapping[str, Any]]) -> str:
 
 
 def check_space(metadatas: Iterable[Mapping[str, Any]], space: str | None) -> None:
-    """Refuse vectors of another space. Equally long ones would be searched without an error, and mean nothing.
+    """Refuse vectors of another space. If they are equally long, a search would return meaningless results silently.
 
     Args:
         metadatas: metadata of rows, documents or nodes; those without a ``space`` are not checked.
-        space: the space wanted; None = any, but one for all.
+        space: the expected space; None = any, but the same for all.
 
     Raises:
         InvalidInputError: there is a vector of another space; the message names both.

@@ -66,8 +66,8 @@ INVALID: list[tuple[str, Composed, str]] = [
     ("marengo3.5", Composed(" \n", [IMAGE]), "has an empty text; leave text out"),
     ("marengo3.5", Composed("a", [IMAGE] * 11), "has 11 sources; the API takes 10"),
     # kinds
-    ("marengo3.0", Composed("a", [AUDIO]), "composes image only, not audio; marengo3.5 can"),
-    ("marengo3.0", Composed("a", [IMAGE, VIDEO]), "composes image only, not video; marengo3.5 can"),
+    ("marengo3.0", Composed("a", [AUDIO]), "composes image only, not audio. marengo3.5 can compose audio"),
+    ("marengo3.0", Composed("a", [IMAGE, VIDEO]), "composes image only, not video. marengo3.5 can compose video"),
     ("marengo3.0", Composed("a", [TXT]), "composes image only, not document. marengo3.5 can"),
     ("marengo3.5", Composed("a", [IMAGE, "cat.png"]), "expected Image, Audio, Video or Document in media, got a str"),  # type: ignore[list-item]
     ("marengo3.5", Composed("a", [b"bytes"]), "expected Image, Audio, Video or Document in media, got a bytes"),  # type: ignore[list-item]
@@ -77,11 +77,11 @@ INVALID: list[tuple[str, Composed, str]] = [
     ("marengo3.5", Composed(None, [VIDEO, IMAGE, AUDIO]), "mixes audio and image and video without a text"),
     ("marengo3.5", Composed(None, [TXT, IMAGE]), "mixes document and image without a text"),
     # documents
-    ("marengo3.5", Composed("a", [PDF]), "a PDF must be the only source and stands without a text"),
-    ("marengo3.5", Composed(None, [PDF, PDF]), "a PDF must be the only source"),
-    ("marengo3.5", Composed("a", [PDF, IMAGE]), "a PDF must be the only source"),
-    ("marengo3.5", Composed("a", [TXT]), "is all text"),
-    ("marengo3.5", Composed(None, [TXT, MD]), "is all text"),
+    ("marengo3.5", Composed("a", [PDF]), "a PDF cannot be composed with a text or other media"),
+    ("marengo3.5", Composed(None, [PDF, PDF]), "a PDF cannot be composed with"),
+    ("marengo3.5", Composed("a", [PDF, IMAGE]), "a PDF cannot be composed with"),
+    ("marengo3.5", Composed("a", [TXT]), "has text only"),
+    ("marengo3.5", Composed(None, [TXT, MD]), "has text only"),
     # names
     ("marengo3.5", Composed("<@a>", [named("a"), named("a")]), r"uses a name twice: \['a'\]"),
     ("marengo3.5", Composed("<@b>", [named("a"), named("c")]), "refers to <@b>, but names given: a, c"),

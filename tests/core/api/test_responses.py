@@ -327,7 +327,7 @@ def test_segments_without_place_come_last() -> None:
 @pytest.mark.parametrize("time", ["1", float("inf"), float("nan"), [1]])
 @pytest.mark.parametrize("name", ["start_sec", "end_sec"])
 def test_a_v2_time_that_is_not_a_finite_number_is_malformed(name: str, time: Any) -> None:
-    with pytest.raises(MalformedResponseError, match="time that is no number"):
+    with pytest.raises(MalformedResponseError, match="time that is not a number"):
         responses.v2_segments({"data": [entry(1, **{name: time})]}, 2)
 
 

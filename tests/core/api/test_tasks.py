@@ -79,9 +79,8 @@ def test_a_task_with_all_fields() -> None:
         "error": {"message": "broken file"},
         "created_at": "2026-11-01T10:00:00Z",
         "model_name": "marengo3.0",
-        "metadata": {"duration": 6},
     }
-    expected = Task("t1", "failed", "broken file", "2026-11-01T10:00:00Z", "marengo3.0", {"duration": 6})
+    expected = Task("t1", "failed", "broken file", 1793527200.0, "marengo3.0")
     assert tasks.read_task(response) == expected
 
 
@@ -89,17 +88,12 @@ def test_a_task_with_all_fields() -> None:
     "response",
     [
         {"_id": "t1"},
-        {"_id": "t1", "status": None, "error": None, "created_at": None, "model_name": None, "metadata": None},
-        {"_id": "t1", "status": "", "error": "text", "metadata": [1]},
+        {"_id": "t1", "status": None, "error": None, "created_at": None, "model_name": None},
+        {"_id": "t1", "status": "", "error": "text", "created_at": "yesterday"},
     ],
 )
 def test_absent_fields_of_a_task(response: dict[str, Any]) -> None:
-    assert tasks.read_task(response) == Task("t1", "processing", None, "", "", {})
-
-
-def test_metadata_of_a_v1_task_are_inside_its_embedding() -> None:
-    response = {"_id": "t1", "video_embedding": {"metadata": {"input_url": URL}}, "metadata": {"a": "b"}}
-    assert tasks.read_task(response).metadata == {"input_url": URL}
+    assert tasks.read_task(response) == Task("t1", "processing", None, None, "")
 
 
 @pytest.mark.parametrize("response", [{}, {"_id": None}, {"_id": 7}, {"id": "t1"}])
@@ -109,7 +103,7 @@ def test_a_task_without_id_is_malformed(response: dict[str, Any]) -> None:
 
 
 def failed(message: str | None) -> Task:
-    return Task("t1", "failed", message, "", "", {})
+    return Task("t1", "failed", message, None, "")
 
 
 @pytest.mark.parametrize(

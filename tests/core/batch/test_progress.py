@@ -77,3 +77,13 @@ async def test_a_progress_bar_needs_tqdm(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with pytest.raises(InvalidInputError, match="pip install tqdm"):
         Bar(3, lambda: None)
+
+
+def test_a_progress_bar_is_closed_when_an_item_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    client = Service().client()
+    with pytest.raises(InvalidInputError):
+        client.embed_many(["a", ""], progress=True)
+    shown = capsys.readouterr().err
+    assert "0/2" in shown
+    assert shown.endswith("\n")  # the line is left
+    assert client.last_run.items == 2

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from twelvelabs_core._cache.vectors import KeptVectors, key_prefix
+from twelvelabs_core._cache.keys import reference_prefix
+from twelvelabs_core._cache.vectors import KeptVectors
 from twelvelabs_core._config import PUBLIC_BASE_URL
 
 PREFIX = "marengo3.0/4/reference/"
@@ -105,6 +106,6 @@ async def test_copies_share_the_memory_and_pickles_leave_it_out() -> None:
 
 
 def test_another_service_has_other_keys() -> None:
-    assert key_prefix("marengo3.0/512", PUBLIC_BASE_URL) == "marengo3.0/512/reference/"
-    assert key_prefix("marengo3.0/512", "http://localhost/v1.3") == "marengo3.0/512/reference/aad7d838ec13/"
-    assert key_prefix("marengo3.5/512", PUBLIC_BASE_URL) == "marengo3.5/512/reference/"
+    assert reference_prefix("marengo3.0/512", PUBLIC_BASE_URL) == "marengo3.0/512/reference/"
+    assert reference_prefix("marengo3.0/512", "http://localhost/v1.3") == "marengo3.0/512/reference/aad7d838ec13/"
+    assert reference_prefix("marengo3.5/512", PUBLIC_BASE_URL) == "marengo3.5/512/reference/"

@@ -405,3 +405,23 @@ def test_a_chunks_id_holds_the_segmentation_also_when_it_is_the_default() -> Non
         )
     )
     assert default == same != other
+
+
+# -- one file, many files ---------------------------------------------------------------------------------------------
+
+
+def test_the_rows_of_one_file_fail_with_its_own_error() -> None:
+    with pytest.raises(InvalidInputError, match="no") as caught:
+        Service(lambda r: httpx.Response(400, json={"message": "no"})).client().rows(Image(media.png()))
+    assert str(caught.value.item).startswith("image ")
+
+
+def test_rows_of_many_files_take_any_iterable() -> None:
+    found = Service().client().rows_many(Image(media.png(color)) for color in ("red", "blue"))
+    assert [len(rows) for rows in found] == [1, 1]
+
+
+@pytest.mark.parametrize("method", ["embed_segments_many", "rows_many"])
+def test_one_file_is_no_list_of_files(method: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"Wrap it: \[item\]"):
+        getattr(Service().client(), method)(Image(media.png()))

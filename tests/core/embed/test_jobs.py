@@ -136,8 +136,8 @@ async def test_only_files_are_checked_in_a_thread(
     [
         ("", "is an empty text"),
         (" \n\u3000", "is an empty text"),
-        ("ok \ud83d", "broken Unicode at 3"),
-        ("\ud83d", "broken Unicode at 0"),
+        ("ok \ud83d", "broken Unicode at index 3"),
+        ("\ud83d", "broken Unicode at index 0"),
         (Composed("a", [Image(URL), Audio(URL, end_sec=2)]), "cannot be composed; cut the file first"),
         (Composed("a", [Video(URL, start_sec=0)]), "cannot be composed; cut the file first"),
         (None, "expected a str, Image, Audio, Video, Document or Composed, got a NoneType"),
@@ -184,7 +184,7 @@ async def test_segments_are_checked_with_options_and_get_defaults(tmp_path: Path
     assert job.options == options
     refused: list[tuple[Any, str]] = [
         ("a text", "expected Video, Audio, Image or Document"),
-        (Composed("a"), "expected Video, Audio, Image or Document, got a composition"),
+        (Composed("a"), "expected Video, Audio, Image or Document, got a Composed"),
         (Document(URL), "divides video, audio, image into segments, not document"),
     ]
     for item, message in refused:

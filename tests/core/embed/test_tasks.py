@@ -234,8 +234,11 @@ def test_a_task_that_is_not_found_is_created_again(fault: Any) -> None:
     [
         {"created_at": (datetime.now(timezone.utc) - timedelta(seconds=30)).isoformat()},
         {"model_name": "marengo2.7"},
+        {"created_at": "2020-01-01T00:00:00.12Z"},
+        {"created_at": "2020-01-01T00:00:00.123456789+00:00"},
+        {"created_at": None},
     ],
-    ids=["older", "another model"],
+    ids=["older", "another model", "two decimals", "nine decimals", "unknown age"],
 )
 def test_a_task_that_does_not_fit_is_not_taken(fields: dict[str, Any]) -> None:
     server = TaskServer(faults=[refusal(503)])

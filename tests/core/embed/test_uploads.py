@@ -51,6 +51,10 @@ class File:
     content_digest: str = "digest"
 
     @property
+    def kind(self) -> str:
+        return str(self.media.kind)
+
+    @property
     def size(self) -> int | None:
         return self.path.stat().st_size if self.path is not None else len(self.load())
 

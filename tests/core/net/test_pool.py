@@ -13,7 +13,7 @@ from twelvelabs_core import (
     QuotaExceededError,
     TwelveLabsError,
 )
-from twelvelabs_core._net.pool import UNREACHABLE_LIMIT, for_each, run_batch
+from twelvelabs_core._net.pool import UNREACHABLE_LIMIT, attempt_each, for_each
 from twelvelabs_core._stats import Run
 
 # -- for_each ------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ async def test_errors_of_jobs_are_collected_by_index() -> None:
         if job in "bd":
             raise InvalidInputError(job)
 
-    errors = await run_batch(enumerate("abcde"), do, run, workers=2)
+    errors = await attempt_each("abcde", do, run, workers=2)
     assert {index: error.message for index, error in errors.items()} == {1: "b", 3: "d"}
     assert run.stats.failed == 2
     assert not run.stopping
@@ -109,7 +109,7 @@ async def test_an_error_about_the_account_stops_the_batch_and_what_is_in_progres
         finished.append(index)
 
     with pytest.raises(type(error)):
-        await run_batch(enumerate(range(10)), do, run, workers=3)
+        await attempt_each(range(10), do, run, workers=3)
     assert run.stopping
     assert finished == [0, 1]
 
@@ -127,7 +127,7 @@ async def test_an_unreachable_host_stops_the_batch_early() -> None:
         raise unreachable()
 
     with pytest.raises(ConnectionFailedError):
-        await run_batch(enumerate(range(100)), do, run, workers=1)
+        await attempt_each(range(100), do, run, workers=1)
     assert tried == UNREACHABLE_LIMIT
 
 
@@ -139,7 +139,7 @@ async def test_a_host_that_was_reached_before_does_not_stop_the_batch() -> None:
             raise unreachable()
         run.finished()
 
-    assert len(await run_batch(enumerate(range(10)), do, run, workers=1)) == 9
+    assert len(await attempt_each(range(10), do, run, workers=1)) == 9
     assert not run.stopping
 
 
@@ -147,4 +147,4 @@ async def test_a_lost_connection_is_not_an_unreachable_host() -> None:
     async def do(index: int, job: int) -> None:
         raise ConnectionFailedError("m")
 
-    assert len(await run_batch(enumerate(range(10)), do, Run(10), workers=1)) == 10
+    assert len(await attempt_each(range(10), do, Run(10), workers=1)) == 10

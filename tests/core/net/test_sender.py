@@ -129,7 +129,8 @@ def test_one_bad_item_leaves_the_others_results() -> None:
     assert {i: type(e) for i, e in error.errors.items()} == {1: InvalidInputError, 3: MalformedResponseError}
     assert {e.item for e in error.errors.values()} == {"texts[1]", "texts[3]"}
     assert (
-        str(error) == "2 of 6 items failed; the rest is in .results. First: texts[1]: m [400 c] (and 1 more in .errors)"
+        str(error)
+        == "2 of 6 items failed; the others are in .results. First: texts[1]: m [400 c] (and 1 more in .errors)"
     )
 
 

@@ -161,3 +161,16 @@ def test_two_unlabelled_vectors_of_one_time_span_have_ids_of_their_own() -> None
     assert one.id != two.id
     assert rows(Audio("a.mp3"), first)[0].id == one.id
     assert [row.id for row in rows(Audio("a.mp3"), first, second)] == [one.id, two.id]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("videos/what?.mp4", "what?.mp4"),
+        ("https://h.example/v/a.mp4?signature=1#t=2", "a.mp4"),
+        ("https://h.example/v/a.mp4#t=2", "a.mp4"),
+    ],
+)
+def test_the_file_name_of_a_path_or_url(source: str, name: str) -> None:
+    (row,) = rows(Video(source), CLIP)
+    assert row.metadata["file_name"] == name
