@@ -15,9 +15,9 @@ from ._batch.batch import embed_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import Bar
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
+from ._cache.backend import Store, open_cache
 from ._cache.cache import Cache
 from ._cache.journal import Journal
-from ._cache.store import Store, open_cache
 from ._config import resolve_api_key, resolve_base_url
 from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job, Label

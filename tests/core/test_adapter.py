@@ -86,7 +86,7 @@ def test_adapters_use_what_is_public(package: str) -> None:
         "from twelvelabs_core.adapter import EmbeddingClient",
         "import twelvelabs_core._inputs",
         "from llama_index_twelvelabs import TwelveLabsEmbedding",
-        "self.client._cache.store",
+        "self.client._cache.backend",
     ],
 )
 def test_the_check_finds_what_is_private(line: str) -> None:

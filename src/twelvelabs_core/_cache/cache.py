@@ -11,8 +11,8 @@ import logging
 from collections.abc import Sequence
 
 from .._results import Embedding, Segment
+from .backend import READ_AT_ONCE, Store
 from .encoding import decode, encode
-from .store import READ_AT_ONCE, Store
 
 logger = logging.getLogger("twelvelabs_embeddings")
 

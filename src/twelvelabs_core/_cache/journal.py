@@ -10,7 +10,7 @@ import json
 import time
 from typing import Any
 
-from .store import Store
+from .backend import Store
 
 MAX_AGE_SEC = 7 * 86_400.0
 

@@ -8,8 +8,8 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .backend import READ_AT_ONCE, Store
 from .encoding import decode_floats, encode_floats
-from .store import READ_AT_ONCE, Store
 
 logger = logging.getLogger("twelvelabs_embeddings")
 

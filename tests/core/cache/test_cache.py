@@ -17,8 +17,8 @@ from langchain_core.stores import InMemoryByteStore
 from tests.support import media
 from tests.support.service import Service, right_answer, vector
 from twelvelabs_core import BatchError, Composed, Embedding, EmbeddingClient, Image, InvalidInputError, Segment
+from twelvelabs_core._cache.backend import SqliteStore
 from twelvelabs_core._cache.cache import Cache
-from twelvelabs_core._cache.store import SqliteStore
 
 
 @pytest.fixture(params=["file", "store"])
