@@ -94,6 +94,13 @@ def emulator(running_emulator: Emulator) -> Iterator[Emulator]:
     running_emulator.reset()
 
 
+@pytest.fixture
+def account(emulator: Emulator) -> dict[str, Any]:
+    """A key that no other test has: what a client has learned about an account lasts as long as the process."""
+    emulator.configure(api_keys=())
+    return {"api_key": f"tlk_{uuid.uuid4().hex}", "base_url": emulator.base_url}
+
+
 # -- adapters ----------------------------------------------------------------------------------------------------------
 
 

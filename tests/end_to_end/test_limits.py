@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -17,13 +16,6 @@ from twelvelabs_emulator import Emulator
 
 LIMIT, SECONDS = 20, 0.3
 TEXTS = [f"text number {i} of a hundred" for i in range(100)]
-
-
-@pytest.fixture
-def account(emulator: Emulator) -> dict[str, Any]:
-    """A key that no other test has: what a client has learned about an account lasts as long as the process."""
-    emulator.configure(api_keys=())
-    return {"api_key": f"tlk_{uuid.uuid4().hex}", "base_url": emulator.base_url}
 
 
 @pytest.fixture

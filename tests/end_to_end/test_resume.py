@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import tracemalloc
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,13 +30,6 @@ from twelvelabs_core import EmbeddingClient
 client = EmbeddingClient(api_key=sys.argv[1], base_url=sys.argv[2], cache=sys.argv[3], max_concurrency={AT_ONCE})
 client.embed_many([f"text number {{i}} of two hundred" for i in range(200)])
 """
-
-
-@pytest.fixture
-def account(emulator: Emulator) -> dict[str, Any]:
-    """A key that no other test has: what a client has learned about an account lasts as long as the process."""
-    emulator.configure(api_keys=())
-    return {"api_key": f"tlk_{uuid.uuid4().hex}", "base_url": emulator.base_url}
 
 
 @pytest.fixture
