@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence, Sized
@@ -464,7 +463,7 @@ class EmbeddingClient:
             return [None if found is None else convert(job, found) for job, found in pairs]
 
         # Rows hold the file's digest, which reads the file unless it was needed before.
-        return await asyncio.to_thread(convert_all) if any(job.on_disk for job in jobs) else convert_all()
+        return await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
 
     def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
         """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
 from .._embed.jobs import Job
 from .._errors import BatchError, TwelveLabsError
+from .._net.loop import in_thread
 from .._results import Embedding
 from .._stats import Run
 
@@ -95,10 +95,8 @@ async def equal_jobs(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool
         keys = [embedder.key(job) if for_cache else str(job.item) for job in jobs]
     elif len(jobs) == 1 and not for_cache:
         keys = [""]
-    elif any(job.on_disk for job in jobs):
-        keys = await asyncio.to_thread(lambda: [embedder.key(job) for job in jobs])
     else:
-        keys = [embedder.key(job) for job in jobs]
+        keys = await in_thread(any(job.on_disk for job in jobs), lambda: [embedder.key(job) for job in jobs])
     groups: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
         groups.setdefault(key, []).append(index)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -13,6 +12,7 @@ from .._cache.keys import item_key, key_prefix
 from .._errors import TwelveLabsError, with_item
 from .._inputs import Composed
 from .._media.file import MediaFile
+from .._net.loop import in_thread
 from .._net.sender import Sender
 from .._options import is_whole_file, own_option, whole_file
 from .._results import Embedding, Segment, Usage
@@ -117,7 +117,7 @@ class Embedder:
             request = v2.composed(model, item.text, payloads, dimensions=dimensions, auto_truncate=auto)
             return request, any(payload.data for payload in payloads)
 
-        request, has_media = await asyncio.to_thread(write) if job.on_disk else write()
+        request, has_media = await in_thread(job.on_disk, write)
         response = await self.sender.send(
             request, run, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
         )

@@ -5,10 +5,7 @@ The vector of a whole file is its segment of scope ``asset``, so segments are th
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from typing import ParamSpec, TypeVar
 
 from .._api import responses, tasks, v1, v2
 from .._api.requests import MediaPayload, Request
@@ -16,6 +13,7 @@ from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
 from .._errors import InvalidInputError, TwelveLabsError
 from .._media.file import MediaFile
+from .._net.loop import in_thread
 from .._net.sender import Sender
 from .._options import SegmentOptions
 from .._results import Segment, Usage
@@ -25,9 +23,6 @@ from .route import Route, route
 from .settings import EmbedSettings
 from .tasks import Tasks
 from .uploads import Uploads
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class FileEmbedder:
@@ -84,7 +79,7 @@ class FileEmbedder:
         self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool
     ) -> tuple[list[Segment], Usage | None]:
         payload = await self._payload(planned, file, run)
-        request = await _in_thread(bool(payload.data), self._request, payload, options, file.is_text)
+        request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text)
         response = await self._sender.send(
             request, run, has_media=bool(payload.data), minutes=_minutes(file), prepaid=prepaid
         )
@@ -101,10 +96,10 @@ class FileEmbedder:
             if self._settings.api_version == "v1":
                 return tasks.create_v1(self._model, payload_of(file, stream=True), options), False, _minutes(file)
             payload = await self._payload(planned, file, run)
-            request = await _in_thread(bool(payload.data), self._request, payload, options, file.is_text, True)
+            request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text, True)
             return request, bool(payload.data), _minutes(file)
 
-        key = await _in_thread(file.url is None, self.key, file, options)
+        key = await in_thread(file.url is None, self.key, file, options)
         response = await self._tasks.run(key, create, run)
         if self._settings.api_version != "v1":
             return _with_scope(responses.v2_segments(response, self._settings.dimensions)), responses.usage(response)
@@ -115,7 +110,7 @@ class FileEmbedder:
     async def _payload(self, planned: Route, file: MediaFile, run: Run) -> MediaPayload:
         """The file as a request carries it: its content, its URL, or the id of an asset, uploaded now if needed."""
         if planned.upload == "inline" or file.url is not None:
-            return await _in_thread(file.url is None, payload_of, file)
+            return await in_thread(file.url is None, payload_of, file)
         asset_id = await self._uploads.obtain(file, run, in_parts=planned.upload == "multipart")
         file.check_unchanged()
         return payload_of(file, asset_id=asset_id)
@@ -135,11 +130,6 @@ class FileEmbedder:
         reusable = self._journal.lasting and error is not None and not isinstance(error, InvalidInputError)
         if planned.upload != "inline" and not reusable:
             await self._uploads.discard(file, run)
-
-
-async def _in_thread(needed: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function in a thread if it reads a disk or encodes media (``needed``), else here."""
-    return await asyncio.to_thread(function, *args, **kwargs) if needed else function(*args, **kwargs)
 
 
 def _minutes(file: MediaFile) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,6 +10,7 @@ from .._errors import InvalidInputError, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
 from .._models import Kind, models_that
+from .._net.loop import in_thread
 from .._options import SegmentOptions, check_options, with_defaults
 from .settings import EmbedSettings
 from .truncate import too_long
@@ -98,7 +98,7 @@ class Checker:
                 return [self.check(item, label) for item, label in pairs]
             return [self.check_segments(item, options, label_text(label)) for item, label in pairs]
 
-        return await asyncio.to_thread(check) if any(map(_needs_disk, items)) else check()
+        return await in_thread(any(map(_needs_disk, items)), check)
 
     def check(self, item: Item, label: Label) -> Job:
         """The job of embedding one item to one vector.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from .._api import responses, v1
 from .._errors import InvalidInputError, TwelveLabsError, with_item
 from .._inputs import Audio, Image, Item
+from .._net.loop import in_thread
 from .._results import Embedding, Parts
 from .._stats import Run
 from .embedder import Embedder
@@ -72,7 +72,7 @@ async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Te
     def read() -> dict[str, Any]:
         return {part: payload_of(file) for part, file in files.items()}
 
-    payloads = await asyncio.to_thread(read) if local else read()
+    payloads = await in_thread(local, read)
     control = plan.server_truncate if plan is not None else None
     request = v1.request(
         settings.model,

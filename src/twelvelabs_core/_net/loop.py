@@ -15,8 +15,9 @@ import selectors
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -125,6 +126,11 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
     """Await a coroutine that runs on the background loop, from any loop; cancelling the await cancels it."""
     return await asyncio.wrap_future(submit(coroutine))
+
+
+async def in_thread(needed: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function in a thread if it reads a disk or encodes media (``needed``), else here."""
+    return await asyncio.to_thread(function, *args, **kwargs) if needed else function(*args, **kwargs)
 
 
 def start(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
