@@ -17,6 +17,7 @@ from ._embed.truncate import estimate_tokens
 from ._errors import (
     AuthenticationError,
     BatchError,
+    CacheError,
     ConnectionFailedError,
     InvalidInputError,
     MalformedResponseError,
@@ -25,6 +26,7 @@ from ._errors import (
     ServerError,
     TextTooLongError,
     TwelveLabsError,
+    UnexpectedError,
 )
 from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
 from ._limits import RateLimits, Window
@@ -45,6 +47,7 @@ __all__ = [
     "AuthenticationError",
     "BatchError",
     "Budget",
+    "CacheError",
     "Composed",
     "ConnectionFailedError",
     "Document",
@@ -80,6 +83,7 @@ __all__ = [
     "TextTooLongError",
     "TimedText",
     "TwelveLabsError",
+    "UnexpectedError",
     "Usage",
     "Video",
     "Window",

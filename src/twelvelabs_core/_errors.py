@@ -9,6 +9,8 @@
     ├── ServerError                             5xx, and the retries are used up
     ├── ConnectionFailedError                   no response: refused, dropped, timed out
     ├── MalformedResponseError                  a response that is not what the API documents
+    ├── CacheError                              the cache cannot be opened, read or written
+    ├── UnexpectedError                         something outside this package raised; the original is ``__cause__``
     └── BatchError                              some items of a batch failed; the others are in ``.results``
 
 No message, argument or attribute holds the API key.
@@ -122,6 +124,19 @@ class ConnectionFailedError(TwelveLabsError):
 
 class MalformedResponseError(TwelveLabsError):
     """The response is not what the API documents: not JSON, a wrong count, a wrong dimension, a non-finite number."""
+
+
+class CacheError(TwelveLabsError):
+    """The cache cannot be opened, read or written (disk full, read-only, not a database).
+
+    A batch stops with it, with everything finished in :attr:`results`: what it went on to pay for would not be kept.
+    """
+
+
+class UnexpectedError(TwelveLabsError):
+    """Something outside this package raised while an item was embedded: a rate limiter, a token counter, an image
+    object, a progress bar. The original exception is ``__cause__``.
+    """
 
 
 class BatchError(TwelveLabsError):

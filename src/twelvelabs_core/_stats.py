@@ -19,6 +19,8 @@ class Stats:
         failed: items with an error.
         requests: requests sent, retries included.
         retries: attempts after the first of a request.
+        paid_again: requests sent again although the one before may have been performed, and so charged: its response
+            was lost or unusable. At most this many were paid twice.
         limited: requests rejected by a rate limit (429).
         cached: items found in the cache.
         deduplicated: items equal to another one of the call, sent once.
@@ -36,6 +38,7 @@ class Stats:
     failed: int = 0
     requests: int = 0
     retries: int = 0
+    paid_again: int = 0
     limited: int = 0
     cached: int = 0
     deduplicated: int = 0

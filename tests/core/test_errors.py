@@ -13,6 +13,7 @@ import pytest
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
+    CacheError,
     ConnectionFailedError,
     InvalidInputError,
     MalformedResponseError,
@@ -21,6 +22,7 @@ from twelvelabs_core import (
     ServerError,
     TextTooLongError,
     TwelveLabsError,
+    UnexpectedError,
 )
 
 ERRORS: list[TwelveLabsError] = [
@@ -33,6 +35,8 @@ ERRORS: list[TwelveLabsError] = [
     ServerError("m", status=503),
     ConnectionFailedError("m", code="unreachable"),
     MalformedResponseError("m"),
+    CacheError("m"),
+    UnexpectedError("m"),
     BatchError([[0.5], None], {1: InvalidInputError("no", item="texts[1]")}),
 ]
 
