@@ -30,8 +30,9 @@ REJECTIONS_PER_RETRY = 4
 class RetryPolicy:
     """When a failed request is sent again.
 
-    Retried: 408, 429, 5xx, connection and read errors, responses that are not JSON. Never: any other 4xx. Repeating an
-    embedding request is safe, but it may be charged twice if the first response was lost.
+    Retried: 408, 429, 5xx, connection and read errors, responses that are not JSON. Never: any other 4xx, a
+    response that is larger than any answer. Repeating an embedding request is safe, but it may be charged twice if the
+    first response was lost.
 
     Attributes:
         max_retries: attempts after the first.
@@ -60,6 +61,8 @@ class RetryPolicy:
         """
         if not isinstance(error, (RateLimitError, ServerError, ConnectionFailedError, MalformedResponseError)):
             return None
+        if isinstance(error, MalformedResponseError) and error.code == "response_too_large":
+            return None  # the next one would be as large, and may be charged
         if tries > (min(self.max_connect_retries, self.max_retries) if is_unreachable(error) else self.max_retries):
             return None
         wait = self.backoff(tries, rng=rng)

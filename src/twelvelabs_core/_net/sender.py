@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 J = TypeVar("J")
 
 _UNBOUNDED = contextlib.nullcontext()
+MAX_TRACE_ID = 200  # characters
 
 
 class Sender:
@@ -129,7 +130,7 @@ class Sender:
                 limiter.release(minutes, counted=counted, info=info)
 
     def _error(self, response: RawResponse) -> TwelveLabsError:
-        trace_id = (response.header(b"x-trace-id") or "").replace(self.settings.api_key, "***") or None
+        trace_id = (response.header(b"x-trace-id") or "")[:MAX_TRACE_ID] or None
         error = error_from_status(response.status, response.body, trace_id=trace_id)
         if isinstance(error, RateLimitError):
             retry_after = response.header(b"retry-after")
