@@ -14,8 +14,8 @@ from pydantic_core import to_json
 from .._limits import Category
 from .._models import Kind
 
-# A vector takes about 10 kB as JSON. A request of other kinds, or a task, may have thousands of them: four hours of video
-# in clips of 2 s with three options are 150 MB, twice that with their uncertainty.
+# A vector takes about 10 kB as JSON. A request of other kinds, or a task, may have thousands of them: four hours of
+# video in clips of 2 s with three options are 150 MB, twice that with their uncertainty.
 ONE_VECTOR, MANY_VECTORS = 8_000_000, 600_000_000
 ONE_VECTOR_KINDS = frozenset({"text", "image"})
 _TASK = re.compile(r"embed(-v2)?/tasks/")
