@@ -62,9 +62,7 @@ def resolve_base_url(base_url: str | None, environ: Mapping[str, str] | None = N
         InvalidInputError: it is not an http(s) address, or holds more than scheme, host, port and path. A user name and
             password are refused, since an address is shown in messages, reprs and logs.
     """
-    base_url = next(
-        c.strip() for c in (base_url, _variable(BASE_URL_VARIABLE, environ), PUBLIC_BASE_URL) if c and c.strip()
-    )
+    base_url = (base_url or "").strip() or _variable(BASE_URL_VARIABLE, environ).strip() or PUBLIC_BASE_URL
     wrong = _wrong_in(base_url)
     if wrong:
         base_url = _shown(base_url)

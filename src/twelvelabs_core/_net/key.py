@@ -40,8 +40,11 @@ class Key:
 
     def mask(self, text: str) -> str:
         """``text`` without the key and without the user and password of an address."""
-        found = text.encode("utf-8", "replace")
-        return _CREDENTIALS.sub(b"***@", self._without_key(found)).decode()
+        return self.mask_bytes(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+    def mask_bytes(self, text: bytes) -> bytes:
+        """:meth:`mask` of bytes."""
+        return _CREDENTIALS.sub(b"***@", self._without_key(text))
 
     def mask_body(self, body: bytes) -> bytes:
         """The body of a response without the key, in whatever form it is repeated.

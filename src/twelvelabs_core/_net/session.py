@@ -23,8 +23,8 @@ from .wire import LARGE_BODY, RequestWriter
 if TYPE_CHECKING:
     from .settings import SenderSettings
 
-# Bytes a second, about half a megabit: a body may take its time at this rate beside ``total_timeout``, so that an upload
-# over a slow line, of which parallel parts have a quarter each, is not cut.
+# Bytes a second, about half a megabit: a body may take its time at this rate beside ``total_timeout``, so that an
+# upload over a slow line, of which parallel parts have a quarter each, is not cut.
 LOWEST_RATE = 64_000
 # A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
 MEDIA_IN_FLIGHT = 8
@@ -63,8 +63,8 @@ class Session:
         Raises:
             ConnectionFailedError: no complete response; ``code="unreachable"`` if no connection was made.
             InvalidInputError: no connection could carry the request.
-            MalformedResponseError: the response is larger than any answer to the request (``code="response_too_large"``,
-                not to be retried), or encoded in a way that was not asked for.
+            MalformedResponseError: the response is larger than any answer to the request
+                (``code="response_too_large"``, not to be retried), or encoded in a way that was not asked for.
         """
         try:
             return self._without_key(await self._send(request), request)
@@ -92,10 +92,7 @@ class Session:
         # Of the headers of a 2xx, only numbers are read, unless they are the result.
         if body is response.body and response.status < 300 and request.reads == "json":
             return response
-        headers = [
-            (name, self._key.mask(value.decode("latin-1")).encode("latin-1", "replace"))
-            for name, value in response.headers
-        ]
+        headers = [(name, self._key.mask_bytes(value)) for name, value in response.headers]
         return replace(response, headers=headers, body=body)
 
     async def aclose(self) -> None:

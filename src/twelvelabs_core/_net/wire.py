@@ -78,7 +78,8 @@ class RequestWriter:
         if isinstance(body, bytes) and len(body) <= LARGE_BODY:
             return httpx.Request(request.method, url, headers=headers, content=body, extensions=self._extensions)
         length = len(body) if isinstance(body, bytes) else body.length
-        headers = Headers({**headers, "content-length": str(length)})
+        # httpx adds no header of its own to a request with a stream.
+        headers = Headers({"host": url.netloc.decode("ascii"), **headers, "content-length": str(length)})
         return httpx.Request(
             request.method, url, headers=headers, stream=ChunkedBody(body), extensions=self._extensions
         )
