@@ -15,6 +15,7 @@ from pydantic import SecretStr
 MASK = "***"
 SHORTEST = 8  # a shorter key is a stand-in, and would be found inside words
 _LONG_NUMBERS = 1000  # bytes of a list without a quote: numbers, in which no key can be
+_FIRST_OF_NUMBER = frozenset(bytes([char]) for char in b"-0123456789")
 _CREDENTIALS = re.compile(rb"(?<=//)[^/?#\s]+@")  # user and password of a proxy, in what a library says about it
 
 
@@ -46,8 +47,8 @@ class Key:
         """:meth:`mask` of bytes."""
         return _CREDENTIALS.sub(b"***@", self._without_key(text))
 
-    def mask_body(self, body: bytes) -> bytes:
-        """The body of a response without the key, in whatever form it is repeated.
+    def mask_answer(self, body: bytes) -> bytes:
+        """:meth:`mask` of the JSON of a successful response; the same object if it does not contain the key.
 
         Long lists of numbers are left out of the search: searching a vector would take as long as parsing it.
         """
@@ -81,13 +82,19 @@ def _in_base64(key: bytes, offset: int) -> bytes:
     return b"".join({43: rb"[+-]", 47: rb"(?:\\?/|_)"}.get(char, bytes([char])) for char in written)
 
 
+def _is_numbers(body: bytes, begin: int, end: int) -> bool:
+    """Whether what stands between two brackets is a list of numbers, and not of texts, or a part of a text."""
+    first = body[begin + 1 : begin + 20].lstrip()[:1]
+    return begin >= 0 and first in _FIRST_OF_NUMBER and body.find(b'"', begin, end) < 0
+
+
 def _around_numbers(body: bytes) -> bytes:
     """The body without its long lists of numbers."""
     kept: list[bytes] = []
     position = 0
     while (end := body.find(b"]", position + _LONG_NUMBERS)) >= 0:
         begin = body.rfind(b"[", position, end)
-        if begin < 0 or end - begin < _LONG_NUMBERS or body.find(b'"', begin, end) >= 0:
+        if end - begin < _LONG_NUMBERS or not _is_numbers(body, begin, end):
             begin = end
         kept.append(body[position:begin])
         position = end

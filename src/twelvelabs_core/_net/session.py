@@ -88,10 +88,10 @@ class Session:
             return await self._own.request(written.method, url, headers, body, limit=limit, total_timeout=seconds)
 
     def _without_key(self, response: RawResponse, request: Request) -> RawResponse:
-        body = self._key.mask_body(response.body)
-        # Of the headers of a 2xx, only numbers are read, unless they are the result.
-        if body is response.body and response.status < 300 and request.reads == "json":
-            return response
+        if response.status < 300 and request.reads == "json":  # of its headers, only numbers are read
+            body = self._key.mask_answer(response.body)
+            return response if body is response.body else replace(response, body=body)
+        body = self._key.mask_bytes(response.body)
         headers = [(name, self._key.mask_bytes(value)) for name, value in response.headers]
         return replace(response, headers=headers, body=body)
 
