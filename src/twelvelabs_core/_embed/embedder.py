@@ -118,12 +118,15 @@ class Embedder:
             return request, any(payload.data for payload in payloads)
 
         request, has_media = await in_thread(job.on_disk, write)
-        response = await self.sender.send(
-            request, run, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
+
+        def read(response: dict[str, Any]) -> Embedding:
+            kinds = " and ".join(sorted(request.kinds))
+            segment = responses.single(responses.v2_segments(response, self.settings.dimensions), kinds)
+            return _embedding(segment, self.settings.space, responses.usage(response))
+
+        return await self.sender.send(
+            request, run, read=read, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
         )
-        kinds = " and ".join(sorted(request.kinds))
-        segment = responses.single(responses.v2_segments(response, self.settings.dimensions), kinds)
-        return _embedding(segment, self.settings.space, responses.usage(response))
 
 
 def _embedding(segment: Segment, space: str, used: Usage | None) -> Embedding:

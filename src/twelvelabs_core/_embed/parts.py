@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,15 +81,19 @@ async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Te
         audio=payloads.get("audio"),
     )
     minutes = sum(job.minutes or 0.0 for job in jobs.values())
-    response = await embedder.sender.send(request, run, has_media=bool(payloads), minutes=minutes)
-    segments = {part: responses.v1_segments(response, part, settings.dimensions) for part in jobs}
-
-    def one(part: str, truncated: bool = False) -> Embedding | None:
-        found: Sequence[Any] | None = segments.get(part)
-        return Embedding(responses.single(list(found), part).vector, settings.space, truncated) if found else None
-
     truncated = plan is not None and plan.over
+
+    def read_parts(response: dict[str, Any]) -> Parts:
+        segments = {part: responses.v1_segments(response, part, settings.dimensions) for part in jobs}
+
+        def one(part: str, truncated: bool = False) -> Embedding | None:
+            found = segments.get(part)
+            return Embedding(responses.single(found, part).vector, settings.space, truncated) if found else None
+
+        audio = tuple(segments.get("audio", ()))
+        return Parts(one("text", truncated), one("image"), audio, responses.v1_metadata(response))
+
+    parts = await embedder.sender.send(request, run, read=read_parts, has_media=bool(payloads), minutes=minutes)
     if truncated:
         run.stats.truncated += 1
-    audio = tuple(segments.get("audio", ()))
-    return Parts(one("text", truncated), one("image"), audio, responses.v1_metadata(response))
+    return parts

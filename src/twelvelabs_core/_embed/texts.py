@@ -80,15 +80,18 @@ class TextEmbedder:
     async def _send(self, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
         requests = [self._request(piece, plan.server_truncate) for piece in plan.pieces]
         if len(requests) == 1:
-            found = self._read(await self._sender.send(requests[0], run, prepaid=prepaid))
+            found = await self._sender.send(requests[0], run, read=self._read, prepaid=prepaid)
             reported = found.usage is not None and plan.server_truncate is True
             if plan.over and not found.truncated and not (reported and self._model.truncation == "auto_truncate"):
                 return Embedding(found.vector, found.space, True, 1, found.usage)
             return found
         found_all = await asyncio.gather(
-            *(self._sender.send(request, run, prepaid=prepaid and i == 0) for i, request in enumerate(requests))
+            *(
+                self._sender.send(request, run, read=self._read, prepaid=prepaid and i == 0)
+                for i, request in enumerate(requests)
+            )
         )
-        vectors = [self._read(response).vector for response in found_all]
+        vectors = [found.vector for found in found_all]
         return Embedding(mean(vectors, plan.weights), self._settings.space, pooled=len(vectors))
 
     def _request(self, text: str, control: str | bool | None) -> Request:

@@ -30,11 +30,13 @@ REJECTIONS_PER_RETRY = 4
 class RetryPolicy:
     """When a failed request is sent again.
 
-    Retried: 408, 429, 5xx, connection and read errors, responses that are not JSON. Never: any other 4xx. Repeating an
-    embedding request is safe, but it may be charged twice if the first response was lost.
+    Retried: 408, 429, 5xx, connection and read errors, unusable responses (not JSON, no vector, a vector of the wrong
+    length). Never: any other 4xx. Repeating an embedding request is safe, but it may be charged twice if the first
+    response was lost or unusable.
 
     Attributes:
-        max_retries: attempts after the first.
+        max_retries: attempts after the first, of any kind.
+        max_malformed_retries: attempts after an unusable response: each may have been charged.
         max_connect_retries: attempts after the first while the host cannot be reached.
         max_elapsed: seconds from the first attempt after which no new attempt starts.
         base, cap: seconds; the wait doubles from ``base`` up to ``cap``.
@@ -42,6 +44,7 @@ class RetryPolicy:
     """
 
     max_retries: int = 5
+    max_malformed_retries: int = 2
     max_connect_retries: int = 2
     max_elapsed: float = 300.0
     base: float = 0.5
@@ -101,7 +104,7 @@ async def retry(
         ConnectionFailedError: also if the batch was stopped before the first attempt.
     """
     started = monotonic()
-    failures = rejections = 0
+    failures = rejections = malformed = 0
     while True:
         if run.stopping:
             raise ConnectionFailedError("Not sent: the batch was stopped.")
@@ -110,7 +113,8 @@ async def retry(
         except QuotaExceededError:
             raise
         except TwelveLabsError as error:
-            if repeatable is not None and not repeatable(error):
+            malformed += isinstance(error, MalformedResponseError)
+            if (repeatable is not None and not repeatable(error)) or malformed > policy.max_malformed_retries:
                 raise
             if limited and isinstance(error, RateLimitError):
                 rejections += 1

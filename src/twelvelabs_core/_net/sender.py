@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._api.errors import error_from_status
 from .._api.rate_headers import read_rate_limits, read_retry_delay
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .transport import RawResponse
 
 J = TypeVar("J")
+T = TypeVar("T")
 
 _UNBOUNDED = contextlib.nullcontext()
 
@@ -45,6 +46,7 @@ class Sender:
         """Wall clock at which a rate limit lets the next request start; None while none waits for a time."""
         return self._session.limiters.opens_at() if self._session is not None else None
 
+    @overload
     async def send(
         self,
         request: Request,
@@ -54,10 +56,37 @@ class Sender:
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any]: ...
+
+    @overload
+    async def send(
+        self,
+        request: Request,
+        run: Run,
+        *,
+        read: Callable[[dict[str, Any]], T],
+        has_media: bool = False,
+        minutes: float = 0.0,
+        prepaid: bool = False,
+        repeat: bool = True,
+    ) -> T: ...
+
+    async def send(
+        self,
+        request: Request,
+        run: Run,
+        *,
+        read: Callable[[dict[str, Any]], Any] | None = None,
+        has_media: bool = False,
+        minutes: float = 0.0,
+        prepaid: bool = False,
+        repeat: bool = True,
+    ) -> Any:
         """Send until there is a usable response, or the retry policy gives up. On the background loop only.
 
         Args:
+            read: makes the result of the response's object; None = the object is the result. It is part of the
+                attempt: a MalformedResponseError it raises is retried.
             has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's rate limiter has already been acquired for the first attempt.
@@ -65,7 +94,7 @@ class Sender:
                 created, and charged, twice.
 
         Returns:
-            The JSON object of the response, or its headers if ``request.reads`` says so.
+            What ``read`` makes of the JSON object of the response, or of its headers if ``request.reads`` says so.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
@@ -74,7 +103,7 @@ class Sender:
         session = self._open_session()
         limiters = session.limiters.for_request(request)
         return await retry(
-            partial(self._attempt, session, limiters, request, run, has_media, minutes, prepaid),
+            partial(self._attempt, session, limiters, request, run, read, has_media, minutes, prepaid),
             self.settings.retry,
             run,
             repeatable=None if repeat else not_received,
@@ -87,11 +116,12 @@ class Sender:
         limiters: Sequence[Limiter],
         request: Request,
         run: Run,
+        read: Callable[[dict[str, Any]], Any] | None,
         has_media: bool,
         minutes: float,
         prepaid: bool,
         attempts_before: int,
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Acquire the limiters, send once, release them with what the response reports."""
         if self.settings.rate_limiter is not None and limiters and not (prepaid and attempts_before == 0):
             await _acquire_external(self.settings.rate_limiter)
@@ -113,7 +143,8 @@ class Sender:
                 response = await session.send(request)
             info = read_rate_limits(response.headers, time.time())
             if 200 <= response.status < 300:
-                return parse_json(response.body) if request.reads == "json" else _headers(response)
+                found = parse_json(response.body) if request.reads == "json" else _headers(response)
+                return found if read is None else read(found)
             error = self._error(response)
             if isinstance(error, RateLimitError):
                 counted = False
@@ -160,7 +191,7 @@ def not_received(error: TwelveLabsError) -> bool:
     return is_unreachable(error) or isinstance(error, RateLimitError)
 
 
-def _headers(response: RawResponse) -> dict[str, str]:
+def _headers(response: RawResponse) -> dict[str, Any]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
 
 
