@@ -115,7 +115,15 @@ class QuotaExceededError(RateLimitError):
 
 
 class ServerError(TwelveLabsError):
-    """The server failed (5xx) and the retries are used up."""
+    """The server failed (5xx) and the retries are used up.
+
+    Attributes:
+        retry_after: seconds the server asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.retry_after = retry_after
 
 
 class ConnectionFailedError(TwelveLabsError):
@@ -162,6 +170,15 @@ class BatchError(TwelveLabsError):
 
 def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
     """Set an error's ``item``, if it is about an item (not the account or the connection) and has none yet."""
-    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError)):
+    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError, UnexpectedError)):
         error.item = label
     return error
+
+
+def unexpected(error: Exception, what: str) -> UnexpectedError:
+    """The error for an exception that is not ours; raise it ``from`` the original.
+
+    Args:
+        what: what raised it.
+    """
+    return UnexpectedError(f"{what} raised {type(error).__name__}: {str(error)[:200]}")

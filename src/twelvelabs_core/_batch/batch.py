@@ -10,7 +10,7 @@ from typing import TypeAlias
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
 from .._embed.jobs import Job
-from .._errors import BatchError, TwelveLabsError
+from .._errors import BatchError, TwelveLabsError, with_item
 from .._net.loop import in_thread
 from .._results import Embedding
 from .._stats import Run
@@ -81,7 +81,9 @@ async def run_batch(
     except TwelveLabsError as error:
         error.results = list(results)
         raise
-    return results, {index: error for order, error in errors.items() for index in todo[order][1]}
+    for order, failed in errors.items():
+        with_item(failed, jobs[todo[order][1][0]].label)
+    return results, {index: failed for order, failed in errors.items() for index in todo[order][1]}
 
 
 async def equal_jobs(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool) -> dict[str, list[int]]:
