@@ -17,7 +17,7 @@ from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stre
 from ._cache.backend import Store, open_cache
 from ._cache.cache import Cache
 from ._cache.journal import Journal
-from ._config import resolve_api_key, resolve_base_url
+from ._config import resolve_api_key, resolve_base_url, secret_of
 from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
@@ -30,7 +30,7 @@ from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import SenderSettings
+from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
@@ -72,7 +72,9 @@ class EmbeddingClient:
         max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
         max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
-        timeout: seconds without a byte from the server before a request counts as lost.
+        timeout: seconds without a byte from the server before a request counts as lost; also for a connection.
+        total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
+            more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
@@ -103,19 +105,23 @@ class EmbeddingClient:
         max_retries: int = 5,
         retry: RetryPolicy | None = None,
         timeout: float = 120.0,
+        total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
         cache: Any = None,
         budget: Budget | int | None = None,
         keep_assets: bool = False,
         task_timeout: float = 3600.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        api_key = secret_of(api_key)  # first: a traceback shows the locals of its frames to error trackers
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
         # Written so that NaN is refused too.
-        if not (max_concurrency >= 1 and max_retries >= 0 and timeout > 0 and max_wait >= 0 and task_timeout >= 0):
+        at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
+        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout above 0."
+                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
+                "total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
@@ -132,10 +138,11 @@ class EmbeddingClient:
         self._start(
             SenderSettings(
                 base_url=resolve_base_url(base_url),
-                api_key=resolve_api_key(api_key).get_secret_value(),
+                api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
                 max_wait=max_wait,
                 timeout=timeout,
+                total_timeout=total_timeout,
                 retry=retry or RetryPolicy(max_retries=max_retries),
                 limits=rate_limits or RateLimits(),
                 budget=Budget.of(budget),

@@ -48,14 +48,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from ._cache.keys import reference_prefix
 from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
-from ._config import key_from_environment
+from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
@@ -76,6 +76,7 @@ from ._media.kinds import (
 )
 from ._models import Model
 from ._net.loop import arun, run, submit
+from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._results import Embedding, Segment
 from ._stats import Budget
@@ -112,8 +113,7 @@ __all__ = [
 
 def _secret(key: SecretStr | str | None = None) -> SecretStr | None:
     """A key as a secret; None is looked up in the environment."""
-    key = key or key_from_environment()
-    return SecretStr(key) if isinstance(key, str) else key
+    return secret_of(key) or key_from_environment()
 
 
 class Adapter(BaseModel):
@@ -154,6 +154,8 @@ class Adapter(BaseModel):
     """Retries after 408, 429, 5xx and connection errors."""
     timeout: float = 120.0
     """Seconds without a byte from the server after which a request counts as lost."""
+    total_timeout: float = DEFAULT_TOTAL_TIMEOUT
+    """Seconds after which one attempt counts as lost, whatever has arrived. A large body has a second more a 64 kB."""
     cache: Any = Field(default=None, exclude=True, repr=False)
     """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is written there as it arrives."""
     budget: Budget | int | None = Field(default=None, exclude=True)
@@ -170,6 +172,13 @@ class Adapter(BaseModel):
     _client: EmbeddingClient | None = PrivateAttr(default=None)
     _made_from: dict[str, Any] | None = PrivateAttr(default=None)
     _in_memory: KeptVectors = PrivateAttr(default_factory=KeptVectors)
+
+    if not TYPE_CHECKING:  # type checkers read the fields
+
+        def __init__(self, **settings: Any) -> None:
+            # The frames of a validation error, pydantic's too, show their locals to error trackers.
+            settings["api_key"] = secret_of(settings.get("api_key"))
+            super().__init__(**settings)
 
     @field_validator("api_key")
     @classmethod
@@ -190,6 +199,7 @@ class Adapter(BaseModel):
     def client(self) -> EmbeddingClient:
         """The core client that these settings describe."""
         settings = {name: getattr(self, name) for name in Adapter.model_fields} | {"model": self._model()}
+        settings["api_key"] = secret_of(self.api_key)  # a copy with ``update=`` is not validated
         if self._client is None or self._made_from != settings:
             self._client, self._made_from = EmbeddingClient(**settings), settings
         return self._client
