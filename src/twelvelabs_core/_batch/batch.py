@@ -50,6 +50,7 @@ async def run_batch(
 
     Raises:
         AuthenticationError, QuotaExceededError: about the account; finished results are in ``.results``.
+        CacheError: the cache failed; likewise.
     """
     groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
     run.stats.deduplicated += len(jobs) - len(groups)
@@ -71,9 +72,11 @@ async def run_batch(
     async def do(order: int, group: tuple[str, list[int]]) -> None:
         key, indices = group
         found = await embedder.embed(jobs[indices[0]], run, prepaid=order < prepaid)
-        if cache is not None:
-            await cache.put(key, found)
-        finish(indices, found)
+        try:
+            if cache is not None:
+                await cache.put(key, found)
+        finally:
+            finish(indices, found)  # also if it could not be kept: it is paid for
 
     todo = list(groups.items())
     try:
