@@ -14,8 +14,8 @@ from ._batch.batch import embed_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import Bar
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
-from ._cache.backend import Store, open_cache
 from ._cache.cache import Cache
+from ._cache.entries import CacheErrors, Entries, open_cache
 from ._cache.journal import Journal
 from ._config import resolve_api_key, resolve_base_url
 from ._embed.embedder import Embedder, Result
@@ -84,6 +84,8 @@ class EmbeddingClient:
         timeout: seconds without a byte from the server before a request counts as lost.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
+        cache_errors: ``raise`` = a cache that cannot be read or written stops the call with :class:`CacheError`,
+            everything finished in ``.results``; ``ignore`` = one warning, and the call goes on without it.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
         keep_assets: leave uploaded files on the server after use; by default they are deleted.
         task_timeout: seconds a task (a long video) may take.
@@ -113,6 +115,7 @@ class EmbeddingClient:
         retry: RetryPolicy | None = None,
         timeout: float = 120.0,
         cache: Any = None,
+        cache_errors: CacheErrors = "raise",
         budget: Budget | int | None = None,
         keep_assets: bool = False,
         task_timeout: float = 3600.0,
@@ -134,7 +137,7 @@ class EmbeddingClient:
             keep_assets,
             task_timeout,
         )
-        self._store: Store | None = open_cache(cache)
+        self._store: Entries | None = open_cache(cache, cache_errors)
         self._stats = Stats()
         self._last_run = Stats()
         self._start(
@@ -162,7 +165,7 @@ class EmbeddingClient:
     def _start(self, settings: SenderSettings) -> None:
         """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
-        self._cache = None if self._store is None else Cache(self._store, self.space)
+        self._cache = None if self._store is None else Cache(self._store, self.space, self.dimensions)
         self._embedder = Embedder(self._settings, self._sender, Journal(self._store), self._cache)
 
     # -- model, settings, statistics -----------------------------------------------------------------------------------

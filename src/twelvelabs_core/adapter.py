@@ -52,6 +52,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
+from ._cache.entries import CacheErrors
 from ._cache.keys import reference_prefix
 from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
@@ -156,6 +157,8 @@ class Adapter(BaseModel):
     """Seconds without a byte from the server after which a request counts as lost."""
     cache: Any = Field(default=None, exclude=True, repr=False)
     """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is written there as it arrives."""
+    cache_errors: CacheErrors = "raise"
+    """A cache that fails stops the call with ``CacheError`` (``raise``), or is left out with a warning (``ignore``)."""
     budget: Budget | int | None = Field(default=None, exclude=True)
     """Hard cap on requests (a number), or on requests and media minutes."""
     keep_assets: bool = False

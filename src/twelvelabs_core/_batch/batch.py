@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, TypeAlias
 
 from .._cache.cache import Cache
@@ -22,7 +24,9 @@ from .._errors import (
     with_item,
 )
 from .._inputs import Composed
+from .._net import loop
 from .._net.loop import in_thread
+from .._net.pace import pause
 from .._net.pool import attempt_each
 from .._results import Embedding
 from .._stats import Run
@@ -145,13 +149,14 @@ class _Batch:
             landed = await flight.landed()
             if landed is None:
                 continue
-            if not isinstance(landed.result, TwelveLabsError):
-                await self._take(key, indices, landed, flight.cache)
+            found, cut_key = landed
+            if not isinstance(found, TwelveLabsError):
+                await self._take(cut_key or key, indices, found, flight.cache)
                 return
-            if isinstance(landed.result, InvalidInputError) or flight.as_patient(settings):
-                error = own_error(landed.result, flight.job, self._jobs[indices[0]])
+            if isinstance(found, InvalidInputError) or flight.as_patient(settings):
+                error = own_error(found, flight.job, self._jobs[indices[0]])
                 self._fail(indices, error)
-                raise error
+                raise error from error.__cause__
 
     async def _lead(
         self, key: str, indices: list[int], prepaid: bool, flights: Flights, name: str, *, wait: bool = False
@@ -171,11 +176,11 @@ class _Batch:
                     self._later.append((key, indices, prepaid))
                     return
                 if known is not None:
-                    landed = Landed(known)
+                    landed = known, None
                     self._finish_cached(indices, known)
                     return
             found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
-            landed = Landed(found, cut_key)
+            landed = found, cut_key
             self._keep(indices, found)
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)
@@ -184,7 +189,7 @@ class _Batch:
             ours = unexpected(error, job.label)
             if landed is None:
                 if not self._run.stopping and is_shared(ours, job):
-                    landed = Landed(ours)
+                    landed = ours, None
                 self._fail(indices, ours)
             if ours is error:
                 raise
@@ -192,12 +197,29 @@ class _Batch:
         finally:
             del flights[name]
             flight.land(landed)
+            if cache is not None and cache.holds(key):
+                loop.start(partial(cache.release, [key]))  # not waited for: this call may have been cancelled
 
     async def _claim(self, cache: Cache, key: str, job: Job, wait: bool) -> Result | Literal[False] | None:
-        """Claim a key, so that no other process embeds the same: its result if there is one by now; None = it is ours;
-        False = another process is embedding it.
+        """Claim a key, so that no other process embeds the same: its result if there is one by now; None = embed it;
+        False = another process is embedding it (``wait``: not any more).
         """
-        return None
+        seconds = FIRST_LOOK_SEC
+        while True:
+            try:
+                claimed = await cache.claim([key])
+            except asyncio.CancelledError:
+                loop.start(partial(_give_back, cache, key))  # it may be claimed all the same
+                raise
+            known = claimed.found.get(key)
+            if known is not None:
+                return known if self._embedder.accepts(job, known) else None
+            if key in claimed.ours:
+                return None
+            if not wait or self._run.stopping:
+                return False
+            await pause(seconds)
+            seconds = min(2 * seconds, SLOWEST_LOOK_SEC)
 
     async def _store(self, cache: Cache, key: str, found: Result, indices: Sequence[int]) -> None:
         """Write a result, unless it came from the cache."""
@@ -206,20 +228,19 @@ class _Batch:
         else:
             await cache.put(key, found)
 
-    async def _take(self, key: str, indices: list[int], landed: Landed, cache: Cache | None) -> None:
+    async def _take(self, key: str, indices: list[int], found: Result, cache: Cache | None) -> None:
         """Take the result of another caller.
 
         Args:
             cache: in which that caller has written it.
         """
-        assert not isinstance(landed.result, TwelveLabsError)
-        found = own_copy(landed.result)
+        found = own_copy(found)
         self._run.stats.deduplicated += 1
         if isinstance(found, Embedding) and found.truncated:
             self._run.stats.truncated += 1
         self._keep(indices, found)
         if self._cache is not None and self._cache is not cache:
-            await self._cache.put(landed.cut_key or key, found)
+            await self._cache.put(key, found)
         self._run.finished(len(indices))
 
     def _flight_of(self, key: str, indices: list[int]) -> tuple[Flights, str]:
@@ -250,6 +271,12 @@ class _Batch:
         for index in indices[1:]:
             self.outcome.errors[index] = own_error(error, first, self._jobs[index])
         self._run.stats.failed += len(indices) - 1  # the pool counts the first
+
+
+async def _give_back(cache: Cache, key: str) -> None:
+    """End a claim that may have been made for a caller that is gone."""
+    if key in (await cache.claim([key])).ours:
+        await cache.release([key])
 
 
 async def equal_jobs(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
@@ -28,18 +28,9 @@ from .._net import loop
 from .._net.settings import SenderSettings
 from .._results import Embedding
 
-
-@dataclass(frozen=True)
-class Landed:
-    """How a flight ended.
-
-    Attributes:
-        result: what it got, or an error that the others would get too.
-        cut_key: the cache key of a text that was cut after a refusal; else None.
-    """
-
-    result: Result | TwelveLabsError
-    cut_key: str | None = None
+# How a flight ended: a result, or an error that the others would get too; and the cache key of a text that was cut
+# after a refusal.
+Landed: TypeAlias = "tuple[Result | TwelveLabsError, str | None]"
 
 
 class Flight:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from .._errors import AuthenticationError, QuotaExceededError, TwelveLabsError
+from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError
 from .._stats import Run
 from .retry import is_unreachable
 
@@ -61,6 +61,7 @@ async def attempt_each(
     Raises:
         AuthenticationError, QuotaExceededError: about the account, so every other job would fail too. No new job
             starts; those in progress are finished first, as they may have been charged.
+        CacheError: the cache failed, so that what is paid for from now on would be lost; likewise.
         ConnectionFailedError: the host is unreachable; likewise.
     """
     errors: dict[int, TwelveLabsError] = {}
@@ -69,7 +70,7 @@ async def attempt_each(
     async def attempt(job: tuple[int, J]) -> None:
         try:
             await do(*job)
-        except (AuthenticationError, QuotaExceededError) as error:
+        except (AuthenticationError, CacheError, QuotaExceededError) as error:
             run.stopping = True
             fatal.append(error)
         except TwelveLabsError as error:
