@@ -37,6 +37,9 @@ logger = logging.getLogger("twelvelabs_embeddings")
 Results: TypeAlias = "list[Result | None]"
 Errors: TypeAlias = "dict[int, TwelveLabsError]"
 
+# Key, indices, whether it is prepaid, and the landing to wait for (None: another process is embedding it).
+Later: TypeAlias = "tuple[str, list[int], bool, asyncio.Future[Flight] | None]"
+
 # About the account, or the cache: every other item would meet them too.
 FATAL = (AuthenticationError, QuotaExceededError, CacheError)
 
@@ -92,11 +95,14 @@ async def run_batch(
     batch = _Batch(embedder, jobs, run, cache, prepaid)
     try:
         await batch.embed()
+        await batch.follow()
     except Exception as error:
         found = unexpected(error)
         if found is not error:
             found.__cause__ = error
         batch.outcome.fatal = found
+    finally:
+        batch.end()
     return batch.outcome
 
 
@@ -109,11 +115,13 @@ class _Batch:
         self._texts = Flights.of(embedder, texts=True)
         self._media = Flights.of(embedder, texts=False)
         # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
-        self._later: list[tuple[str, list[int], bool]] = []
+        self._later: list[Later] = []
+        # What this batch has embedded, for others that want it until it ends.
+        self._landed: list[tuple[Flights, str]] = []
         self.outcome = Outcome([None] * len(jobs))
 
     async def embed(self) -> None:
-        """Embed all jobs."""
+        """Embed all jobs but those that are under way elsewhere."""
         groups, errors = await equal_jobs(self._embedder, self._jobs, for_cache=self._cache is not None)
         self.outcome.errors |= errors
         self._run.stats.failed += len(errors)
@@ -124,39 +132,43 @@ class _Batch:
                     self._finish_cached(groups.pop(key), known)
         todo = list(groups.items())
         await self._embedder.sender.attempt_each(todo, self._first, self._run)
-        if self._later:
-            await attempt_each(self._later, self._follow, self._run, workers=len(self._later))
+
+    async def follow(self) -> None:
+        """Take what is under way elsewhere."""
+        later, self._later = self._later, []
+        if later:
+            await attempt_each(later, self._follow, self._run, workers=len(later))
+
+    def end(self) -> None:
+        """Forget what this batch has embedded."""
+        for flights, name in self._landed:
+            del flights[name]
 
     async def _first(self, order: int, group: tuple[str, list[int]]) -> None:
         """Embed a group of equal jobs, unless it is under way elsewhere."""
         key, indices = group
         flights, name = self._flight_of(key, indices)
-        if name in flights:
-            self._later.append((key, indices, order < self._prepaid))
-        else:
+        flight = flights.get(name)
+        if flight is None:
             await self._lead(key, indices, order < self._prepaid, flights, name)
+        elif not await self._take(key, indices, flight):
+            self._later.append((key, indices, order < self._prepaid, flight.landing()))
 
-    async def _follow(self, _: int, group: tuple[str, list[int], bool]) -> None:
+    async def _follow(self, _: int, group: Later) -> None:
         """Take a group's result from whoever is embedding it, or embed it if that fails."""
-        key, indices, prepaid = group
+        key, indices, prepaid, landing = group
         flights, name = self._flight_of(key, indices)
-        settings = self._embedder.sender.settings
         while not self._run.stopping:
-            flight = flights.get(name)
-            if flight is None:
+            if landing is not None:
+                # A caller that is cancelled does not cancel the waiting of others.
+                flight = await asyncio.shield(landing)
+                if await self._take(key, indices, flight):
+                    return
+            found = flights.get(name)
+            if found is None:
                 await self._lead(key, indices, prepaid, flights, name, wait=True)
                 return
-            landed = await flight.landed()
-            if landed is None:
-                continue
-            found, cut_key = landed
-            if not isinstance(found, TwelveLabsError):
-                await self._take(cut_key or key, indices, found, flight.cache)
-                return
-            if isinstance(found, InvalidInputError) or flight.as_patient(settings):
-                error = own_error(found, flight.job, self._jobs[indices[0]])
-                self._fail(indices, error)
-                raise error from error.__cause__
+            landing = found.landing()
 
     async def _lead(
         self, key: str, indices: list[int], prepaid: bool, flights: Flights, name: str, *, wait: bool = False
@@ -173,7 +185,7 @@ class _Batch:
             if cache is not None:
                 known = await self._claim(cache, key, job, wait)
                 if known is False:
-                    self._later.append((key, indices, prepaid))
+                    self._later.append((key, indices, prepaid, None))
                     return
                 if known is not None:
                     landed = known, None
@@ -195,7 +207,10 @@ class _Batch:
                 raise
             raise ours from error
         finally:
-            del flights[name]
+            if landed is None or isinstance(landed[0], TwelveLabsError):
+                del flights[name]
+            else:
+                self._landed.append((flights, name))
             flight.land(landed)
             if cache is not None and cache.holds(key):
                 loop.start(partial(cache.release, [key]))  # not waited for: this call may have been cancelled
@@ -228,20 +243,30 @@ class _Batch:
         else:
             await cache.put(key, found)
 
-    async def _take(self, key: str, indices: list[int], found: Result, cache: Cache | None) -> None:
-        """Take the result of another caller.
+    async def _take(self, key: str, indices: list[int], flight: Flight) -> bool:
+        """Take the outcome of another call; False if it has none for us.
 
-        Args:
-            cache: in which that caller has written it.
+        Raises:
+            TwelveLabsError: what the other call met, and this one would.
         """
+        if flight.outcome is None:
+            return False
+        found, cut_key = flight.outcome
+        if isinstance(found, TwelveLabsError):
+            if not (isinstance(found, InvalidInputError) or flight.as_patient(self._embedder.sender.settings)):
+                return False
+            error = own_error(found, flight.job, self._jobs[indices[0]])
+            self._fail(indices, error)
+            raise error from error.__cause__
         found = own_copy(found)
         self._run.stats.deduplicated += 1
         if isinstance(found, Embedding) and found.truncated:
             self._run.stats.truncated += 1
         self._keep(indices, found)
-        if self._cache is not None and self._cache is not cache:
-            await self._cache.put(key, found)
+        if self._cache is not None and self._cache is not flight.cache:
+            await self._cache.put(cut_key or key, found)
         self._run.finished(len(indices))
+        return True
 
     def _flight_of(self, key: str, indices: list[int]) -> tuple[Flights, str]:
         """Where a group's flight is, and its name there."""

@@ -1,7 +1,7 @@
 """One flight a key: an item that is under way in another call, thread or client of the account is not sent again.
 
-The caller that comes first embeds it; those that come meanwhile wait for what it gets. All of them run on the
-background loop, so no lock is needed.
+The call that comes first embeds it; those that come before that call has ended wait for what it gets. All of them run
+on the background loop, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -40,24 +40,32 @@ class Flight:
         job: of the caller that embeds it.
         settings: that caller's; they say how patient it is.
         cache: that caller's.
+
+    Attributes:
+        outcome: how it ended; None while it is under way, and if the others have to try it themselves: the caller was
+            cancelled, or met an error of its own.
     """
 
-    __slots__ = ("_landing", "cache", "job", "settings")
+    __slots__ = ("_landing", "cache", "job", "outcome", "settings")
 
     def __init__(self, job: Job, settings: SenderSettings, cache: Cache | None) -> None:
         self.job, self.settings, self.cache = job, settings, cache
-        self._landing: asyncio.Future[Landed | None] | None = None
+        self.outcome: Landed | None = None
+        self._landing: asyncio.Future[Flight] | None = None
 
-    async def landed(self) -> Landed | None:
-        """Wait for its end. None: the caller was cancelled, or met an error of its own; try it yourself."""
+    def landing(self) -> asyncio.Future[Flight]:
+        """Gets the flight when it has ended; to be awaited shielded, as others wait for it too."""
         if self._landing is None:
             self._landing = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(self._landing)  # a caller that is cancelled does not cancel the others' waiting
+            if self.outcome is not None:
+                self._landing.set_result(self)
+        return self._landing
 
-    def land(self, landed: Landed | None) -> None:
+    def land(self, outcome: Landed | None) -> None:
         """End it."""
+        self.outcome = outcome
         if self._landing is not None:
-            self._landing.set_result(landed)
+            self._landing.set_result(self)
 
     def as_patient(self, settings: SenderSettings) -> bool:
         """Whether a caller with these settings would have given up at the same point."""

@@ -94,8 +94,8 @@ class TextEmbedder:
                 prepaid = False
             else:
                 return found, key
+            key = self.key(plan)
             if self._cache is not None:
-                key = self.key(plan)
                 known = (await self._cache.get_many([key])).get(key)
                 if isinstance(known, Embedding):
                     return known, key
