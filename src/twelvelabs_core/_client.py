@@ -22,7 +22,7 @@ from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
-from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
+from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
@@ -43,6 +43,15 @@ T = TypeVar("T")
 
 DEFAULT_MODEL = "marengo3.0"
 STREAM_WINDOW_FACTOR = 2
+
+
+def _checked(count: TokenCounter | None) -> TokenCounter:
+    """The token counter to use: the estimate, or the caller's with its results checked."""
+    if count is None or count is estimate_tokens:
+        return estimate_tokens
+    if not callable(count):
+        raise InvalidInputError(f"count_tokens must be a function of a text, got a {type(count).__name__}.")
+    return count if isinstance(count, CheckedCounter) else CheckedCounter(count)
 
 
 def _numbered(name: str) -> Iterable[Label]:
@@ -131,7 +140,7 @@ class EmbeddingClient:
             resolve_dimensions(found, dimensions),
             resolve_api_version(found, api_version),
             truncate,
-            count_tokens or estimate_tokens,
+            _checked(count_tokens),
             keep_assets,
             task_timeout,
         )
@@ -165,7 +174,7 @@ class EmbeddingClient:
         """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
         self._cache = None if self._store is None else Cache(self._store, self.space, self.dimensions)
-        self._embedder = Embedder(self._settings, self._sender, Journal(self._store))
+        self._embedder = Embedder(self._settings, self._sender, Journal(self._store), self._cache)
 
     # -- model, settings, statistics -----------------------------------------------------------------------------------
 
@@ -577,9 +586,15 @@ class EmbeddingClient:
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
         run = Run(1)
+
+        async def embed_text(job: Job) -> Embedding:
+            (found,) = await embed_batch(self._embedder, [job], run, self._cache, single=True)
+            run.stats.done -= 1  # a part is not an item
+            return found  # type: ignore[return-value]  # a text gives one vector
+
         try:
             given = parts_of(self._embedder, text=text, image=image, audio=audio, start_sec=start)
-            return await embed_parts(self._embedder, run, given)
+            return await embed_parts(self._embedder, run, given, embed_text)
         finally:
             if run.stats.truncated:
                 warn_truncated(["text"], run)
