@@ -58,7 +58,7 @@ from ._client import EmbeddingClient
 from ._config import key_from_environment
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
+from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
@@ -70,17 +70,18 @@ from ._media.kinds import (
     is_source_code,
     kind_of,
     kind_of_mime,
-    local_path,
     media_from,
     suffix_of,
 )
 from ._models import Model
 from ._net.loop import arun, run, submit
 from ._options import SegmentOptions
+from ._places import is_url, local_path
 from ._results import Embedding, Segment
 from ._stats import Budget
+from ._store.identity import segment_key
 from ._store.moments import merge_hits
-from ._store.rows import joined_options, segment_key
+from ._store.rows import joined_options
 
 __all__ = [
     "MEDIA_TYPES",

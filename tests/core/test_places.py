@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -152,7 +151,7 @@ def test_a_path_has_one_place_however_it_is_written(tmp_path: Path, monkeypatch:
 
 def test_a_link_is_a_place_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
-    os.symlink(tmp_path / "a.mp4", tmp_path / "latest.mp4")
+    (tmp_path / "latest.mp4").symlink_to(tmp_path / "a.mp4")
     assert place_of(str(tmp_path / "latest.mp4")) == str(tmp_path / "latest.mp4")
 
 
