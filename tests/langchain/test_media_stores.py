@@ -339,11 +339,19 @@ def test_index(store: Any, model: TwelveLabsEmbeddings, videos: Path, tmp_path: 
     assert run() == {"num_added": 16, "num_updated": 0, "num_skipped": 0, "num_deleted": 0}
     emulator.reset()
     assert run() == {"num_added": 0, "num_updated": 0, "num_skipped": 16, "num_deleted": 0}
+    (folder / "low.wav").rename(folder / "renamed.wav")
+    assert run() == {"num_added": 4, "num_updated": 0, "num_skipped": 12, "num_deleted": 4}
+    (folder / "ben").mkdir()
+    (folder / "ben" / "one.mp4").write_bytes((folder / "one.mp4").read_bytes())  # a second uploader's copy
+    assert run() == {"num_added": 12, "num_updated": 0, "num_skipped": 16, "num_deleted": 0}
+    assert count(store) == 28
     assert not emulator.requests
-    (folder / "low.wav").write_bytes(media.wav(4000 + next(NEW), 3))  # under the same name
-    assert run() == {"num_added": 2, "num_updated": 0, "num_skipped": 12, "num_deleted": 4}
+    (folder / "renamed.wav").write_bytes(media.wav(4000 + next(NEW), 3))  # another content at one place
+    assert run() == {"num_added": 2, "num_updated": 0, "num_skipped": 24, "num_deleted": 4}
     assert len(emulator.requests) == 1
     (folder / "one.mp4").unlink()
+    assert run()["num_deleted"] == 12
+    (folder / "ben" / "one.mp4").unlink()
     assert run()["num_deleted"] == 12
     assert count(store) == 2
 

@@ -80,19 +80,23 @@ def name_of(media: Media, metadata: Mapping[str, Any], id_from: IdFrom, label: s
     return name
 
 
-def row_id(name: str | None, parts: Sequence[object]) -> str:
+def content_id(parts: Sequence[object]) -> str:
+    """The id of a row by its content alone: a UUID made of digest, option, scope, position and space."""
+    return str(uuid.uuid5(_NAMESPACE, "|".join(map(str, parts))))
+
+
+def row_id(content: str, name: str | None) -> str:
     """The id of a row: a UUID.
 
     Args:
+        content: its :func:`content_id`.
         name: of its file, see :func:`name_of`.
-        parts: of the file's content: digest, option, scope, position, space.
     """
-    content = uuid.uuid5(_NAMESPACE, "|".join(map(str, parts)))
     if name is None:
-        return str(content)
+        return content
     # A file's name need not be UTF-8, which a UUID is made of.
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
-    return str(uuid.uuid5(content, digest))
+    return str(uuid.uuid5(uuid.UUID(content), digest))
 
 
 def file_key(metadata: Mapping[str, Any]) -> Hashable | None:

@@ -14,8 +14,8 @@ from .._errors import InvalidInputError
 from .._inputs import Media, describe, file_name
 from .._options import SegmentOptions
 from .._results import Segment
-from .identity import IdFrom, checked_id_from, name_of, row_id, source_of
-from .metadata import own_metadata
+from .identity import IdFrom, checked_id_from, content_id, name_of, row_id, source_of
+from .metadata import RESERVED, own_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,14 @@ class Row:
             ``embedding_option``, ``embedding_scope``, ``page``, ``quadrant``, ``chunk``, ``content_digest``,
             ``space``: strings and numbers only, a key without a value is left out; and what the caller gave.
         vector: the segment's.
+        content_id: what the id would be with ``id_from="content"``: equal for the rows of copies.
     """
 
     id: str
     text: str
     metadata: dict[str, Any]
     vector: list[float]
+    content_id: str = ""
 
 
 def known_of(media: Media, metadata: Mapping[str, Any] | None, label: str | None = None) -> dict[str, Any]:
@@ -50,20 +52,25 @@ def known_of(media: Media, metadata: Mapping[str, Any] | None, label: str | None
     return {**({"source": source} if source else {}), "file_name": name, "media_type": media.kind, **own}
 
 
+def name_for_ids(
+    media: Media, metadata: Mapping[str, Any] | None, id_from: IdFrom, label: str | None = None
+) -> str | None:
+    """What the ids of a file's rows are made of beside its content; None = nothing.
+
+    Raises:
+        InvalidInputError, UnexpectedError: as :func:`rows_of`, which this finds before anything is sent.
+    """
+    return name_of(media, known_of(media, metadata, label), checked_id_from(id_from), label)
+
+
 def check_names(
     media: Sequence[Media], metadata: Sequence[Mapping[str, Any]] | None, id_from: IdFrom, labels: Sequence[str]
 ) -> None:
-    """Find before anything is sent what :func:`rows_of` would refuse afterwards.
-
-    Raises:
-        InvalidInputError, UnexpectedError: as :func:`rows_of`.
-    """
-    checked_id_from(id_from)
+    """Call :func:`name_for_ids` for some files, for its errors."""
     if metadata is not None and len(metadata) != len(media):
         raise InvalidInputError(f"metadata= has {len(metadata)} entries for {len(media)} files; it needs one for each.")
     for index, label in enumerate(labels):
-        known = known_of(media[index], None if metadata is None else metadata[index], label)
-        name_of(media[index], known, id_from, label)
+        name_for_ids(media[index], None if metadata is None else metadata[index], id_from, label)
 
 
 def rows_of(
@@ -136,8 +143,32 @@ def rows_of(
             "space": space,
         }
         kept = {key: value for key, value in about.items() if value is not None}
-        rows.append(Row(row_id(file, identity), _text(name, segment), {**kept, **known}, segment.vector))
+        content = content_id(identity)
+        rows.append(
+            Row(row_id(content, file), _text(name, segment), {**kept, **known}, segment.vector, content_id=content)
+        )
     return rows
+
+
+def rows_of_copy(
+    rows: Iterable[Row], media: Media, metadata: Mapping[str, Any] | None = None, id_from: IdFrom = "source"
+) -> list[Row]:
+    """The rows of a file, made from those of another one with the same content and kind.
+
+    Args:
+        rows: the other file's.
+        media, metadata, id_from: as for :func:`rows_of`.
+    """
+    known = known_of(media, metadata)
+    file = name_of(media, known, checked_id_from(id_from))
+    where, name = known.pop("source", None) or describe(media), known.pop("file_name")
+    copies = []
+    for row in rows:
+        kept = {key: value for key, value in row.metadata.items() if key in RESERVED}
+        text = name + row.text.removeprefix(row.metadata["file_name"])
+        about = {"source": where, "file_name": name, **kept, **known}
+        copies.append(Row(row_id(row.content_id, file), text, about, row.vector, content_id=row.content_id))
+    return copies
 
 
 def _text(name: str, segment: Segment) -> str:
