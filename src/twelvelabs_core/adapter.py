@@ -40,7 +40,8 @@ Files as documents or nodes:
     vectors by id.
 Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
-    :func:`merge_hits` into time ranges, :func:`twelvelabs_core.check_space` before either.
+    :func:`merge_hits` into time ranges, :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
+    either.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
     loop, so that a sync and an async method share one coroutine.
@@ -84,6 +85,7 @@ from ._results import Embedding, Segment
 from ._stats import Budget
 from ._store.identity import checked_id_from, segment_key
 from ._store.moments import merge_hits
+from ._store.order import order_of
 from ._store.rows import joined_options, name_for_ids, rows_of_copy
 
 __all__ = [
@@ -109,6 +111,7 @@ __all__ = [
     "media_from",
     "merge_hits",
     "name_for_ids",
+    "order_of",
     "place_of",
     "rows_of_copy",
     "run",
