@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Sized,
+)
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,7 +44,8 @@ from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store.rows import Row, rows_of
+from ._store.identity import IdFrom
+from ._store.rows import Row, check_names, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -443,28 +454,35 @@ class EmbeddingClient:
     async def _segments(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
     ) -> list[list[Segment]]:
-        return await self._files(media, options, name, self._embedder.as_segments, **how)
+        def convert(_: int, job: Job, found: Result) -> list[Segment]:
+            return self._embedder.as_segments(job, found)
+
+        return await self._files(media, options, name, convert, **how)
 
     async def _files(
         self,
         media: Sequence[Media],
         options: SegmentOptions | None,
         name: str | None,
-        convert: Callable[[Job, Result], T],
+        convert: Callable[[int, Job, Result], T],
         *,
+        check: Callable[[Sequence[Job]], None] | None = None,
         many: bool = True,
         progress: bool = False,
     ) -> list[T]:
         """Embed files and convert each result, also those in an error's ``.results``.
 
         Args:
-            convert: makes a file's segments or rows of its result.
+            convert: makes a file's segments or rows of its index, job and result.
+            check: raises what ``convert`` would, before anything is sent.
             many: False = one file: its own error is raised, and its label has no index.
         """
         run = self._new_run(len(media), progress)
         labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
+            if check is not None:
+                check(jobs)
             try:
                 found = await embed_batch(self._embedder, jobs, run, self._cache, single=not many)
             except TwelveLabsError as error:
@@ -476,21 +494,36 @@ class EmbeddingClient:
 
     @staticmethod
     async def _converted(
-        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[Job, Result], T]
+        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[int, Job, Result], T]
     ) -> list[Any]:
         def convert_all() -> list[T | None]:
-            pairs = zip(jobs, results, strict=False)
-            return [None if found is None else convert(job, found) for job, found in pairs]
+            pairs = enumerate(zip(jobs, results, strict=False))
+            return [None if found is None else convert(index, job, found) for index, (job, found) in pairs]
 
         # Rows hold the file's digest, which reads the file unless it was needed before.
         return await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
 
-    def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
+    def rows(
+        self,
+        media: Media,
+        options: SegmentOptions | None = None,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        id_from: IdFrom = "source",
+    ) -> list[Row]:
         """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.
 
-        Args and errors as for :meth:`embed_segments`.
+        Args and errors as for :meth:`embed_segments`, and:
+
+        Args:
+            metadata: of your own, for every row. ``source`` and ``file_name`` in it replace those of the file; other
+                keys that rows use are refused.
+            id_from: what the ids are made of beside the content: ``source`` (path or URL), ``content`` (nothing else),
+                or a function from the metadata to a name; see :data:`IdFrom`.
         """
-        return loop.run(self._rows([media], options, name, many=False))[0]
+        given = None if metadata is None else [metadata]
+        return loop.run(self._rows([media], options, name, given, id_from, many=False))[0]
 
     def rows_many(
         self,
@@ -499,11 +532,16 @@ class EmbeddingClient:
         *,
         name: str = "media",
         progress: bool = False,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
     ) -> list[list[Row]]:
         """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
         ``.results``.
+
+        Args:
+            metadata: one mapping for each file.
         """
-        return loop.run(self._rows(as_items(media), options, name, progress=progress))
+        return loop.run(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
     async def arows_many(
         self,
@@ -512,14 +550,25 @@ class EmbeddingClient:
         *,
         name: str = "media",
         progress: bool = False,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
     ) -> list[list[Row]]:
         """Async :meth:`rows_many`."""
-        return await loop.arun(self._rows(as_items(media), options, name, progress=progress))
+        return await loop.arun(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
     async def _rows(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        metadata: Sequence[Mapping[str, Any]] | None,
+        id_from: IdFrom,
+        **how: bool,
     ) -> list[list[Row]]:
-        def convert(job: Job, found: Result) -> list[Row]:
+        def check(jobs: Sequence[Job]) -> None:
+            check_names(media, metadata, id_from, [job.label for job in jobs])
+
+        def convert(index: int, job: Job, found: Result) -> list[Row]:
             file = job.files[0]
             return rows_of(
                 file.media,
@@ -528,9 +577,11 @@ class EmbeddingClient:
                 content_digest=file.content_digest,
                 duration_sec=file.measured.duration_sec,
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
+                metadata=None if metadata is None else metadata[index],
+                id_from=id_from,
             )
 
-        return await self._files(media, options, name, convert, **how)
+        return await self._files(media, options, name, convert, check=check, **how)
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 

@@ -31,13 +31,17 @@ Settings, key and client:
 What a framework passes:
     :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
     :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its path or URL by :func:`is_url`,
-    :func:`local_path`, :func:`file_name`; its content by :func:`head_of`, :func:`content_digest`.
+    :func:`local_path`, :func:`file_name`, :func:`unsigned_url`, :func:`place_of`; its content by :func:`head_of`,
+    :func:`content_digest`.
 Files as documents or nodes:
-    ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector. For stores that ask
-    for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep vectors by id.
+    ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
+    made of, by :func:`checked_id_from` and :func:`name_for_ids`; the rows of a copy, by :func:`rows_of_copy`. For
+    stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep
+    vectors by id.
 Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
-    :func:`merge_hits` into time ranges, :func:`twelvelabs_core.check_space` before either.
+    :func:`merge_hits` into time ranges, :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
+    either.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
     loop, so that a sync and an async method share one coroutine.
@@ -59,7 +63,7 @@ from ._client import EmbeddingClient
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
+from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
@@ -71,7 +75,6 @@ from ._media.kinds import (
     is_source_code,
     kind_of,
     kind_of_mime,
-    local_path,
     media_from,
     suffix_of,
 )
@@ -79,10 +82,13 @@ from ._models import Model
 from ._net.loop import arun, run, submit
 from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
+from ._places import is_url, local_path, place_of, unsigned_url
 from ._results import Embedding, Segment
 from ._stats import Budget
+from ._store.identity import checked_id_from, segment_key
 from ._store.moments import merge_hits
-from ._store.rows import joined_options, segment_key
+from ._store.order import order_of
+from ._store.rows import joined_options, name_for_ids, rows_of_copy
 
 __all__ = [
     "MEDIA_TYPES",
@@ -92,6 +98,7 @@ __all__ = [
     "arun",
     "as_items",
     "as_media",
+    "checked_id_from",
     "content_digest",
     "describe",
     "file_name",
@@ -105,10 +112,15 @@ __all__ = [
     "local_path",
     "media_from",
     "merge_hits",
+    "name_for_ids",
+    "order_of",
+    "place_of",
+    "rows_of_copy",
     "run",
     "segment_key",
     "submit",
     "suffix_of",
+    "unsigned_url",
 ]
 
 
