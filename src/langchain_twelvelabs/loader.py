@@ -24,7 +24,7 @@ from .duplicates import Duplicates
 from .embeddings import TwelveLabsEmbeddings
 from .lookahead import Lookahead
 from .options import Options, options_for
-from .references import reference_to
+from .references import one_line, reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -169,10 +169,10 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        await self.embeddings._keep_vectors({row.id: row.vector for row in rows})
+        await self.embeddings._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])
         return [
             Document(
-                reference_to(row.id, client.space, row.text),
+                reference_to(self.embeddings, row.id, row.text),
                 id=row.id,
                 metadata={**row.metadata, **found.metadata},
             )
