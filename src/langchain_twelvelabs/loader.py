@@ -28,7 +28,7 @@ from .duplicates import Duplicates
 from .embeddings import TwelveLabsEmbeddings
 from .lookahead import Lookahead
 from .options import Options, options_for
-from .references import reference_to
+from .references import one_line, reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -197,9 +197,10 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        await self.embeddings._keep_vectors({row.id: row.vector for row in rows})
-        space = self.embeddings.space
-        return [Document(reference_to(row.id, space, row.text), id=row.id, metadata=row.metadata) for row in rows]
+        await self.embeddings._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])
+        return [
+            Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
+        ]
 
     async def _rows(self, found: Found) -> list[Row]:
         assert found.media is not None

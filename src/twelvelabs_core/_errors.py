@@ -168,16 +168,20 @@ class BatchError(TwelveLabsError):
         self.errors = dict(errors)
 
 
-def unexpected(error: Exception, item: str | None = None) -> TwelveLabsError:
+def unexpected(
+    error: Exception, item: str | None = None, *, raised_by: str = "Something outside this package"
+) -> TwelveLabsError:
     """An exception as one of ours: itself if it is, else an :class:`UnexpectedError` to be raised ``from`` it.
 
     Its own words may hold anything, so the message names its type alone.
+
+    Args:
+        item: label of the item that it is about.
+        raised_by: what raised it.
     """
     if isinstance(error, TwelveLabsError):
         return error
-    return UnexpectedError(
-        f"{type(error).__name__} was raised by something outside this package; see __cause__.", item=item
-    )
+    return UnexpectedError(f"{raised_by} raised {type(error).__name__}; see __cause__.", item=item)
 
 
 def copied(error: TwelveLabsError) -> TwelveLabsError:
@@ -192,12 +196,3 @@ def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
     if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError, UnexpectedError)):
         error.item = label
     return error
-
-
-def unexpected(error: Exception, what: str) -> UnexpectedError:
-    """The error for an exception that is not ours; raise it ``from`` the original.
-
-    Args:
-        what: what raised it.
-    """
-    return UnexpectedError(f"{what} raised {type(error).__name__}: {str(error)[:200]}")

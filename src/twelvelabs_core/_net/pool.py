@@ -77,7 +77,7 @@ async def attempt_each(
             else:
                 failed(job[0], error)
         except Exception as error:
-            wrapped = unexpected(error, "Something outside this package")
+            wrapped = unexpected(error)
             wrapped.__cause__ = error
             failed(job[0], wrapped)
 

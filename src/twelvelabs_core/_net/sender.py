@@ -270,7 +270,7 @@ async def _acquire_external(limiter: Any) -> None:
     except TwelveLabsError:
         raise
     except Exception as error:
-        raise unexpected(error, f"The rate limiter {type(limiter).__name__}") from error
+        raise unexpected(error, raised_by=f"The rate limiter {type(limiter).__name__}") from error
 
 
 def _close(session: Session) -> None:
