@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.raw_server import RawServer, Writer, answering, raw_server, response
+from tests.support.raw_server import RawServer, Writer, answering, raw_deflate, raw_server, response
 from tests.support.service import v2_answer, vector
 from twelvelabs_core import (
     ConnectionFailedError,
@@ -294,7 +294,7 @@ def test_a_bomb_is_never_held_whole(
 def test_every_compression_that_is_asked_for_is_read(encoding: str, transport: Transport) -> None:
     packed = {
         "deflate": zlib.compress(ANSWER),
-        "raw deflate": zlib.compress(ANSWER, wbits=-15),
+        "raw deflate": raw_deflate(ANSWER),
         "identity": ANSWER,
     }.get(encoding, gzip.compress(ANSWER))
     with raw_server(answering(response(packed, content_encoding=encoding.removeprefix("raw ")))) as server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ def raw_server(handle: Writer, *, read_body: bool = True) -> Iterator[RawServer]
         read_body: read the body before the handler is called.
     """
     server = RawServer()
+    loop: asyncio.AbstractEventLoop | None = None
     started, stop = threading.Event(), asyncio.Event()
 
     async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +69,6 @@ def raw_server(handle: Writer, *, read_body: bool = True) -> Iterator[RawServer]
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    loop: asyncio.AbstractEventLoop | None = None
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
     assert started.wait(10)
@@ -93,6 +94,12 @@ def answering(content: bytes, *, hold: bool = False) -> Writer:
             await asyncio.sleep(60)
 
     return handle
+
+
+def raw_deflate(content: bytes) -> bytes:
+    """Compressed without the header of the zlib format, as some servers send ``deflate``."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
 
 
 def response(body: bytes, status: str = "200 OK", **headers: str) -> bytes:

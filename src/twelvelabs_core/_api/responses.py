@@ -180,7 +180,9 @@ def _odd(name: str, found: Any) -> MalformedResponseError:
 
 
 def _time(found: Any) -> float | None:
-    if found is None or (type(found) in (int, float) and -1e12 < found < 1e12):  # false for NaN
+    if found is None:
+        return None
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and -1e12 < found < 1e12:  # false for NaN
         return found
     raise MalformedResponseError(f"The response has a time that is not a number: {_shown(found)}.")
 

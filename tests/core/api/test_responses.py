@@ -204,22 +204,18 @@ def test_one_odd_element_makes_a_vector_malformed(odd: Any, place: int) -> None:
         embed_one(httpx.Response(200, content=json.dumps(v2_answer(numbers)).encode()))
 
 
-@pytest.mark.parametrize(
-    ("name", "odd"),
-    [
-        *(
-            (name, odd)
-            for name in ("embedding_option", "embedding_scope", "quadrant")
-            for odd in (7, ["visual"], {}, True)
-        ),
-        *(
-            (name, odd)
-            for name in ("start_page_number", "chunk_index")
-            for odd in ("7", 1.5, True, -1, 10**400, [], math.nan)
-        ),
-        *((name, odd) for name in ("start_sec", "end_sec") for odd in ("7", True, 10**400, 1e300, {}, [1])),
-    ],
-)
+ODD_LABELS: dict[str, list[Any]] = {
+    "embedding_option": [7, ["visual"], {}, True],
+    "embedding_scope": [7, ["clip"], {}, True],
+    "quadrant": [7, ["top_left"], {}, True],
+    "start_page_number": ["7", 1.5, True, -1, 10**400, [], math.nan],
+    "chunk_index": ["7", 1.5, True, -1, 10**400, [], math.nan],
+    "start_sec": ["7", True, 10**400, 1e300, {}, [1]],
+    "end_sec": ["7", True, 10**400, 1e300, {}, [1]],
+}
+
+
+@pytest.mark.parametrize(("name", "odd"), [(name, odd) for name, values in ODD_LABELS.items() for odd in values])
 def test_a_label_of_an_odd_type_is_malformed(name: str, odd: Any) -> None:
     with pytest.raises(MalformedResponseError) as caught:
         responses.v2_segments({"data": [entry(1, **{name: odd})]}, 2)

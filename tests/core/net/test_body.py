@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.raw_server import raw_deflate
 from tests.support.service import Service, v2_answer, vector
 from twelvelabs_core import MalformedResponseError, RateLimitError
 from twelvelabs_core._api.requests import MANY_VECTORS, ONE_VECTOR, Request
@@ -32,7 +33,7 @@ async def pieces(content: bytes, size: int = 1000) -> AsyncIterator[bytes]:
         ("gzip", gzip.compress(TEXT)),
         ("X-GZIP ", gzip.compress(TEXT)),
         ("deflate", zlib.compress(TEXT)),
-        ("deflate", zlib.compress(TEXT, wbits=-15)),
+        ("deflate", raw_deflate(TEXT)),
         ("gzip", gzip.compress(TEXT) + b"what follows"),
     ],
 )

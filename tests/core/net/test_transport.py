@@ -215,7 +215,7 @@ async def test_a_written_request_as_aiohttp_takes_it(writer: RequestWriter) -> N
     small = httpx.Request("PUT", URL, headers={b"X-A": "\u00e4".encode("latin-1")}, content=b"content")
     headers, body = writer.for_aiohttp(small)
     assert (headers["x-a"], body) == ("\u00e4", b"content")
-    stream = ChunkedBody(b"x")
+    stream: Any = ChunkedBody(b"x")
     assert writer.for_aiohttp(httpx.Request("PUT", URL, stream=stream, headers={"content-length": "1"}))[1] is stream
     assert writer.for_aiohttp(httpx.Request("GET", URL))[1] is None
 
