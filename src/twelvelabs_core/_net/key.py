@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
 
-MASK = "***"
+MASK = b"***"
 SHORTEST = 8  # a shorter key is a stand-in, and would be found inside words
 _LONG_NUMBERS = 1000  # bytes of a list without a quote: numbers, in which no key can be
 _FIRST_OF_NUMBER = frozenset(bytes([char]) for char in b"-0123456789")
+_ESCAPED = re.compile(rb"(?:%|\\{1,7}u00)([0-9a-f]{2})")
 _CREDENTIALS = re.compile(rb"(?<=//)[^/?#\s]+@")  # user and password of a proxy, in what a library says about it
 
 
@@ -29,11 +30,11 @@ class Headers(dict[str, str]):
 class Key:
     """An API key that shows itself in headers only."""
 
-    __slots__ = ("_pattern", "_secret", "_unescaped")
+    __slots__ = ("_forms", "_pattern", "_secret")
 
     def __init__(self, secret: SecretStr) -> None:
         self._secret = secret
-        self._pattern, self._unescaped = _searches(secret)
+        self._forms, self._pattern = _searches(secret)
 
     def headers(self, others: Mapping[str, str]) -> Headers:
         """The header that identifies the account, and others."""
@@ -48,40 +49,49 @@ class Key:
         return _CREDENTIALS.sub(b"***@", self._without_key(text))
 
     def mask_answer(self, body: bytes) -> bytes:
-        """:meth:`mask` of the JSON of a successful response; the same object if it does not contain the key.
+        """The JSON of a successful response without the key; the same object if it does not contain it.
 
         Long lists of numbers are left out of the search: searching a vector would take as long as parsing it.
         """
-        if self._pattern is None:
-            return body
-        around = _around_numbers(body)
-        if (
-            b"\\" not in around and b"%" not in around
-        ):  # nothing is escaped: a short search finds what the long one does
-            lower = around.lower()
-            return self._without_key(body) if any(form in lower for form in self._unescaped) else body
-        return self._without_key(body) if self._pattern.search(around) else body
+        return self._without_key(body) if self._is_in(_around_numbers(body)) else body
 
     def _without_key(self, text: bytes) -> bytes:
-        return text if self._pattern is None else self._pattern.sub(MASK.encode(), text)
+        if not self._is_in(text):
+            return text
+        masked = self._pattern.sub(MASK, text)
+        return MASK if self._is_in(masked) else masked  # written in a way of its own: nothing is shown then
+
+    def _is_in(self, text: bytes) -> bool:
+        """Whether the key is in a text in any writing: as it is, in other case, escaped, in base64."""
+        if not self._forms:
+            return False
+        text = text.lower()
+        plain = text.replace(b"\\", b"")
+        if any(form in plain for form in self._forms):
+            return True
+        if b"%" not in text and b"u00" not in text:
+            return False
+        decoded = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), text).lower().replace(b"\\", b"")
+        return any(form in decoded for form in self._forms)
 
 
-def _searches(secret: SecretStr) -> tuple[re.Pattern[bytes] | None, frozenset[bytes]]:
-    """A pattern that finds the key as it is, in other case, percent-encoded, JSON-escaped, and inside base64; and those
-    forms, in lower case, that have no escapes.
+def _searches(secret: SecretStr) -> tuple[Sequence[bytes], re.Pattern[bytes]]:
+    """The forms of the key in lower case and without backslashes, of which :meth:`Key._is_in` looks for one; and a
+    slower pattern that finds where it begins and ends.
     """
     key = secret.get_secret_value().encode()
-    if len(key) < SHORTEST:
-        return None, frozenset()
     packed = [_in_base64(key, offset) for offset in range(3)]
-    forms = [b"".join(map(_any_writing, key)), *(b"".join(_of_base64(char) for char in form) for form in packed)]
-    unescaped = {key, *packed, *(form.translate(bytes.maketrans(b"+/", b"-_")) for form in packed)}
-    return re.compile(b"|".join(forms), re.IGNORECASE), frozenset(form.lower() for form in unescaped)
+    writings = [b"".join(map(_any_writing, key)), *(b"".join(map(_of_base64, form)) for form in packed)]
+    pattern = re.compile(b"|".join(writings), re.IGNORECASE)
+    if len(key) < SHORTEST:
+        return (), pattern
+    forms = {key, *packed, *(form.translate(bytes.maketrans(b"+/", b"-_")) for form in packed)}
+    return [form.lower().replace(b"\\", b"") for form in forms], pattern
 
 
 def _any_writing(char: int) -> bytes:
     """A character as itself, after backslashes, as ``%74`` or as ``\\u0074``."""
-    return rb"(?:\\*" + re.escape(bytes([char])) + rb"|(?:%%|\\+u00)%02x)" % char
+    return rb"(?:\\{0,7}" + re.escape(bytes([char])) + rb"|(?:%%|\\{1,7}u00)%02x)" % char
 
 
 def _in_base64(key: bytes, offset: int) -> bytes:
@@ -92,7 +102,7 @@ def _in_base64(key: bytes, offset: int) -> bytes:
 
 def _of_base64(char: int) -> bytes:
     """A character of base64 in either alphabet; JSON may escape the slash."""
-    return {43: rb"[+-]", 47: rb"(?:\\*/|_)"}.get(char, bytes([char]))
+    return {43: rb"[+-]", 47: rb"(?:\\{0,7}/|_)"}.get(char, bytes([char]))
 
 
 def _is_numbers(body: bytes, begin: int, end: int) -> bool:

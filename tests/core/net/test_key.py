@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -69,3 +70,14 @@ def test_characters_with_a_meaning_in_patterns_are_taken_as_they_are() -> None:
     odd = "a.b*c[d](e)^f$g\\h%i|j"
     assert Key(SecretStr(odd)).mask(f"<{odd}>") == "<***>"
     assert Key(SecretStr("........")).mask("12345678") == "12345678"
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\\", b"%", b"%74", b"\\u0074", b"t", KEY.encode()[:-1], KEY.encode(), b"//a", b"//", b"["], ids=repr
+)
+def test_no_text_takes_long_to_search(piece: bytes) -> None:
+    text = piece * (250_000 // len(piece))
+    started = time.perf_counter()
+    key.mask_bytes(text)
+    key.mask_answer(text)
+    assert time.perf_counter() - started < 2
