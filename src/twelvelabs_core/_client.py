@@ -92,7 +92,8 @@ class EmbeddingClient:
         max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
         max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
-        timeout: seconds without a byte from the server before a request counts as lost; also for a connection.
+        timeout: seconds without a byte from the server before a request counts as lost; also for a connection, and for
+            the server to take the next 64 kB of a large body.
         total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
             more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it

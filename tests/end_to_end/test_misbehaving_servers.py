@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.raw_server import RawServer, Writer, answering, raw_deflate, raw_server, response
 from tests.support.service import v2_answer, vector
@@ -27,6 +29,8 @@ from twelvelabs_core import (
     TwelveLabsError,
     no_waiting,
 )
+from twelvelabs_core._api.requests import Request
+from twelvelabs_core._stats import Run
 from twelvelabs_core.adapter import run
 
 KEY = "tlk_0123456789abcdefSECRET"
@@ -149,26 +153,40 @@ def test_it_is_retried_as_any_timeout(transport: Transport) -> None:
         assert client.last_run.retries == 2
 
 
-def test_a_body_that_the_server_does_not_take_ends_too(
-    transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_body_that_is_read_byte_by_byte_ends_too(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twelvelabs_core._net.session.LOWEST_RATE", 1e9)
-    content = b"\x89PNG\r\n\x1a\n" + bytes(20_000_000)
-    monkeypatch.setattr("twelvelabs_core._embed.embedder.Embedder.embed", _send_large(content))
     with raw_server(slow_reader, read_body=False) as server:
         client = client_of(server, timeout=30, total_timeout=SECONDS, transport=transport)
-        error = within(SECONDS + 2, lambda: client.embed("a"))
+        error = within(SECONDS + 2, lambda: send(client, Request("assets", content=bytes(20_000_000), method="PUT")))
     assert type(error) is ConnectionFailedError
 
 
-def _send_large(content: bytes) -> Any:
-    from twelvelabs_core._api.requests import Request
+def send(client: EmbeddingClient, request: Request) -> Any:
+    return run(client._sender.send(request, Run(1)))
 
-    async def embed(self: Any, job: Any, run: Any, **_: Any) -> Any:
-        request = Request("embed-v2", frozenset({"image"}), content=content, method="PUT")
-        return await self.sender.send(request, run)
 
-    return embed
+async def reads_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.transport.pause_reading()  # type: ignore[attr-defined]  # it reads and writes
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("kind", ["content", "form", "json"])
+def test_a_body_of_which_nothing_is_taken_ends_after_the_timeout(
+    kind: str, transport: Transport, tmp_path: Path
+) -> None:
+    content = bytes(40_000_000)
+    (tmp_path / "file").write_bytes(content)
+    request = {
+        "content": Request("assets", content=content, method="PUT"),
+        "form": Request("assets", form=[("file", ("file", tmp_path / "file", "video/mp4"))]),
+        "json": Request("embed-v2", json=content),
+    }[kind]
+    with raw_server(reads_nothing, read_body=False) as server:
+        client = client_of(server, timeout=SECONDS, total_timeout=30, transport=transport)
+        error = within(SECONDS + 4, lambda: send(client, request))
+    assert type(error) is ConnectionFailedError
+    if transport is None:
+        assert "has taken nothing of the request for 0.3 s" in error.message
 
 
 async def answers_and_reads_no_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -177,22 +195,21 @@ async def answers_and_reads_no_more(reader: asyncio.StreamReader, writer: asynci
     await asyncio.sleep(60)
 
 
-def test_an_answer_before_the_body_is_read_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twelvelabs_core._embed.embedder.Embedder.embed", _send_large(bytes(20_000_000)))
+def test_an_answer_before_the_body_is_read_is_the_answer() -> None:
     with raw_server(answers_and_reads_no_more, read_body=False) as server:
-        error = within(5, lambda: client_of(server, total_timeout=3).embed("a"))
+        request = Request("assets", content=bytes(20_000_000), method="PUT")
+        error = within(5, lambda: send(client_of(server, timeout=3), request))
     assert error.status == 413
 
 
-def test_a_large_body_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twelvelabs_core._embed.embedder.Embedder.embed", _send_large(bytes(1_000_000)))
-
+def test_a_large_body_has_more_time() -> None:
     async def slow_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.4)
         writer.write(response(b'{"code": "c", "message": "m"}', "400 Bad Request"))
 
     with raw_server(slow_answer) as server:
-        error = within(5, lambda: client_of(server, total_timeout=0.2).embed("a"))
+        request = Request("assets", content=bytes(1_000_000), method="PUT")
+        error = within(5, lambda: send(client_of(server, total_timeout=0.2), request))
     assert error.status == 400, "0.2 s and 1 MB at the lowest rate"
 
 
@@ -381,3 +398,48 @@ async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
     await writer.drain()
     writer.transport.abort()
+
+
+GOOD = response(gzip.compress(ANSWER, mtime=0), content_encoding="gzip", x_trace_id="t")
+MUTATIONS = st.lists(
+    st.tuples(st.integers(0, len(GOOD) - 1), st.sampled_from(["flip", "drop", "insert", "cut"]), st.binary(max_size=8)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(mutations=MUTATIONS)
+def test_a_damaged_answer_is_the_right_vector_or_an_error_of_ours(
+    damaged: tuple[RawServer, list[bytes], EmbeddingClient], mutations: list[tuple[int, str, bytes]]
+) -> None:
+    """The body has a checksum (gzip's), so that a vector of a damaged one would be a wrong one."""
+    _, answers, client = damaged
+    content = bytearray(GOOD)
+    for place, kind, noise in mutations:
+        match kind:
+            case "flip":
+                content[place : place + 1] = bytes([content[place] ^ 0x55]) if place < len(content) else b""
+            case "drop":
+                del content[place : place + 1 + len(noise)]
+            case "insert":
+                content[place:place] = noise
+            case _:
+                del content[place:]
+    answers[:] = [bytes(content)]
+    try:
+        found = client.embed("a").vector
+    except TwelveLabsError as error:
+        assert KEY not in str(error)
+    else:
+        assert found == vector("a")
+
+
+@pytest.fixture(scope="module")
+def damaged() -> Iterator[tuple[RawServer, list[bytes], EmbeddingClient]]:
+    answers: list[bytes] = []
+
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers[0])
+
+    with raw_server(handle) as server:
+        yield server, answers, client_of(server, timeout=2, total_timeout=2)

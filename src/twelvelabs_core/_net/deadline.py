@@ -39,23 +39,36 @@ class Deadlines:
         self._timer = loop.call_later(self._tick, self._look) if self.open else None
 
 
-class Deadline:
-    """One of :class:`Deadlines`; used once."""
+class Stalled(asyncio.TimeoutError):
+    """Nothing has gone on for the time that :meth:`Deadline.within` gave."""
 
-    __slots__ = ("_cancelled_before", "_expired", "_open", "_task", "at")
+
+class Deadline:
+    """One of :class:`Deadlines`; used once.
+
+    Attributes:
+        at: the loop's time at which the block ends.
+    """
+
+    __slots__ = ("_cancelled_before", "_end", "_expired", "_open", "_task", "at")
 
     def __init__(self, others: set[Deadline], seconds: float) -> None:
         self._open = others
         self._expired = False
-        self.at = asyncio.get_running_loop().time() + seconds
+        self.at = self._end = asyncio.get_running_loop().time() + seconds
 
-    def __enter__(self) -> None:
+    def within(self, seconds: float) -> None:
+        """End the block by :class:`Stalled` if this is not called again within so many seconds; inf = it need not."""
+        self.at = min(self._end, asyncio.get_running_loop().time() + seconds)
+
+    def __enter__(self) -> Deadline:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         if sys.version_info >= (3, 11):
             self._cancelled_before = task.cancelling()
         self._open.add(self)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -66,7 +79,7 @@ class Deadline:
         if sys.version_info >= (3, 11) and self._task.uncancel() > self._cancelled_before:
             return  # cancelled from outside too: that goes on
         if kind is asyncio.CancelledError:
-            raise asyncio.TimeoutError from None
+            raise Stalled if self.at < self._end else asyncio.TimeoutError from None
 
     def expire(self) -> None:
         """End the block now."""

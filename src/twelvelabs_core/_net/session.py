@@ -19,7 +19,7 @@ from .deadline import Deadlines
 from .failures import Failures
 from .key import Key
 from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
-from .wire import LARGE_BODY, RequestWriter
+from .wire import LARGE_BODY, RequestWriter, watch
 
 if TYPE_CHECKING:
     from .settings import SenderSettings
@@ -47,7 +47,7 @@ class Session:
         self.slots = asyncio.Semaphore(settings.max_concurrency)
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
         self._base_url = settings.base_url
-        self._total_timeout = settings.total_timeout
+        self._timeout, self._total_timeout = settings.timeout, settings.total_timeout
         self._deadlines = Deadlines(settings.total_timeout)
         self._key = Key(settings.api_key)
         self._failures = Failures(settings.base_url, self._key, settings.timeout, settings.total_timeout)
@@ -83,7 +83,8 @@ class Session:
         with contextlib.ExitStack() as files:
             written = self._writer.write(request, files)
             seconds = self._total_timeout + int(written.headers.get("content-length", 0)) / LOWEST_RATE
-            with self._deadlines.of(seconds):
+            with self._deadlines.of(seconds) as deadline:
+                watch(written, deadline, self._timeout)
                 if self._transport is not None:
                     return await request_by(self._transport, written, limit)
                 assert self._own is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from multidict import CIMultiDict
 from .._api.requests import FileRange, Request
 from .._errors import InvalidInputError
 from .._version import __version__
+from .deadline import Deadline
 from .key import Headers, Key
 
 # A larger body is sent in chunks: in one piece it would block every other request on the loop.
@@ -40,6 +42,24 @@ class ChunkedBody(httpx.AsyncByteStream):
             while remaining > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK, remaining))):
                 remaining -= len(chunk)
                 yield chunk
+
+
+def watch(written: httpx.Request, deadline: Deadline, seconds: float) -> None:
+    """Have a streamed request fail when the connection takes nothing of its body for so many seconds."""
+    body = written.stream
+    if isinstance(body, httpx.AsyncByteStream) and not isinstance(body, httpx.ByteStream):
+        written.stream = _WatchedBody(body, deadline, seconds)
+
+
+class _WatchedBody(httpx.AsyncByteStream):
+    def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline, seconds: float) -> None:
+        self._body, self._deadline, self._seconds = body, deadline, seconds
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            self._deadline.within(self._seconds)
+            yield chunk
+        self._deadline.within(math.inf)
 
 
 class RequestWriter:

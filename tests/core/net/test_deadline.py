@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 
 import pytest
 
-from twelvelabs_core._net.deadline import Deadline, Deadlines
+from twelvelabs_core._net.deadline import Deadline, Deadlines, Stalled
 
 
 def within(seconds: float) -> Deadline:
@@ -84,3 +85,26 @@ async def test_many_deadlines_have_one_timer_and_end_each_in_its_time() -> None:
     assert not deadlines.open
     await asyncio.sleep(0.005)
     assert deadlines._timer is None, "nothing is left to look at"
+
+
+async def test_a_block_in_which_nothing_goes_on_ends_before_its_deadline() -> None:
+    with pytest.raises(Stalled), Deadlines(0.2).of(10) as deadline:
+        for _ in range(5):
+            deadline.within(0.05)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(10)
+
+
+async def test_what_goes_on_does_not_put_off_the_deadline() -> None:
+    with pytest.raises(asyncio.TimeoutError) as caught, Deadlines(0.05).of(0.05) as deadline:
+        while True:
+            deadline.within(1)
+            await asyncio.sleep(0.01)
+    assert type(caught.value) is not Stalled
+
+
+async def test_the_deadline_alone_counts_again_after_an_infinite_time() -> None:
+    with Deadlines(0.05).of(10) as deadline:
+        deadline.within(0.02)
+        deadline.within(math.inf)
+        await asyncio.sleep(0.06)
