@@ -74,6 +74,8 @@ async def run_batch(
         if cache is not None:
             await cache.put(key, found)
         finish(indices, found)
+        if jobs[indices[0]].files:
+            await embedder.finished(jobs[indices[0]], run)
 
     todo = list(groups.items())
     try:
