@@ -70,9 +70,8 @@ class FileEmbedder:
         Raises:
             InvalidInputError: the file is refused, or has changed since it was opened.
         """
-        planned = route(self._model, self._settings.api_version, file, options)
         try:
-            return await self._follow(planned, file, options, run, prepaid)
+            return await self._follow(file, options, run, prepaid)
         except TwelveLabsError as error:
             await self._clean_up(file, run, error)
             raise
@@ -91,14 +90,19 @@ class FileEmbedder:
         except TwelveLabsError as error:
             logger.warning("%s: what it left on the server could not be cleaned up: %s", file.label, error)
 
-    async def _follow(self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool) -> Found:
+    async def _follow(self, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool) -> Found:
+        settings = self._settings
+        planned = route(self._model, settings.api_version, file, options)
         if not planned.task:
             try:
                 return await self._send_request(planned, file, options, run, prepaid)
             except InvalidInputError as error:
                 if not (planned.or_task and responses.is_media_too_long(error)):
                     raise
-        return await self._run_task(planned, file, options, run)
+        # Without a cache nothing outlives the process, and a task costs one request less; with one, what was paid for
+        # is to be found again by the next process too. A v1 form has a name for its file anyway.
+        by_name = self._journal.lasting and settings.api_version == "v2" and not settings.keep_assets
+        return await self._run_task(planned.as_task(file, by_name=by_name), file, options, run)
 
     async def _send_request(
         self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool
