@@ -201,20 +201,23 @@ class MediaFile:
             raise changed_error(self.label)
         if now.st_ctime_ns != self._opened_as.st_ctime_ns and "_content_digest" in self.__dict__:
             # Its content, or only its name, owner or attributes: the content decides.
-            self._opened_as = now
             found = hashlib.blake2b(digest_size=20)
-            self._read(lambda file: _update_from(found, file))
+            self._read_unchecked(lambda file: _update_from(found, file))
             self._confirm(found.digest())
+            self._opened_as = now
 
     def _read(self, read: Callable[[Any], Any]) -> Any:
+        content = self._read_unchecked(read)
+        self.check_unchanged()
+        return content
+
+    def _read_unchecked(self, read: Callable[[Any], Any]) -> Any:
         assert self.path is not None
         try:
             with self.path.open("rb") as file:
-                content = read(file)
+                return read(file)
         except OSError as error:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
-        self.check_unchanged()
-        return content
 
     def _head(self) -> bytes:
         if self.data is not None:
