@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -43,6 +42,7 @@ from twelvelabs_core import (
     TwelveLabsError,
     Video,
 )
+from twelvelabs_core._cache.encoding import decode_json, unseal
 from twelvelabs_core._embed.settings import EmbedSettings
 from twelvelabs_core._media import file as file_module
 from twelvelabs_core._media.file import MediaFile
@@ -380,7 +380,7 @@ class OrderedStore(dict[str, bytes]):
 
     def mset(self, pairs: Sequence[tuple[str, bytes]]) -> None:
         for key, value in pairs:
-            entry = json.loads(value) if key.startswith("journal/") and value else {}
+            entry = (decode_json(unseal(key, value) or b"") if key.startswith("journal/") else None) or {}
             kind = key.split("/")[1] if key.startswith("journal/") else "result"
             state = "known" if "task_id" in entry or "asset_id" in entry else "intended" if entry else "deleted"
             self.lines.append(kind if kind == "result" else f"{kind} {state}")
@@ -510,22 +510,27 @@ def test_a_v1_video_changed_while_it_is_sent_is_refused(change: str, tmp_path: P
     assert [r.url.path for r in service.requests].count("/v1.3/embed/tasks") == (1 if change == "shorter" else 2)
 
 
-def test_each_v1_video_is_sent_under_its_own_name() -> None:
+def test_each_v1_video_is_sent_under_its_own_name(tmp_path: Path) -> None:
     service = Service(v1_video)
     client = service.client(api_version="v1")
     content = media.mp4([("red", 6, 220)])
-    for name in ("a.mp4", 'a"b\r\nc: d.mp4', "\udcff.mp4"):
+    for name in ("a.mp4", "a.mp4", 'a"b\r\nc: d.mp4'):
         client.embed_segments(Video(content, filename=name))
+    path = tmp_path / os.fsdecode(b"\xff.mp4")
+    path.write_bytes(content)
+    client.embed_segments(Video(path))
     forms = [sent_form(r) for r in service.requests if r.url.path.endswith("/embed/tasks")]
     names = [field.filename for form in forms for field in form if field.name == "video_file"]
-    assert len(set(names)) == 3
+    assert len(set(names)) == 4
     assert all(name is not None and name.isprintable() and name.endswith(".mp4") for name in names)
 
 
-@pytest.mark.parametrize("name", ['a"b\r\nx-evil: c.png', "\udcff.png"])
-def test_an_odd_file_name_changes_nothing_else_of_a_v1_form(name: str) -> None:
+@pytest.mark.parametrize("name", [b'a"b\r\nx-evil: c.png', b"\xff.png"])
+def test_an_odd_file_name_changes_nothing_else_of_a_v1_form(name: bytes, tmp_path: Path) -> None:
     service = Service()
-    service.client(api_version="v1").embed(Image(media.png(), filename=name))
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(media.png())
+    service.client(api_version="v1").embed(Image(path))
     (request,) = service.requests
     fields = {field.name: field for field in sent_form(request)}
     assert set(fields) == {"model_name", "image_file"}
