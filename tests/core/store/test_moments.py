@@ -168,6 +168,14 @@ def test_equal_scores_are_ordered_by_source_time_and_id() -> None:
         ]
 
 
+def test_ranked_hits_keep_their_order() -> None:
+    hits = [hit(60, 65), ("text", {}, 0.5), hit(0, 5), hit(66, 69)]
+    assert spans(merge_hits(hits, ranked=True)) == [(60, 69, ("a.mp4 60", "a.mp4 66")), "text", (0, 5, ("a.mp4 0",))]
+    assert spans(merge_hits(hits[::-1], ranked=True)) == [
+        *((60, 69, ("a.mp4 60", "a.mp4 66")), (0, 5, ("a.mp4 0",)), "text"),
+    ]
+
+
 # Few values, so that much is equal.
 _metadata = st.fixed_dictionaries(
     {},
