@@ -21,6 +21,7 @@ from .files import FileEmbedder
 from .jobs import Checker, Job
 from .payload import payload_of
 from .settings import EmbedSettings
+from .signed import hide_signatures
 from .texts import TextEmbedder
 from .truncate import mean
 
@@ -79,7 +80,7 @@ class Embedder:
                 segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
                 return segments
         except TwelveLabsError as error:
-            raise with_item(error, job.label) from error.__cause__
+            raise with_item(hide_signatures(error, job.files), job.label) from error.__cause__
         if found.truncated:
             run.stats.truncated += 1
         return found

@@ -15,6 +15,7 @@ from .._stats import Run
 from .embedder import Embedder
 from .jobs import Job
 from .payload import payload_of
+from .signed import hide_signatures
 from .truncate import TextPlan
 
 
@@ -59,7 +60,8 @@ async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> P
     try:
         parts = await _one_call(embedder, run, jobs, plan) if jobs else Parts()
     except TwelveLabsError as error:
-        raise with_item(error, "embed_parts") from error.__cause__
+        files = [file for job in jobs.values() for file in job.files]
+        raise with_item(hide_signatures(error, files), "embed_parts") from error.__cause__
     run.finished()
     return parts if averaged is None else replace(parts, text=averaged)
 
