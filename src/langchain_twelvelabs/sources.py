@@ -155,8 +155,8 @@ class _Search:
             return
         try:
             path = (local_path(text) if text.startswith("file://") else None) or Path(text).expanduser()
-        except (ValueError, RuntimeError) as error:  # an address that cannot be parsed, a user without a home
-            yield Found(text, None, InvalidInputError(f"cannot be used: {error}.", item=repr(text)))
+        except (ValueError, RuntimeError) as why:  # an address that cannot be parsed, a user without a home
+            yield Found(text, None, InvalidInputError(f"cannot be used: {why}.", item=repr(text)))
             return
         if path.is_dir():
             files = sorted(path.glob(self.glob))

@@ -12,7 +12,7 @@ import fsspec
 from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
 from pydantic import Field, field_serializer, field_validator
 
-from twelvelabs_core import InvalidInputError, Media, Row, SegmentOptions, check_space
+from twelvelabs_core import IdFrom, InvalidInputError, Media, Row, SegmentOptions, check_space
 from twelvelabs_core.adapter import checked_id_from, file_name
 
 from .documents import check_text_metadata, id_from_name, row_metadata
@@ -75,7 +75,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """For audio, instead of ``options``."""
     document_options: SegmentOptions | None = None
     """For document files (marengo3.5), instead of ``options``."""
-    id_from: Any = "source"
+    id_from: IdFrom = "source"
     """What the ids of nodes are made of, beside the content: ``source``, the path or URL; ``content``, nothing else; or
     a function from what is known before embedding (``source``, ``file_name``, ``media_type``, and the node's other
     metadata) to a name. With ``num_workers`` the function must be one that can be pickled."""
@@ -87,7 +87,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     vector_store: Any = Field(default=None, exclude=True, repr=False)
     """The vector store, or index, that the nodes are for; it is checked for vectors of another space."""
 
-    _check_id_from = field_validator("id_from")(checked_id_from)
+    _check_id_from = field_validator("id_from", mode="before")(checked_id_from)
     _write_id_from = field_serializer("id_from")(id_from_name)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import BaseNode, Document
 from pydantic import Field, field_serializer, field_validator
 
-from twelvelabs_core import InvalidInputError, SegmentOptions
+from twelvelabs_core import IdFrom, InvalidInputError, SegmentOptions
 from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -85,13 +85,13 @@ class TwelveLabsMediaReader(BasePydanticReader):
     media_type: MediaKind | None = None
     """The kind of every file; by default that of its suffix, or of its content if the suffix is unknown."""
 
-    id_from: Any = "source"
+    id_from: IdFrom = "source"
     """What the ids of documents are made of: ``source``, the path or URL, however it is spelt; ``content``, so that a
     moved file keeps its id and copies are one document; or a function from the metadata to a name, which must belong to
     one file: ``lambda metadata: metadata["video_id"]``. With ``segments=True`` as
     :attr:`TwelveLabsMediaEmbedder.id_from`, too."""
 
-    _check_id_from = field_validator("id_from")(checked_id_from)
+    _check_id_from = field_validator("id_from", mode="before")(checked_id_from)
     _write_id_from = field_serializer("id_from")(id_from_name)
 
     def model_post_init(self, context: Any, /) -> None:

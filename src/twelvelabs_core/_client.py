@@ -432,12 +432,18 @@ class EmbeddingClient:
         return await loop.arun(self._segments(as_items(media), options, name, progress=progress))
 
     async def _segments(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        *,
+        many: bool = True,
+        progress: bool = False,
     ) -> list[list[Segment]]:
         def convert(_: int, job: Job, found: Result) -> list[Segment]:
             return self._embedder.as_segments(job, found)
 
-        return await self._files(media, options, name, convert, **how)
+        return await self._files(media, options, name, convert, many=many, progress=progress)
 
     async def _files(
         self,
@@ -543,7 +549,9 @@ class EmbeddingClient:
         name: str | None,
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
-        **how: bool,
+        *,
+        many: bool = True,
+        progress: bool = False,
     ) -> list[list[Row]]:
         def check(jobs: Sequence[Job]) -> None:
             check_names(media, metadata, id_from, [job.label for job in jobs])
@@ -561,7 +569,7 @@ class EmbeddingClient:
                 id_from=id_from,
             )
 
-        return await self._files(media, options, name, convert, check=check, **how)
+        return await self._files(media, options, name, convert, check=check, many=many, progress=progress)
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 

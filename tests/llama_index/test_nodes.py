@@ -145,7 +145,7 @@ def test_the_order_in_which_a_store_returns_equal_hits_makes_no_difference(rando
         for option in ("visual", "audio")
     ]
     for number, one in enumerate(hits):
-        one.node.id_ = str(number)  # type: ignore[attr-defined]  # of a TextNode
+        one.node.id_ = str(number)
 
     def found(hits: list[NodeWithScore]) -> list[Any]:
         retriever = TwelveLabsMomentRetriever(Given(hits), model, similarity_top_k=7, gap=gap, fuse=fuse)
@@ -304,9 +304,10 @@ def test_a_document_named_otherwise(folder: Path, caplog: pytest.LogCaptureFixtu
     assert one.id_ == moved.id_ != other.id_
     with pytest.raises(UnexpectedError, match="id_from raised KeyError"):
         TwelveLabsMediaReader(id_from=lambda known: known["number"]).load_data(twin)
+    wrong: Any = "name"
     for component in (TwelveLabsMediaReader, TwelveLabsMediaEmbedder):
         with pytest.raises(InvalidInputError, match="id_from='name' must be"):
-            component(id_from="name", embed_model=TwelveLabsEmbedding(api_key="k"))
+            component(id_from=wrong, embed_model=TwelveLabsEmbedding(api_key="k"))
 
 
 def test_metadata_that_would_override_ours_is_refused(folder: Path) -> None:
