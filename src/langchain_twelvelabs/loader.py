@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
@@ -21,7 +21,7 @@ from twelvelabs_core import (
     Row,
     TwelveLabsError,
 )
-from twelvelabs_core.adapter import MEDIA_TYPES, checked_id_from, name_for_ids
+from twelvelabs_core.adapter import MEDIA_TYPES, always, checked_id_from, name_for_ids
 
 from .copies import Copies
 from .duplicates import Duplicates
@@ -147,15 +147,16 @@ class TwelveLabsMediaLoader(BaseLoader):
                     yield document
 
     def _start(self) -> Lookahead:
-        copies = Copies(self.embeddings, self.id_from)
+        copies = Copies(self.embeddings)
         return Lookahead(self._files(), lambda found: self._documents(found, copies), self.files_ahead)
 
     def _files(self) -> Iterator[Found]:
         model = self.embeddings.client.model
         kinds = {kind for kinds in model.inputs.values() for kind in kinds}
         duplicates = Duplicates()
-        for found in find_media(self.paths, glob=self.glob, suffixes=self.suffixes, kinds=kinds, model=model.name):
-            named = self._named(found)
+        files = find_media(self.paths, glob=self.glob, suffixes=self.suffixes, kinds=kinds, model=model.name)
+        for number, found in enumerate(files):
+            named = self._named(replace(found, number=number))
             digest, equal = duplicates.earlier(named)
             first = next((earlier for earlier in equal if earlier.id_name == named.id_name), None)
             if first is not None:
@@ -165,7 +166,7 @@ class TwelveLabsMediaLoader(BaseLoader):
                     first.label,
                 )
             else:
-                yield replace(named, copy_of=equal[0], digest=digest) if equal else named
+                yield replace(named, copy_of=equal[0].number, digest=digest) if equal else named
 
     def _named(self, found: Found) -> Found:
         """The file with what its ids are made of, or with the error of finding that out."""
@@ -197,7 +198,6 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        await self.embeddings._keep_vectors({row.id: row.vector for row in rows})
         space = self.embeddings.space
         return [Document(reference_to(row.id, space, row.text), id=row.id, metadata=row.metadata) for row in rows]
 
@@ -205,7 +205,8 @@ class TwelveLabsMediaLoader(BaseLoader):
         assert found.media is not None
         client = self.embeddings.client
         options = options_for(found.media, self.options, client.model)
-        (rows,) = await client.arows_many([found.media], options, metadata=[found.metadata], id_from=self.id_from)
+        how: dict[str, Any] = {"metadata": [found.metadata], "id_from": always(found.id_name)}
+        (rows,) = await client.arows_many([found.media], options, **how)
         return rows
 
 

@@ -35,10 +35,10 @@ What a framework passes:
     :func:`content_digest`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
-    made of, by :func:`checked_id_from` and :func:`name_for_ids`; the rows of a copy, by :func:`rows_of_copy`; what a
-    caller's metadata may not hold, by :data:`RESERVED`, :func:`check_reserved` and :func:`own_metadata`. For
-    stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep
-    vectors by id.
+    made of, by :func:`checked_id_from`, :func:`name_for_ids` and :func:`always`; the rows of a copy, by
+    :func:`rows_of_copy`; what a caller's metadata may not hold, by :data:`RESERVED`, :func:`check_reserved` and
+    :func:`own_metadata`. For stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and
+    :meth:`Adapter._kept_vectors` keep vectors by id.
 Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
     :func:`merge_hits` into time ranges, :func:`order_ties` and
@@ -85,7 +85,7 @@ from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
 from ._results import Embedding, Segment
 from ._stats import Budget
-from ._store.identity import checked_id_from, segment_key
+from ._store.identity import always, checked_id_from, segment_key
 from ._store.metadata import RESERVED, check_reserved, own_metadata
 from ._store.moments import merge_hits
 from ._store.order import order_of, order_ties
@@ -97,6 +97,7 @@ __all__ = [
     "SUFFIXES",
     "Adapter",
     "MediaKind",
+    "always",
     "arun",
     "as_items",
     "as_media",
