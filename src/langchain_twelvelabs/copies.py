@@ -9,6 +9,7 @@ from dataclasses import replace
 from twelvelabs_core import Row
 from twelvelabs_core.adapter import Adapter, always, rows_of_copy
 
+from .references import one_line
 from .sources import Found
 
 
@@ -60,4 +61,4 @@ class Copies:
         return rows_of_copy(whole, found.media, found.metadata, always(found.id_name))
 
     async def _keep(self, rows: list[Row]) -> None:
-        await self._adapter._keep_vectors({row.id: row.vector for row in rows})
+        await self._adapter._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])

@@ -198,8 +198,9 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        space = self.embeddings.space
-        return [Document(reference_to(row.id, space, row.text), id=row.id, metadata=row.metadata) for row in rows]
+        return [
+            Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
+        ]
 
     async def _rows(self, found: Found) -> list[Row]:
         assert found.media is not None

@@ -25,15 +25,15 @@ from ._batch.batch import embed_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import Bar
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
-from ._cache.backend import Store, open_cache
 from ._cache.cache import Cache
+from ._cache.entries import CacheErrors, Entries, open_cache
 from ._cache.journal import Journal
-from ._config import resolve_api_key, resolve_base_url
+from ._config import resolve_api_key, resolve_base_url, secret_of
 from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
-from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
+from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
@@ -41,7 +41,7 @@ from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import SenderSettings
+from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
@@ -55,6 +55,15 @@ T = TypeVar("T")
 
 DEFAULT_MODEL = "marengo3.0"
 STREAM_WINDOW_FACTOR = 2
+
+
+def _checked(count: TokenCounter | None) -> TokenCounter:
+    """The token counter to use: the estimate, or the caller's with its results checked."""
+    if count is None or count is estimate_tokens:
+        return estimate_tokens
+    if not callable(count):
+        raise InvalidInputError(f"count_tokens must be a function of a text, got a {type(count).__name__}.")
+    return count if isinstance(count, CheckedCounter) else CheckedCounter(count)
 
 
 def _numbered(name: str) -> Iterable[Label]:
@@ -84,9 +93,13 @@ class EmbeddingClient:
         max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
         max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
-        timeout: seconds without a byte from the server before a request counts as lost.
+        timeout: seconds without a byte from the server before a request counts as lost; also for a connection.
+        total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
+            more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
+        cache_errors: ``raise`` = a cache that cannot be read or written stops the call with :class:`CacheError`,
+            everything finished in ``.results``; ``ignore`` = one warning, and the call goes on without it.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
         keep_assets: leave uploaded files on the server after use; by default they are deleted.
         task_timeout: seconds a task (a long video) may take.
@@ -115,38 +128,45 @@ class EmbeddingClient:
         max_retries: int = 5,
         retry: RetryPolicy | None = None,
         timeout: float = 120.0,
+        total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
         cache: Any = None,
+        cache_errors: CacheErrors = "raise",
         budget: Budget | int | None = None,
         keep_assets: bool = False,
         task_timeout: float = 3600.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        api_key = secret_of(api_key)  # first: a traceback shows the locals of its frames to error trackers
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
-        if max_concurrency < 1 or max_retries < 0 or timeout <= 0 or max_wait < 0:
+        # Written so that NaN is refused too.
+        at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
+        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries and max_wait 0 or more, timeout above 0."
+                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
+                "total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
             resolve_dimensions(found, dimensions),
             resolve_api_version(found, api_version),
             truncate,
-            count_tokens or estimate_tokens,
+            _checked(count_tokens),
             keep_assets,
             task_timeout,
         )
-        self._store: Store | None = open_cache(cache)
+        self._store: Entries | None = open_cache(cache, cache_errors)
         self._stats = Stats()
         self._last_run = Stats()
         self._start(
             SenderSettings(
                 base_url=resolve_base_url(base_url),
-                api_key=resolve_api_key(api_key).get_secret_value(),
+                api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
                 max_wait=max_wait,
                 timeout=timeout,
+                total_timeout=total_timeout,
                 retry=retry or RetryPolicy(max_retries=max_retries),
                 limits=rate_limits or RateLimits(),
                 budget=Budget.of(budget),
@@ -165,8 +185,8 @@ class EmbeddingClient:
     def _start(self, settings: SenderSettings) -> None:
         """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
-        self._cache = None if self._store is None else Cache(self._store, self.space)
-        self._embedder = Embedder(self._settings, self._sender, Journal(self._store))
+        self._cache = None if self._store is None else Cache(self._store, self.space, self.dimensions)
+        self._embedder = Embedder(self._settings, self._sender, Journal(self._store), self._cache)
 
     # -- model, settings, statistics -----------------------------------------------------------------------------------
 
@@ -630,9 +650,15 @@ class EmbeddingClient:
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
         run = Run(1)
+
+        async def embed_text(job: Job) -> Embedding:
+            (found,) = await embed_batch(self._embedder, [job], run, self._cache, single=True)
+            run.stats.done -= 1  # a part is not an item
+            return found  # type: ignore[return-value]  # a text gives one vector
+
         try:
             given = parts_of(self._embedder, text=text, image=image, audio=audio, start_sec=start)
-            return await embed_parts(self._embedder, run, given)
+            return await embed_parts(self._embedder, run, given, embed_text)
         finally:
             if run.stats.truncated:
                 warn_truncated(["text"], run)
