@@ -144,7 +144,10 @@ class TwelveLabsMediaReader(BasePydanticReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
-        """As :meth:`load_data`, one by one; with ``segments=True`` some files are embedded at a time."""
+        """As :meth:`load_data`, one by one; with ``segments=True`` eight files are embedded at a time.
+
+        Equal files are embedded once among those eight, and with a cache everywhere.
+        """
         documents = self._documents(file, extra_info or {}, fs)
         if not self.segments:
             yield from documents

@@ -18,6 +18,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import Document, ImageNode, MetadataMode, Node, NodeWithScore, QueryBundle, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
+from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
 
 from llama_index_twelvelabs import (
     TwelveLabsEmbedding,
@@ -28,6 +29,7 @@ from llama_index_twelvelabs import (
 )
 from llama_index_twelvelabs.documents import file_document, stands_for_media
 from llama_index_twelvelabs.nodes import media_in
+from llama_index_twelvelabs.store_check import check_store
 from tests.support import media
 from twelvelabs_core import Dynamic, Fixed, InvalidInputError, SegmentOptions, UnexpectedError
 from twelvelabs_core.adapter import media_from
@@ -523,6 +525,27 @@ def test_metadata_of_nodes_that_would_be_overridden_is_refused(model: TwelveLabs
     for name, node in wrong:
         with pytest.raises(InvalidInputError, match=f"node {node.node_id}: .*the key '{name}'.*'my_{name}'"):
             embedder([node])
+
+
+@pytest.mark.parametrize("foreign", [0, 5, 50, 5000])
+def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(foreign: int) -> None:
+    class Store:
+        asked = 0
+
+        def query(self, query: VectorStoreQuery) -> VectorStoreQueryResult:
+            self.asked += 1
+            pots = [TextNode(text="pots", metadata={"space": "kitchen"})] * foreign
+            return VectorStoreQueryResult(nodes=[*pots, *self.ours][: query.similarity_top_k])
+
+        ours: list[TextNode] = []
+
+    store = Store()
+    check_store(store, SPACE, 512)
+    assert store.asked == (1 if foreign < 20 else 2)
+    store.ours = [TextNode(text="a", metadata={"space": "marengo3.5/512"})]
+    if foreign < 1000:
+        with pytest.raises(InvalidInputError, match="do not compare"):
+            check_store(store, SPACE, 512)
 
 
 def test_a_vector_that_is_there_is_kept(model: TwelveLabsEmbedding) -> None:
