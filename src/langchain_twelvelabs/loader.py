@@ -123,6 +123,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
+        seen: set[str | None] = set()
         with contextlib.closing(self._start()) as ahead:
             while ahead.fill():
                 found, future = ahead.first
@@ -131,10 +132,11 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                yield from documents
+                yield from self._new(found, documents, seen)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Async :meth:`lazy_load`."""
+        seen: set[str | None] = set()
         with contextlib.closing(self._start()) as ahead:
             while await asyncio.to_thread(ahead.fill):
                 found, future = ahead.first
@@ -143,7 +145,7 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                for document in documents:
+                for document in self._new(found, documents, seen):
                     yield document
 
     def _start(self) -> Lookahead:
@@ -177,6 +179,20 @@ class TwelveLabsMediaLoader(BaseLoader):
         except TwelveLabsError as error:
             return replace(found, media=None, error=error)
         return replace(found, id_name=name)
+
+    def _new(self, found: Found, documents: list[Document], seen: set[str | None]) -> list[Document]:
+        """The documents, or none if their ids were yielded before: of streams, which cannot be compared beforehand.
+
+        Args:
+            seen: id of the first document of each file; this file's is added.
+        """
+        if documents and documents[0].id in seen:
+            logger.info(
+                "%s has the ids of an earlier file of the same content and is left out (see id_from)", found.label
+            )
+            return []
+        seen.update(document.id for document in documents[:1])
+        return documents
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import logging
 import threading
@@ -377,6 +378,22 @@ def test_the_same_ids_twice_are_left_out_and_named(
     found = TwelveLabsMediaLoader(parts, model).load()
     assert len(service.requests) == 5
     assert len({d.id for d in found}) == len(found)
+
+
+async def test_no_id_comes_twice_of_streams_either(
+    model: TwelveLabsEmbeddings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are compared when they have been embedded."""
+    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
+
+    def loader() -> TwelveLabsMediaLoader:
+        streams = [Video(io.BytesIO(VIDEO)), Video(io.BytesIO(OTHER)), Video(io.BytesIO(VIDEO))]
+        return TwelveLabsMediaLoader([*streams, Video(io.BytesIO(VIDEO), filename="a.mp4")], model)
+
+    documents = loader().load()
+    assert len({d.id for d in documents}) == len(documents) == 18
+    assert caplog.messages == ["video has the ids of an earlier file of the same content and is left out (see id_from)"]
+    assert await loader().aload() == documents
 
 
 def test_ids_from_a_name_of_the_caller(model: TwelveLabsEmbeddings, caplog: pytest.LogCaptureFixture) -> None:

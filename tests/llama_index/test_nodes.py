@@ -530,14 +530,14 @@ def test_metadata_of_nodes_that_would_be_overridden_is_refused(model: TwelveLabs
 @pytest.mark.parametrize("foreign", [0, 5, 50, 5000])
 def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(foreign: int) -> None:
     class Store:
-        asked = 0
+        def __init__(self) -> None:
+            self.asked = 0
+            self.ours: list[TextNode] = []
 
         def query(self, query: VectorStoreQuery) -> VectorStoreQueryResult:
             self.asked += 1
             pots = [TextNode(text="pots", metadata={"space": "kitchen"})] * foreign
             return VectorStoreQueryResult(nodes=[*pots, *self.ours][: query.similarity_top_k])
-
-        ours: list[TextNode] = []
 
     store = Store()
     check_store(store, SPACE, 512)

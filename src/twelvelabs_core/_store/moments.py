@@ -129,7 +129,7 @@ def _merged(hits: Sequence[_Hit], gap: float, pad: float, higher_is_better: bool
             if duration is not None and duration > group[-1].start:  # else it is of something else
                 end = min(end, duration)
             moment = Moment(
-                str(top.metadata.get("source", "")),
+                str(top.metadata.get("source") or ""),
                 start,
                 end,
                 top.score,

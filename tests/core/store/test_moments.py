@@ -139,6 +139,8 @@ def test_text_and_metadata_of_a_range() -> None:
     assert (again.as_metadata()["best_start_sec"], again.as_metadata()["best_end_sec"]) == (34.6, 40)
     (plain,) = merge_moments([("x", {"source": "a", "start_sec": 0, "end_sec": 6}, 1.0)])
     assert plain.text == "a 00:00:00-00:00:06"
+    (nameless,) = merge_moments([("x", {"source": None, "start_sec": 0, "end_sec": 6}, 1.0)])
+    assert (nameless.source, nameless.text) == ("", "00:00:00-00:00:06")
     assert "embedding_option" not in plain.as_metadata()
 
 
