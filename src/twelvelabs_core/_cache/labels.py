@@ -8,12 +8,13 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from .backend import READ_AT_ONCE, Store
+from .._errors import CacheError
+from .entries import Entries
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
 _PREFIX = "reference-labels/"
-_VALUE = b"TLL1"
+_CONTENT = b"label"
 
 
 class KeptLabels:
@@ -35,48 +36,50 @@ class KeptLabels:
         """Drop the labels in memory. Those in a store stay."""
         self._digests.clear()
 
-    async def keep(self, labels: Iterable[str], store: Store | None) -> None:
-        """Keep labels; returns when :meth:`known` finds them. If a write fails, it is logged and memory is used."""
-        digests = {_digest(label) for label in labels}
-        if not digests:
-            return
-        if store is not None:
-            try:
-                await asyncio.to_thread(_write, store, digests)
-                return
-            except Exception as error:  # a user's store may raise anything
-                logger.error("%d labels could not be written to the cache and stay in memory: %s", len(digests), error)
-        self._digests |= digests
+    async def keep(self, labels: Iterable[str], entries: Entries | None) -> None:
+        """Keep labels; returns when :meth:`known` finds them. If a write fails, it is logged and memory is used.
 
-    async def known(self, labels: Iterable[str], store: Store | None) -> set[str]:
-        """Those of ``labels`` that were kept. A store that cannot be read knows none, which is logged."""
+        Args:
+            labels: what to keep.
+            entries: of the cache's store; None = keep them in memory.
+        """
+        digests = {_digest(label) for label in labels}
+        if digests and (entries is None or not await _written(digests, entries)):
+            self._digests |= digests
+
+    async def known(self, labels: Iterable[str], entries: Entries | None) -> set[str]:
+        """Those of ``labels`` that were kept.
+
+        Raises:
+            CacheError: the store cannot be read.
+        """
         digests = {label: _digest(label) for label in labels}
         found = {label for label, digest in digests.items() if digest in self._digests}
-        missing = [label for label in digests if label not in found]
-        if store is None or not missing:
+        missing = {label: digest for label, digest in digests.items() if label not in found}
+        if entries is None or not missing:
             return found
-        try:
-            stored = await asyncio.to_thread(_read, store, [digests[label] for label in missing])
-        except Exception as error:
-            logger.error("The cache could not be read for labels of media: %s", error)
-            return found
-        return found | {label for label in missing if digests[label] in stored}
+        stored = await _stored(missing.values(), entries)
+        return found | {label for label, digest in missing.items() if _key(digest) in stored}
 
 
 def _digest(label: str) -> bytes:
     return hashlib.blake2b(label.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _write(store: Store, digests: set[bytes]) -> None:
-    new = digests - _read(store, list(digests))  # in a second run most are stored already
-    if new:
-        store.mset([(_PREFIX + digest.hex(), _VALUE) for digest in sorted(new)])
+def _key(digest: bytes) -> str:
+    return _PREFIX + digest.hex()
 
 
-def _read(store: Store, digests: list[bytes]) -> set[bytes]:
-    found: set[bytes] = set()
-    for start in range(0, len(digests), READ_AT_ONCE):
-        part = digests[start : start + READ_AT_ONCE]
-        values = store.mget([_PREFIX + digest.hex() for digest in part])
-        found.update(digest for digest, value in zip(part, values, strict=True) if value == _VALUE)
-    return found
+async def _stored(digests: Iterable[bytes], entries: Entries) -> set[str]:
+    return set(await entries.read([_key(digest) for digest in digests], bytes))
+
+
+async def _written(digests: set[bytes], entries: Entries) -> bool:
+    """Write labels; False if the store failed."""
+    try:
+        stored = await _stored(digests, entries)  # in a second run most are stored already
+        new = [(key, _CONTENT) for key in sorted(map(_key, digests)) if key not in stored]
+        return not new or all(await asyncio.to_thread(entries.write, new))
+    except CacheError as error:
+        logger.error("%d labels stay in memory. %s", len(digests), error)
+        return False
