@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import logging
 import pickle
 from collections.abc import Sequence
 
 import pytest
 
-from twelvelabs_core._cache.backend import READ_AT_ONCE
+from twelvelabs_core import CacheError
+from twelvelabs_core._cache.entries import Entries
 from twelvelabs_core._cache.labels import KeptLabels
 
 
@@ -40,20 +40,29 @@ async def test_in_memory_without_a_store() -> None:
 
 async def test_in_the_store_if_there_is_one() -> None:
     store, labels = Store(), KeptLabels()
-    many = [f"film.mp4 part {n} text" for n in range(READ_AT_ONCE + 1)]
-    await labels.keep(many, store)
-    await labels.keep(many, store)  # written once
-    assert store.writes == [len(many)]
-    assert set(store.values.values()) == {b"TLL1"}
+    many = [f"film.mp4 part {n} text" for n in range(1001)]
+    await labels.keep(many, Entries(store))
+    await labels.keep(many, Entries(store))  # written once
+    assert sum(store.writes) == len(store.values) == len(many)
     assert await labels.known(many, None) == set()
-    assert await KeptLabels().known([*many, "other"], store) == set(many)
+    assert await KeptLabels().known([*many, "other"], Entries(store)) == set(many)
+
+
+async def test_damaged_entries_are_none(caplog: pytest.LogCaptureFixture) -> None:
+    store, labels = Store(), KeptLabels()
+    await labels.keep(["one", "two"], Entries(store))
     store.values = dict.fromkeys(store.values, b"other")
-    assert await KeptLabels().known(many, store) == set()
+    assert await labels.known(["one", "two"], Entries(store)) == set()
+    assert "2 of 2 entries read from the cache are damaged" in caplog.text
 
 
 async def test_nothing_is_asked_for_nothing() -> None:
-    await KeptLabels().keep([], None)
-    assert await KeptLabels().known([], Store()) == set()
+    class Gone(Store):
+        def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+            raise AssertionError
+
+    await KeptLabels().keep([], Entries(Gone()))
+    assert await KeptLabels().known([], Entries(Gone())) == set()
 
 
 async def test_a_store_that_fails(caplog: pytest.LogCaptureFixture) -> None:
@@ -66,9 +75,8 @@ async def test_a_store_that_fails(caplog: pytest.LogCaptureFixture) -> None:
             raise OSError("no disk")
 
     labels = KeptLabels()
-    with caplog.at_level(logging.ERROR):
-        await labels.keep(["one"], Full())
-        assert await labels.known(["one", "two"], Gone()) == {"one"}
-    first, second = (record.getMessage() for record in caplog.records)
-    assert first == "1 labels could not be written to the cache and stay in memory: disk full"
-    assert second == "The cache could not be read for labels of media: no disk"
+    await labels.keep(["one"], Entries(Full()))  # the vectors, which are paid for, are still to be written
+    assert "1 labels stay in memory." in caplog.text
+    with pytest.raises(CacheError):
+        await labels.known(["one", "two"], Entries(Gone()))
+    assert await labels.known(["one", "two"], Entries(Gone(), "ignore")) == {"one"}
