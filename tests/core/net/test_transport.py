@@ -17,6 +17,7 @@ from tests.support.sender import sender_of
 from tests.support.service import BASE, KEY, Service
 from twelvelabs_core import InvalidInputError
 from twelvelabs_core._api.requests import FileRange, Request
+from twelvelabs_core._media.streamed import StreamedFile
 from twelvelabs_core._net import loop
 from twelvelabs_core._net.key import Key
 from twelvelabs_core._net.sender import Sender
@@ -184,16 +185,17 @@ async def test_a_range_of_a_file_is_read_in_chunks(tmp_path: Path) -> None:
     assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK, 5]
 
 
-async def test_a_file_that_has_become_shorter_ends_the_body(tmp_path: Path) -> None:
+async def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"short")
-    assert [chunk async for chunk in ChunkedBody(FileRange(path, 2, 100))] == [b"ort"]
+    with pytest.raises(InvalidInputError, match="has become shorter"):
+        [chunk async for chunk in ChunkedBody(FileRange(path, 2, 100))]
 
 
 def test_a_form_opens_its_files_and_they_are_closed(writer: RequestWriter, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content of the file")
-    form = [("method", "direct"), ("file", ("a.mp4", path, "video/mp4"))]
+    form = [("method", "direct"), ("file", ("a.mp4", StreamedFile(path, 19, "a.mp4"), "video/mp4"))]
     with contextlib.ExitStack() as files:
         written = writer.write(Request("assets", frozenset(), form=form), files)
         body = written.read()
@@ -224,8 +226,8 @@ async def test_a_file_that_cannot_be_opened_is_named_as_the_reason(writer: Reque
     gone = tmp_path / "gone.mp4"
     with pytest.raises(InvalidInputError, match="cannot be read any more: No such file"):
         _ = [chunk async for chunk in ChunkedBody(FileRange(gone, 0, 10))]
-    request = Request("assets", form=[("file", ("gone.mp4", gone, "video/mp4"))])
-    with contextlib.ExitStack() as files, pytest.raises(InvalidInputError, match="cannot be read any more"):
+    request = Request("assets", form=[("file", ("gone.mp4", StreamedFile(gone, 10, "paths[0]"), "video/mp4"))])
+    with contextlib.ExitStack() as files, pytest.raises(InvalidInputError, match=r"paths\[0\].*cannot be read"):
         writer.write(request, files)
 
 
