@@ -19,14 +19,11 @@ from .deadline import Deadlines
 from .failures import Failures
 from .key import Key
 from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
-from .wire import LARGE_BODY, RequestWriter, watch
+from .wire import LARGE_BODY, RequestWriter, seconds_to_send, watch
 
 if TYPE_CHECKING:
     from .settings import SenderSettings
 
-# Bytes a second, about half a megabit: a body may take its time at this rate beside ``total_timeout``, so that an
-# upload over a slow line, of which parallel parts have a quarter each, is not cut.
-LOWEST_RATE = 64_000
 # A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
 MEDIA_IN_FLIGHT = 8
 
@@ -82,7 +79,7 @@ class Session:
                 return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
         with contextlib.ExitStack() as files:
             written = self._writer.write(request, files)
-            seconds = self._total_timeout + int(written.headers.get("content-length", 0)) / LOWEST_RATE
+            seconds = self._total_timeout + seconds_to_send(int(written.headers.get("content-length", 0)))
             with self._deadlines.of(seconds) as deadline:
                 watch(written, deadline, self._timeout)
                 if self._transport is not None:

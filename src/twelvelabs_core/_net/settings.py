@@ -26,7 +26,7 @@ class SenderSettings:
         max_wait: longest wait for a rate limit, in seconds.
         timeout: seconds without a byte from the server after which a request has failed.
         total_timeout: seconds after which an attempt has failed, whatever the server has sent; a large body is given
-            more, see :data:`~.session.LOWEST_RATE`.
+            more, see :data:`~.wire.LOWEST_RATE`.
         limits: declared windows; empty = only what the server reports.
         rate_limiter: a rate limiter of LangChain's or LlamaIndex's kind, asked before every request.
         transport: replaces the default one.

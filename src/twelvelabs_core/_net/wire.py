@@ -21,6 +21,9 @@ from .key import Headers, Key
 # A larger body is sent in chunks: in one piece it would block every other request on the loop.
 LARGE_BODY = 256 * 1024
 CHUNK = 64 * 1024
+# Bytes a second, about half a megabit: a body may take its time at this rate beside ``total_timeout``, so that an
+# upload over a slow line, of which parallel parts have a quarter each, is not cut.
+LOWEST_RATE = 64_000
 MAX_KNOWN_URLS = 1000  # paths contain ids, so there is no end to them
 
 
@@ -47,6 +50,11 @@ class ChunkedBody(httpx.AsyncByteStream):
                 yield chunk
 
 
+def seconds_to_send(size: int) -> float:
+    """What a body of so many bytes takes over a slow line."""
+    return size / LOWEST_RATE
+
+
 def watch(written: httpx.Request, deadline: Deadline, seconds: float) -> None:
     """Have a streamed request fail when the connection takes nothing of its body for so many seconds."""
     body = written.stream
@@ -60,7 +68,7 @@ class _WatchedBody(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._body:
-            self._deadline.within(self._seconds)
+            self._deadline.within(self._seconds + seconds_to_send(len(chunk)))
             yield chunk
         self._deadline.within(math.inf)
 

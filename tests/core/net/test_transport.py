@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -23,7 +25,7 @@ from twelvelabs_core._net.key import Key
 from twelvelabs_core._net.sender import Sender
 from twelvelabs_core._net.session import Session
 from twelvelabs_core._net.transport import AiohttpTransport, RawResponse, environment_proxy
-from twelvelabs_core._net.wire import CHUNK, LARGE_BODY, ChunkedBody, RequestWriter
+from twelvelabs_core._net.wire import CHUNK, LARGE_BODY, ChunkedBody, RequestWriter, watch
 
 URL = f"{BASE}/embed-v2"
 TIMEOUT = httpx.Timeout(7.0, connect=3.0, pool=None)
@@ -211,6 +213,23 @@ def test_known_addresses_do_not_grow_without_end(
         written = writer.write(Request(f"assets/{i}", frozenset(), method="GET"), files)
         assert str(written.url) == f"{BASE}/assets/{i}"
     assert len(writer._urls) <= 3
+
+
+async def test_each_chunk_of_a_body_has_its_time() -> None:
+    given: list[float] = []
+    deadline: Any = SimpleNamespace(within=given.append)
+    body = ChunkedBody(bytes(CHUNK + 64_000))
+    written = httpx.Request("PUT", URL, stream=body)
+    watch(written, deadline, 7.0)
+    assert await written.aread() == bytes(CHUNK + 64_000)
+    assert given == [7.0 + CHUNK / 64_000, 8.0, math.inf]
+
+
+def test_a_body_in_one_piece_is_not_watched() -> None:
+    written = httpx.Request("PUT", URL, content=b"x")
+    stream = written.stream
+    watch(written, SimpleNamespace(), 7.0)  # type: ignore[arg-type]
+    assert written.stream is stream
 
 
 async def test_a_written_request_as_aiohttp_takes_it(writer: RequestWriter) -> None:
