@@ -113,13 +113,12 @@ class Sender:
             minutes = 0.0
         session = self._open_session()
         exchange = _Exchange(self.settings, session, request, run, read, has_media, minutes, prepaid)
-        own_host = "://" not in request.path  # a part of an upload goes to another service
         return await retry(
             exchange.attempt,
             self.settings.retry,
             run,
             repeatable=None if repeat else not_received,
-            gate=session.account.gate if own_host else None,
+            gate=None if request.is_absolute else session.account.gate,
             limited=bool(exchange.limiters),
             max_wait=self.settings.max_wait,
             queued=lambda: exchange.queued,
