@@ -111,6 +111,7 @@ def make_client(transport: httpx.AsyncBaseTransport) -> EmbeddingClient:
         retry=RetryPolicy(max_retries=2),
         cache=Path("vectors.sqlite"),
         budget=Budget(requests=100, minutes=5),
+        total_timeout=900,
         transport=transport,
     )
 
@@ -227,7 +228,12 @@ def langchain_embeddings(paths: list[str], image_paths: list[Path], pillow: Pill
     TwelveLabsEmbeddings(truncate="middle")  # type: ignore[arg-type]
     TwelveLabsEmbeddings(model_name="marengo3.0")  # type: ignore[call-arg]
     model = TwelveLabsEmbeddings(
-        model="marengo3.0", api_key="tlk_example", cache="vectors.sqlite", budget=500, rate_limits=RateLimits.free()
+        model="marengo3.0",
+        api_key="tlk_example",
+        cache="vectors.sqlite",
+        budget=500,
+        rate_limits=RateLimits.free(),
+        total_timeout=900.0,
     )
     assert_type(model.embed_query("a red bike"), Vector)
     assert_type(model.embed_documents(["a red bike"]), Vectors)

@@ -31,7 +31,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
 from tests.support import media
 from twelvelabs_core import Audio, BatchError, Fixed, InvalidInputError, SegmentOptions
-from twelvelabs_core._media import file as file_module
+from twelvelabs_core._media import opened as opened_module
 from twelvelabs_emulator import Emulator
 
 KEY = "tlk_of_the_pipeline"
@@ -131,13 +131,13 @@ def test_copies_of_a_file_have_ids_of_their_own(embedder: TwelveLabsMediaEmbedde
 def test_an_image_is_read_once(embedder: TwelveLabsMediaEmbedder, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = read(files / "red.png")
     digested: list[str] = []
-    update = file_module._update_from
+    update = opened_module._update_from
 
     def count(found: Any, file: Any) -> None:
         digested.append(Path(file.name).name)
         update(found, file)
 
-    monkeypatch.setattr(file_module, "_update_from", count)
+    monkeypatch.setattr(opened_module, "_update_from", count)
     (node,) = embedder(documents)
     assert digested == ["red.png"]
     assert node.metadata["content_digest"] == documents[0].metadata["content_digest"]
