@@ -15,7 +15,7 @@ from .stores import Hits
 
 # Changing it would give every stored range a new id.
 _NAMESPACE = uuid.UUID("c7b7d0c4-5f7e-5d0a-9c38-1e4f8a2b6d35")
-_REFERENCE = re.compile(r"\[twelvelabs:[^\[\]\n]+\]\Z")
+_REFERENCE = re.compile(r"\[twelvelabs:[^\[\]\n]+\]")
 
 
 def merge_segments(
@@ -70,9 +70,9 @@ def _merged(
 def _document(moment: Moment, scored: bool) -> Document:
     best: Document = moment.best
     text = " ".join(moment.text.split())
-    reference = _REFERENCE.search(best.page_content.rstrip())
-    if reference:  # as it stands there: only the embeddings object can write one
-        text = f"{text} {reference[0]}"
+    references = _REFERENCE.findall(best.page_content)  # a caption may stand before or after it
+    if references:  # as it stands there: only the embeddings object can write one
+        text = f"{text} {references[-1]}"
     ids = sorted(hit.id or hit.page_content for hit in moment.hits)
     known = {"best_id": best.metadata.get("best_id", best.id), "score": moment.score if scored else None}
     metadata = {**moment.as_metadata(), **{name: value for name, value in known.items() if value is not None}}

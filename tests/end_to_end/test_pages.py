@@ -42,7 +42,7 @@ FILES = {
 
 PRINTED = {
     "README.md": r"^videos/street\.mp4#t=0,\d+$",
-    "langchain.md": r"^beach\.mp4 00:00:00-\S+ \S+ \d+ videos/beach\.mp4#t=0,\d+$",
+    "langchain.md": r"^beach\.mp4 00:00:00-\S+ \S+ \[twelvelabs:\S+\] \d+ videos/beach\.mp4#t=0,\d+$",
     "llama_index.md": r"^beach\.mp4 00:00:00-\S+ \S+ holiday/beach\.mp4#t=0,\d+$",
 }
 """A line that each page prints."""

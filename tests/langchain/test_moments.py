@@ -104,6 +104,14 @@ def test_a_range_has_the_reference_of_its_best_segment_and_an_id_of_its_own() ->
     assert again.metadata["best_id"] == best.id
 
 
+@pytest.mark.parametrize("form", ["{} A caption.", "A caption.\n{}", "<doc>{}</doc>"])
+def test_a_range_finds_the_reference_beside_other_words(form: str) -> None:
+    plain = segment(0)
+    captioned = Document(form.format(plain.page_content), id=plain.id, metadata=plain.metadata)
+    (found,) = merge_segments([captioned])
+    assert found.page_content == f"video.mp4 00:00:00-00:00:05 visual [twelvelabs:marengo3.0/512/{plain.id}/0f1e2d3c]"
+
+
 def test_a_range_of_documents_without_references_has_none() -> None:
     (found,) = merge_segments([hit(0), hit(5)])
     assert found.page_content == "video.mp4 00:00:00-00:00:10 visual"
