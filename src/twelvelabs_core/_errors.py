@@ -181,4 +181,4 @@ def unexpected(error: Exception, what: str) -> UnexpectedError:
     Args:
         what: what raised it.
     """
-    return UnexpectedError(f"{what} raised {type(error).__name__}: {str(error)[:200]}")
+    return UnexpectedError(f"{what} raised {type(error).__name__}: {str(error)[:200] or '(no message)'}")

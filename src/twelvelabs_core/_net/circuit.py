@@ -152,10 +152,11 @@ class Gate:
 
     def succeeded(self) -> None:
         """An attempt succeeded."""
-        if self.circuit.is_open:
+        was_open = self.circuit.is_open
+        self.circuit.succeed()
+        if was_open:
             logger.info("The server answers again.")
             self._wake()
-        self.circuit.succeed()
 
     def failed(self, error: BaseException, *, probe: bool) -> None:
         """An attempt ended with ``error``, whatever it is."""
@@ -187,7 +188,9 @@ class Gate:
         wait = self.circuit.wait(self._clock())
         again = f"the next attempt may be made in {wait:.0f} s" if 1 <= wait < math.inf else "try again later"
         return (ConnectionFailedError if no_response else ServerError)(
-            f"{message} The server has failed every request for some time; {again}.", status=status, code=CIRCUIT_OPEN
+            f"{message.rstrip('.')}. The server has failed every request for some time; {again}.",
+            status=status,
+            code=CIRCUIT_OPEN,
         )
 
     def _wake(self) -> None:
