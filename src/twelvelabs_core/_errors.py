@@ -168,17 +168,31 @@ class BatchError(TwelveLabsError):
         self.errors = dict(errors)
 
 
+def unexpected(
+    error: Exception, item: str | None = None, *, raised_by: str = "Something outside this package"
+) -> TwelveLabsError:
+    """An exception as one of ours: itself if it is, else an :class:`UnexpectedError` to be raised ``from`` it.
+
+    Its own words may hold anything, so the message names its type alone.
+
+    Args:
+        item: label of the item that it is about.
+        raised_by: what raised it.
+    """
+    if isinstance(error, TwelveLabsError):
+        return error
+    return UnexpectedError(f"{raised_by} raised {type(error).__name__}; see __cause__.", item=item)
+
+
+def copied(error: TwelveLabsError) -> TwelveLabsError:
+    """A copy of an error, to be changed and raised apart from it; with the same cause."""
+    found = _rebuild(type(error), error.message, dict(error.__dict__))
+    found.__cause__ = error.__cause__
+    return found
+
+
 def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
     """Set an error's ``item``, if it is about an item (not the account or the connection) and has none yet."""
     if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError, UnexpectedError)):
         error.item = label
     return error
-
-
-def unexpected(error: Exception, what: str) -> UnexpectedError:
-    """The error for an exception that is not ours; raise it ``from`` the original.
-
-    Args:
-        what: what raised it.
-    """
-    return UnexpectedError(f"{what} raised {type(error).__name__}: {str(error)[:200] or '(no message)'}")

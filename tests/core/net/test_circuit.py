@@ -256,7 +256,7 @@ async def test_without_retries_nothing_is_waited_for(waits: None) -> None:
     async def attempt(_: int) -> str:
         raise AssertionError
 
-    with pytest.raises(ConnectionFailedError, match="gone. The server"):
+    with pytest.raises(ConnectionFailedError, match=r"gone\. The server"):
         await retry(attempt, RetryPolicy(max_retries=0), Run(1), gate=gate)
 
 
