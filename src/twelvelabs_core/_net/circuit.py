@@ -77,9 +77,9 @@ class Circuit:
         """The server answered an attempt, with a result or a refusal: it works."""
         self._failures = 0
         self.reached = True
+        self.asked_until = -math.inf
         if self.is_open:
             self.is_open = self._probing = False
-            self.asked_until = -math.inf
 
     def fail(self, now: float, *, probe: bool, unreachable: bool, retry_after: float | None = None) -> None:
         """An attempt failed by the server's fault.
