@@ -163,10 +163,10 @@ class Gate:
         circuit = self.circuit
         was_open = circuit.is_open
         if is_failure(error):
-            status = error.status if isinstance(error, TwelveLabsError) else None
-            self._last = (str(error), status, isinstance(error, ConnectionFailedError))
+            assert isinstance(error, TwelveLabsError)
+            self._last = (error.message, error.status, isinstance(error, ConnectionFailedError))
             retry_after = getattr(error, "retry_after", None)
-            unreachable = getattr(error, "code", None) == "unreachable"
+            unreachable = error.code == "unreachable"
             circuit.fail(self._clock(), probe=probe, unreachable=unreachable, retry_after=retry_after)
             if circuit.is_open and not was_open:
                 logger.warning("The server fails every request; waiting for it. Last: %s", error)
