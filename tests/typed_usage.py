@@ -108,7 +108,7 @@ def make_client(transport: httpx.AsyncBaseTransport) -> EmbeddingClient:
         "marengo3.0",
         api_key="tlk_example",
         rate_limits=RateLimits.developer(tier=2),
-        retry=RetryPolicy(max_retries=2),
+        retry=RetryPolicy(max_retries=2, max_malformed_retries=1),
         cache=Path("vectors.sqlite"),
         budget=Budget(requests=100, minutes=5),
         total_timeout=900,

@@ -90,8 +90,10 @@ class EmbeddingClient:
         max_concurrency: requests in flight at a time, 1 or more.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
-        max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
-        max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
+        max_wait: longest wait for a limit, in seconds, over several rejections too; a longer one raises
+            :class:`QuotaExceededError`.
+        max_retries: attempts after the first for 408, 425, 429, 5xx, broken connections and unusable responses (the
+            last twice at most). 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
         timeout: seconds without a byte from the server before a request counts as lost; also for a connection, and for
             the server to take the next 64 kB of a large body.
@@ -290,6 +292,8 @@ class EmbeddingClient:
                 single item is raised as it is.
             AuthenticationError, QuotaExceededError: about the account; no further item is sent, finished vectors are in
                 ``.results``.
+            CacheError: results can no longer be kept; likewise.
+            ConnectionFailedError, ServerError: the server fails every request (code ``circuit_open``); likewise.
         """
         return loop.run(self._many(as_items(items), name, progress, prepaid))
 

@@ -72,7 +72,7 @@ class Budget:
     spent_minutes: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        if any(cap is not None and cap < 0 for cap in (self.requests, self.minutes)):
+        if any(cap is not None and not cap >= 0 for cap in (self.requests, self.minutes)):  # or NaN
             raise InvalidInputError("A budget must be 0 or more.")
 
     @classmethod

@@ -174,7 +174,7 @@ class Adapter(BaseModel):
     max_wait: float = 120.0
     """Longest wait for a rate limit, in seconds; a longer one raises ``QuotaExceededError``."""
     max_retries: int = 5
-    """Retries after 408, 429, 5xx and connection errors."""
+    """Retries after 408, 425, 429, 5xx, connection errors and (twice at most) unusable responses."""
     timeout: float = 120.0
     """Seconds without a byte from the server after which a request counts as lost."""
     total_timeout: float = DEFAULT_TOTAL_TIMEOUT

@@ -8,7 +8,7 @@ passes :func:`finite`, and every wait :func:`_wait`: what cannot be right is ign
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
@@ -55,7 +55,7 @@ def read_rate_limits(raw_headers: Headers, now: float) -> RateLimitInfo | None:
     """
     found = {}
     for name, value in raw_headers:
-        if name[:12].lower() == _PREFIX:
+        if len(name) > 12 and name[:12].lower() == _PREFIX:
             found[name[12:].lower().decode("ascii", "replace")] = value.decode("ascii", "replace")
     if not found:
         return None
@@ -113,7 +113,7 @@ def read_retry_delay(raw_headers: Headers, body: bytes, now: float) -> float | N
 
 def finite(found: object) -> float | None:
     """A number from a server, in JSON or as a text; None if it is none, or not finite."""
-    if isinstance(found, bool) or not isinstance(found, (int, float, str)):
+    if not isinstance(found, (str, int, float)) or isinstance(found, bool):
         return None
     try:
         number = float(found)
@@ -124,12 +124,16 @@ def finite(found: object) -> float | None:
 
 def _count(found: object) -> float | None:
     number = finite(found)
-    return None if number is None else min(max(0.0, number), MOST_LEFT)
+    if number is None or 0 <= number <= MOST_LEFT:
+        return number
+    return 0.0 if number < 0 else MOST_LEFT
 
 
 def _wait(seconds: float) -> float | None:
     """A wait; a time in the past is now, and one that is too far off is None."""
-    return max(0.0, seconds) if seconds <= LONGEST_WAIT else None
+    if seconds > LONGEST_WAIT:
+        return None
+    return seconds if seconds > 0 else 0.0
 
 
 def _seconds_until(reset: float, raw_headers: Headers, now: float) -> float | None:
@@ -153,5 +157,8 @@ def _http_date(text: str) -> float | None:
         return None
 
 
-def _header(raw_headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | None:
-    return next((value.decode("latin-1") for name, value in raw_headers if name.lower() == wanted), None)
+def _header(raw_headers: Headers, wanted: bytes) -> str | None:
+    for name, value in raw_headers:
+        if len(name) == len(wanted) and name.lower() == wanted:
+            return value.decode("latin-1")
+    return None

@@ -20,9 +20,10 @@ from .._errors import (
     ServerError,
     TwelveLabsError,
 )
+from .._net.circuit import CIRCUIT_OPEN
 from .._net.pace import pause
 from .._net.poll import poll
-from .._net.retry import maybe_performed, not_received, retry
+from .._net.retry import NOT_SENT, maybe_performed, not_received, retry
 from .._net.sender import Sender
 from .._stats import Run
 
@@ -226,11 +227,16 @@ class Tasks:
 
         Args:
             begun_at: epoch seconds before its creation was sent.
+
+        Raises:
+            TwelveLabsError: the list was not asked for, as the server is down or the batch was stopped.
         """
         for page in range(1, MAX_LIST_PAGES + 1):
             try:
                 listed = tasks.find_named(await self._sender.send(tasks.list_recent(path, page), run), filename)
             except TwelveLabsError as error:
+                if error.code in (CIRCUIT_OPEN, NOT_SENT):  # not looked for, so that nothing is known
+                    raise
                 logger.warning("The list of tasks cannot be read, so none is found there: %s", error)
                 return None
             if listed.task is not None:

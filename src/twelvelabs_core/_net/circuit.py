@@ -77,9 +77,9 @@ class Circuit:
         """The server answered an attempt, with a result or a refusal: it works."""
         self._failures = 0
         self.reached = True
+        self.asked_until = -math.inf
         if self.is_open:
             self.is_open = self._probing = False
-            self.asked_until = -math.inf
 
     def fail(self, now: float, *, probe: bool, unreachable: bool, retry_after: float | None = None) -> None:
         """An attempt failed by the server's fault.
@@ -152,20 +152,21 @@ class Gate:
 
     def succeeded(self) -> None:
         """An attempt succeeded."""
-        if self.circuit.is_open:
+        was_open = self.circuit.is_open
+        self.circuit.succeed()
+        if was_open:
             logger.info("The server answers again.")
             self._wake()
-        self.circuit.succeed()
 
     def failed(self, error: BaseException, *, probe: bool) -> None:
         """An attempt ended with ``error``, whatever it is."""
         circuit = self.circuit
         was_open = circuit.is_open
         if is_failure(error):
-            status = error.status if isinstance(error, TwelveLabsError) else None
-            self._last = (str(error), status, isinstance(error, ConnectionFailedError))
+            assert isinstance(error, TwelveLabsError)
+            self._last = (error.message, error.status, isinstance(error, ConnectionFailedError))
             retry_after = getattr(error, "retry_after", None)
-            unreachable = getattr(error, "code", None) == "unreachable"
+            unreachable = error.code == "unreachable"
             circuit.fail(self._clock(), probe=probe, unreachable=unreachable, retry_after=retry_after)
             if circuit.is_open and not was_open:
                 logger.warning("The server fails every request; waiting for it. Last: %s", error)
@@ -187,7 +188,9 @@ class Gate:
         wait = self.circuit.wait(self._clock())
         again = f"the next attempt may be made in {wait:.0f} s" if 1 <= wait < math.inf else "try again later"
         return (ConnectionFailedError if no_response else ServerError)(
-            f"{message} The server has failed every request for some time; {again}.", status=status, code=CIRCUIT_OPEN
+            f"{message.rstrip('.')}. The server has failed every request for some time; {again}.",
+            status=status,
+            code=CIRCUIT_OPEN,
         )
 
     def _wake(self) -> None:

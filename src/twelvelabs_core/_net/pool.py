@@ -9,11 +9,19 @@ from typing import TypeVar
 from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, unexpected
 from .._stats import Run
 from .circuit import CIRCUIT_OPEN
+from .retry import NOT_SENT
 
 J = TypeVar("J")
 
-# Errors about the account or the cache, not about one job.
-FATAL = (AuthenticationError, QuotaExceededError, CacheError)
+
+def is_fatal(error: TwelveLabsError) -> bool:
+    """Whether an error is about the account, the server or the cache, so that every other job would meet it too."""
+    return isinstance(error, (AuthenticationError, QuotaExceededError, CacheError)) or error.code == CIRCUIT_OPEN
+
+
+def is_of_job(error: TwelveLabsError) -> bool:
+    """Whether an error is a job's own: neither fatal, nor that the job was not sent because another's was."""
+    return not is_fatal(error) and error.code != NOT_SENT
 
 
 async def for_each(
@@ -71,10 +79,10 @@ async def attempt_each(
         try:
             await do(*job)
         except TwelveLabsError as error:
-            if isinstance(error, FATAL) or error.code == CIRCUIT_OPEN:
+            if is_fatal(error):
                 run.stopping = True
                 fatal.append(error)
-            else:
+            elif is_of_job(error):
                 failed(job[0], error)
         except Exception as error:
             wrapped = unexpected(error)

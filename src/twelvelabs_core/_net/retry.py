@@ -182,7 +182,8 @@ async def retry(
         ConnectionFailedError: also if the batch was stopped before the first attempt (code ``not_sent``), or if the
             server is down (code ``circuit_open``; ServerError likewise).
     """
-    tries = _Tries(policy, limited=limited, max_wait=max_wait, started=monotonic())
+    started = monotonic()
+    tries: _Tries | None = None  # made by the first failure: most requests have none
     probe = False
     visit: Visit | None = None
     while True:
@@ -195,11 +196,11 @@ async def retry(
             if gate is not None and probe:
                 gate.abandoned()
             raise ConnectionFailedError("Not sent: the batch was stopped.", code=NOT_SENT)
-        if tries.attempts:
+        if tries is not None:
             run.stats.retries += 1
             run.stats.paid_again += paid and tries.maybe_performed
         try:
-            found = await attempt(tries.attempts)
+            found = await attempt(tries.attempts if tries is not None else 0)
         except BaseException as error:
             if gate is not None:
                 gate.failed(error, probe=probe)
@@ -207,11 +208,13 @@ async def retry(
                 raise
             if gate is not None and probe and policy.gives_up(gate.circuit):
                 raise gate.refusal() from error
+            if tries is None:
+                tries = _Tries(policy, limited=limited, max_wait=max_wait, started=started + queued())
             is_open = gate is not None and gate.circuit.is_open
             # What was sent while the circuit opened failed with the server, not by itself.
             wait = tries.wait_after(
                 error,
-                monotonic() - queued(),
+                monotonic(),
                 counts=probe or not is_open,
                 reached=gate is not None and gate.circuit.reached,
             )

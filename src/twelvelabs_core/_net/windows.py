@@ -11,7 +11,7 @@ from collections import deque
 
 from .._api.rate_headers import RateLimitInfo
 
-EPSILON = 1e-9  # sums of fractions of minutes are not exact
+EPSILON = 1e-6  # sums of fractions of minutes are not exact; what is in flight is a sum over the whole run
 
 
 class SlidingWindow:

@@ -33,6 +33,7 @@ from twelvelabs_core._api.requests import Request
 from twelvelabs_core._cache.journal import Journal
 from twelvelabs_core._embed.tasks import MAX_LIST_PAGES, NewTask, Tasks, Work
 from twelvelabs_core._net import loop
+from twelvelabs_core._net.circuit import CIRCUIT_OPEN, FAILURES, Gate
 from twelvelabs_core._stats import Run
 
 MODEL = "marengo3.5"
@@ -476,6 +477,29 @@ def test_a_run_that_could_not_find_its_task_leaves_its_name_to_the_next() -> Non
     later = Client(server, client.journal, retry=NO_RETRY)
     assert later.run()["_id"] == "task1"
     assert later.created == later.paid_again == 0
+
+
+def test_while_the_server_is_down_no_task_is_created_again_and_the_next_run_finds_it() -> None:
+    def goes_down() -> None:
+        for _ in range(FAILURES):
+            gate.failed(ServerError("down", status=503), probe=False)
+        gate.circuit._probe_at += 1e6
+
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True, on_create=goes_down)
+    client = Client(server)
+
+    async def gate_of() -> Gate:
+        return client._tasks._sender._open_session().account.gate
+
+    gate = loop.run(gate_of())
+    with pytest.raises(TwelveLabsError) as caught:
+        client.run()
+    assert caught.value.code == CIRCUIT_OPEN
+    gate.circuit.succeed()
+    later = Client(server, client.journal)
+    assert later.run()["_id"] == "task1"
+    assert server.count(f"POST {PATH}") == 1
+    assert client.paid_again == later.paid_again == 0
 
 
 @pytest.mark.parametrize(("fault", "paid_again"), [(httpx.ReadError("reset"), 1), (refusal(503), 0)])

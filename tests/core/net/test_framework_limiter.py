@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Any
 
+import pytest
 from langchain_core.rate_limiters import BaseRateLimiter
 from llama_index.core.rate_limiter import BaseRateLimiter as LlamaIndexLimiter
 
@@ -12,7 +14,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings
 from llama_index_twelvelabs import TwelveLabsEmbedding
 from tests.support import media
 from tests.support.service import Service
-from twelvelabs_core import Image
+from twelvelabs_core import BatchError, Image, UnexpectedError
 
 
 class LangChainLimiter(BaseRateLimiter):
@@ -71,3 +73,50 @@ def test_a_limiter_with_only_a_blocking_acquire_is_acquired() -> None:
     limiter = Plain()
     Service().client(rate_limiter=limiter).embed_many(["a", "b", Image(media.png("red"))])
     assert limiter.acquired == 3
+
+
+class Fragile:
+    """Raises at one of its requests."""
+
+    def __init__(self, at: int, error: BaseException) -> None:
+        self.acquired, self.at, self.error = 0, at, error
+
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        self.acquired += 1
+        number = self.acquired
+        await asyncio.sleep(0)
+        if number == self.at:
+            raise self.error
+        return True
+
+
+class FragileInThread:
+    def __init__(self, at: int, error: BaseException) -> None:
+        self.acquired, self.at, self.error = 0, at, error
+
+    def acquire(self) -> None:
+        self.acquired += 1
+        if self.acquired == self.at:
+            raise self.error
+
+
+@pytest.mark.parametrize("kind", [Fragile, FragileInThread])
+def test_a_limiter_that_raises_costs_one_item(kind: Any) -> None:
+    odd = ValueError("odd")
+    service = Service()
+    client = service.client(rate_limiter=kind(150, odd))
+    with pytest.raises(BatchError) as caught:
+        client.embed_many([f"text {i}" for i in range(200)], name="texts")
+    assert sum(found is not None for found in caught.value.results) == len(service.requests) == 199
+    ((index, error),) = caught.value.errors.items()
+    assert isinstance(error, UnexpectedError)
+    assert error.__cause__ is odd
+    assert str(error) == f"texts[{index}]: The rate limiter {kind.__name__} raised ValueError; see __cause__."
+
+
+def test_a_limiter_that_raises_is_the_error_of_a_single_call() -> None:
+    with pytest.raises(
+        UnexpectedError, match=r"text: The rate limiter Fragile raised RuntimeError; see __cause__"
+    ) as caught:
+        Service().client(rate_limiter=Fragile(1, RuntimeError())).embed("a")
+    assert isinstance(caught.value.__cause__, RuntimeError)

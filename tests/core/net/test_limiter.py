@@ -11,7 +11,7 @@ import pytest
 from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window
 from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._net import pace
-from twelvelabs_core._net.limiter import Limiter
+from twelvelabs_core._net.limiter import Limiter, quota_exceeded
 from twelvelabs_core._net.windows import LearnedLimit, ReportedLimit, SlidingWindow
 
 
@@ -172,6 +172,45 @@ async def test_a_wait_over_max_wait_is_a_quota_error() -> None:
     assert limiter.opens_at is None
 
 
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_wait_counts_from_the_first_rejection_while_nothing_is_accepted(accepted: bool) -> None:
+    now = 0.0
+    limiter = Limiter(clock=lambda: now)
+    assert limiter.try_acquire()
+    limiter.block_for(1.0)
+    limiter.release(counted=False)
+    now = 50.0
+    if accepted:
+        assert limiter.try_acquire()
+        limiter.release(counted=True)
+    limiter.block_for(0.01)
+    waiting = asyncio.ensure_future(limiter.acquire(max_wait=45, rejected_at=0.0))
+    await asyncio.sleep(0)
+    now = 51.0
+    if accepted:
+        await asyncio.wait_for(waiting, 5)
+    else:
+        with pytest.raises(QuotaExceededError):
+            await waiting
+
+
+async def test_who_waits_behind_a_cancelled_request_starts_at_once_if_it_may() -> None:
+    limiter = Limiter([Window(10, 3600, "minutes")])
+    await limiter.acquire(8, max_wait=math.inf)
+    limiter.release(8, counted=True)
+    large = asyncio.ensure_future(limiter.acquire(9, max_wait=math.inf))
+    small = asyncio.ensure_future(limiter.acquire(1, max_wait=math.inf))
+    await asyncio.sleep(0)
+    assert limiter.opens_at is not None
+    large.cancel()
+    await asyncio.wait_for(small, 1)
+    assert limiter.opens_at is None
+
+
+def test_a_window_longer_than_a_calendar_has_a_date() -> None:
+    assert quota_exceeded(1e300).reopens_at is not None
+
+
 async def test_a_cancelled_wait_leaves_the_queue_and_loses_no_slot() -> None:
     limiter = Limiter([Window(1, 0.05)])
     await limiter.acquire(max_wait=1)
@@ -244,8 +283,9 @@ def test_the_published_plans() -> None:
     assert RateLimits.own(per_minute=10).windows("image") == (Window(10, 60),)
     with pytest.raises(InvalidInputError):
         RateLimits.developer(tier=4)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInputError):
-        Window(0, 60)
+    for limit, seconds in [(0, 60), (1, 0), (math.nan, 60), (1, math.nan), (math.inf, 60), (1, math.inf)]:
+        with pytest.raises(InvalidInputError):
+            Window(limit, seconds)
 
 
 def test_images_share_the_texts_counter_unless_declared_otherwise() -> None:

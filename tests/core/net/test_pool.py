@@ -18,6 +18,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_core._net.circuit import CIRCUIT_OPEN
 from twelvelabs_core._net.pool import attempt_each, for_each
+from twelvelabs_core._net.retry import NOT_SENT
 from twelvelabs_core._stats import Run
 
 # -- for_each ------------------------------------------------------------------------------------------------------
@@ -136,6 +137,17 @@ async def test_a_failure_of_some_jobs_does_not_stop_the_batch(error: TwelveLabsE
         raise error
 
     assert len(await attempt_each(range(10), do, Run(10), workers=1)) == 10
+
+
+async def test_what_is_not_sent_because_the_batch_was_stopped_has_no_error_of_its_own() -> None:
+    run = Run(10)
+
+    async def do(index: int, job: int) -> None:
+        if index == 1:
+            raise ConnectionFailedError("m", code=NOT_SENT)
+
+    assert await attempt_each(range(3), do, run, workers=1) == {}
+    assert run.stats.failed == 0
 
 
 async def test_an_exception_that_is_not_ours_is_the_error_of_its_job() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -29,14 +31,14 @@ from twelvelabs_core import (
     no_waiting,
 )
 from twelvelabs_core._api.requests import Request
-from twelvelabs_core._net import loop
+from twelvelabs_core._net import loop, pace
 from twelvelabs_core._net.retry import retry
 from twelvelabs_core._stats import Run
 
 # -- retries -------------------------------------------------------------------------------------------------------
 
 PASSING: list[Any] = [
-    *(refusal(status) for status in (408, 500, 502, 503, 504, 599)),
+    *(refusal(status) for status in (408, 425, 500, 502, 503, 504, 599)),
     refusal(429, retry_after="0"),
     httpx.Response(503, html="<html>Service Unavailable</html>"),
     httpx.Response(200, html="<html>Please log in</html>"),
@@ -289,6 +291,121 @@ def test_a_rejected_request_that_no_limiter_counts_waits_too(monkeypatch: pytest
     assert (run.stats.limited, run.stats.retries) == (1, 1)
 
 
+# -- the server's own time -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
+def test_retry_after_counts_for_every_status_that_is_retried(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    pauses = Pauses(monkeypatch, "_net.retry")
+    assert Service(scripted([refusal(status, retry_after="2"), None])).client().embed("a").vector == vector("a")
+    assert len(pauses.seconds) == 1 and 2 <= pauses.seconds[0] < 2.1
+
+
+def test_a_server_that_asks_to_wait_too_long_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = Pauses(monkeypatch, "_net.retry")
+    service = Service(lambda _: refusal(503, retry_after="3600"))
+    with pytest.raises(ServerError) as caught:
+        service.client().embed("a")
+    assert caught.value.retry_after == 3600
+    assert (len(service.requests), pauses.seconds) == (1, [])
+
+
+def test_a_wait_over_max_wait_is_a_quota_where_no_limiter_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = Pauses(monkeypatch, "_net.retry")
+    service = Service(lambda _: refusal(429, retry_after="61"))
+    with pytest.raises(QuotaExceededError) as caught:
+        loop.run(sender_of(service, max_wait=60).send(Request("assets/a", frozenset(), method="GET"), Run(1)))
+    assert caught.value.retry_after == 61
+    assert (len(service.requests), pauses.seconds) == (1, [])
+
+
+# -- rejections are bounded ----------------------------------------------------------------------------------------
+
+
+async def test_rejections_end_with_the_longer_of_both_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    attempts = 0
+
+    async def rejected(_: int) -> None:
+        nonlocal attempts
+        attempts += 1
+        clock.now += 45  # in the limiter
+        raise RateLimitError("m", status=429)
+
+    with pytest.raises(RateLimitError):
+        await retry(rejected, RetryPolicy(max_elapsed=100), Run(1), limited=True, max_wait=130)
+    assert attempts == 4  # at 0, 45, 90 and 135 s after the first
+
+
+@pytest.mark.parametrize("hint", [{}, {"retry_after": "0.02"}], ids=["no hint", "hint"])
+async def test_a_server_that_accepts_nothing_is_a_quota_error_after_max_wait(
+    monkeypatch: pytest.MonkeyPatch, hint: dict[str, str]
+) -> None:
+    """Real waits, of a hundredth."""
+    monkeypatch.setattr(pace, "_waiting", True)
+    monkeypatch.setattr("twelvelabs_core._net.limiter.DEFAULT_BLOCK", 0.01)
+    service = Service(lambda _: refusal(429, **hint))
+    started = time.perf_counter()
+    with pytest.raises(QuotaExceededError):
+        await service.client(max_wait=0.2, max_retries=50).aembed_many([f"text {i}" for i in range(200)])
+    assert time.perf_counter() - started < 3
+    assert len(service.requests) < 64 + 20
+
+
+async def test_the_wait_for_the_first_attempt_s_turn_is_not_taken_from_the_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+
+    async def attempt(before: int) -> str:
+        if before == 0:
+            clock.now += 500  # for its turn
+            raise ServerError("m", status=503)
+        return "found"
+
+    assert await retry(attempt, RetryPolicy(max_elapsed=10), Run(1), queued=lambda: 500.0) == "found"
+
+
+# -- what may have been paid twice ---------------------------------------------------------------------------------
+
+MAYBE_PERFORMED = [
+    httpx.ReadError("reset"),
+    httpx.ReadTimeout("slow"),
+    httpx.RemoteProtocolError("Server disconnected without sending a response."),
+    httpx.Response(200, content=b"<html>"),
+    {"data": []},
+    v2_answer([math.nan] * 512),
+    refusal(408),
+    refusal(504),
+]
+NOT_PERFORMED = [refusal(500), refusal(503), refusal(425), refusal(429, retry_after="0"), httpx.ConnectError("refused")]
+
+
+@pytest.mark.parametrize(("failure", "count"), [*((f, 1) for f in MAYBE_PERFORMED), *((f, 0) for f in NOT_PERFORMED)])
+def test_what_may_have_been_performed_counts_as_paid_again(failure: Any, count: int) -> None:
+    if isinstance(failure, dict):
+        failure = httpx.Response(200, content=json.dumps(failure).encode())
+    client = Service(scripted([failure, refusal(503), None])).client()
+    client.embed("a")
+    assert client.stats.paid_again == count
+    assert client.stats.retries == 2
+
+
+def test_what_is_not_sent_again_is_not_paid_again() -> None:
+    client = Service(lambda _: {"data": []}).client()
+    with pytest.raises(MalformedResponseError):
+        client.embed("a")
+    assert client.stats.requests == 3
+    assert client.stats.paid_again == 2
+
+
+def test_a_request_that_embeds_nothing_is_not_paid() -> None:
+    run = Run(1)
+    service = Service(scripted([httpx.ReadError("reset"), {"status": "ready"}]))
+    loop.run(sender_of(service).send(Request("assets/a", frozenset(), method="GET"), run))
+    assert (run.stats.retries, run.stats.paid_again) == (1, 0)
+
+
 # -- the policy by itself ------------------------------------------------------------------------------------------
 
 
@@ -338,11 +455,28 @@ def test_errors_that_last_have_no_wait(error: TwelveLabsError) -> None:
     assert RetryPolicy().wait(error, 1, 0) is None
 
 
+def test_a_host_that_was_reached_before_has_all_retries() -> None:
+    policy, error = RetryPolicy(), ConnectionFailedError("m", code="unreachable")
+    assert policy.wait(error, 3, 0) is None
+    assert policy.wait(error, 5, 0, reached=True) is not None
+    assert policy.wait(error, 6, 0, reached=True) is None
+
+
+def test_any_number_of_retries_has_a_wait() -> None:
+    policy = RetryPolicy(max_retries=10**9, max_elapsed=math.inf, jitter=0)
+    assert policy.wait(ServerError("m"), 10**8, 0) == policy.cap
+
+
+@pytest.mark.parametrize("wrong", [-1, math.nan])
+@pytest.mark.parametrize("name", ["max_retries", "max_malformed_retries", "max_elapsed", "base", "cap", "jitter"])
+def test_a_policy_of_wrong_numbers_is_refused(name: str, wrong: float) -> None:
+    with pytest.raises(InvalidInputError, match=name):
+        RetryPolicy(**{name: wrong})  # type: ignore[arg-type]
+
+
 def test_retries_really_wait() -> None:
     service = Service(scripted([refusal(503), refusal(503), None]))
     client = service.client(retry=RetryPolicy(base=0.1, jitter=0))
-    from twelvelabs_core._net import pace
-
     before, pace._waiting = pace._waiting, True
     try:
         started = time.perf_counter()
@@ -353,8 +487,6 @@ def test_retries_really_wait() -> None:
 
 
 def test_waiting_is_back_after_no_waiting() -> None:
-    from twelvelabs_core._net import pace
-
     before = pace.waiting()
     with no_waiting():
         assert not pace.waiting()

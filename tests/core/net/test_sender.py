@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import math
 import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from email.utils import formatdate
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support import media
 from tests.support.sender import sender_of
-from tests.support.service import Counter, Service, refusal, right_answer, scripted, text_of, vector, words
+from tests.support.service import (
+    Counter,
+    Service,
+    refusal,
+    right_answer,
+    scripted,
+    text_of,
+    v2_answer,
+    vector,
+    words,
+)
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
+    Budget,
     Image,
     InvalidInputError,
     MalformedResponseError,
     QuotaExceededError,
     RateLimits,
+    RetryPolicy,
     TwelveLabsError,
+    UnexpectedError,
+    Window,
 )
-from twelvelabs_core._api.requests import json_request
+from twelvelabs_core._api.requests import Request, json_request
 from twelvelabs_core._net import loop, pace
 from twelvelabs_core._stats import Run
 
@@ -208,3 +228,138 @@ def test_the_time_at_which_a_full_window_opens_is_known_while_a_request_waits(mo
     found = loop.run(opens_at())
     assert found is not None
     assert found - time.time() == pytest.approx(60, abs=5)
+
+
+# -- a server's numbers ------------------------------------------------------------------------------------------------
+
+ODD = ["inf", "1e400", "nan", "-nan", "1e300", "999999999999", "-1", "-inf", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"]
+
+
+def then_right(first: httpx.Response) -> Callable[[httpx.Request], Any]:
+    answers = iter([first])
+    return lambda request: next(answers, None) or right_answer(request)
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 503])
+@pytest.mark.parametrize("value", ODD)
+async def test_an_odd_number_of_the_server_s_holds_up_and_breaks_nothing(value: str, status: int) -> None:
+    """Neither the call itself, nor the later ones, nor another client of the account."""
+    names = ("retry-after", "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-duration-remaining", "date")
+    body = v2_answer(vector("a")) if status == 200 else {"code": "c", "message": "m"}
+    service = Service(then_right(httpx.Response(status, json=body, headers=dict.fromkeys(names, value))))
+    first = service.client()
+    refused = pytest.raises(InvalidInputError) if status == 400 else contextlib.nullcontext()
+    with refused:
+        await asyncio.wait_for(first.aembed("a"), 5)
+    for client in (first, service.client()):
+        found = await asyncio.wait_for(client.aembed_many(["b", "c"]), 5)
+        assert [f.vector for f in found] == [vector("b"), vector("c")]
+
+
+@pytest.mark.parametrize("value", ["Infinity", "NaN", "1e400", "1e300", "1" * 4000, '"inf"', "[1]", "true"])
+async def test_an_odd_number_in_a_body_holds_up_and_breaks_nothing(value: str) -> None:
+    body = b'{"error": {"code": "c", "message": "after 9999-12-31T23:59:59Z", "details": {"retryAfter": %s}}}'
+    service = Service(then_right(httpx.Response(429, content=body % value.encode())))
+    for client in (service.client(), service.client()):
+        assert (await asyncio.wait_for(client.aembed("a"), 5)).vector == vector("a")
+
+
+@given(
+    st.sampled_from([200, 202, 400, 404, 408, 425, 429, 500, 503, 504]),
+    st.dictionaries(
+        st.sampled_from(
+            ["retry-after", "date", "x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-request-reset"]
+        ),
+        st.floats().map(str) | st.integers().map(str) | st.text(st.characters(codec="ascii", exclude_categories=["C"])),
+    ),
+    st.binary(max_size=30) | st.floats().map(lambda n: b'{"details": {"retryAfter": %s}}' % json.dumps(n).encode()),
+)
+def test_whatever_a_server_sends_only_our_errors_come_out(status: int, headers: dict[str, str], body: bytes) -> None:
+    service = Service(then_right(httpx.Response(status, content=body, headers=headers)))
+    for client in (service.client(), service.client()):
+        with contextlib.suppress(TwelveLabsError):
+            asyncio.run(asyncio.wait_for(client.aembed("a"), 5))
+
+
+def test_a_clock_that_is_an_hour_off_makes_no_quota_error() -> None:
+    """The limit resets in a second by the server's clock, an hour ahead of ours."""
+    server = time.time() + 3600
+    headers = {
+        "date": formatdate(server, usegmt=True),
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": f"{server + 1:.0f}",
+    }
+    for status in (200, 429):
+        body = v2_answer(vector("a")) if status == 200 else {}
+        service = Service(then_right(httpx.Response(status, json=body, headers=headers)))
+        found = service.client(max_wait=10).embed_many(["a", "b"])
+        assert [f.vector for f in found] == [vector("a"), vector("b")]
+
+
+# -- slots -------------------------------------------------------------------------------------------------------------
+
+
+async def test_every_slot_is_free_again_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that count in two windows; some are cancelled, some fail, are rejected, or refused before sending."""
+    monkeypatch.setattr(pace, "_waiting", True)
+    rng = random.Random(5)
+
+    async def answer(request: httpx.Request) -> Any:
+        await asyncio.sleep(rng.random() / 200)
+        ends = [right_answer(request)] * 4 + [
+            refusal(503),
+            refusal(400),
+            refusal(429, retry_after="0.01", x_ratelimit_remaining="99"),
+            ValueError("odd"),
+        ]
+        end = rng.choice([*ends, httpx.ReadError("reset"), httpx.ConnectError("refused")])
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    class Fragile:
+        async def aacquire(self) -> None:
+            if rng.random() < 0.1:
+                raise ValueError("odd")
+
+    windows = (Window(20, 0.02), Window(30.0, 0.02, "minutes"))
+    sender = sender_of(
+        Service(answer),
+        limits=RateLimits(text=windows, video=windows),
+        retry=RetryPolicy(base=0.001, max_retries=2),
+        rate_limiter=Fragile(),
+        budget=Budget(requests=450),
+    )
+    kinds: list[frozenset[Any]] = [frozenset({"text"}), frozenset({"video"}), frozenset({"text", "video"})]
+
+    async def one(number: int) -> None:
+        body = {"input_type": "text", "text": {"input_text": "a"}}
+        request = json_request("embed-v2", kinds[number % 3], body)
+        minutes = rng.choice([0.0, 0.1, 3.3, math.nan, math.inf, -1.0])
+        await sender.send(request, Run(1), has_media=number % 2 == 0, minutes=minutes)
+
+    async def many() -> None:
+        tasks = [asyncio.ensure_future(one(n)) for n in range(300)]
+        for task in rng.sample(tasks, 100):
+            asyncio.get_running_loop().call_later(rng.random() * 0.3, task.cancel)
+        ends = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
+        assert {type(end) for end in ends} > {type(None), asyncio.CancelledError, UnexpectedError, InvalidInputError}
+        session = sender._session
+        assert session is not None
+        for limiter in session.account._by_category.values():
+            assert (limiter._in_flight, len(limiter._queue)) == (0, 0)
+            for window in (*limiter._requests, *limiter._minutes):
+                assert window.in_flight == pytest.approx(0, abs=1e-6)
+        assert (session.slots._value, session.media_slots._value) == (8, 8)
+
+    await loop.arun(many())
+
+
+async def test_a_reader_that_stumbles_is_a_malformed_response() -> None:
+    def read(response: dict[str, Any]) -> str:
+        return response["data"]["odd"].strip()  # type: ignore[no-any-return]
+
+    service = Service(lambda _: {"data": []})
+    with pytest.raises(MalformedResponseError, match="not what the API documents: TypeError"):
+        await loop.arun(sender_of(service).send(Request("tasks/a", method="GET"), Run(1), read=read))
+    assert len(service.requests) == 3
