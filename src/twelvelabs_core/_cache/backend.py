@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .._errors import InvalidInputError
-from .._net.loop import PerLoop
+from .._net.forks import PerLoop
 from .database import Database, database_of
 from .owners import is_dead
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeAlias
 
 from .._errors import CacheError
-from .._net.loop import PerLoop
+from .._net.forks import PerLoop
 from .._results import Embedding, Segment
 from .backend import SqliteStore
 from .batched import Batched

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from .._errors import CacheError
 from .._net import loop
-from .._net.loop import PerLoop
+from .._net.forks import PerLoop, before_fork, uncut
 
 T = TypeVar("T")
 
@@ -58,15 +58,16 @@ class Database:
         return self._do(partial(_in_transaction, work), "written")
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with self._lock:
+        """Close the file unless it is in use; the next use opens it again."""
+        if self._lock.acquire(blocking=False):
             _close(self._connections)
+            self._lock.release()
 
     def _do(self, work: Callable[[sqlite3.Connection], T], what: str) -> T:
         give_up_at = time.monotonic() + BUSY_TIMEOUT_SEC
         while True:
             try:
-                with self._lock:
+                with uncut(), self._lock:
                     return work(self._open())
             except sqlite3.Error as error:
                 if "locked" not in str(error):
@@ -105,7 +106,7 @@ def _in_transaction(work: Callable[[sqlite3.Connection], T], connection: sqlite3
 
 def _close(connections: list[sqlite3.Connection]) -> None:
     while connections:
-        with contextlib.suppress(sqlite3.Error):
+        with uncut(), contextlib.suppress(sqlite3.Error):
             connections.pop().close()
 
 
@@ -156,7 +157,7 @@ _databases = PerLoop(_Databases)
 def database_of(path: Path) -> Database:
     """The database of a path, shared by all stores of this process."""
     databases, real = _databases.get(), os.path.realpath(path)
-    with databases.lock:
+    with uncut(), databases.lock:
         found = databases.by_path.get(real)
         if found is None:
             found = databases.by_path[real] = Database(path)
@@ -164,8 +165,10 @@ def database_of(path: Path) -> Database:
 
 
 def _close_all() -> None:
+    """Before a fork no thread is in a step with SQLite, and no connection is carried over; both would hang the child."""
     for database in list(_databases.get().by_path.values()):
         database.close()
 
 
+before_fork(_close_all)
 loop.at_exit(_close_all)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from .._api.requests import Request
 from .._limits import Category, RateLimits
 from .._models import Kind
-from . import loop
+from .forks import PerLoop
 from .limiter import Limiter
 
 
@@ -26,10 +26,10 @@ class AccountLimiters:
     @classmethod
     def of(cls, base_url: str, api_key: str, limits: RateLimits) -> AccountLimiters:
         """The limiters of an account on the current loop."""
-        account = (base_url, api_key, limits, loop.generation())
-        found = _accounts.get(account)
+        accounts, account = _accounts.get(), (base_url, api_key, limits)
+        found = accounts.get(account)
         if found is None:
-            found = _accounts[account] = cls(limits)
+            found = accounts[account] = cls(limits)
         return found
 
     def for_request(self, request: Request) -> Sequence[Limiter]:
@@ -50,4 +50,4 @@ class AccountLimiters:
         return [self._by_category[category] for category in categories]
 
 
-_accounts: weakref.WeakValueDictionary[Any, AccountLimiters] = weakref.WeakValueDictionary()
+_accounts: PerLoop[weakref.WeakValueDictionary[Any, AccountLimiters]] = PerLoop(weakref.WeakValueDictionary)

@@ -17,6 +17,7 @@ from .._api.responses import parse_json
 from .._errors import ConnectionFailedError, RateLimitError, TwelveLabsError
 from .._stats import Run
 from . import loop
+from .forks import PerLoop, uncut
 from .limiter import Limiter
 from .pool import attempt_each
 from .retry import is_unreachable, retry
@@ -39,11 +40,13 @@ class Sender:
 
     def __init__(self, settings: SenderSettings) -> None:
         self.settings = settings
-        self._session: Session | None = None
+        self._session: PerLoop[Session] = PerLoop(partial(_open_session, settings))
+        weakref.finalize(self, _close, self._session)
 
     def opens_at(self) -> float | None:
         """Wall clock at which a rate limit lets the next request start; None while none waits for a time."""
-        return self._session.limiters.opens_at() if self._session is not None else None
+        session = self._session.made()
+        return session.limiters.opens_at() if session is not None else None
 
     async def send(
         self,
@@ -71,7 +74,7 @@ class Sender:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
             TwelveLabsError: the server refused, or the retries are used up.
         """
-        session = self._open_session()
+        session = self._session.get()
         limiters = session.limiters.for_request(request)
         return await retry(
             partial(self._attempt, session, limiters, request, run, has_media, minutes, prepaid),
@@ -142,16 +145,6 @@ class Sender:
         """:func:`~.pool.attempt_each`, at most ``max_concurrency`` jobs at a time."""
         return await attempt_each(jobs, do, run, workers=min(len(jobs), self.settings.max_concurrency))
 
-    def _open_session(self) -> Session:
-        """The session of the current loop. On the loop only."""
-        session = self._session
-        if session is None or session.generation != loop.generation():
-            from .session import Session  # imports httpx and aiohttp, which takes 0.3 s
-
-            session = self._session = Session(self.settings)
-            weakref.finalize(self, _close, session)
-        return session
-
 
 def not_received(error: TwelveLabsError) -> bool:
     """Whether the server cannot have acted on the request: it was not reached, or it rejected the request by rate
@@ -176,7 +169,15 @@ async def _acquire_external(limiter: Any) -> None:
         await asyncio.to_thread(limiter.acquire)
 
 
-def _close(session: Session) -> None:
+def _open_session(settings: SenderSettings) -> Session:
+    with uncut():
+        from .session import Session  # imports httpx and aiohttp, which takes 0.3 s
+
+    return Session(settings)
+
+
+def _close(session: PerLoop[Session]) -> None:
     """Close the connections of a sender that no longer exists, on their loop, unless that has ended too."""
-    if session.generation == loop.generation():
-        loop.start(session.aclose)
+    made = session.made()
+    if made is not None:
+        loop.start(made.aclose)
