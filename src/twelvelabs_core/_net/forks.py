@@ -8,7 +8,9 @@ made anew (:func:`uncut`). SQLite forbids to carry an open connection over; :fun
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -106,7 +108,7 @@ def _after_fork_in_child() -> None:
     _steps = _Steps()
 
 
+# What is registered last is called first: these modules take their own locks before a fork, which a step may need.
+assert logging and concurrent.futures.thread
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
