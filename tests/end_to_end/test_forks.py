@@ -232,7 +232,7 @@ import os
 from twelvelabs_core import EmbeddingClient
 clients = [EmbeddingClient(cache=os.environ["CACHE"]), EmbeddingClient()]
 for client in clients:
-    client.embed("red")                  # before the fork
+    client.embed(f"{os.getpid()}")       # before the fork
 
 def embed_with_all(text):
     cached, other = (client.embed(text).vector for client in clients)
@@ -248,7 +248,9 @@ folder = os.environ["QUEUE"]
 app = Celery("app", broker="filesystem://", backend=f"file://{folder}/results")
 app.conf.update(
     broker_transport_options={
-        "data_folder_in": f"{folder}/queue", "data_folder_out": f"{folder}/queue", "control_folder": f"{folder}/control",
+        "data_folder_in": f"{folder}/queue",
+        "data_folder_out": f"{folder}/queue",
+        "control_folder": f"{folder}/control",
         "polling_interval": 0.05,
     },
     task_serializer="json", result_serializer="json", accept_content=["json"], worker_hijack_root_logger=False,
