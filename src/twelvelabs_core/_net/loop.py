@@ -61,7 +61,9 @@ class _Background:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        with uncut():  # a child whose parent was importing can never import the same
+        # A child whose parent was importing can never import the same. What cannot be imported is the next call's error,
+        # not this thread's end: the calls would wait for ever.
+        with uncut(), contextlib.suppress(Exception):
             from . import transport  # noqa: F401  takes 0.3 s, which would block requests if it were imported later
 
         try:
