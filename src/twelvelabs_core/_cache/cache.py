@@ -101,6 +101,10 @@ class Cache:
                 claimed.found[key] = result
         return claimed
 
+    def holds(self, key: str) -> bool:
+        """Whether a key is claimed by this client and not yet put."""
+        return self._claims is not None and self._prefix + key in self._claims.get().held
+
     async def release(self, keys: Sequence[str]) -> None:
         """End the claims of some keys that will not be :meth:`put`; others are left out."""
         if self._claims is not None:

@@ -26,12 +26,15 @@ class Claims:
     Args:
         store: where they stand.
         usable: whether a value of a key counts as one.
+
+    Attributes:
+        held: the keys of its claims.
     """
 
     def __init__(self, store: SqliteStore, usable: Callable[[str, bytes], bool]) -> None:
         self._store = store
         self._owner = new_owner()
-        self._held: set[str] = set()
+        self.held: set[str] = set()
         self._renewal: asyncio.Task[None] | None = None
         self._taken = Batched(partial(store.claim, owner=self._owner, lease_sec=LEASE_SEC, usable=usable))
         self._released = Batched(partial(_release, store, self._owner))
@@ -39,29 +42,29 @@ class Claims:
     async def take(self, keys: Sequence[str]) -> Sequence[bytes | bool]:
         """As :meth:`SqliteStore.claim`; those of one turn of the loop in one transaction."""
         found = await self._taken.call(keys)
-        self._held.update(key for key, outcome in zip(keys, found, strict=True) if outcome is True)
-        if self._held and self._renewal is None:
+        self.held.update(key for key, outcome in zip(keys, found, strict=True) if outcome is True)
+        if self.held and self._renewal is None:
             self._renewal = asyncio.ensure_future(_renew(weakref.ref(self)))
         return found
 
     def end(self, keys: Iterable[str]) -> None:
         """Note that the claims have ended with their values."""
-        self._held.difference_update(keys)
+        self.held.difference_update(keys)
 
     async def release(self, keys: Sequence[str]) -> None:
         """End claims without values; those not held are left out."""
-        held = [key for key in keys if key in self._held]
+        held = [key for key in keys if key in self.held]
         self.end(held)
         if held:
             await self._released.call(held)
 
     async def renew_once(self) -> bool:
         """Renew what is held; False if nothing is."""
-        if not self._held:
+        if not self.held:
             self._renewal = None
             return False
         try:
-            await asyncio.to_thread(self._store.renew, list(self._held), self._owner, LEASE_SEC)
+            await asyncio.to_thread(self._store.renew, list(self.held), self._owner, LEASE_SEC)
         except CacheError as error:
             logger.debug("claims could not be renewed: %s", error)
         return True

@@ -61,8 +61,8 @@ class _Background:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        # A child whose parent was importing can never import the same. What cannot be imported is the next call's error,
-        # not this thread's end: the calls would wait for ever.
+        # A child whose parent was importing can never import the same. What cannot be imported is the next call's
+        # error, not the end of this thread, for which the calls would wait for ever.
         with uncut(), contextlib.suppress(Exception):
             from . import transport  # noqa: F401  takes 0.3 s, which would block requests if it were imported later
 
