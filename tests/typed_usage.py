@@ -109,6 +109,7 @@ def make_client(transport: httpx.AsyncBaseTransport) -> EmbeddingClient:
         rate_limits=RateLimits.developer(tier=2),
         retry=RetryPolicy(max_retries=2),
         cache=Path("vectors.sqlite"),
+        cache_errors="ignore",
         budget=Budget(requests=100, minutes=5),
         transport=transport,
     )
