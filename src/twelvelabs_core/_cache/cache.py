@@ -63,7 +63,7 @@ class Cache:
         Raises:
             CacheError: the store cannot be read.
         """
-        found = await self._entries.read([self._prefix + key for key in keys], self._decode)
+        found: dict[str, Result] = await self._entries.read([self._prefix + key for key in keys], self._decode)
         start = len(self._prefix)
         return {key[start:]: result for key, result in found.items()}
 
