@@ -225,6 +225,26 @@ for ordered in (True, False):
     )
 
 
+def test_a_loader_goes_on_in_parent_and_child(settings: dict[str, str], script: Script) -> None:
+    script(
+        IN_CHILD
+        + """
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
+loader = TwelveLabsMediaLoader(os.environ["MEDIA"], TwelveLabsEmbeddings(cache=os.environ["CACHE"]))
+expected = [document.id for document in loader.load()]
+os.remove(os.environ["CACHE"])
+documents = loader.lazy_load()
+first = next(documents)
+def rest():
+    assert [first.id, *(document.id for document in documents)] == expected
+child = in_child(rest)
+rest()
+ended(child)
+""",
+        *QUIET_FORK,
+    )
+
+
 # -- servers that fork -------------------------------------------------------------------------------------------
 
 MODULE = """
