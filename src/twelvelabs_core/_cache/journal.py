@@ -6,6 +6,7 @@ Stored in the cache's store if there is one, else in memory. The server keeps ta
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -20,7 +21,7 @@ class Journal:
 
     def __init__(self, entries: Entries | None) -> None:
         self._entries = entries
-        self._memory: dict[str, dict[str, Any]] = {}
+        self._memory: dict[str, str] = {}  # as JSON, so that an entry found is as it would be from a store
 
     @property
     def lasting(self) -> bool:
@@ -33,8 +34,10 @@ class Journal:
         Raises:
             CacheError: the store cannot be read.
         """
-        entry: dict[str, Any] | None = self._memory.get(name)
-        if entry is None and self._entries is not None:
+        entry: dict[str, Any] | None = None
+        if name in self._memory:
+            entry = json.loads(self._memory[name])
+        elif self._entries is not None:
             key = f"journal/{name}"
             entry = (await self._entries.read([key], decode_json)).get(key)
         if entry is None or not isinstance(entry.get("written"), (int, float)):
@@ -59,7 +62,7 @@ class Journal:
 
     async def _set(self, name: str, entry: dict[str, Any]) -> None:
         # In memory until the store has it, and for good where there is no store or it fails.
-        self._memory[name] = entry
+        self._memory[name] = json.dumps(entry)
         if self._entries is None:
             kept = not entry
         else:

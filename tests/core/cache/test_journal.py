@@ -72,6 +72,17 @@ async def test_entries_in_a_store_are_there_for_another_journal_and_have_names_o
     assert b'"task_id": "1"' in store.values["journal/task/a"]
 
 
+async def test_what_is_found_is_a_copy_in_the_form_of_json(store: Entries | None) -> None:
+    journal, parts = Journal(store), [1, 2]
+    await journal.write("a", parts=parts, headers={1: ("x", 2)})
+    parts.append(3)
+    for _ in range(2):
+        found = await journal.find("a")
+        assert found is not None
+        assert (found["parts"], found["headers"]) == ([1, 2], {"1": ["x", 2]})
+        found["parts"].clear()
+
+
 @pytest.mark.parametrize("lasting", [True, False])
 async def test_only_a_store_lasts(lasting: bool) -> None:
     journal = Journal(Entries(Store()) if lasting else None)
