@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from typing import Any
 
+from .._errors import CacheError
 from .encoding import decode_json, encode_json
 from .entries import Entries
+
+logger = logging.getLogger("twelvelabs_embeddings")
 
 MAX_AGE_SEC = 7 * 86_400.0
 
@@ -55,10 +59,12 @@ class Journal:
     async def delete(self, name: str) -> None:
         """Remove an entry. Stores need not support deletion, so an empty value takes its place.
 
-        Raises:
-            CacheError: the store cannot be written.
+        A failure is logged, not raised: what the entry was about is finished, and may be in hand.
         """
-        await self._set(name, {})
+        try:
+            await self._set(name, {})
+        except CacheError as error:
+            logger.warning("The journal's entry %s could not be removed: %s", name, error)
 
     async def _set(self, name: str, entry: dict[str, Any]) -> None:
         # In memory until the store has it, and for good where there is no store or it fails.
