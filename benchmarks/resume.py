@@ -97,7 +97,7 @@ def _read_bare(cache: str) -> list[list[float]]:
     with closing(sqlite3.connect(cache)) as connection:
         for (value,) in connection.execute("SELECT value FROM vectors"):
             numbers = array("d")
-            numbers.frombytes(value[-8 * 512 :])
+            numbers.frombytes(value[-8 * 512 - 4 : -4])  # a checksum stands at the end
             vectors.append(numbers.tolist())
     return vectors
 

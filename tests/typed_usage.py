@@ -110,6 +110,7 @@ def make_client(transport: httpx.AsyncBaseTransport) -> EmbeddingClient:
         rate_limits=RateLimits.developer(tier=2),
         retry=RetryPolicy(max_retries=2, max_malformed_retries=1),
         cache=Path("vectors.sqlite"),
+        cache_errors="ignore",
         budget=Budget(requests=100, minutes=5),
         total_timeout=900,
         transport=transport,

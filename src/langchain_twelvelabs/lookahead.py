@@ -6,11 +6,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from langchain_core.documents import Document
 
-from twelvelabs_core.adapter import submit
+from twelvelabs_core.adapter import PerLoop, submit
 
 from .sources import Found
 
@@ -31,8 +32,9 @@ class Lookahead:
         self, files: Iterator[Found], embed: Callable[[Found], Coroutine[Any, Any, list[Document]]], limit: int
     ) -> None:
         self._files, self._embed, self._max_weight = files, embed, limit * IMAGES_PER_FILE
-        self._entries: deque[tuple[Found, Future[list[Document]], int]] = deque()
-        self._lock = threading.Lock()
+        # A forked child starts anew what is in progress.
+        self._entries: deque[tuple[Found, PerLoop[Future[list[Document]]], int]] = deque()
+        self._lock = PerLoop(threading.Lock)
         self._closed = False
 
     def fill(self) -> bool:
@@ -42,17 +44,19 @@ class Lookahead:
             if found is None:
                 break
             weight = 1 if found.media is None or found.media.kind == "image" else IMAGES_PER_FILE
-            with self._lock:
+            with self._lock.get():
                 if self._closed:  # cancelling a task does not stop the thread this runs in
                     return False
-                future = submit(self._embed(found))
-                self._entries.append((found, future, weight))
+                started = PerLoop(partial(self._start, found))
+                started.get()
+                self._entries.append((found, started, weight))
         return bool(self._entries)
 
     @property
     def first(self) -> tuple[Found, Future[list[Document]]]:
         """The oldest file in progress, and its documents."""
-        return self._entries[0][:2]
+        found, started, _ = self._entries[0]
+        return found, started.get()
 
     def drop_first(self) -> None:
         """Remove the oldest file, so that another one can start."""
@@ -60,7 +64,12 @@ class Lookahead:
 
     def close(self) -> None:
         """Cancel the files in progress, and start no others."""
-        with self._lock:
+        with self._lock.get():
             self._closed = True
-            for _, future, _ in self._entries:
-                future.cancel()
+            for _, started, _ in self._entries:
+                future = started.made()
+                if future is not None:
+                    future.cancel()
+
+    def _start(self, found: Found) -> Future[list[Document]]:
+        return submit(self._embed(found))

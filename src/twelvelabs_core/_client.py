@@ -359,7 +359,7 @@ class EmbeddingClient:
         try:
             yield from stream(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         finally:
-            loop.run(finish())
+            loop.finish(finish())
 
     async def astream(
         self,

@@ -47,7 +47,8 @@ Search results:
     either.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
-    loop, so that a sync and an async method share one coroutine.
+    loop, so that a sync and an async method share one coroutine. What is kept from :func:`submit`, and any lock,
+    belongs into a :class:`PerLoop`, which makes it anew in a forked child.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ from ._media.kinds import (
     suffix_of,
 )
 from ._models import Model
+from ._net.forks import PerLoop
 from ._net.loop import arun, run, submit
 from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
@@ -102,6 +104,7 @@ __all__ = [
     "SUFFIXES",
     "Adapter",
     "MediaKind",
+    "PerLoop",
     "always",
     "arun",
     "as_items",

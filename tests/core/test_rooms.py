@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "_api": set(),
     "_store": set(),
     "_net": {"_api"},
-    "_cache": {"_media", "_net.loop"},
+    "_cache": {"_media", "_net.loop", "_net.forks"},
     "_embed": {"_media", "_api", "_net", "_cache"},
     "_batch": {"_net", "_cache", "_embed"},
     "_client": {"_net", "_cache", "_embed", "_batch", "_store"},

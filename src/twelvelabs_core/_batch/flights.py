@@ -24,7 +24,7 @@ from .._errors import (
     UnexpectedError,
     copied,
 )
-from .._net import loop
+from .._net.forks import PerLoop
 from .._net.settings import SenderSettings
 from .._results import Embedding
 
@@ -87,15 +87,16 @@ class Flights(dict[str, Flight]):
         """
         settings, net = embedder.settings, embedder.sender.settings
         how: tuple[Any, ...] = (settings.truncate, id(settings.counter)) if texts else ()
-        account = (net.base_url, net.api_key, id(net.transport), loop.generation())
+        account = (net.base_url, net.api_key, id(net.transport))
         scope = (*account, settings.space, settings.api_version, settings.model.name, *how)
-        found = _flights.get(scope)
+        flights = _flights.get()
+        found = flights.get(scope)
         if found is None:
-            found = _flights[scope] = cls()
+            found = flights[scope] = cls()
         return found
 
 
-_flights: weakref.WeakValueDictionary[Any, Flights] = weakref.WeakValueDictionary()
+_flights: PerLoop[weakref.WeakValueDictionary[Any, Flights]] = PerLoop(weakref.WeakValueDictionary)
 
 
 def is_shared(error: TwelveLabsError, job: Job) -> bool:

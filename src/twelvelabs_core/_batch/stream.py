@@ -15,6 +15,7 @@ from .._embed.jobs import Job
 from .._errors import BatchError, TwelveLabsError
 from .._inputs import Item
 from .._net import loop
+from .._net.forks import PerLoop
 from .._results import Embedding
 from .._stats import Run
 from .batch import run_batch
@@ -90,7 +91,7 @@ class _Flow:
     """
 
     def __init__(self, *, window: int, ordered: bool, raise_errors: bool) -> None:
-        self.in_flight: deque[Future[Chunk]] = deque()
+        self.in_flight: deque[PerLoop[Future[Chunk]]] = deque()  # a forked child starts them again
         self._max_in_flight = max(1, -(-window // CHUNK))
         self._ordered, self._raise_errors = ordered, raise_errors
         self._errors: dict[int, TwelveLabsError] = {}
@@ -108,17 +109,23 @@ class _Flow:
         async def run() -> Chunk:
             return await embed(first, items)
 
-        self.in_flight.append(loop.submit(run()))
+        started = PerLoop(lambda: loop.submit(run()))
+        started.get()
+        self.in_flight.append(started)
+
+    @property
+    def futures(self) -> list[Future[Chunk]]:
+        return [started.get() for started in self.in_flight]
 
     def next(self) -> Future[Chunk] | None:
         """The chunk to yield next; None while an unordered stream has no finished one."""
         if self._ordered:
-            return self.in_flight[0]
-        return next((future for future in self.in_flight if future.done()), None)
+            return self.in_flight[0].get()
+        return next((future for future in self.futures if future.done()), None)
 
     def take(self, future: Future[Chunk]) -> Iterator[StreamResult]:
         """Yield the results of a finished chunk; keep the errors to raise."""
-        self.in_flight.remove(future)
+        del self.in_flight[self.futures.index(future)]
         chunk = future.result()
         self._fatal = self._fatal or chunk.fatal
         for result in chunk.results:
@@ -135,8 +142,10 @@ class _Flow:
             raise BatchError((), self._errors)
 
     def cancel(self) -> None:
-        for future in self.in_flight:
-            future.cancel()
+        for started in self.in_flight:
+            future = started.made()
+            if future is not None:
+                future.cancel()
 
 
 def stream(
@@ -152,7 +161,7 @@ def stream(
     def results() -> Iterator[StreamResult]:
         future = flow.next()
         if future is None:
-            wait(flow.in_flight, return_when=FIRST_COMPLETED)
+            wait(flow.futures, return_when=FIRST_COMPLETED)
             future = flow.next()
         assert future is not None
         wait([future])
@@ -180,7 +189,7 @@ async def stream_async(
 
     async def results() -> Iterator[StreamResult]:
         future = flow.next()
-        waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.in_flight)]
+        waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.futures)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         future = future or flow.next()
         assert future is not None

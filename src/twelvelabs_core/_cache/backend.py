@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .._errors import InvalidInputError
-from .._net.loop import PerLoop
+from .._net.forks import PerLoop
 from .database import Database, database_of
 from .owners import is_dead
 
@@ -102,7 +102,7 @@ class SqliteStore:
 
 def _values(connection: sqlite3.Connection, keys: Sequence[str]) -> list[bytes | None]:
     marks = ",".join("?" * len(keys))
-    found = dict(connection.execute(f"SELECT key, value FROM vectors WHERE key IN ({marks})", keys).fetchall())
+    found = dict(connection.execute(f"SELECT key, value FROM vectors WHERE key IN ({marks})", keys))
     return [found.get(key.encode()) for key in keys]  # the connection returns all texts as bytes
 
 

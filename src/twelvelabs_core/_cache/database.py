@@ -13,13 +13,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from .._errors import CacheError
 from .._net import loop
-from .._net.loop import PerLoop
+from .._net.forks import PerLoop, before_fork, uncut
 
 T = TypeVar("T")
 
@@ -45,50 +44,69 @@ class Database:
         self._path = path
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []  # at most one; a finalizer holds the list
-        self._file: tuple[int, int] | None = None
-        weakref.finalize(self, _close, self._connections).atexit = False  # see loop.at_exit
-        self.read_only = False
+        self._opened: tuple[int, int] | None = None
+        self._read_only = False
+        weakref.finalize(self, _close, self._connections).atexit = False  # see _close_all
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Let ``work`` read. Raises CacheError."""
-        return self._do(work, "read")
+        """Let ``work`` read; a file that may not be written is opened for reading alone.
+
+        Raises:
+            CacheError: the file cannot be opened or read.
+        """
+        return self._do(lambda: work(self._connection()), "read")
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Let ``work`` read and write in one transaction. Raises CacheError."""
-        return self._do(partial(_in_transaction, work), "written")
+        """Let ``work`` read and write in one transaction.
+
+        Raises:
+            CacheError: the file cannot be opened or written.
+        """
+        return self._do(lambda: _in_transaction(work, self._connection(writable=True)), "written")
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with self._lock:
+        """Close the file unless it is in use; the next use opens it again."""
+        if self._lock.acquire(blocking=False):
             _close(self._connections)
+            self._lock.release()
 
-    def _do(self, work: Callable[[sqlite3.Connection], T], what: str) -> T:
+    def _do(self, step: Callable[[], T], what: str) -> T:
         give_up_at = time.monotonic() + BUSY_TIMEOUT_SEC
         while True:
             try:
-                with self._lock:
-                    return work(self._open())
-            except sqlite3.Error as error:
-                if "locked" not in str(error):
-                    raise self._error(error, what) from error
-                if time.monotonic() > give_up_at:
-                    raise self._error(error, what) from error
+                with uncut(), self._lock:
+                    return step()
+            except (sqlite3.Error, OSError) as error:
+                if "locked" not in str(error) or time.monotonic() > give_up_at:
+                    raise CacheError(_explained(self._path, error, what)) from error
             time.sleep(random.uniform(0.001, 0.02))
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connections and _identity(self._path) != self._file:  # deleted, or another one has taken its place
+    def _connection(self, *, writable: bool = False) -> sqlite3.Connection:
+        stale = _identity(self._path) != self._opened  # deleted, or another file has taken its place
+        if stale or (writable and self._read_only):
             _close(self._connections)
         if not self._connections:
-            try:
-                connection = _connect(self._path)
-            except (sqlite3.Error, OSError) as error:
-                raise CacheError(f"The cache {str(self._path)!r} cannot be opened: {error}.") from error
+            connection, self._read_only = _open(self._path, writable)
             self._connections.append(connection)
-            self._file = _identity(self._path)
+            self._opened = _identity(self._path)
         return self._connections[0]
 
-    def _error(self, error: Exception, what: str) -> CacheError:
-        return CacheError(f"The cache {str(self._path)!r} cannot be {what}: {error}.")
+
+def _explained(path: Path, error: Exception, what: str) -> str:
+    """What is wrong with a file, and what to do."""
+    said = str(error)
+    if "not a database" in said:
+        return f"The cache {str(path)!r} cannot be opened: {said}. Give the path of a cache, or of a new file."
+    if "malformed" in said or "corrupt" in said:
+        return (
+            f"The cache {str(path)!r} is damaged: {said}. Move it away, with {path.name}-wal and {path.name}-shm; the "
+            "next call starts a new one. The command sqlite3 (.recover) may save entries of the old one."
+        )
+    if "locked" in said:
+        return f"The cache {str(path)!r} cannot be {what}: another process has locked it for {BUSY_TIMEOUT_SEC:.0f} s."
+    if "unable to open" in said or isinstance(error, OSError):
+        return f"The cache {str(path)!r} cannot be opened: {said}. The folder must exist and be writable."
+    return f"The cache {str(path)!r} cannot be {what}: {said}."
 
 
 def _in_transaction(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
@@ -105,7 +123,7 @@ def _in_transaction(work: Callable[[sqlite3.Connection], T], connection: sqlite3
 
 def _close(connections: list[sqlite3.Connection]) -> None:
     while connections:
-        with contextlib.suppress(sqlite3.Error):
+        with uncut(), contextlib.suppress(sqlite3.Error):
             connections.pop().close()
 
 
@@ -117,26 +135,64 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # -wal and -shm get the same mode
-    connection = sqlite3.connect(path, timeout=BUSY_TRY_SEC, check_same_thread=False, isolation_level=None)
+def _open(path: Path, writable: bool) -> tuple[sqlite3.Connection, bool]:
+    """A connection, and whether it can only read."""
+    try:
+        return _connect(path), False
+    except (sqlite3.Error, OSError) as error:
+        refused = isinstance(error, OSError) or any(word in str(error) for word in ("readonly", "unable to open"))
+        if writable or not refused or not path.is_file():
+            raise
+    try:
+        return _connect(path, "mode=ro"), True
+    except sqlite3.Error:
+        # SQLite needs a file beside it to share it with writers; in a folder that is not writable there are none.
+        return _connect(path, "immutable=1"), True
+
+
+def _connect(path: Path, read_only: str = "") -> sqlite3.Connection:
+    """Open a file.
+
+    Args:
+        read_only: a parameter of SQLite's that allows reading alone; empty = create and change it where needed.
+    """
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # -wal and -shm get the same mode
+    name = f"{path.as_uri()}?{read_only}" if read_only else path
+    connection = sqlite3.connect(
+        name, timeout=BUSY_TRY_SEC, check_same_thread=False, isolation_level=None, uri=bool(read_only)
+    )
     try:
         connection.text_factory = bytes  # a damaged text is no error
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
         connection.execute(f"PRAGMA cache_size=-{CACHED_KB}")
         connection.execute("PRAGMA mmap_size=0")
-        # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
-        # disk flush for each vector.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        for table in _TABLES:
-            connection.execute(table)
+        if read_only:
+            connection.execute("SELECT key FROM vectors LIMIT 1").fetchall()
+        else:
+            connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+            # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
+            # disk flush for each vector.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            for table in _TABLES:
+                connection.execute(table)
+            _check_writable(connection)
     except sqlite3.Error:  # for example not a database; the file must not stay open
         connection.close()
         raise
     return connection
+
+
+def _check_writable(connection: sqlite3.Connection) -> None:
+    """SQLite opens a file that it cannot write all the same, and says so at the first write."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):  # then another process writes it at the moment
+            raise
 
 
 # -- one for each path -----------------------------------------------------------------------------------------------
@@ -156,7 +212,7 @@ _databases = PerLoop(_Databases)
 def database_of(path: Path) -> Database:
     """The database of a path, shared by all stores of this process."""
     databases, real = _databases.get(), os.path.realpath(path)
-    with databases.lock:
+    with uncut(), databases.lock:
         found = databases.by_path.get(real)
         if found is None:
             found = databases.by_path[real] = Database(path)
@@ -164,8 +220,10 @@ def database_of(path: Path) -> Database:
 
 
 def _close_all() -> None:
+    """Before a fork too: a child may neither use nor close its parent's connections."""
     for database in list(_databases.get().by_path.values()):
         database.close()
 
 
+before_fork(_close_all)
 loop.at_exit(_close_all)

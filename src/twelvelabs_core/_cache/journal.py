@@ -6,11 +6,16 @@ Stored in the cache's store if there is one, else in memory. The server keeps ta
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import time
 from typing import Any
 
+from .._errors import CacheError
 from .encoding import decode_json, encode_json
 from .entries import Entries
+
+logger = logging.getLogger("twelvelabs_embeddings")
 
 MAX_AGE_SEC = 7 * 86_400.0
 
@@ -20,7 +25,7 @@ class Journal:
 
     def __init__(self, entries: Entries | None) -> None:
         self._entries = entries
-        self._memory: dict[str, bytes] = {}
+        self._memory: dict[str, str] = {}  # as JSON, so that an entry found is as it would be from a store
 
     @property
     def lasting(self) -> bool:
@@ -33,11 +38,12 @@ class Journal:
         Raises:
             CacheError: the store cannot be read.
         """
-        key = f"journal/{name}"
+        entry: dict[str, Any] | None = None
         if name in self._memory:
-            entry = decode_json(self._memory[name])
-        else:
-            entry = (await self._entries.read([key], decode_json)).get(key) if self._entries is not None else None
+            entry = json.loads(self._memory[name])
+        elif self._entries is not None:
+            key = f"journal/{name}"
+            entry = (await self._entries.read([key], decode_json)).get(key)
         if entry is None or not isinstance(entry.get("written"), (int, float)):
             return None
         return entry if time.time() - entry["written"] < MAX_AGE_SEC else None
@@ -48,22 +54,25 @@ class Journal:
         Raises:
             CacheError: the store cannot be written; the entry is kept in memory.
         """
-        await self._set(name, encode_json({**entry, "written": time.time()}))
+        await self._set(name, {**entry, "written": time.time()})
 
     async def delete(self, name: str) -> None:
         """Remove an entry. Stores need not support deletion, so an empty value takes its place.
 
-        Raises:
-            CacheError: the store cannot be written.
+        A failure is logged, not raised: what the entry was about is finished, and may be in hand.
         """
-        await self._set(name, b"")
+        try:
+            await self._set(name, {})
+        except CacheError as error:
+            logger.warning("The journal's entry %s could not be removed: %s", name, error)
 
-    async def _set(self, name: str, content: bytes) -> None:
+    async def _set(self, name: str, entry: dict[str, Any]) -> None:
         # In memory until the store has it, and for good where there is no store or it fails.
-        self._memory[name] = content
+        self._memory[name] = json.dumps(entry)
         if self._entries is None:
-            kept = not content
+            kept = not entry
         else:
+            content = encode_json(entry) if entry else b""
             (kept,) = await asyncio.to_thread(self._entries.write, [(f"journal/{name}", content)])
         if kept:
             self._memory.pop(name, None)

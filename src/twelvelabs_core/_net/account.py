@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from .._api.requests import Request
 from .._limits import Category, RateLimits
 from .._models import Kind
-from . import loop
 from .circuit import Gate
+from .forks import PerLoop
 from .limiter import Limiter
 
 
@@ -34,13 +34,13 @@ class Account:
     @classmethod
     def of(cls, base_url: str, api_key: SecretStr, limits: RateLimits) -> Account:
         """The account on the current loop."""
-        account = (base_url, api_key, loop.generation())
-        gate = _gates.get(account)
+        accounts, gates, account = _accounts.get(), _gates.get(), (base_url, api_key)
+        gate = gates.get(account)
         if gate is None:
-            gate = _gates[account] = Gate()
-        found = _accounts.get((account, limits))
+            gate = gates[account] = Gate()
+        found = accounts.get((account, limits))
         if found is None:
-            found = _accounts[account, limits] = cls(limits, gate)
+            found = accounts[account, limits] = cls(limits, gate)
         return found
 
     def limiters(self, request: Request) -> Sequence[Limiter]:
@@ -61,5 +61,5 @@ class Account:
         return [self._by_category[category] for category in categories]
 
 
-_gates: weakref.WeakValueDictionary[Any, Gate] = weakref.WeakValueDictionary()
-_accounts: weakref.WeakValueDictionary[Any, Account] = weakref.WeakValueDictionary()
+_gates: PerLoop[weakref.WeakValueDictionary[Any, Gate]] = PerLoop(weakref.WeakValueDictionary)
+_accounts: PerLoop[weakref.WeakValueDictionary[Any, Account]] = PerLoop(weakref.WeakValueDictionary)

@@ -15,36 +15,36 @@ import selectors
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
+
+from .._errors import UnexpectedError
+from .forks import uncut
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class PerLoop(Generic[T]):
-    """A value that lives and dies with the background loop: made on first use, and again after a fork.
+# Seconds the interpreter waits at its end for what is being written.
+EXIT_SEC = 10.0
 
-    For whatever a thread or the loop holds: locks, tasks, futures, connections. A child must neither use its parent's
-    (nobody is left to release or finish them) nor close them, so they are kept, unused.
 
-    Args:
-        factory: makes the value; may be called twice for one loop if two threads come first, and one value is dropped.
+class _Threads(ThreadPoolExecutor):
+    """Threads for blocking calls. When the main thread has ended no job gets a thread any more, while other threads may
+    go on: then a job is done at once, on the loop.
     """
 
-    def __init__(self, factory: Callable[[], T]) -> None:
-        self._factory = factory
-        self._made: dict[int, T] = {}
-
-    def get(self) -> T:
-        """The value of the current loop. Takes no lock."""
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         try:
-            return self._made[_generation]
-        except KeyError:
-            return self._made.setdefault(_generation, self._factory())
-
-    def made(self) -> T | None:
-        """The value of the current loop if there is one."""
-        return self._made.get(_generation)
+            return super().submit(function, *args, **kwargs)
+        except RuntimeError as error:
+            if "schedule new futures" not in str(error):
+                raise
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 class _Background:
@@ -54,14 +54,17 @@ class _Background:
         self.selector = selectors.DefaultSelector() if hasattr(os, "fork") else None
         self.loop = asyncio.SelectorEventLoop(self.selector) if self.selector else asyncio.new_event_loop()
         # The loop's own way to end its executor starts a thread, which Python 3.12 refuses at the interpreter's end.
-        self.executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
+        self.executor = _Threads(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
-        from . import transport  # noqa: F401  takes 0.3 s, which would block requests if it were imported later
+        # A child whose parent was importing can never import the same. What cannot be imported is the next call's
+        # error, not the end of this thread, for which the calls would wait for ever.
+        with uncut(), contextlib.suppress(Exception):
+            from . import transport  # noqa: F401  takes 0.3 s, which would block requests if it were imported later
 
         try:
             self.loop.run_forever()
@@ -89,14 +92,14 @@ class _Background:
         """Cancel all tasks, close all connections, join the thread, before the interpreter ends."""
         closing = asyncio.run_coroutine_threadsafe(_shut_down(), self.loop)
         with contextlib.suppress(Exception):
-            closing.result(timeout=5)
+            closing.result(timeout=EXIT_SEC)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(timeout=5)
 
 
 _lock = threading.Lock()
 _background: _Background | None = None
-_generation = 0
+_ended = False
 _at_exit: set[Callable[[], Coroutine[Any, Any, None]]] = set()
 _to_finish: set[asyncio.Task[Any]] = set()
 _after_loop: list[Callable[[], None]] = []
@@ -106,14 +109,11 @@ _started: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly 
 def _current() -> _Background:
     global _background
     with _lock:
+        if _ended:
+            raise UnexpectedError("The interpreter is ending, and the client has closed its connections before it.")
         if _background is None:
             _background = _Background()
         return _background
-
-
-def generation() -> int:
-    """Changes when the loop is replaced (after a fork): whatever was made on the old one cannot be used."""
-    return _generation
 
 
 def close_at_exit(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -138,8 +138,16 @@ def forget(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-    """Start a coroutine on the background loop, from any thread."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _current().loop)
+    """Start a coroutine on the background loop, from any thread.
+
+    Raises:
+        UnexpectedError: the loop has ended with the interpreter.
+    """
+    try:
+        return asyncio.run_coroutine_threadsafe(coroutine, _current().loop)
+    except BaseException:
+        coroutine.close()
+        raise
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -147,19 +155,28 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         RuntimeError: called on the background loop's own thread, which would wait for itself.
+        UnexpectedError: the loop has ended with the interpreter.
     """
-    background = _current()
-    if threading.current_thread() is background.thread:
+    background = _background
+    if background is not None and threading.current_thread() is background.thread:
         coroutine.close()
         raise RuntimeError(
             "A synchronous call was made on the client's own thread (from a callback?); it would wait for itself."
         )
-    future = asyncio.run_coroutine_threadsafe(coroutine, background.loop)
+    future = submit(coroutine)
     try:
         return future.result()
     except BaseException:
         future.cancel()
         raise
+
+
+def finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """:func:`run` for cleaning up: nothing is left to clean up when the loop has ended with the interpreter."""
+    if _ended:
+        coroutine.close()
+    else:
+        run(coroutine)
 
 
 async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -199,8 +216,9 @@ async def _shut_down() -> None:
 
 
 def _stop() -> None:
-    global _background
-    background, _background = _background, None
+    global _background, _ended
+    with _lock:
+        background, _background, _ended = _background, None, True
     if background is not None:
         background.stop()
     for closer in _after_loop:
@@ -209,13 +227,12 @@ def _stop() -> None:
 
 def _after_fork() -> None:
     # The thread does not survive the fork. The loop's sockets belong to the parent and must not be closed here.
-    global _background, _generation, _lock
+    global _background, _lock
     _lock = threading.Lock()
     if _background is not None:
         _background.disown()
         _disowned.append(_background)
     _background = None
-    _generation += 1
     _at_exit.clear()
     _to_finish.clear()
 

@@ -8,6 +8,7 @@ import math
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._api.errors import error_from_status
@@ -24,6 +25,7 @@ from .._errors import (
 )
 from .._stats import Run
 from . import loop
+from .forks import PerLoop, uncut
 from .limiter import Limiter
 from .pool import attempt_each
 from .retry import is_unreachable, retry
@@ -49,11 +51,13 @@ class Sender:
 
     def __init__(self, settings: SenderSettings) -> None:
         self.settings = settings
-        self._session: Session | None = None
+        self._session: PerLoop[Session] = PerLoop(partial(_open_session, settings))
+        weakref.finalize(self, _close, self._session)
 
     def opens_at(self) -> float | None:
         """Wall clock at which a rate limit lets the next request start; None while none waits for a time."""
-        return self._session.account.opens_at() if self._session is not None else None
+        session = self._session.made()
+        return session.account.opens_at() if session is not None else None
 
     @overload
     async def send(
@@ -111,7 +115,7 @@ class Sender:
         """
         if not 0 <= minutes < math.inf:  # of a file whose header is wrong; nothing may spoil the limiters' sums
             minutes = 0.0
-        session = self._open_session()
+        session = self._session.get()
         exchange = _Exchange(self.settings, session, request, run, read, has_media, minutes, prepaid)
         return await retry(
             exchange.attempt,
@@ -130,16 +134,6 @@ class Sender:
     ) -> dict[int, TwelveLabsError]:
         """:func:`~.pool.attempt_each`, at most ``max_concurrency`` jobs at a time."""
         return await attempt_each(jobs, do, run, workers=min(len(jobs), self.settings.max_concurrency))
-
-    def _open_session(self) -> Session:
-        """The session of the current loop. On the loop only."""
-        session = self._session
-        if session is None or session.generation != loop.generation():
-            from .session import Session  # imports httpx and aiohttp, which takes 0.3 s
-
-            session = self._session = Session(self.settings)
-            weakref.finalize(self, _close, session)
-        return session
 
 
 class _Exchange:
@@ -272,7 +266,15 @@ async def _acquire_external(limiter: Any) -> None:
         raise unexpected(error, raised_by=f"The rate limiter {type(limiter).__name__}") from error
 
 
-def _close(session: Session) -> None:
+def _open_session(settings: SenderSettings) -> Session:
+    with uncut():
+        from .session import Session  # imports httpx and aiohttp, which takes 0.3 s
+
+    return Session(settings)
+
+
+def _close(session: PerLoop[Session]) -> None:
     """Close the connections of a sender that no longer exists, on their loop, unless that has ended too."""
-    if session.generation == loop.generation():
-        loop.start(session.aclose)
+    made = session.made()
+    if made is not None:
+        loop.start(made.aclose)

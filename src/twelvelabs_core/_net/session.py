@@ -32,14 +32,12 @@ class Session:
     """Connections to one account. Made and closed on the background loop; not usable after a fork.
 
     Attributes:
-        generation: of the loop it belongs to.
         account: its limiters and its circuit; shared with other sessions of it.
         slots: bounds the requests in flight.
         media_slots: bounds those of them that hold media.
     """
 
     def __init__(self, settings: SenderSettings) -> None:
-        self.generation = loop.generation()
         self.account = Account.of(settings.base_url, settings.api_key, settings.limits)
         self.slots = asyncio.Semaphore(settings.max_concurrency)
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))

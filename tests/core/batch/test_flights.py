@@ -287,6 +287,7 @@ async def test_a_result_taken_from_another_call_is_cached(tmp_path: Path) -> Non
     gate = Gate()
     service = Service(gate)
     cached = service.client(cache=tmp_path / "c.sqlite")
+    assert (await cached.aplan(["a"])).cached == 0  # opens the file, which may take longer than the first call
     await both(service.client().aembed("a"), gate, cached.aembed("a"))
     assert (await cached.aembed("a")).cached
     assert len(service.requests) == 1

@@ -139,7 +139,8 @@ def test_undecodable_entries_count_as_missing() -> None:
     client.embed("a")
     (key,) = store.yield_keys()
     (whole,) = store.mget([key])
-    for value in (
+    assert whole is not None
+    values: list[Any] = [
         b"",
         b"invalid",
         b"TL1\x00\x01\x00\x00\x00" + bytes(8),
@@ -148,7 +149,8 @@ def test_undecodable_entries_count_as_missing() -> None:
         whole[8:],
         "x",
         7,
-    ):
+    ]
+    for value in values:
         store.mset([(key, value)])
         assert not client.embed("a").cached
     assert client.embed("a").cached

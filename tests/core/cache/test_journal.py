@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from twelvelabs_core import CacheError
 from twelvelabs_core._cache.entries import Entries
 from twelvelabs_core._cache.journal import MAX_AGE_SEC, Journal
 
@@ -70,6 +71,38 @@ async def test_entries_in_a_store_are_there_for_another_journal_and_have_names_o
     assert found is not None and found["task_id"] == "1"
     assert list(store.values) == ["journal/task/a"]
     assert b'"task_id": "1"' in store.values["journal/task/a"]
+
+
+async def test_what_is_found_is_a_copy_in_the_form_of_json(store: Entries | None) -> None:
+    journal, parts = Journal(store), [1, 2]
+    await journal.write("a", parts=parts, headers={1: ("x", 2)})
+    parts.append(3)
+    for _ in range(2):
+        found = await journal.find("a")
+        assert found is not None
+        assert (found["parts"], found["headers"]) == ([1, 2], {"1": ["x", 2]})
+        found["parts"].clear()
+
+
+async def test_a_store_that_cannot_be_written_refuses_entries_but_no_deletion(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Store):
+        full = False
+
+        def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+            if self.full:
+                raise OSError("disk full")
+            super().mset(key_value_pairs)
+
+    store = Full()
+    journal = Journal(Entries(store))
+    await journal.write("a", task_id="1")
+    store.full = True
+    with pytest.raises(CacheError, match="disk full"):
+        await journal.write("b", task_id="2")
+    assert (await journal.find("b") or {})["task_id"] == "2"  # this process still knows it
+    await journal.delete("a")
+    assert "disk full" in caplog.text
+    assert await journal.find("a") is None
 
 
 @pytest.mark.parametrize("lasting", [True, False])

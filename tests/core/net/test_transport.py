@@ -297,8 +297,8 @@ def test_connections_are_closed_when_the_sender_is_gone(monkeypatch: pytest.Monk
     sender = sender_of(Service(), transport=None)
 
     async def open_session(sender: Sender) -> None:
-        session = sender._open_session()
-        assert sender._open_session() is session
+        session = sender._session.get()
+        assert sender._session.get() is session
         assert session._own is not None
         monkeypatch.setattr(session._own, "_session", fake)
 

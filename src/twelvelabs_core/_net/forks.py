@@ -1,0 +1,114 @@
+"""What a fork may not carry over, and what it may not cut through.
+
+A forked child has its parent's memory and one thread. Whatever other threads held at that moment stays as it was: a
+lock is never released, a task never ends, a half imported module stays half imported. So what threads or the loop hold
+is made anew in the child (:class:`PerLoop`), and a fork waits for short steps in libraries whose own locks cannot be
+made anew (:func:`uncut`). SQLite forbids to carry an open connection over; :func:`before_fork` closes it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.thread
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+# A fork goes on after so many seconds, whatever the steps it waits for do: a disk may hang.
+WAIT_SEC = 5.0
+
+
+class PerLoop(Generic[T]):
+    """A value that lives and dies with the background loop: made on first use, and again after a fork.
+
+    For whatever a thread or the loop holds: locks, tasks, futures, connections. A child must neither use its parent's
+    (nobody is left to release or finish them) nor close them, so they are kept, unused.
+
+    Args:
+        factory: makes the value; may be called twice for one loop if two threads come first, and one value is dropped.
+    """
+
+    def __init__(self, factory: Callable[[], T]) -> None:
+        self._factory = factory
+        self._made: dict[int, T] = {}
+
+    def get(self) -> T:
+        """The value of the current loop. Takes no lock."""
+        try:
+            return self._made[_generation]
+        except KeyError:
+            return self._made.setdefault(_generation, self._factory())
+
+    def made(self) -> T | None:
+        """The value of the current loop if there is one."""
+        return self._made.get(_generation)
+
+
+class _Steps:
+    """Counts the steps that threads are in; a fork holds the lock, so that no new one begins."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()  # its lock may be taken again by the same thread: by a finalizer
+        self._count = 0
+
+    def __enter__(self) -> None:
+        with self._condition:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._condition:
+            self._count -= 1
+            self._condition.notify_all()
+
+    def stop(self) -> None:
+        self._condition.acquire()
+        self._condition.wait_for(lambda: self._count == 0, WAIT_SEC)
+
+    def go_on(self) -> None:
+        self._condition.release()
+
+
+_generation = 0
+_steps = _Steps()
+_closers: list[Callable[[], None]] = []
+
+
+def generation() -> int:
+    """Changes with a fork: whatever was made before it on the loop cannot be used."""
+    return _generation
+
+
+def uncut() -> contextlib.AbstractContextManager[None]:
+    """A step that a fork of this process waits for; it must be short."""
+    return _steps
+
+
+def before_fork(closer: Callable[[], None]) -> None:
+    """Have ``closer`` called before each fork, when no thread is in a step (:func:`uncut`)."""
+    _closers.append(closer)
+
+
+def _before_fork() -> None:
+    _steps.stop()
+    for closer in _closers:
+        closer()
+
+
+def _after_fork_in_parent() -> None:
+    _steps.go_on()
+
+
+def _after_fork_in_child() -> None:
+    global _generation, _steps
+    _generation += 1
+    _steps = _Steps()
+
+
+# What is registered last is called first: these modules take their own locks before a fork, which a step may need.
+assert logging and concurrent.futures.thread
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
