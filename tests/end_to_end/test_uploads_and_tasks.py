@@ -157,6 +157,46 @@ def test_a_part_that_fails_is_sent_again_alone(
     assert sum(times for line, times in parts.items() if line.startswith("PUT")) == small_parts + 1
 
 
+def test_a_part_whose_address_has_expired_gets_a_new_one(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int
+) -> None:
+    emulator.configure(faults=({"path": "upload-part/3", "times": 2, "kind": "status:403"},))
+    assert client(max_retries=0).embed_segments(Video(large_video), SIX)
+    parts = count(emulator)
+    assert parts["PUT upload-part/*/3"] == 3
+    assert sum(times for line, times in parts.items() if line.startswith("PUT")) <= small_parts + 2
+
+
+def test_a_process_killed_between_parts_sends_again_what_was_on_the_way_at_most(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int, tmp_path: Path
+) -> None:
+    """Parts that arrived and were not reported are reported by the next run."""
+    reports = {"path": "assets/multipart-uploads/*", "method": "POST", "kind": "drop"}
+    emulator.configure(faults=(reports,), first_upload_urls=50)
+    script = f"""
+        from twelvelabs_core import EmbeddingClient, Fixed, SegmentOptions, Video
+        from twelvelabs_core._embed import route
+        route.DIRECT_BYTES = 1_000_000
+        client = EmbeddingClient("marengo3.0", base_url={emulator.base_url!r}, api_key={emulator.api_key!r},
+                                 cache={str(tmp_path / "cache.sqlite")!r})
+        client.embed_segments(Video({str(large_video)!r}), SegmentOptions(segmentation=Fixed(6)))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    deadline = time.monotonic() + 60
+    while sum(line.startswith("PUT") for line in asked(emulator)) < 10:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    emulator.configure(faults=())
+    options = SegmentOptions(segmentation=Fixed(6))
+    assert client(cache=tmp_path / "cache.sqlite").embed_segments(Video(large_video), options)
+    sent = sum(line.startswith("PUT") for line in asked(emulator))
+    assert sent <= small_parts + 4  # four at a time
+    assert count(emulator)["POST assets/multipart-uploads"] == 1
+
+
 # -- tasks -----------------------------------------------------------------------------------------------------------
 
 
