@@ -22,6 +22,7 @@ from .files import FileEmbedder
 from .jobs import Checker, Job
 from .payload import payload_of
 from .settings import EmbedSettings
+from .signed import hide_signatures
 from .texts import TextEmbedder
 from .truncate import TextPlan, mean
 
@@ -103,9 +104,9 @@ class Embedder:
                 segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
                 return segments, None
         except TwelveLabsError as error:
-            raise with_item(error, job.label) from error.__cause__
+            raise with_item(hide_signatures(error, job.files), job.label) from error.__cause__
         except Exception as error:
-            raise unexpected(error, job.label) from error
+            raise hide_signatures(unexpected(error, job.label), job.files) from error
         if found.truncated:
             run.stats.truncated += 1
         return found, key
