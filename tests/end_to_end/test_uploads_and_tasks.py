@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import struct
 import subprocess
@@ -165,6 +166,36 @@ def test_a_part_whose_address_has_expired_gets_a_new_one(
     parts = count(emulator)
     assert parts["PUT upload-part/*/3"] == 3
     assert sum(times for line, times in parts.items() if line.startswith("PUT")) <= small_parts + 2
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_file_that_shrinks_while_it_is_uploaded_is_an_error(
+    in_parts: bool,
+    client: Callable[..., EmbeddingClient],
+    emulator: Emulator,
+    large_video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "shrinks.mp4"
+    path.write_bytes(large_video.read_bytes())
+    if in_parts:
+        monkeypatch.setattr("twelvelabs_core._embed.route.DIRECT_BYTES", 1_000_000)
+        emulator.configure(chunk_bytes=15_000_000)
+    real, opened = Path.open, []
+
+    def open_and_shrink(self: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(self)
+        if self == path and opened.count(path) == digested + 1:
+            os.truncate(path, 10_000_000)
+        return real(self, *arguments, **options)
+
+    digested = 2  # its head is read, and its digest, before it is sent
+    monkeypatch.setattr(Path, "open", open_and_shrink)
+    with pytest.raises(InvalidInputError, match=r"shrinks\.mp4.*has changed"):
+        client(cache=tmp_path / "cache.sqlite").embed_segments(Video(path), SIX)
+    monkeypatch.undo()
+    assert not any(line.startswith("POST embed") for line in asked(emulator))
 
 
 def test_a_process_killed_between_parts_sends_again_what_was_on_the_way_at_most(
