@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass, field, fields
 from typing import Protocol
@@ -123,6 +124,12 @@ class Run:
         self.stopping = False
         self.progress = progress
         self._started = time.monotonic()
+
+    def after_payment(self) -> Run:
+        """The same call for requests about what is already paid for: they are sent also while the batch stops."""
+        run = copy.copy(self)
+        run.stopping = False
+        return run
 
     def finished(self, count: int = 1) -> None:
         """Count ``count`` items that have their result."""

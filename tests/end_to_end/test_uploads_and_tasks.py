@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import struct
 import subprocess
@@ -155,6 +156,76 @@ def test_a_part_that_fails_is_sent_again_alone(
     again = [line for line, times in parts.items() if line.startswith("PUT") and times > 1]
     assert again == ["PUT upload-part/*/3"]
     assert sum(times for line, times in parts.items() if line.startswith("PUT")) == small_parts + 1
+
+
+def test_a_part_whose_address_has_expired_gets_a_new_one(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int
+) -> None:
+    emulator.configure(faults=({"path": "upload-part/3", "times": 2, "kind": "status:403"},))
+    assert client(max_retries=0).embed_segments(Video(large_video), SIX)
+    parts = count(emulator)
+    assert parts["PUT upload-part/*/3"] == 3
+    assert sum(times for line, times in parts.items() if line.startswith("PUT")) <= small_parts + 2
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_file_that_shrinks_while_it_is_uploaded_is_an_error(
+    in_parts: bool,
+    client: Callable[..., EmbeddingClient],
+    emulator: Emulator,
+    large_video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "shrinks.mp4"
+    path.write_bytes(large_video.read_bytes())
+    if in_parts:
+        monkeypatch.setattr("twelvelabs_core._embed.route.DIRECT_BYTES", 1_000_000)
+        emulator.configure(chunk_bytes=15_000_000)
+    real, opened = Path.open, []
+
+    def open_and_shrink(self: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(self)
+        if self == path and opened.count(path) == digested + 1:
+            os.truncate(path, 10_000_000)
+        return real(self, *arguments, **options)
+
+    digested = 2  # its head is read, and its digest, before it is sent
+    monkeypatch.setattr(Path, "open", open_and_shrink)
+    with pytest.raises(InvalidInputError, match=r"shrinks\.mp4.*has changed"):
+        client(cache=tmp_path / "cache.sqlite").embed_segments(Video(path), SIX)
+    monkeypatch.undo()
+    assert not any(line.startswith("POST embed") for line in asked(emulator))
+
+
+def test_a_process_killed_between_parts_sends_again_what_was_on_the_way_at_most(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int, tmp_path: Path
+) -> None:
+    """Parts that arrived and were not reported are reported by the next run."""
+    reports = {"path": "assets/multipart-uploads/*", "method": "POST", "kind": "drop"}
+    emulator.configure(faults=(reports,), first_upload_urls=50)
+    script = f"""
+        from twelvelabs_core import EmbeddingClient, Fixed, SegmentOptions, Video
+        from twelvelabs_core._embed import route
+        route.DIRECT_BYTES = 1_000_000
+        client = EmbeddingClient("marengo3.0", base_url={emulator.base_url!r}, api_key={emulator.api_key!r},
+                                 cache={str(tmp_path / "cache.sqlite")!r})
+        client.embed_segments(Video({str(large_video)!r}), SegmentOptions(segmentation=Fixed(6)))
+    """
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    deadline = time.monotonic() + 60
+    while sum(line.startswith("PUT") for line in asked(emulator)) < 10:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    emulator.configure(faults=())
+    options = SegmentOptions(segmentation=Fixed(6))
+    assert client(cache=tmp_path / "cache.sqlite").embed_segments(Video(large_video), options)
+    sent = sum(line.startswith("PUT") for line in asked(emulator))
+    assert sent <= small_parts + 4  # four at a time
+    assert count(emulator)["POST assets/multipart-uploads"] == 1
 
 
 # -- tasks -----------------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class Tasks:
             resumed = await self._resume(work, run)
             path, task_id = resumed or await self._create(work, run)
             try:
-                response = await self._finished(path, task_id, run, is_new=resumed is None)
+                response = await self._finished(path, task_id, run.after_payment(), is_new=resumed is None)
             except InvalidInputError as error:
                 if resumed is None:
                     raise
@@ -121,7 +121,7 @@ class Tasks:
                 continue
             task = tasks.read_task(response)
             if task.status == "ready":
-                return await self._read(work, path, task_id, response, run)
+                return await self._read(work, path, task_id, response, run.after_payment())
             await self.forget(work.key)
             failures += 1
             failure = tasks.failure(task)
@@ -199,18 +199,17 @@ class Tasks:
         async def recover() -> str | None:
             if new.filename is None or not lost:
                 return None
-            return await self._search(request.path, new.filename, entry["begun_at"], run)
+            return await self._search(request.path, new.filename, entry["begun_at"], run.after_payment())
 
         try:
             task_id = await retry(attempt, self._sender.settings.retry, run, repeatable=_may_exist, recover=recover)
             await new.confirm()
-        except InvalidInputError:  # refused; or what was sent is not the file's content
-            await self._journal.delete(name)
-            raise
-        except TwelveLabsError:
-            found = await recover()
+        except TwelveLabsError as error:
+            # Without a status it is the file: what was sent is not its content, and must not be found.
+            of_file = isinstance(error, InvalidInputError) and error.status is None
+            found = None if of_file else await recover()
             if found is None:
-                if not lost:
+                if of_file or not lost:
                     await self._journal.delete(name)
                 elif not any(map(maybe_performed, lost)):
                     await self._journal.write(name, **entry, refused=True)

@@ -89,7 +89,7 @@ class Uploads:
         except MalformedResponseError:
             return  # none, or not one of ours
         try:
-            await asyncio.wait_for(self._sender.send(assets.delete(asset_id), run), DELETE_SEC)
+            await asyncio.wait_for(self._sender.send(assets.delete(asset_id), run.after_payment()), DELETE_SEC)
         except (TwelveLabsError, asyncio.TimeoutError) as error:
             logger.warning("The asset %s could not be deleted: %s", asset_id, str(error) or "no response")
         else:

@@ -35,6 +35,7 @@ from twelvelabs_core import (
     Fixed,
     Image,
     InvalidInputError,
+    MalformedResponseError,
     Media,
     SegmentOptions,
     Sentences,
@@ -538,6 +539,36 @@ def test_an_odd_file_name_changes_nothing_else_of_a_v1_form(name: bytes, tmp_pat
 
 
 # -- assets -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["asset", "task"])
+def test_an_id_that_leads_elsewhere_is_not_followed(wrong: str, large_video: Path) -> None:
+    tasks = Tasks(segment("visual", 0, 6))
+    elsewhere = {"_id": "../../../v1.3/indexes/X", "status": "ready"}
+
+    def answer(request: httpx.Request) -> Any:
+        path = request.url.path
+        return elsewhere if path.endswith("/tasks" if wrong == "task" else "/assets") else tasks.answer(request)
+
+    service = Service(answer)
+    with pytest.raises(MalformedResponseError, match=f"{wrong} id that cannot be one"):
+        service.client("marengo3.5", max_retries=0).embed_segments(Video(large_video))
+    assert not any("indexes" in request.url.path for request in service.requests)
+
+
+@pytest.mark.parametrize(
+    "plan", [{"total_chunks": 10**8}, {"total_chunks": 1}, {"upload_urls": [{"chunk_index": 1, "url": "https://["}]}]
+)
+def test_an_upload_that_does_not_fit_the_file_is_refused(
+    plan: dict[str, Any], large_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twelvelabs_core._embed.route.DIRECT_BYTES", MB)
+    size = large_video.stat().st_size
+    right = {"upload_id": "u1", "asset_id": "a1", "chunk_size": size // 2 + 1, "total_chunks": 2}
+    service = Service(lambda _: httpx.Response(201, json={**right, **plan}))
+    with pytest.raises(MalformedResponseError):
+        service.client("marengo3.5", max_retries=0).embed_segments(Video(large_video))
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -558,6 +558,42 @@ def test_a_journal_entry_that_cannot_be_one_is_not_followed(entry: dict[str, Any
     assert server.asked[0] == f"POST {PATH}"
 
 
+def test_a_task_is_waited_for_also_when_the_batch_stops() -> None:
+    """It is paid for; no other is created."""
+    server = TaskServer()
+    client = Client(server)
+
+    def stop() -> None:
+        client.run_state.stopping = True
+
+    server.on_create = stop
+    assert client.run()["_id"] == "task1"
+    assert client.run_state.stats.tasks_waiting == 0
+    with pytest.raises(ConnectionFailedError, match="the batch was stopped"):
+        client.run("another")
+    assert server.count(f"POST {PATH}") == 1
+
+
+def test_a_task_whose_response_was_lost_when_the_batch_stops_is_looked_for() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True)
+    client = Client(server)
+
+    def stop() -> None:
+        client.run_state.stopping = True
+
+    server.on_create = stop
+    assert client.run()["_id"] == "task1"
+
+
+def test_a_task_that_was_created_before_a_refusal_is_looked_for_once_more() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset"), refusal(400)], lost=True)
+    shown = server._list
+    server._list = lambda: shown() if len(server.tasks) > 1 else {"data": []}  # type: ignore[method-assign]
+    client = Client(server)
+    assert client.run()["of"] == "k"
+    assert server.count(f"POST {PATH}") == 2
+
+
 def test_what_was_not_the_files_content_is_not_waited_for() -> None:
     server = TaskServer()
     client = Client(server)

@@ -759,6 +759,25 @@ def test_an_asset_of_an_earlier_process_is_deleted() -> None:
     assert server.assets == {}
 
 
+def test_equal_files_with_other_options_have_assets_of_their_own() -> None:
+    """The first to end does not delete the asset of the other, and a list shows whose task is whose."""
+    server = AssetServer()
+    client = Client(server)
+    assert [client.obtain(key="fixed"), client.obtain(key="dynamic")] == ["a1", "a2"]
+    client.discard(key="fixed")
+    assert list(server.assets) == ["a2"]
+    assert client.obtain(key="dynamic") == "a2"
+
+
+def test_an_asset_is_deleted_also_when_the_batch_stops() -> None:
+    server = AssetServer()
+    client = Client(server)
+    client.obtain()
+    client.run_state.stopping = True
+    client.discard()
+    assert server.assets == {}
+
+
 def test_an_asset_to_keep_is_not_deleted() -> None:
     server = AssetServer()
     client = Client(server, keep=True)
