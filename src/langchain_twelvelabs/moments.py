@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 from langchain_core.documents import Document
 
-from twelvelabs_core import Moment
-from twelvelabs_core.adapter import merge_hits
+from twelvelabs_core import InvalidInputError, Moment
+from twelvelabs_core.adapter import as_objects, merge_hits
 
 # Changing it would give every stored range a new id.
 _NAMESPACE = uuid.UUID("c7b7d0c4-5f7e-5d0a-9c38-1e4f8a2b6d35")
-_REFERENCE = re.compile(r"\[twelvelabs:[^\[\]\n]+\]\Z")
+_REFERENCE = re.compile(r"\[twelvelabs:[^\[\]\n]+\]")
 
 
 def merge_segments(
@@ -45,7 +45,10 @@ def merge_segments(
         InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
         TypeError: some hits have a score and some have none.
     """
-    pairs = [hit if isinstance(hit, tuple) else (hit, None) for hit in hits]
+    given = as_objects(hits, (Document, tuple), "hits")
+    pairs = [hit if isinstance(hit, tuple) else (hit, None) for hit in given]
+    if any(len(pair) != 2 or not isinstance(pair[0], Document) for pair in pairs):
+        raise InvalidInputError("hits= takes documents, or pairs of document and score.")
     if len({score is None for _, score in pairs}) > 1:
         raise TypeError("hits must be all documents or all pairs of document and score.")
     scored = bool(pairs) and pairs[0][1] is not None
@@ -61,7 +64,7 @@ def merge_segments(
 def _document(moment: Moment, scored: bool) -> Document:
     best: Document = moment.best
     text = " ".join(moment.text.split())
-    reference = _REFERENCE.search(best.page_content.rstrip())
+    reference = _REFERENCE.search(best.page_content)
     if reference:  # as it stands there: only the embeddings object can write one
         text = f"{text} {reference[0]}"
     ids = sorted(hit.id or hit.page_content for hit in moment.hits)

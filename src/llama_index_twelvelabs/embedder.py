@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
 from pydantic import Field
 
 from twelvelabs_core import InvalidInputError, Media, Row, SegmentOptions, check_space
-from twelvelabs_core.adapter import file_name
+from twelvelabs_core.adapter import as_objects, file_name
 
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
@@ -131,6 +131,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
 
     def _plan(self, nodes: Sequence[BaseNode]) -> _Work:
         """What to embed of each node. Reads files that only fsspec can open."""
+        nodes = as_objects(nodes, BaseNode, "nodes")
         space, dimensions = self.embed_model.space, self.embed_model.client.dimensions
         check_space((node.metadata for node in nodes), space)
         if self.vector_store is not None:

@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from pydantic import Field
 
 from twelvelabs_core import Moment, check_space
-from twelvelabs_core.adapter import merge_hits
+from twelvelabs_core.adapter import as_objects, merge_hits
 
 from .embedding import TwelveLabsEmbedding
 
@@ -50,6 +50,7 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        nodes = as_objects(nodes, NodeWithScore, "nodes")
         check_space(metadata_of(nodes), self.embed_model.space if self.embed_model is not None else None)
         return merge_nodes(nodes, gap=self.gap, pad=self.pad)
 

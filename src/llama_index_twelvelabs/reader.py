@@ -20,6 +20,7 @@ from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
+    as_objects,
     content_digest,
     describe,
     head_of,
@@ -176,7 +177,8 @@ class TwelveLabsMediaReader(BasePydanticReader):
     def _documents(self, given: Any, extra: dict[str, Any], fs: Any) -> Iterator[Document]:
         kept = {key: value for key, value in extra.items() if key not in _VOLATILE}
         remote = None if fs is None or isinstance(fs, LocalFileSystem) else fs
-        for one in [given] if isinstance(given, (str, os.PathLike)) else list(given):
+        places = [given] if isinstance(given, (str, os.PathLike)) else given
+        for one in as_objects(places, (str, os.PathLike), "file"):
             for source in self._expanded(os.fspath(one), remote):
                 yield self._document(source, kept, remote)
 

@@ -29,10 +29,10 @@ Settings, key and client:
     :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space` and
     :meth:`Adapter.embed_composed`.
 What a framework passes:
-    :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
-    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its path or URL by :func:`is_url`,
-    :func:`local_path`, :func:`file_name`, :func:`unsigned_url`, :func:`place_of`; its content by :func:`head_of`,
-    :func:`content_digest`.
+    :func:`as_items`, :func:`as_list`, :func:`as_objects`, :func:`as_media`, :func:`media_from`, :func:`describe`; a
+    file's kind by :data:`SUFFIXES`, :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its
+    path or URL by :func:`is_url`, :func:`local_path`, :func:`file_name`, :func:`unsigned_url`, :func:`place_of`; its
+    content by :func:`head_of`, :func:`content_digest`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
     made of, by :func:`checked_id_from` and :func:`name_for_ids`; the rows of a copy, by :func:`rows_of_copy`. For
@@ -43,6 +43,8 @@ Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
     :func:`merge_hits` into time ranges, :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
     either.
+Errors:
+    :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
     loop, so that a sync and an async method share one coroutine.
@@ -66,7 +68,7 @@ from ._client import EmbeddingClient
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name
+from ._inputs import Composed, Item, Media, Source, as_items, as_list, as_media, as_objects, describe, file_name
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
@@ -86,6 +88,7 @@ from ._net.loop import arun, run, submit
 from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, place_of, unsigned_url
+from ._renumber import renumber_errors
 from ._results import Embedding, Segment
 from ._stats import Budget
 from ._store.identity import checked_id_from, segment_key
@@ -100,7 +103,9 @@ __all__ = [
     "MediaKind",
     "arun",
     "as_items",
+    "as_list",
     "as_media",
+    "as_objects",
     "checked_id_from",
     "content_digest",
     "describe",
@@ -118,6 +123,7 @@ __all__ = [
     "name_for_ids",
     "order_of",
     "place_of",
+    "renumber_errors",
     "rows_of_copy",
     "run",
     "segment_key",
@@ -388,6 +394,8 @@ def _plain_results() -> Iterator[None]:
 
 
 def _changed(options: SegmentOptions | None, changes: Mapping[str, Any]) -> SegmentOptions | None:
+    if options is not None and not isinstance(options, SegmentOptions):
+        raise InvalidInputError(f"options= takes SegmentOptions(...), got {describe(options)}.")
     known = [field.name for field in fields(SegmentOptions)]
     unknown = [name for name in changes if name not in known]
     if unknown:
