@@ -62,5 +62,6 @@ class Lookahead:
         """Cancel the files in progress, and start no others."""
         with self._lock:
             self._closed = True
-            for _, future, _ in self._entries:
+            # The last first: what waits for a request's end must not begin when that request is cancelled.
+            for _, future, _ in reversed(self._entries):
                 future.cancel()

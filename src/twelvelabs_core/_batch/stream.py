@@ -135,7 +135,8 @@ class _Flow:
             raise BatchError((), self._errors)
 
     def cancel(self) -> None:
-        for future in self.in_flight:
+        # The last first: what waits for a request's end must not begin when that request is cancelled.
+        for future in reversed(self.in_flight):
             future.cancel()
 
 
