@@ -15,6 +15,7 @@ from langchain_core.documents import Document
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
+    CacheError,
     IdFrom,
     InvalidInputError,
     RateLimitError,
@@ -77,7 +78,7 @@ class TwelveLabsMediaLoader(BaseLoader):
             (``{"video": …, "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for
             each option.
         on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
-            account (key, quota) are always raised.
+            account (key, quota) and the cache are always raised.
         id_from: what tells the ids of files with the same content apart: ``source``, the path or URL; ``content``,
             nothing, so that of copies only the first is loaded; or a function from what is known before embedding
             (``source``, ``file_name``, ``media_type``, and a Blob's own metadata) to a name:
@@ -197,7 +198,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
-        if self.on_error == "raise" or isinstance(error, (AuthenticationError, RateLimitError)):
+        if self.on_error == "raise" or isinstance(error, (AuthenticationError, CacheError, RateLimitError)):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []

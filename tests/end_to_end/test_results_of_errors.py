@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from langchain_core.stores import InMemoryByteStore
+from llama_index.core.schema import ImageNode, TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
+from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder
 from tests.support import media
 from tests.support.adapters import Model
 from tests.support.service import Service, right_answer, text_of, vector
@@ -304,3 +306,64 @@ async def test_a_loader_that_is_left_early_is_over(tmp_path: Path) -> None:
     await until(lambda: service.under_way > 0)
     await documents.aclose()  # type: ignore[attr-defined]  # it is a generator
     await until(lambda: service.under_way == 0)
+
+
+# -- nodes of several kinds -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+@pytest.mark.parametrize("status", [400, 401])
+async def test_a_media_embedder_that_fails_has_the_nodes_it_made(status: int, asynchronous: bool) -> None:
+    bad, good = media.png("red", (201, 201)), media.png("blue")
+
+    def answer(request: httpx.Request) -> Any:
+        if base64.b64encode(bad) in request.content:
+            return httpx.Response(status, json={"code": "c", "message": "m"})
+        return right_answer(request)
+
+    service = Service(answer)
+    model = TwelveLabsEmbedding(
+        api_key=service.key, transport=service.transport, max_retries=0, embeddings_cache=SimpleKVStore()
+    )
+    nodes = [
+        TextNode(text="red", id_="a"),
+        ImageNode(image=base64.b64encode(good).decode(), id_="b"),
+        TextNode(text="kept", id_="c", embedding=[0.5] * 512),
+        ImageNode(image=base64.b64encode(bad).decode(), id_="d"),
+        TextNode(text="blue", id_="e"),
+    ]
+    embedder = TwelveLabsMediaEmbedder(embed_model=model)
+    with pytest.raises(BatchError if status == 400 else AuthenticationError) as caught:
+        await embedder.acall(nodes) if asynchronous else embedder(nodes)
+    a, b, c, d, e = caught.value.results
+    assert [n.embedding for n in (*a, *c, *e)] == [vector("red"), [0.5] * 512, vector("blue")]
+    assert d is None
+    if isinstance(caught.value, BatchError):
+        assert [n.embedding for n in b] == [vector("image")]
+        assert list(caught.value.errors) == [3]
+    del nodes[3]
+    made = await embedder.acall(nodes) if asynchronous else embedder(nodes)
+    assert [n.embedding for n in made] == [vector("red"), vector("image"), [0.5] * 512, vector("blue")]
+
+
+def test_a_missing_file_does_not_lose_the_texts_before_it() -> None:
+    service = Service()
+    model = TwelveLabsEmbedding(api_key=service.key, transport=service.transport)
+    nodes = [TextNode(text="red"), ImageNode(image_path="/nonexistent/a.png")]
+    with pytest.raises(TwelveLabsError, match="no such file") as caught:
+        TwelveLabsMediaEmbedder(embed_model=model)(nodes)
+    (text,), image = caught.value.results
+    assert text.embedding == vector("red")
+    assert image is None
+
+
+async def test_a_full_cache_stops_a_loader_that_skips_errors(tmp_path: Path) -> None:
+    for n in range(40):
+        (tmp_path / f"{n}.png").write_bytes(media.png("red", (200 + n, 200)))
+    service = Service()
+    model = TwelveLabsEmbeddings(
+        api_key=service.key, transport=service.transport, cache=FullStore(2), max_concurrency=1
+    )
+    with pytest.raises(CacheError):
+        TwelveLabsMediaLoader(tmp_path, model, on_error="skip", files_ahead=1).load()
+    assert len(service.requests) < 25
