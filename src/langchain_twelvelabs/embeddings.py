@@ -24,9 +24,8 @@ from twelvelabs_core import (
     Source,
     Video,
 )
-from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, describe, run
+from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, describe, renumber_errors, run
 
-from .batch_errors import renumber_errors
 from .references import reference_to
 from .resolution import may_refer, refuse_references, vectors_of_references
 
@@ -141,13 +140,29 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         Raises:
             InvalidInputError: it is no vector of finite numbers, or has another length.
         """
-        _check_vector(vector, self.space, self.client.dimensions)
-        name = str(uuid.uuid4())
+        name, vector = str(uuid.uuid4()), self._checked(vector)
         self._in_memory.hold(name, vector)
         try:
             yield reference_to(self, name, "query")
         finally:
             self._in_memory.drop(name)
+
+    def _checked(self, vector: Any) -> list[float]:
+        """A vector of this object's length as plain numbers.
+
+        Raises:
+            InvalidInputError: it is no vector of finite numbers, or has another length.
+        """
+        length = self.client.dimensions
+        try:
+            numbers = [] if isinstance(vector, (str, bytes, bytearray)) else [float(number) for number in vector]
+        except (TypeError, ValueError, OverflowError):
+            numbers = []
+        if not numbers or not all(map(math.isfinite, numbers)):
+            raise InvalidInputError(f"Expected a vector of {length} finite numbers, got {describe(vector)}.")
+        if len(numbers) != length:
+            raise InvalidInputError(f"The vector has {len(numbers)} numbers, {self.space} has {length}.")
+        return numbers
 
     # -- media: the methods that stores call -------------------------------------------------------------------------
 
@@ -259,17 +274,6 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         """Async :meth:`embed_segments`."""
         _refuse_both(options, fields)
         return await self._asegments(media, options, fields)
-
-
-def _check_vector(vector: Any, space: str, dimensions: int) -> None:
-    try:
-        numbers = [] if isinstance(vector, (str, bytes, bytearray)) else [float(number) for number in vector]
-    except (TypeError, ValueError, OverflowError):
-        numbers = []
-    if not numbers or not all(map(math.isfinite, numbers)):
-        raise InvalidInputError(f"Expected a vector of {dimensions} finite numbers, got {describe(vector)}.")
-    if len(numbers) != dimensions:
-        raise InvalidInputError(f"The vector has {len(numbers)} numbers, {space} has {dimensions}.")
 
 
 def _refuse_both(options: SegmentOptions | None, fields: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -15,19 +15,20 @@ from langchain_core.documents import Document
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
+    CacheError,
     IdFrom,
     InvalidInputError,
     RateLimitError,
     Row,
     TwelveLabsError,
 )
-from twelvelabs_core.adapter import MEDIA_TYPES, always, checked_id_from, name_for_ids
+from twelvelabs_core.adapter import always, checked_id_from, describe, name_for_ids
 
 from .copies import Copies
 from .duplicates import Duplicates
 from .embeddings import TwelveLabsEmbeddings
 from .lookahead import Lookahead
-from .options import Options, options_for
+from .options import Options, check_options, options_for
 from .references import reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
@@ -77,7 +78,7 @@ class TwelveLabsMediaLoader(BaseLoader):
             (``{"video": …, "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for
             each option.
         on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
-            account (key, quota) are always raised.
+            account (key, quota) and the cache are always raised.
         id_from: what tells the ids of files with the same content apart: ``source``, the path or URL; ``content``,
             nothing, so that of copies only the first is loaded; or a function from what is known before embedding
             (``source``, ``file_name``, ``media_type``, and a Blob's own metadata) to a name:
@@ -104,14 +105,15 @@ class TwelveLabsMediaLoader(BaseLoader):
         files_ahead: int = 4,
         id_from: IdFrom = "source",
     ) -> None:
-        if on_error not in ("raise", "skip"):
-            raise InvalidInputError(f"on_error={on_error!r} is not one of raise, skip.")
-        if files_ahead < 1:
-            raise InvalidInputError(f"files_ahead={files_ahead} must be 1 or more.")
-        if isinstance(options, Mapping):
-            wrong = [kind for kind in options if kind not in MEDIA_TYPES]
-            if wrong:
-                raise InvalidInputError(f"options= has {wrong[0]!r}; the kinds are {', '.join(MEDIA_TYPES)}.")
+        if not isinstance(embeddings, TwelveLabsEmbeddings):
+            raise InvalidInputError(f"embeddings= takes TwelveLabsEmbeddings, got {describe(embeddings)}.")
+        if not isinstance(on_error, str) or on_error not in ("raise", "skip"):
+            raise InvalidInputError(f"on_error={describe(on_error)} is not one of raise, skip.")
+        if not isinstance(files_ahead, int) or isinstance(files_ahead, bool) or files_ahead < 1:
+            raise InvalidInputError(f"files_ahead= must be a whole number of 1 or more, got {describe(files_ahead)}.")
+        if not isinstance(glob, str) or not glob:
+            raise InvalidInputError(f"glob= takes a pattern such as '**/*', got {describe(glob)}.")
+        check_options(options)
         self.paths = paths
         self.embeddings = embeddings
         self.glob = glob
@@ -196,7 +198,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
-        if self.on_error == "raise" or isinstance(error, (AuthenticationError, RateLimitError)):
+        if self.on_error == "raise" or isinstance(error, (AuthenticationError, CacheError, RateLimitError)):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []

@@ -66,7 +66,8 @@ class Lookahead:
         """Cancel the files in progress, and start no others."""
         with self._lock.get():
             self._closed = True
-            for _, started, _ in self._entries:
+            # The last first: what waits for a request's end must not begin when that request is cancelled.
+            for _, started, _ in reversed(self._entries):
                 future = started.made()
                 if future is not None:
                     future.cancel()

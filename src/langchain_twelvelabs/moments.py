@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from langchain_core.documents import Document
 
-from twelvelabs_core import Moment
-from twelvelabs_core.adapter import merge_hits
+from twelvelabs_core import InvalidInputError, Moment
+from twelvelabs_core.adapter import as_objects, merge_hits
 
 from .stores import Hits
 
@@ -47,7 +47,10 @@ def merge_segments(
         InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
         TypeError: some hits have a score and some have none.
     """
-    pairs = [hit if isinstance(hit, tuple) else (hit, None) for hit in hits]
+    given = as_objects(hits, (Document, tuple), "hits")
+    pairs = [hit if isinstance(hit, tuple) else (hit, None) for hit in given]
+    if any(len(pair) != 2 or not isinstance(pair[0], Document) for pair in pairs):
+        raise InvalidInputError("hits= takes documents, or pairs of document and score.")
     if len({score is None for _, score in pairs}) > 1:
         raise TypeError("hits must be all documents or all pairs of document and score.")
     scored = bool(pairs) and pairs[0][1] is not None

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from twelvelabs_core import Dynamic, Fixed, Media, Model, Quadrants, SegmentOptions, Sentences
-from twelvelabs_core.adapter import is_pdf
+from twelvelabs_core import Dynamic, Fixed, InvalidInputError, Media, Model, Quadrants, SegmentOptions, Sentences
+from twelvelabs_core.adapter import MEDIA_TYPES, describe, is_pdf
 
 Options: TypeAlias = "SegmentOptions | Mapping[str, SegmentOptions] | None"
+
+
+def check_options(options: Any) -> None:
+    """Refuse what is not :data:`Options`.
+
+    Raises:
+        InvalidInputError: it is something else; or a mapping of something else, or by something else than kinds.
+    """
+    by_kind = options if isinstance(options, Mapping) else {}
+    wrong = next((kind for kind in by_kind if kind not in MEDIA_TYPES), None)
+    if wrong is not None:
+        raise InvalidInputError(f"options= has {wrong!r}; the kinds are {', '.join(MEDIA_TYPES)}.")
+    for found in by_kind.values() if isinstance(options, Mapping) else [options]:
+        if found is not None and not isinstance(found, SegmentOptions):
+            raise InvalidInputError(
+                f"options= takes SegmentOptions(...), or a mapping from kinds to them, got {describe(found)}."
+            )
 
 
 def options_for(media: Media, options: Options, model: Model) -> SegmentOptions | None:

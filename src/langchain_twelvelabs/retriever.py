@@ -148,12 +148,14 @@ class TwelveLabsRetriever(BaseRetriever):
             vector: as long as the embeddings' dimensions.
             options: what ``fuse="rrf"`` searches: ``visual``, ``audio``, ``transcription``, ``other``.
         """
+        vector = self.embeddings._checked(vector)
         store, weights, searches = self._plan(options)
         found = {name: store.search(vector, k, option, self.filter) for name, k, option in searches}
         return self._result(found, weights, store)
 
     async def aby_vector(self, vector: list[float], options: Sequence[str] = FOR_TEXT) -> list[Document]:
         """Async :meth:`by_vector`."""
+        vector = self.embeddings._checked(vector)
         store, weights, searches = self._plan(options)
         found = {name: await store.asearch(vector, k, option, self.filter) for name, k, option in searches}
         return self._result(found, weights, store)

@@ -19,6 +19,8 @@ from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
+    as_items,
+    describe,
     file_name,
     is_source_code,
     is_url,
@@ -83,7 +85,7 @@ def kinds_by_suffix(suffixes: Suffixes) -> Mapping[str, MediaKind]:
         if wrong is not None:
             raise InvalidInputError(f"{wrong!r} is not a kind of media; the kinds are {', '.join(MEDIA_TYPES)}.")
         return {_dotted(suffix): kind for suffix, kind in suffixes.items()}  # type: ignore[misc]  # checked above
-    names = [_dotted(suffix) for suffix in ([suffixes] if isinstance(suffixes, str) else suffixes)]
+    names = [_dotted(suffix) for suffix in ([suffixes] if isinstance(suffixes, str) else as_items(suffixes))]
     unknown = next((name for name in names if name not in SUFFIXES), None)
     if unknown is not None:
         raise InvalidInputError(
@@ -93,7 +95,9 @@ def kinds_by_suffix(suffixes: Suffixes) -> Mapping[str, MediaKind]:
     return {name: SUFFIXES[name] for name in names}
 
 
-def _dotted(suffix: str) -> str:
+def _dotted(suffix: Any) -> str:
+    if not isinstance(suffix, str):
+        raise InvalidInputError(f"suffixes= takes suffixes such as '.mp4', got {describe(suffix)}.")
     return f".{suffix.lower().lstrip('.')}"
 
 
@@ -117,7 +121,7 @@ def find_media(
     """
     search = _Search(glob, suffixes, frozenset(kinds))
     single = isinstance(paths, (str, os.PathLike, Blob, Media)) or hasattr(paths, "yield_blobs")
-    for entry in [paths] if single else paths:  # type: ignore[union-attr]
+    for entry in [paths] if single else _each(paths):
         yield from search.media_of(entry)
     if search.left_out:
         what = ", ".join(f"{suffix or 'no suffix'} ({count})" for suffix, count in sorted(search.left_out.items()))
@@ -127,6 +131,19 @@ def find_media(
             model,
             what,
         )
+
+
+def _each(paths: Any) -> Iterator[Any]:
+    if isinstance(paths, (bytes, bytearray, memoryview, Mapping)):
+        raise InvalidInputError(_TAKES.format(type(paths).__name__))
+    try:
+        entries = iter(paths)
+    except TypeError:
+        raise InvalidInputError(_TAKES.format(type(paths).__name__)) from None
+    yield from entries
+
+
+_TAKES = "paths= takes paths, URLs, Blobs and media, got a {}."
 
 
 @dataclass
@@ -148,7 +165,7 @@ class _Search:
         elif isinstance(entry, Media):
             yield Found(_name_of(entry), entry)
         else:
-            raise InvalidInputError(f"paths= takes paths, URLs, Blobs and media, got a {type(entry).__name__}.")
+            raise InvalidInputError(_TAKES.format(type(entry).__name__))
 
     def _from_place(self, place: str | os.PathLike[str]) -> Iterator[Found]:
         text = os.fspath(place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,16 +12,19 @@ import fsspec
 from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
 from pydantic import Field, field_serializer, field_validator
 
-from twelvelabs_core import IdFrom, InvalidInputError, Media, Row, SegmentOptions, check_space
-from twelvelabs_core.adapter import checked_id_from, file_name
+from twelvelabs_core import IdFrom, InvalidInputError, Media, SegmentOptions, check_space
+from twelvelabs_core.adapter import as_objects, checked_id_from, file_name
 
 from .documents import check_text_metadata, id_from_name, row_metadata
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
+from .steps import Steps
 from .store_check import check_store
 
 # The model's settings that change a vector. The others (timeouts, concurrency) must not invalidate a pipeline's cache.
 _VECTOR_SETTINGS = ("class_name", "model_name", "dimensions", "api_version", "base_url", "truncate")
+
+TEXTS = "texts"
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +63,10 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         InvalidInputError: a file or text cannot be embedded, a node's or the store's ``space`` is not the model's, a
             node is a segment that has lost its vector, or its metadata has a key (``space``, ``start_sec`` …) that the
             nodes made of it use. Nothing was sent.
-        BatchError: some files failed. With ``cache=`` on the model, the next run sends only those.
-        AuthenticationError, QuotaExceededError: about the account.
+        BatchError: some files or texts failed; the others were finished. ``.errors`` has the errors by the index of
+            the node, ``.results`` the list of nodes made of each node, None for a failed one. With ``cache=`` on the
+            model, the next run sends only those.
+        AuthenticationError, QuotaExceededError: about the account; what is finished is in ``.results`` too.
     """
 
     embed_model: TwelveLabsEmbedding
@@ -112,23 +117,29 @@ class TwelveLabsMediaEmbedder(TransformComponent):
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """The nodes with their vectors, in the order of the nodes they were made from."""
-        work, model, show = self._plan(nodes), self.embed_model, self.show_progress
-        vectors = model.get_text_embedding_batch(work.texts, show_progress=show) if work.texts else []
-        rows = {
-            kind: model.client.rows_many(work.media(kind), self._options(kind), **self._how(work, kind))
-            for kind in work.kinds
-        }
-        return work.result(vectors, rows, model.space)
+        work, model, steps = self._plan(nodes), self.embed_model, Steps()
+        if work.texts:
+            with steps.of(TEXTS):
+                steps.found[TEXTS] = model.get_text_embedding_batch(work.texts, show_progress=self.show_progress)
+        for kind in work.kinds:
+            if not steps.stopped:
+                with steps.of(kind):
+                    media, how = work.media(kind), self._how(work, kind)
+                    steps.found[kind] = model.client.rows_many(media, self._options(kind), **how)
+        return work.result(steps, model.space)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Async :meth:`__call__`. Neither requests nor reading files block the event loop."""
-        work, model, show = await asyncio.to_thread(self._plan, nodes), self.embed_model, self.show_progress
-        vectors = await model.aget_text_embedding_batch(work.texts, show_progress=show) if work.texts else []
-        rows = {
-            kind: await model.client.arows_many(work.media(kind), self._options(kind), **self._how(work, kind))
-            for kind in work.kinds
-        }
-        return work.result(vectors, rows, model.space)
+        work, model, steps = await asyncio.to_thread(self._plan, nodes), self.embed_model, Steps()
+        if work.texts:
+            with steps.of(TEXTS):
+                steps.found[TEXTS] = await model.aget_text_embedding_batch(work.texts, show_progress=self.show_progress)
+        for kind in work.kinds:
+            if not steps.stopped:
+                with steps.of(kind):
+                    media, how = work.media(kind), self._how(work, kind)
+                    steps.found[kind] = await model.client.arows_many(media, self._options(kind), **how)
+        return work.result(steps, model.space)
 
     def _how(self, work: _Work, kind: str) -> dict[str, Any]:
         metadata = [metadata for _, _, metadata in work.files[kind]]
@@ -144,6 +155,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
 
     def _plan(self, nodes: Sequence[BaseNode]) -> _Work:
         """What to embed of each node. Reads files that only fsspec can open."""
+        nodes = as_objects(nodes, BaseNode, "nodes")
         space, dimensions = self.embed_model.space, self.embed_model.client.dimensions
         check_space((node.metadata for node in nodes), space)
         if self.vector_store is not None:
@@ -222,24 +234,33 @@ class _Work:
     def media(self, kind: str) -> list[Media]:
         return [media for _, media, _ in self.files[kind]]
 
-    def result(self, vectors: list[list[float]], rows: Mapping[str, list[list[Row]]], space: str) -> list[BaseNode]:
+    def result(self, steps: Steps, space: str) -> list[BaseNode]:
         """Nodes with vectors, in the order of the nodes they were made from.
 
         Args:
-            vectors: of the texts.
-            rows: of the media by kind, for each file.
+            steps: the results and errors of the texts, and of the media by kind.
             space: of the vectors.
+
+        Raises:
+            TwelveLabsError: what failed, with the nodes made of each node in ``.results``.
         """
-        made: dict[int, list[BaseNode]] = {}
-        for index, vector in zip(self.text_nodes, vectors, strict=True):
-            made[index] = [text_node(self.nodes[index], vector, space)]
+        owners: dict[str, list[int]] = {TEXTS: self.text_nodes}
+        owners.update((kind, [index for index, *_ in self.files[kind]]) for kind in self.kinds)
+        made: dict[int, list[BaseNode] | None] = {}
         seen: set[str] = set()
-        for kind, rows_of_files in rows.items():
-            for (index, media, _), rows_of_file in zip(self.files[kind], rows_of_files, strict=True):
-                made.setdefault(index, []).extend(vector_nodes(self.nodes[index], media, rows_of_file, seen))
+        for name, indices in owners.items():
+            found = steps.found.get(name) or ()
+            for place, index in enumerate(indices):
+                result = found[place] if place < len(found) else None
+                before = made.get(index, [])
+                if result is None or before is None:
+                    made[index] = None
+                elif name == TEXTS:
+                    made[index] = [text_node(self.nodes[index], result, space)]
+                else:
+                    media = self.files[name][place][1]
+                    made[index] = [*before, *vector_nodes(self.nodes[index], media, result, seen)]
         # Nodes that had a vector are returned unchanged.
-        return [
-            node
-            for i, given in enumerate(self.nodes)
-            for node in ([given] if given.embedding is not None else made.get(i, []))
-        ]
+        results = [[node] if node.embedding is not None else made.get(i, []) for i, node in enumerate(self.nodes)]
+        steps.raise_errors(results, owners)
+        return [node for nodes in results if nodes is not None for node in nodes]

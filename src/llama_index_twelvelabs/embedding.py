@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike
@@ -25,10 +25,21 @@ from twelvelabs_core import (
     Segment,
     SegmentOptions,
     Source,
+    TwelveLabsError,
     Video,
 )
-from twelvelabs_core.adapter import MEDIA_TYPES, Adapter, as_media
+from twelvelabs_core.adapter import (
+    MEDIA_TYPES,
+    Adapter,
+    as_items,
+    as_list,
+    as_media,
+    as_objects,
+    describe,
+    renumber_errors,
+)
 
+from . import text_cache
 from .documents import stands_for_media
 
 
@@ -62,8 +73,8 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
     model_spec: Model | None = Field(default=None, exclude=True, repr=False)
     """Description of a model that this version does not know; its name replaces ``model_name``."""
     embed_batch_size: int = Field(default=100_000, gt=0)
-    """Texts that LlamaIndex passes in one call. It makes these calls one after another (sync) or all at once (async):
-    leave it large, as ``max_concurrency`` limits the requests in flight."""
+    """For LlamaIndex; has no effect. Whatever it says, a call's texts or images are embedded together, so that an error
+    has the results of all in ``.results``. ``max_concurrency`` limits the requests in flight."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client; a ``model_spec`` names the model."""
@@ -110,6 +121,41 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         _refuse_media(texts)
         return await self._avectors(texts, "texts", progress=_show_progress.get(), prepaid=1)
 
+    # LlamaIndex's own do not keep the results of an error, nor say which texts it is about.
+
+    def _get_text_embeddings_cached(self, texts: list[str]) -> list[list[float]]:
+        store = self.embeddings_cache
+        known = text_cache.cached(store, texts)
+        rest, todo = _without(known, texts)
+        try:
+            with renumber_errors(known, rest, "texts"):
+                found = self._get_text_embeddings(todo) if todo else []
+        except TwelveLabsError as error:
+            text_cache.keep(store, texts, error.results)
+            raise
+        text_cache.keep(store, todo, found)
+        return _filled(known, rest, found)
+
+    async def _aget_text_embeddings_cached(self, texts: list[str]) -> list[list[float]]:
+        store = self.embeddings_cache
+        known = await text_cache.acached(store, texts)
+        rest, todo = _without(known, texts)
+        try:
+            with renumber_errors(known, rest, "texts"):
+                found = await self._aget_text_embeddings(todo) if todo else []
+        except TwelveLabsError as error:
+            await text_cache.akeep(store, texts, error.results)
+            raise
+        await text_cache.akeep(store, todo, found)
+        return _filled(known, rest, found)
+
+    def _in_one_call(self, items: Sequence[Any]) -> MultiModalEmbedding:
+        """This object, with base methods that pass all ``items`` at once."""
+        whole = (
+            self if len(items) <= self.embed_batch_size else self.model_copy(update={"embed_batch_size": len(items)})
+        )
+        return super(TwelveLabsEmbedding, whole)  # type: ignore[return-value]  # behaves as the base class
+
     def get_text_embedding_batch(
         self, texts: list[str], show_progress: bool = False, **kwargs: Any
     ) -> list[list[float]]:
@@ -124,15 +170,17 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
             InvalidInputError: a text is empty or not a ``str``; nothing was sent.
             BatchError: some texts failed; the others' vectors are in ``.results``.
         """
+        texts = as_items(texts)
         with _progress(show_progress):
-            return super().get_text_embedding_batch(texts, show_progress=False, **kwargs)
+            return self._in_one_call(texts).get_text_embedding_batch(texts, show_progress=False, **kwargs)
 
     async def aget_text_embedding_batch(
         self, texts: list[str], show_progress: bool = False, **kwargs: Any
     ) -> list[list[float]]:
         """Async :meth:`get_text_embedding_batch`."""
+        texts = as_items(texts)
         with _progress(show_progress):
-            return await super().aget_text_embedding_batch(texts, show_progress=False, **kwargs)
+            return await self._in_one_call(texts).aget_text_embedding_batch(texts, show_progress=False, **kwargs)
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """As a pipeline step: embed the texts of nodes, in place.
@@ -140,16 +188,32 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         Nodes that have a vector of this space keep it: LlamaIndex's own step would replace a video's vector by that of
         its file name.
         """
+        nodes = as_objects(nodes, BaseNode, "nodes")
         super().__call__([node for node in nodes if not self._has_vector(node)], **kwargs)
         return nodes
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Async :meth:`__call__`."""
+        nodes = as_objects(nodes, BaseNode, "nodes")
         await super().acall([node for node in nodes if not self._has_vector(node)], **kwargs)
         return nodes
 
     def _has_vector(self, node: BaseNode) -> bool:
         return node.embedding is not None and node.metadata.get("space") == self.space
+
+    # LlamaIndex's retrievers call these two; a bare string would be embedded letter by letter.
+
+    def get_agg_embedding_from_queries(self, queries: list[str], agg_fn: Any = None) -> list[float]:
+        """One vector for several queries: their mean, or what ``agg_fn`` makes of their vectors.
+
+        Raises:
+            InvalidInputError: there is no query, or one is not a ``str``; nothing was sent.
+        """
+        return super().get_agg_embedding_from_queries(_queries(queries), agg_fn)
+
+    async def aget_agg_embedding_from_queries(self, queries: list[str], agg_fn: Any = None) -> list[float]:
+        """Async :meth:`get_agg_embedding_from_queries`."""
+        return await super().aget_agg_embedding_from_queries(_queries(queries), agg_fn)
 
     # -- images: LlamaIndex's MultiModalEmbedding --------------------------------------------------------------------
 
@@ -192,15 +256,17 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
             InvalidInputError: an image is missing, unreadable, too small or too large; nothing was sent.
             BatchError: some images failed; the others' vectors are in ``.results``.
         """
+        images = cast(list[ImageType], as_list(img_file_paths))
         with _progress(show_progress):
-            return super().get_image_embedding_batch(cast(list[ImageType], img_file_paths), show_progress=False)
+            return self._in_one_call(images).get_image_embedding_batch(images, show_progress=False)
 
     async def aget_image_embedding_batch(
         self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
     ) -> list[list[float]]:
         """Async :meth:`get_image_embedding_batch`."""
+        images = cast(list[ImageType], as_list(img_file_paths))
         with _progress(show_progress):
-            return await super().aget_image_embedding_batch(cast(list[ImageType], img_file_paths), show_progress=False)
+            return await self._in_one_call(images).aget_image_embedding_batch(images, show_progress=False)
 
     # -- audio, video, composed: no methods of LlamaIndex ------------------------------------------------------------
 
@@ -328,9 +394,18 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return QueryBundle(text or "", embedding=vector)
 
 
+def _queries(queries: Any) -> list[str]:
+    found = as_objects(queries, str, "queries")
+    if not found:
+        raise InvalidInputError("There is no query to embed; give one text or more.")
+    return found
+
+
 def _query(text: str | None, image: Any, audio: Any, video: Any, document: Any) -> Item:
     sources = zip(MEDIA_TYPES.values(), (image, audio, video, document), strict=True)
     media = [item for kind, source in sources if source is not None for item in as_media(kind, [source])]
+    if text is not None and not isinstance(text, str):
+        raise InvalidInputError(f"expected a str, got {describe(text)}.", item="query")
     if text is None and not media:
         raise InvalidInputError("A query needs text, image, audio, video or document.")
     if not media:
@@ -363,6 +438,18 @@ def _progress(show: bool) -> Iterator[None]:
         yield
     finally:
         _show_progress.reset(token)
+
+
+def _without(known: Mapping[int, Any], texts: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Indices and texts of those that have no vector yet."""
+    rest = [index for index in range(len(texts)) if index not in known]
+    return rest, [texts[index] for index in rest]
+
+
+def _filled(known: dict[int, list[float]], rest: Sequence[int], found: Sequence[list[float]]) -> list[list[float]]:
+    """The vectors of all texts, in order."""
+    known = {**known, **dict(zip(rest, found, strict=True))}
+    return [known[index] for index in range(len(known))]
 
 
 def _one(kind: type[Image] | type[Audio] | type[Video], source: Any) -> tuple[Image | Audio | Video, str]:

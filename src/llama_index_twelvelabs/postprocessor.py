@@ -11,7 +11,7 @@ from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNo
 from pydantic import Field
 
 from twelvelabs_core import Moment, check_space
-from twelvelabs_core.adapter import merge_hits, order_of
+from twelvelabs_core.adapter import as_objects, merge_hits, order_of
 
 from .embedding import TwelveLabsEmbedding
 
@@ -54,6 +54,7 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        nodes = as_objects(nodes, NodeWithScore, "nodes")
         check_space(metadata_of(nodes), self.embed_model.space if self.embed_model is not None else None)
         return merge_nodes(nodes, gap=self.gap, pad=self.pad)
 

@@ -20,6 +20,7 @@ from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
+    as_objects,
     checked_id_from,
     content_digest,
     describe,
@@ -193,7 +194,8 @@ class TwelveLabsMediaReader(BasePydanticReader):
         kept = {key: value for key, value in extra.items() if key not in _VOLATILE}
         remote = None if fs is None or isinstance(fs, LocalFileSystem) else fs
         seen: dict[tuple[str, str], str] = {}
-        for one in [given] if isinstance(given, (str, os.PathLike)) else list(given):
+        places = [given] if isinstance(given, (str, os.PathLike)) else given
+        for one in as_objects(places, (str, os.PathLike), "file"):
             for source in self._expanded(os.fspath(one), remote):
                 document = self._document(source, kept, remote)
                 same = (document.node_id, document.metadata["content_digest"])

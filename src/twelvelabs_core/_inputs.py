@@ -177,10 +177,39 @@ def as_items(items: Any) -> list[Any]:
     return list(items)
 
 
+def as_objects(found: Any, kinds: type | tuple[type, ...], name: str) -> list[Any]:
+    """A list of objects of a framework's classes.
+
+    Args:
+        found: what was given.
+        kinds: the classes.
+        name: what the objects are called in errors: ``nodes`` gives ``nodes[3]``.
+
+    Raises:
+        InvalidInputError: it is no list, or holds an object of another class.
+    """
+    objects = as_items(found)
+    for index, item in enumerate(objects):
+        if not isinstance(item, kinds):
+            wanted = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+            raise InvalidInputError(f"expected a {wanted}, got {describe(item)}.", item=f"{name}[{index}]")
+    return objects
+
+
 def _refuse_one(found: Any, what: str, wrapped: str) -> None:
-    single = (str, bytes, bytearray, os.PathLike, Media, Composed)
-    if isinstance(found, single) or hasattr(found, "read") or not hasattr(found, "__iter__"):
+    if isinstance(found, Mapping):  # its keys would be embedded
+        raise InvalidInputError(f"Expected a list of {what}, got a mapping. Give its values: list(mapping.values()).")
+    single = (str, bytes, bytearray, memoryview, os.PathLike, Media, Composed)
+    if isinstance(found, single) or hasattr(found, "read") or not _is_iterable(found):
         raise InvalidInputError(f"Expected a list of {what}, got one: {describe(found)}. Wrap it: {wrapped}.")
+
+
+def _is_iterable(found: Any) -> bool:
+    try:
+        iter(found)
+    except TypeError:  # also of what has the method, such as an array without dimensions
+        return False
+    return True
 
 
 def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:

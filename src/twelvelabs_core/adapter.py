@@ -29,10 +29,10 @@ Settings, key and client:
     :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space` and
     :meth:`Adapter.embed_composed`.
 What a framework passes:
-    :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
-    :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its path or URL by :func:`is_url`,
-    :func:`local_path`, :func:`file_name`, :func:`unsigned_url`; its content by :func:`head_of`,
-    :func:`content_digest`.
+    :func:`as_items`, :func:`as_list`, :func:`as_objects`, :func:`as_media`, :func:`media_from`, :func:`describe`; a
+    file's kind by :data:`SUFFIXES`, :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its
+    path or URL by :func:`is_url`, :func:`local_path`, :func:`file_name`, :func:`unsigned_url`; its content by
+    :func:`head_of`, :func:`content_digest`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
     made of, by :func:`checked_id_from`, :func:`name_for_ids` and :func:`always`; the rows of a copy, by
@@ -45,6 +45,8 @@ Search results:
     :func:`merge_hits` into time ranges, :func:`order_ties` and
     :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
     either.
+Errors:
+    :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
     loop, so that a sync and an async method share one coroutine. What is kept from :func:`submit`, and any lock,
@@ -69,7 +71,7 @@ from ._client import EmbeddingClient
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name
+from ._inputs import Composed, Item, Media, Source, as_items, as_list, as_media, as_objects, describe, file_name
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
@@ -90,6 +92,7 @@ from ._net.loop import arun, run, submit
 from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
+from ._renumber import renumber_errors
 from ._results import Embedding, Segment
 from ._stats import Budget
 from ._store.identity import always, checked_id_from, segment_key
@@ -108,7 +111,9 @@ __all__ = [
     "always",
     "arun",
     "as_items",
+    "as_list",
     "as_media",
+    "as_objects",
     "check_reserved",
     "checked_id_from",
     "content_digest",
@@ -128,6 +133,7 @@ __all__ = [
     "order_of",
     "order_ties",
     "own_metadata",
+    "renumber_errors",
     "rows_of_copy",
     "run",
     "segment_key",
@@ -398,6 +404,8 @@ def _plain_results() -> Iterator[None]:
 
 
 def _changed(options: SegmentOptions | None, changes: Mapping[str, Any]) -> SegmentOptions | None:
+    if options is not None and not isinstance(options, SegmentOptions):
+        raise InvalidInputError(f"options= takes SegmentOptions(...), got {describe(options)}.")
     known = [field.name for field in fields(SegmentOptions)]
     unknown = [name for name in changes if name not in known]
     if unknown:

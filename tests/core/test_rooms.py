@@ -21,6 +21,7 @@ VALUES = {
     "_models",
     "_options",
     "_places",
+    "_renumber",
     "_results",
     "_stats",
     "_version",

@@ -142,7 +142,8 @@ class _Flow:
             raise BatchError((), self._errors)
 
     def cancel(self) -> None:
-        for started in self.in_flight:
+        # The last first: what waits for a request's end must not begin when that request is cancelled.
+        for started in reversed(self.in_flight):
             future = started.made()
             if future is not None:
                 future.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from twelvelabs_core import BatchError, TwelveLabsError
+from ._errors import BatchError, TwelveLabsError
 
 
 @contextmanager
