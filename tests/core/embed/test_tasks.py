@@ -489,7 +489,7 @@ def test_while_the_server_is_down_no_task_is_created_again_and_the_next_run_find
     client = Client(server)
 
     async def gate_of() -> Gate:
-        return client._tasks._sender._open_session().account.gate
+        return client._tasks._sender._session.get().account.gate
 
     gate = loop.run(gate_of())
     with pytest.raises(TwelveLabsError) as caught:

@@ -344,8 +344,7 @@ async def test_every_slot_is_free_again_whatever_happened(monkeypatch: pytest.Mo
             asyncio.get_running_loop().call_later(rng.random() * 0.3, task.cancel)
         ends = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 20)
         assert {type(end) for end in ends} > {type(None), asyncio.CancelledError, UnexpectedError, InvalidInputError}
-        session = sender._session
-        assert session is not None
+        session = sender._session.get()
         for limiter in session.account._by_category.values():
             assert (limiter._in_flight, len(limiter._queue)) == (0, 0)
             for window in (*limiter._requests, *limiter._minutes):
