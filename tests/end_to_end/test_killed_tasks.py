@@ -118,9 +118,7 @@ LATE = "late:20"  # performed at once, and answered when who sent it is gone
 @pytest.mark.parametrize("shown", [True, False])
 def test_killed_while_tasks_are_being_created(processes: Processes, videos: list[Path], shown: bool) -> None:
     path = PATHS[processes.version]
-    processes.emulator.configure(
-        task_list_filenames=shown, faults=({"path": path, "method": "POST", "first": 4, "kind": LATE},)
-    )
+    processes.emulator.configure(task_list_filenames=shown, faults=({"path": path, "method": "POST", "kind": LATE},))
     processes.start(videos)
     processes.wait_for(lambda: processes.tasks >= 4)
     processes.kill()
@@ -159,7 +157,7 @@ def test_killed_while_the_vectors_are_sent(processes: Processes, videos: list[Pa
 
 @pytest.mark.parametrize("processes", ["v2"], indirect=True)
 def test_killed_while_assets_are_uploaded(processes: Processes, videos: list[Path]) -> None:
-    processes.emulator.configure(faults=({"path": "assets", "method": "POST", "first": 4, "kind": LATE},))
+    processes.emulator.configure(faults=({"path": "assets", "method": "POST", "kind": LATE},))
     processes.start(videos)
     processes.wait_for(lambda: processes.assets >= len(videos))
     processes.kill()
