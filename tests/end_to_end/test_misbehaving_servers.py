@@ -57,6 +57,33 @@ def client_of(server: RawServer, **settings: Any) -> EmbeddingClient:
     return EmbeddingClient(**{"api_key": KEY, "base_url": server.base_url, "max_retries": 0, **settings})
 
 
+# -- responses that nobody asked for ---------------------------------------------------------------------------------
+
+
+def test_a_stray_response_is_not_taken_for_the_next_one() -> None:
+    """A server or proxy that answers a request twice, the second time while the connection is idle."""
+    stray = response(json.dumps(v2_answer(vector("stray"))).encode())
+
+    async def answer_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = int(server.requests[-1].lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        while True:
+            text = json.loads(await reader.readexactly(length))["text"]["input_text"]
+            writer.write(response(json.dumps(v2_answer(vector(text))).encode()))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+            writer.write(stray)
+            await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+
+    with raw_server(answer_twice, read_body=False) as server:
+        client = client_of(server)
+        for text in ("a", "b", "c"):
+            assert client.embed(text).vector == vector(text)
+            time.sleep(0.06)
+        assert len(server.requests) == 3, "each on a connection of its own"
+
+
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -98,7 +99,7 @@ class AiohttpTransport:
             await session.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
+        connector = _Connector(limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
@@ -125,6 +126,22 @@ async def request_by(transport: httpx.AsyncBaseTransport, request: httpx.Request
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Reuses no connection on which bytes have come since its last response.
+
+    aiohttp would take them for the response to the next request: another item's vector, and from then on every response
+    of the connection would be the one before. HTTP/1.1 numbers no responses, so what comes while the next request is
+    already under way cannot be told apart.
+    """
+
+    async def _get(self, *args: Any) -> Any:  # aiohttp has no public place for it
+        while (connection := await super()._get(*args)) is not None:
+            if not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
 
 def environment_proxy(base_url: str) -> str | None:
