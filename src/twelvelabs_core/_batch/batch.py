@@ -113,7 +113,7 @@ class _Batch:
         self._embedder, self._jobs, self._run, self._cache = embedder, jobs, run, cache
         self._prepaid = prepaid
         self._texts = Flights.of(embedder, texts=True)
-        self._media = Flights.of(embedder, texts=False)
+        self._media = Flights.of(embedder, texts=False) if any(job.files for job in jobs) else self._texts
         # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
         self._later: list[Later] = []
         # What this batch has embedded, for others that want it until it ends.
@@ -313,11 +313,7 @@ async def equal_jobs(
         for_cache: False = the keys only group jobs, so among texts each is its own key. Keys of files need digests.
     """
 
-    texts_only = not for_cache and all(isinstance(job.item, str) for job in jobs)
-
     def key_of(job: Job) -> str | TwelveLabsError:
-        if texts_only:
-            return str(job.item)
         try:
             return embedder.key(job)
         except Exception as error:
@@ -326,8 +322,12 @@ async def equal_jobs(
                 found.__cause__ = error
             return found
 
-    slow = any(job.on_disk or (isinstance(job.item, str) and len(job.item) > LONG_TEXT) for job in jobs)
-    keys = await in_thread(slow, lambda: [key_of(job) for job in jobs])
+    keys: Sequence[str | TwelveLabsError]
+    if not for_cache and all(isinstance(job.item, str) for job in jobs):
+        keys = [str(job.item) for job in jobs]
+    else:
+        slow = any(job.on_disk or (isinstance(job.item, str) and len(job.item) > LONG_TEXT) for job in jobs)
+        keys = await in_thread(slow, lambda: [key_of(job) for job in jobs])
     groups: dict[str, list[int]] = {}
     errors: Errors = {}
     for index, key in enumerate(keys):

@@ -25,6 +25,7 @@ from twelvelabs_core import (
     ServerError,
     UnexpectedError,
 )
+from twelvelabs_core._batch.flights import _flights
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -49,12 +50,21 @@ class Gate:
         self._open.set()
 
 
+async def joined(count: int) -> None:
+    """Wait until others wait for so many items under way, or a moment if they do not."""
+    for _ in range(50):
+        flights = [flight for table in list(_flights.values()) for flight in list(table.values())]
+        if sum(flight._landing is not None for flight in flights) >= count:
+            return
+        await asyncio.sleep(0.002)
+
+
 async def both(first: Any, gate: Gate, second: Any) -> list[Any]:
     """Start one call, another when the first has sent its request, then let the service answer."""
     tasks = [asyncio.ensure_future(first)]
     await asyncio.to_thread(gate.arrived.wait, 5)
     tasks.append(asyncio.ensure_future(second))
-    await asyncio.sleep(0.02)
+    await joined(1)
     gate.open()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -156,7 +166,7 @@ async def test_a_cancelled_call_is_taken_over() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(5)]
-    await asyncio.sleep(0.02)
+    await joined(1)
     assert len(service.requests) == 1
     first.cancel()
     await until(lambda: len(service.requests) == 2)
@@ -171,9 +181,9 @@ async def test_a_waiting_call_can_be_cancelled() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(3)]
-    await asyncio.sleep(0.02)
+    await joined(1)
     waiting[1].cancel()
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     gate.open()
     assert (await first).vector == (await waiting[0]).vector == (await waiting[2]).vector
     assert len(service.requests) == 1
@@ -199,7 +209,7 @@ async def test_another_callers_own_error_is_not_inherited(error: Exception) -> N
     first = asyncio.ensure_future(service.client(rate_limiter=limiter).aembed("a"))
     await asyncio.to_thread(limiter.arrived.wait, 5)
     second = asyncio.ensure_future(service.client().aembed("a"))
-    await asyncio.sleep(0.02)
+    await joined(1)
     limiter.go.set()
     assert (await second).vector == vector("a")
     with pytest.raises((QuotaExceededError, UnexpectedError)):
