@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
-from ._batch.batch import embed_batch, warn_truncated
+from ._batch.batch import embed_batch, run_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import Bar
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
@@ -23,7 +23,7 @@ from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
 from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
-from ._errors import InvalidInputError, TwelveLabsError
+from ._errors import InvalidInputError, TwelveLabsError, as_error
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
@@ -457,25 +457,23 @@ class EmbeddingClient:
         labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
-            try:
-                found = await embed_batch(self._embedder, jobs, run, self._cache, single=not many)
-            except TwelveLabsError as error:
-                error.results = await self._converted(jobs, error.results, convert)
-                raise
+            outcome = await run_batch(self._embedder, jobs, run, self._cache)
+            converted: list[Any] = [None] * len(jobs)
+
+            def convert_all() -> None:
+                for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
+                    try:
+                        converted[index] = None if found is None else convert(job, found)
+                    except Exception as error:  # one file that is gone must not lose the others' vectors
+                        outcome.errors[index] = as_error(error, job.label)
+
+            # Rows hold the file's digest, which reads the file unless it was needed before.
+            await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
+            outcome.results = converted
+            outcome.check(single=not many)
         finally:
             self._finish(run)
-        return await self._converted(jobs, found, convert)
-
-    @staticmethod
-    async def _converted(
-        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[Job, Result], T]
-    ) -> list[Any]:
-        def convert_all() -> list[T | None]:
-            pairs = zip(jobs, results, strict=False)
-            return [None if found is None else convert(job, found) for job, found in pairs]
-
-        # Rows hold the file's digest, which reads the file unless it was needed before.
-        return await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
+        return converted
 
     def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
         """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.

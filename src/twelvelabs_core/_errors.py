@@ -160,16 +160,18 @@ class BatchError(TwelveLabsError):
         self.errors = dict(errors)
 
 
-def unexpected(error: Exception, item: str | None = None) -> TwelveLabsError:
-    """An exception as one of ours: itself if it is, else an :class:`UnexpectedError` to be raised ``from`` it.
-
-    Its own words may hold anything, so the message names its type alone.
+def as_error(error: Exception, item: str | None = None) -> TwelveLabsError:
+    """An exception as an error of ours, about an item: itself if it is one, else an :class:`UnexpectedError` with the
+    original as its cause. The original's own words may hold anything, so the message names its type alone.
     """
-    if isinstance(error, TwelveLabsError):
-        return error
-    return UnexpectedError(
-        f"{type(error).__name__} was raised by something outside this package; see __cause__.", item=item
-    )
+    if not isinstance(error, TwelveLabsError):
+        original = type(error).__name__
+        found = UnexpectedError(
+            f"{original} was raised by something outside this package; it is this error's __cause__."
+        )
+        found.__cause__ = error
+        error = found
+    return error if item is None else with_item(error, item)
 
 
 def copied(error: TwelveLabsError) -> TwelveLabsError:

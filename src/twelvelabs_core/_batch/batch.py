@@ -20,8 +20,7 @@ from .._errors import (
     InvalidInputError,
     QuotaExceededError,
     TwelveLabsError,
-    unexpected,
-    with_item,
+    as_error,
 )
 from .._inputs import Composed
 from .._net import loop
@@ -61,6 +60,18 @@ class Outcome:
     errors: Errors = field(default_factory=dict)
     fatal: TwelveLabsError | None = None
 
+    def check(self, *, single: bool) -> None:
+        """Raise what failed, with the results.
+
+        Args:
+            single: there is one job; its error is raised as it is.
+        """
+        if self.fatal is not None:
+            self.fatal.results = list(self.results)
+            raise self.fatal
+        if self.errors:
+            raise self.errors[0] if single else BatchError(self.results, self.errors)
+
 
 async def embed_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0, single: bool = False
@@ -75,11 +86,7 @@ async def embed_batch(
         TwelveLabsError: the single job failed, or an error is about the account; then ``.results`` is set.
     """
     outcome = await run_batch(embedder, jobs, run, cache, prepaid=prepaid)
-    if outcome.fatal is not None:
-        outcome.fatal.results = list(outcome.results)
-        raise outcome.fatal
-    if outcome.errors:
-        raise outcome.errors[0] if single else BatchError(outcome.results, outcome.errors)
+    outcome.check(single=single)
     return outcome.results
 
 
@@ -97,12 +104,10 @@ async def run_batch(
         await batch.embed()
         await batch.follow()
     except Exception as error:
-        found = unexpected(error)
-        if found is not error:
-            found.__cause__ = error
-        batch.outcome.fatal = found
+        batch.outcome.fatal = as_error(error)
     finally:
         batch.end()
+    batch.outcome.errors = dict(sorted(batch.outcome.errors.items()))
     return batch.outcome
 
 
@@ -198,14 +203,12 @@ class _Batch:
                 await self._store(cache, cut_key or key, found, indices)
             self._run.finished(len(indices))
         except Exception as error:
-            ours = unexpected(error, job.label)
+            ours = as_error(error, job.label)
             if landed is None:
                 if not self._run.stopping and is_shared(ours, job):
                     landed = ours, None
                 self._fail(indices, ours)
-            if ours is error:
-                raise
-            raise ours from error
+            raise ours from ours.__cause__
         finally:
             if landed is None or isinstance(landed[0], TwelveLabsError):
                 del flights[name]
@@ -317,10 +320,7 @@ async def equal_jobs(
         try:
             return embedder.key(job)
         except Exception as error:
-            found = with_item(unexpected(error, job.label), job.label)
-            if found is not error:
-                found.__cause__ = error
-            return found
+            return as_error(error, job.label)
 
     keys: Sequence[str | TwelveLabsError]
     if not for_cache and all(isinstance(job.item, str) for job in jobs):

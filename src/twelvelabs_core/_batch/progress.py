@@ -44,8 +44,10 @@ class Bar:
     def close(self, stats: Stats) -> None:
         """Draw the last statistics and end the line."""
         self._ticker.cancel()
-        self.update(stats)
-        self._bar.close()
+        try:
+            self.update(stats)
+        finally:
+            self._bar.close()
 
     def _note(self) -> str:
         notes = []
@@ -65,7 +67,7 @@ class Bar:
         return ", ".join(notes)
 
     async def _tick(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, Exception):  # update() tells of the latter
             while True:
                 await asyncio.sleep(REFRESH_SEC)
                 self._bar.set_postfix_str(self._note(), refresh=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._api.v2 import check_composed
-from .._errors import InvalidInputError, TwelveLabsError, unexpected, with_item
+from .._errors import InvalidInputError, TwelveLabsError, as_error, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
 from .._models import Kind, models_that
@@ -114,11 +114,7 @@ class Checker:
         try:
             return self.check(item, label) if options is None else self.check_segments(item, options, label_text(label))
         except Exception as error:  # also what a PIL image, a file object or a token counter raises
-            found = unexpected(error, label_text(label))
-            if found is error:
-                return with_item(found, label_text(label))
-            found.__cause__ = error
-            return found
+            return as_error(error, label_text(label))
 
     def check(self, item: Item, label: Label) -> Job:
         """The job of embedding one item to one vector.
