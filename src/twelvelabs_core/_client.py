@@ -124,9 +124,10 @@ class EmbeddingClient:
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
-        if max_concurrency < 1 or max_retries < 0 or timeout <= 0 or max_wait < 0:
+        # Written so that NaN is refused too.
+        if not (max_concurrency >= 1 and max_retries >= 0 and timeout > 0 and max_wait >= 0 and task_timeout >= 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries and max_wait 0 or more, timeout above 0."
+                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout above 0."
             )
         self._settings = EmbedSettings(
             found,

@@ -115,7 +115,15 @@ class QuotaExceededError(RateLimitError):
 
 
 class ServerError(TwelveLabsError):
-    """The server failed (5xx) and the retries are used up."""
+    """The server failed (5xx) and the retries are used up.
+
+    Attributes:
+        retry_after: seconds the server asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.retry_after = retry_after
 
 
 class ConnectionFailedError(TwelveLabsError):
@@ -162,13 +170,10 @@ class BatchError(TwelveLabsError):
 
 def as_error(error: Exception, item: str | None = None) -> TwelveLabsError:
     """An exception as an error of ours, about an item: itself if it is one, else an :class:`UnexpectedError` with the
-    original as its cause. The original's own words may hold anything, so the message names its type alone.
+    original as its cause.
     """
     if not isinstance(error, TwelveLabsError):
-        original = type(error).__name__
-        found = UnexpectedError(
-            f"{original} was raised by something outside this package; it is this error's __cause__."
-        )
+        found = unexpected(error, "Something outside this package")
         found.__cause__ = error
         error = found
     return error if item is None else with_item(error, item)
@@ -186,3 +191,16 @@ def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
     if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError, UnexpectedError)):
         error.item = label
     return error
+
+
+def unexpected(error: Exception, what: str) -> UnexpectedError:
+    """The error for an exception that is not ours; raise it ``from`` the original.
+
+    Args:
+        what: what raised it.
+    """
+    try:
+        words = f": {str(error)[:200]}"
+    except Exception:  # an exception may raise another when it is asked what it is about
+        words = "."
+    return UnexpectedError(f"{what} raised {type(error).__name__}{words}")

@@ -90,7 +90,7 @@ def error_from_status(status: int, body: bytes, *, trace_id: str | None = None) 
         return RateLimitError(error.message or "Too many requests.", **tags)
     if status == 404 and error.code is None:
         return InvalidInputError("No such endpoint. Does the base URL end with the version (…/v1.3)?", **tags)
-    if status >= 500 or status == 408:
+    if status >= 500 or status in (408, 425):
         return ServerError(error.message or f"The server failed with status {status}.", **tags)
     if status < 400:
         return InvalidInputError(f"Unexpected status {status}: check the base URL.", **tags)

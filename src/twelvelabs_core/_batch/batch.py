@@ -14,11 +14,8 @@ from .._embed.embedder import Embedder, Result
 from .._embed.jobs import Job
 from .._embed.texts import LONG_TEXT
 from .._errors import (
-    AuthenticationError,
     BatchError,
-    CacheError,
     InvalidInputError,
-    QuotaExceededError,
     TwelveLabsError,
     as_error,
 )
@@ -26,7 +23,7 @@ from .._inputs import Composed
 from .._net import loop
 from .._net.loop import in_thread
 from .._net.pace import pause
-from .._net.pool import attempt_each
+from .._net.pool import attempt_each, is_fatal
 from .._results import Embedding
 from .._stats import Run
 from .flights import Flight, Flights, Landed, is_shared, own_copy, own_error
@@ -38,9 +35,6 @@ Errors: TypeAlias = "dict[int, TwelveLabsError]"
 
 # Key, indices, whether it is prepaid, and the landing to wait for (None: another process is embedding it).
 Later: TypeAlias = "tuple[str, list[int], bool, asyncio.Future[Flight] | None]"
-
-# About the account, or the cache: every other item would meet them too.
-FATAL = (AuthenticationError, QuotaExceededError, CacheError)
 
 # Seconds between two looks at an item that another process is embedding.
 FIRST_LOOK_SEC, SLOWEST_LOOK_SEC = 0.05, 2.0
@@ -292,7 +286,7 @@ class _Batch:
 
     def _fail(self, indices: Sequence[int], error: TwelveLabsError) -> None:
         """Put an error in its places, under the label of each, unless it ends the batch."""
-        if isinstance(error, FATAL):
+        if is_fatal(error):
             return
         self.outcome.errors[indices[0]] = error
         first = self._jobs[indices[0]]

@@ -15,16 +15,14 @@ from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
 from .._embed.jobs import Job
 from .._errors import (
-    AuthenticationError,
-    CacheError,
     InvalidInputError,
-    QuotaExceededError,
     TextTooLongError,
     TwelveLabsError,
     UnexpectedError,
     copied,
 )
 from .._net import loop
+from .._net.pool import is_fatal
 from .._net.settings import SenderSettings
 from .._results import Embedding
 
@@ -103,7 +101,7 @@ def is_shared(error: TwelveLabsError, job: Job) -> bool:
 
     Errors about the account, the first caller's limits, its budget, its cache or its copy of a file are its own.
     """
-    if isinstance(error, (AuthenticationError, QuotaExceededError, CacheError, UnexpectedError)):
+    if is_fatal(error) or isinstance(error, UnexpectedError):
         return False
     if isinstance(error, InvalidInputError):
         return isinstance(error, TextTooLongError) or error.status is not None or not job.on_disk

@@ -14,7 +14,7 @@ import httpx
 
 from .._api.requests import Request
 from . import loop
-from .account import AccountLimiters
+from .account import Account
 from .transport import AiohttpTransport, RawResponse
 from .wire import LARGE_BODY, NETWORK_ERRORS, RequestWriter, connection_error
 
@@ -31,14 +31,14 @@ class Session:
 
     Attributes:
         generation: of the loop it belongs to.
-        limiters: of the account; shared with other sessions of it.
+        account: its limiters and its circuit; shared with other sessions of it.
         slots: bounds the requests in flight.
         media_slots: bounds those of them that hold media.
     """
 
     def __init__(self, settings: SenderSettings) -> None:
         self.generation = loop.generation()
-        self.limiters = AccountLimiters.of(settings.base_url, settings.api_key, settings.limits)
+        self.account = Account.of(settings.base_url, settings.api_key, settings.limits)
         self.slots = asyncio.Semaphore(settings.max_concurrency)
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
         self._base_url = settings.base_url
