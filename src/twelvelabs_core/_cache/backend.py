@@ -102,7 +102,7 @@ class SqliteStore:
 
 def _values(connection: sqlite3.Connection, keys: Sequence[str]) -> list[bytes | None]:
     marks = ",".join("?" * len(keys))
-    found = dict(connection.execute(f"SELECT key, value FROM vectors WHERE key IN ({marks})", keys).fetchall())
+    found = dict(connection.execute(f"SELECT key, value FROM vectors WHERE key IN ({marks})", keys))
     return [found.get(key.encode()) for key in keys]  # the connection returns all texts as bytes
 
 

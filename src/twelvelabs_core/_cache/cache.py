@@ -6,7 +6,7 @@ flight. Writes that come together share one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
@@ -17,10 +17,11 @@ from .._results import Embedding, Segment
 from .backend import SqliteStore
 from .batched import Batched
 from .claims import Claims
-from .encoding import decode, encode, unseal
+from .encoding import decode, encode, is_whole
 from .entries import Entries
 
 Result: TypeAlias = "Embedding | list[Segment]"
+Decode: TypeAlias = Callable[[bytes], "Result | None"]
 
 
 @dataclass
@@ -50,12 +51,11 @@ class Cache:
     def __init__(self, entries: Entries, space: str, dimensions: int) -> None:
         self._entries = entries
         self._prefix = f"{space}/"
-        self._decode = partial(decode, space=space, dimensions=dimensions)
+        self._decode: Decode = partial(decode, space=space, dimensions=dimensions)
         self._writes: PerLoop[Batched[tuple[str, bytes], bool]] = PerLoop(partial(Batched, entries.write))
         self._claims: PerLoop[Claims] | None = None
         if isinstance(entries.store, SqliteStore):
-            usable = partial(entries.usable, self._decode)
-            self._claims = PerLoop(partial(Claims, entries.store, usable))
+            self._claims = PerLoop(partial(Claims, entries.store, partial(_usable, self._decode)))
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, Result]:
         """The results for ``keys``, without those that are missing or damaged.
@@ -88,18 +88,17 @@ class Cache:
         """
         if self._claims is None or not keys:
             return Claimed(ours=set(keys))
-        full = [self._prefix + key for key in keys]
         try:
-            outcomes = await self._claims.get().take(full)
+            outcomes = await self._claims.get().take([self._prefix + key for key in keys])
         except CacheError as error:
             self._entries.failed(error)
             return Claimed(ours=set(keys))
         claimed = Claimed()
-        for key, stored, outcome in zip(keys, full, outcomes, strict=True):
+        for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, bool):
                 (claimed.ours if outcome else claimed.theirs).add(key)
-            else:
-                claimed.found[key] = self._decode(unseal(stored, outcome) or b"")
+            elif (result := self._decode(outcome)) is not None:
+                claimed.found[key] = result
         return claimed
 
     def holds(self, key: str) -> bool:
@@ -110,3 +109,7 @@ class Cache:
         """End the claims of some keys that will not be :meth:`put`; others are left out."""
         if self._claims is not None:
             await self._claims.get().release([self._prefix + key for key in keys])
+
+
+def _usable(decode: Decode, key: str, value: bytes) -> bool:
+    return is_whole(key, value) and decode(value) is not None

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .._errors import CacheError, InvalidInputError
 from .backend import Store, open_store, portions
-from .encoding import seal, unseal
+from .encoding import is_whole, seal
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -44,7 +45,7 @@ class Entries:
         A damaged one counts as missing; one warning gives the number of them.
 
         Args:
-            decode: makes a value of the content of an entry; None = it is damaged.
+            decode: makes something of a whole entry; None = it is not what it should be.
 
         Raises:
             CacheError: the store cannot be read.
@@ -53,7 +54,7 @@ class Entries:
         damaged: list[str] = []
         try:
             for part in portions(keys):
-                found.update(await asyncio.to_thread(self._read, part, decode, damaged))
+                found.update(await asyncio.to_thread(partial(self._read, part, decode, damaged)))
         except CacheError as error:
             self.failed(error)
         if damaged:
@@ -86,18 +87,12 @@ class Entries:
         self._failing = False
         return [True] * len(pairs)
 
-    def usable(self, decode: Callable[[bytes], Any], key: str, value: bytes) -> bool:
-        """Whether a stored value is an entry that can be decoded."""
-        content = unseal(key, value)
-        return content is not None and decode(content) is not None
-
     def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> dict[str, T]:
         found: dict[str, T] = {}
         for key, value in zip(keys, self._values(keys), strict=True):
             if value is None or value == b"":  # an empty value stands for a deleted one
                 continue
-            content = unseal(key, value)
-            entry = None if content is None else decode(content)
+            entry = decode(value) if is_whole(key, value) else None
             if entry is None:
                 damaged.append(key)
             else:

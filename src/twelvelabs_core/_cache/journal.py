@@ -20,7 +20,7 @@ class Journal:
 
     def __init__(self, entries: Entries | None) -> None:
         self._entries = entries
-        self._memory: dict[str, bytes] = {}
+        self._memory: dict[str, dict[str, Any]] = {}
 
     @property
     def lasting(self) -> bool:
@@ -33,11 +33,10 @@ class Journal:
         Raises:
             CacheError: the store cannot be read.
         """
-        key = f"journal/{name}"
-        if name in self._memory:
-            entry = decode_json(self._memory[name])
-        else:
-            entry = (await self._entries.read([key], decode_json)).get(key) if self._entries is not None else None
+        entry: dict[str, Any] | None = self._memory.get(name)
+        if entry is None and self._entries is not None:
+            key = f"journal/{name}"
+            entry = (await self._entries.read([key], decode_json)).get(key)
         if entry is None or not isinstance(entry.get("written"), (int, float)):
             return None
         return entry if time.time() - entry["written"] < MAX_AGE_SEC else None
@@ -48,7 +47,7 @@ class Journal:
         Raises:
             CacheError: the store cannot be written; the entry is kept in memory.
         """
-        await self._set(name, encode_json({**entry, "written": time.time()}))
+        await self._set(name, {**entry, "written": time.time()})
 
     async def delete(self, name: str) -> None:
         """Remove an entry. Stores need not support deletion, so an empty value takes its place.
@@ -56,14 +55,15 @@ class Journal:
         Raises:
             CacheError: the store cannot be written.
         """
-        await self._set(name, b"")
+        await self._set(name, {})
 
-    async def _set(self, name: str, content: bytes) -> None:
+    async def _set(self, name: str, entry: dict[str, Any]) -> None:
         # In memory until the store has it, and for good where there is no store or it fails.
-        self._memory[name] = content
+        self._memory[name] = entry
         if self._entries is None:
-            kept = not content
+            kept = not entry
         else:
+            content = encode_json(entry) if entry else b""
             (kept,) = await asyncio.to_thread(self._entries.write, [(f"journal/{name}", content)])
         if kept:
             self._memory.pop(name, None)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from .._errors import CacheError
-from .encoding import decode_kept, encode_kept
+from .encoding import decode_kept, encode_kept, seal
 from .entries import Entries
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -88,7 +88,7 @@ async def _written(vectors: Mapping[str, Sequence[float]], entries: Entries) -> 
     try:
         # In a second run most are stored already, and reading is cheaper than writing.
         stored = await entries.read(list(pairs), bytes)
-        new = [(key, content) for key, content in pairs.items() if stored.get(key) != content]
+        new = [(key, content) for key, content in pairs.items() if stored.get(key) != seal(key, content)]
         return not new or all(await asyncio.to_thread(entries.write, new))
     except CacheError as error:  # the vectors are paid for and must not be lost
         logger.error("%d vectors stay in memory. %s", len(pairs), error)

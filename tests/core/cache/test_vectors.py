@@ -55,8 +55,8 @@ async def test_in_the_store_if_there_is_one() -> None:
     assert len(vectors) == 0
     assert await find(KeptVectors(), store, "one", "two", "three") == VECTORS
     # The form in which they are kept: what is in users' caches stays readable.
-    assert store.values[f"{PREFIX}two"] == b"TLE1" + bytes.fromhex(
-        "80bc7cd552000000000000f03f000000000000004000000000000008400000000000001040"
+    assert store.values[f"{PREFIX}two"] == b"TLE1R" + bytes.fromhex(
+        "000000000000f03f00000000000000400000000000000840000000000000104007c888b6"
     )
 
 
