@@ -244,12 +244,28 @@ def test_a_task_that_fails_for_good_names_the_file(client: Callable[..., Embeddi
 
 
 def test_a_task_whose_response_is_lost_is_not_created_twice(
-    client: Callable[..., EmbeddingClient], emulator: Emulator
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.configure(faults=({"path": "embed-v2/tasks", "method": "POST", "times": 1, "kind": "lost"},))
-    assert client("marengo3.5").embed_segments(Video(VIDEO))
+    run = client("marengo3.5", cache=tmp_path / "cache.sqlite")
+    assert run.embed_segments(Video(VIDEO))
     assert count(emulator)["POST embed-v2/tasks"] == 1
     assert count(emulator)["GET embed-v2/tasks"] == 1
+    assert run.last_run.paid_again == 0
+
+
+def test_without_a_name_in_the_list_it_is_created_again_and_counted(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
+) -> None:
+    """A small file without a cache has no name; with one, the service may not show it."""
+    lost = {"path": "embed-v2/tasks", "method": "POST", "times": 1, "kind": "lost"}
+    for shown, cache in ((True, None), (False, tmp_path / "cache.sqlite")):
+        emulator.reset()
+        emulator.configure(api_keys=(f"tlk_{uuid.uuid4().hex}",), task_list_filenames=shown, faults=(lost,))
+        run = client("marengo3.5", cache=cache)
+        assert run.embed_segments(Video(VIDEO))
+        assert count(emulator)["POST embed-v2/tasks"] == 2
+        assert run.last_run.paid_again == 1
 
 
 def test_a_task_that_takes_too_long_is_taken_up_by_the_next_run(

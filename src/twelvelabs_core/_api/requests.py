@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, Protocol
 
 from pydantic_core import to_json
 
@@ -22,7 +22,7 @@ class MediaPayload:
     url: str | None = None
     asset_id: str | None = None
     data: bytes = b""
-    path: Path | None = None
+    stream: SentFile | None = None
     filename: str = "file"
     mime: str = "application/octet-stream"
     name: str | None = None
@@ -36,6 +36,13 @@ class MediaPayload:
         if self.url is not None:
             return {"url": self.url}
         return {"base64_string": base64.b64encode(self.data).decode("ascii")}
+
+
+class SentFile(Protocol):
+    """A file that is read when it is sent, once for each attempt."""
+
+    def open(self) -> BinaryIO:
+        """A new reader of its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,8 @@ class Request:
         path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is sent no key.
         kinds: the kinds of input it embeds, for the limits' categories; empty where it embeds nothing.
         json: body of a JSON request.
-        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
-            streamed.
+        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or SentFile, mime))``; a
+            SentFile is streamed.
         content: body of any other request, with ``headers``; bytes, or a range of a file, which is streamed.
         categories: the limits it counts in, if not those of ``kinds``.
         reads: what to return of the response: its JSON, or its headers (names in lower case).

@@ -109,6 +109,13 @@ class Embedder:
             run.stats.truncated += 1
         return found, key
 
+    async def finished(self, job: Job, run: Run) -> None:
+        """To be called when the result of a job is stored, or at once if there is nowhere to store it: deletes what the
+        job left on the server and in the journal. Needed for jobs with files only. Never raises.
+        """
+        for file in job.files:
+            await self.files.settle(file, run)
+
     def as_segments(self, job: Job, found: Result) -> list[Segment]:
         """A result as segments: the vector of a whole file is its segment of scope ``asset``."""
         if not isinstance(found, Embedding):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .._errors import InvalidInputError
+from .._errors import InvalidInputError, TwelveLabsError
 from .._inputs import Audio, Media, Video, describe, is_url
 from .._models import Kind, MediaLimit, Model
 from . import images
@@ -27,8 +27,10 @@ from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
 from .kinds import HEAD_BYTES, local_path
 from .probe import Probe, probe
+from .streamed import StreamedFile, changed_error
 
 _READ_BYTES = 1 << 20
+_PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 _SUFFIX = {"jpeg": "jpg", "matroska": "mkv"}
 
 # Pages about media, not media: the API refuses them, and says so only after the request (API page, "direct links").
@@ -48,7 +50,8 @@ class MediaFile:
         mime: MIME type of what :meth:`load` returns (unknown for a URL).
         url: set when the server is to fetch it; then nothing is read here.
         path, data, image: where the content is otherwise; ``image`` is a PIL image.
-        convert: the content is an image in a format the API does not take.
+        convert: the content is an image in a format the API does not take, or one that its EXIF tag turns.
+        turned: its EXIF tag turns it. Whether the API does as the tag says is open, so it is turned before it is sent.
         size: bytes; None for a URL or a PIL image.
         measured: length and frame size; empty where unknown.
     """
@@ -62,9 +65,10 @@ class MediaFile:
     data: bytes | None = None
     image: Any = None
     convert: bool = False
+    turned: bool = False
     size: int | None = None
     measured: Probe = field(default_factory=Probe)
-    _opened_as: tuple[int, int] | None = None
+    _opened_as: os.stat_result | None = None
 
     @property
     def content(self) -> bytes | Path:
@@ -77,6 +81,17 @@ class MediaFile:
     def kind(self) -> Kind:
         """``image``, ``audio``, ``video`` or ``document``."""
         return self.media.kind
+
+    @property
+    def suffix(self) -> str:
+        """A suffix, with its dot, for the name it is sent under: its own, if that is a plain one; else its format's. A
+        document has its format's: the API compares the two.
+        """
+        own = Path(self.filename).suffix
+        if self.kind != "document" and _PLAIN_SUFFIX.fullmatch(own):
+            return own
+        found = next((name for name, mime in MIME.items() if mime == self.mime), None)
+        return f".{_SUFFIX.get(found, found)}" if found else ""
 
     @property
     def is_text(self) -> bool:
@@ -97,55 +112,99 @@ class MediaFile:
             return whole
         return max(0.0, min(whole, media.end_sec or whole) - (media.start_sec or 0.0))
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
-        """BLAKE2b of the content, 20 bytes; of a URL's address, as changes behind a URL are not seen. Reads the file.
+        """BLAKE2b of what is sent, 20 bytes, for keys. Reads the file.
 
         Raises:
             InvalidInputError: the file cannot be read, or has changed since it was opened.
         """
+        content = self._content_digest
+        return hashlib.blake2b(b"turned" + content, digest_size=20).digest() if self.turned else content
+
+    @property
+    def content_digest(self) -> str:
+        """BLAKE2b of the file's own content, 20 bytes as hexadecimal text; of a URL's address, as changes behind a URL
+        are not seen. Reads the file.
+
+        Raises:
+            InvalidInputError: as for :attr:`digest`.
+        """
+        return self._content_digest.hex()
+
+    @cached_property
+    def _content_digest(self) -> bytes:
+        if self.image is not None:
+            return images.digest_image(self.image, self.label)
         found = hashlib.blake2b(digest_size=20)
         if self.url is not None:
             found.update(b"url" + self.url.encode())
-        elif self.image is not None:
-            found.update(f"{self.image.mode}{self.image.size}".encode())
-            found.update(self.image.tobytes())
         elif self.data is not None:
             found.update(self.data)
         else:
             self._read(lambda file: _update_from(found, file))
         return found.digest()
 
-    @property
-    def content_digest(self) -> str:
-        """:attr:`digest` as hexadecimal text. Reads the file."""
-        return self.digest.hex()
-
     def load(self) -> bytes:
         """The bytes to send. Reads the file and may convert an image: call it off the event loop.
 
+        What is read is digested too, so that a result is never kept under the digest of another content.
+
         Raises:
-            InvalidInputError: the file cannot be read, or has changed since it was opened.
+            InvalidInputError: the file cannot be read, or has changed since it was opened or digested.
         """
         if self.image is not None:
-            return images.encode(self.image)
-        raw = self.data if self.data is not None else self._read(lambda file: file.read())
+            encoded = images.encode(self.image, self.label)
+            self._confirm(images.digest_image(self.image, self.label))
+            return encoded
+        if self.data is not None:
+            raw = self.data
+        else:
+            raw = self._read(lambda file: file.read())
+            self._confirm(hashlib.blake2b(raw, digest_size=20).digest())
         return images.convert(raw, self.label) if self.convert else raw
+
+    def streamed(self) -> StreamedFile | None:
+        """The file for a form that streams it; None if its content has to be loaded."""
+        if self.path is None or self.size is None or self.convert:
+            return None
+        return StreamedFile(self.path, self.size, self.label)
+
+    def confirm_sent(self, streamed: StreamedFile) -> None:
+        """Check that what was streamed is this file's content. Reads the file, if it has no digest yet.
+
+        Raises:
+            InvalidInputError: it is not: the file has changed meanwhile.
+        """
+        if streamed.digest is not None:
+            self._confirm(streamed.digest)
+        self.check_unchanged()
+
+    def _confirm(self, digest: bytes) -> None:
+        """Take the digest of what was sent for the file's own; refuse it if the file had another one before."""
+        if self.__dict__.setdefault("_content_digest", digest) != digest:
+            raise changed_error(self.label)
 
     def check_unchanged(self) -> None:
         """Refuse a file that another program has changed since it was opened: its digest would not be its content's.
 
         Raises:
-            InvalidInputError: its size or time of change differs, or it is gone.
+            InvalidInputError: its size, its time of change or the file itself differs, or it is gone.
         """
-        if self.path is None:
+        if self.path is None or self._opened_as is None:
             return
         try:
             now = self.path.stat()
         except OSError as error:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
-        if (now.st_size, now.st_mtime_ns) != self._opened_as:
-            raise InvalidInputError("has changed while it was being embedded. Embed it again.", item=self.label)
+        if _identity(now) != _identity(self._opened_as):
+            raise changed_error(self.label)
+        if now.st_ctime_ns != self._opened_as.st_ctime_ns and "_content_digest" in self.__dict__:
+            # Its content, or only its name, owner or attributes: the content decides.
+            self._opened_as = now
+            found = hashlib.blake2b(digest_size=20)
+            self._read(lambda file: _update_from(found, file))
+            self._confirm(found.digest())
 
     def _read(self, read: Callable[[Any], Any]) -> Any:
         assert self.path is not None
@@ -162,6 +221,10 @@ class MediaFile:
             return self.data[:HEAD_BYTES]
         head: bytes = self._read(lambda file: file.read(HEAD_BYTES))
         return head
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev
 
 
 def _update_from(found: hashlib.blake2b, file: Any) -> None:
@@ -218,8 +281,10 @@ def locate(media: Media, label: str = "") -> MediaFile:
     file = MediaFile(media, label if name in label else f"{label} {name}".strip(), media.filename or "")
     try:
         _find(file, source)
-    except (ValueError, RuntimeError, TypeError) as error:  # of urlsplit, expanduser, a closed file, a path with NUL
-        raise InvalidInputError(f"cannot be used: {error}.", item=file.label) from error
+    except TwelveLabsError:
+        raise
+    except Exception as error:  # of urlsplit, expanduser, a path with NUL; and a file object raises what it likes
+        raise InvalidInputError(f"cannot be used: {str(error) or type(error).__name__}.", item=file.label) from error
     return file
 
 
@@ -258,6 +323,7 @@ def _find_by_scheme(file: MediaFile, source: str) -> None:
 
 def _use_url(file: MediaFile, url: str) -> None:
     parts = urlsplit(url)
+    url.encode()  # broken Unicode (half of a surrogate pair) can be neither sent nor digested
     if _HOSTING_PAGES.search((parts.hostname or "").lower()):
         raise InvalidInputError(
             f"{parts.hostname} serves a page about the media, not the file; the API needs a direct link. "
@@ -281,7 +347,7 @@ def _use_path(file: MediaFile, path: Path) -> None:
     if found.st_size == 0:
         raise InvalidInputError("is an empty file.", item=file.label)
     file.path, file.size, file.filename = path, found.st_size, file.filename or path.name
-    file._opened_as = (found.st_size, found.st_mtime_ns)
+    file._opened_as = found
 
 
 def _use_data(file: MediaFile, data: bytes) -> None:
@@ -301,12 +367,20 @@ def _decode_data_uri(uri: str, label: str) -> bytes:
 
 
 def _read_file_object(source: Any, label: str) -> bytes:
+    end = 0
     if hasattr(source, "seekable") and source.seekable():
+        end = source.seek(0, os.SEEK_END)
         source.seek(0)  # the frameworks pass BytesIO objects that were just written or read
     content = source.read()
-    if not isinstance(content, bytes):
+    if isinstance(content, str):
         raise InvalidInputError('is a text file object; open it in binary mode ("rb").', item=label)
-    return content
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise InvalidInputError(f"is a file object whose read() returned {describe(content)}, not bytes.", item=label)
+    if isinstance(end, int) and len(content) < end:
+        raise InvalidInputError(
+            f"is a file object whose read() returned {len(content)} of its {end} bytes. Pass its bytes.", item=label
+        )
+    return bytes(content)
 
 
 # -- format and size -----------------------------------------------------------------------------------------------
@@ -314,7 +388,7 @@ def _read_file_object(source: Any, label: str) -> bytes:
 
 def _open_image(file: MediaFile, limit: MediaLimit) -> None:
     if file.image is not None:
-        width, height = file.image.size
+        width, height = images.load_image(file.image, file.label)
         check_frame(file.label, width, height, limit)
         file.mime, file.filename = MIME["png"], file.filename or "image.png"
         return
@@ -330,8 +404,10 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
             )
         file.convert, found = True, "png"
     if images.has_pillow():
-        width, height = images.image_size(file.content, file.label)
+        width, height, file.turned = images.check_image(file.content, file.label)
         check_frame(file.label, width, height, limit)
+        if file.turned and not file.convert:
+            file.convert, found = True, "png"
     if not file.convert:
         check_bytes(file.label, file.kind, file.size, limit)
     _name(file, found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,7 +35,10 @@ class ChunkedBody(httpx.AsyncByteStream):
         with self._body.path.open("rb") as file:
             file.seek(self._body.start)
             remaining = self._body.length
-            while remaining > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK, remaining))):
+            while remaining > 0:
+                chunk = await asyncio.to_thread(file.read, min(CHUNK, remaining))
+                if not chunk:
+                    raise InvalidInputError("The file has become shorter while it was being sent. Embed it again.")
                 remaining -= len(chunk)
                 yield chunk
 
@@ -113,7 +115,7 @@ def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
     if isinstance(value, str):
         return (None, value)
     filename, content, mime = value
-    return filename, files.enter_context(content.open("rb")) if isinstance(content, Path) else content, mime
+    return filename, content if isinstance(content, bytes) else files.enter_context(content.open()), mime
 
 
 def connection_error(error: BaseException, base_url: str, timeout: float) -> TwelveLabsError:
