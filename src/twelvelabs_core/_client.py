@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from ._batch.batch import embed_batch, run_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
-from ._batch.progress import Bar
+from ._batch.progress import bar_of
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
 from ._cache.cache import Cache
 from ._cache.entries import CacheErrors, Entries, open_cache
@@ -303,7 +303,7 @@ class EmbeddingClient:
             self._finish(run)
 
     def _new_run(self, items: int, progress: bool) -> Run:
-        return Run(items, Bar(items, self._sender.opens_at) if progress else None)
+        return Run(items, bar_of(items, self._sender.opens_at) if progress else None)
 
     def _finish(self, run: Run) -> None:
         run.close()
@@ -370,8 +370,8 @@ class EmbeddingClient:
         total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
-            if progress and run.progress is None:
-                run.progress = Bar(total, self._sender.opens_at)
+            if progress and run.stats.items == 0:
+                run.progress = bar_of(total, self._sender.opens_at)
             run.stats.items += len(chunk)
             return await embed_chunk(self._embedder, first, chunk, run, self._cache)
 

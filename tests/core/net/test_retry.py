@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import media
 from tests.support.sender import Clock, Pauses, sender_of
-from tests.support.service import Service, refusal, right_answer, scripted, v2_answer, vector
+from tests.support.service import Service, refusal, right_answer, scripted, v2_answer, vector, words
 from twelvelabs_core import (
     AuthenticationError,
     Composed,
@@ -106,7 +106,7 @@ def test_an_unusable_response_is_asked_for_again_no_more_than_any_other_failure(
         (Image(media.png()), {}),
         (Image(media.png()), {"api_version": "v1"}),
         (Composed("a", [Image(media.png())]), {}),
-        ("x" * 5 * 500 * 2, {"truncate": "average"}),
+        (words(1000), {"truncate": "average"}),
     ],
     ids=["image", "image by v1", "composed", "average"],
 )
