@@ -1,4 +1,4 @@
-"""Each text is judged by itself: it gets the vector it would get alone, whatever came before, with or without a cache."""
+"""Each text is judged by itself: it gets the vector it would get alone, whatever came before, cached or not."""
 
 from __future__ import annotations
 
