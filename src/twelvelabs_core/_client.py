@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Sized,
+)
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +27,7 @@ from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stre
 from ._cache.cache import Cache
 from ._cache.entries import CacheErrors, Entries, open_cache
 from ._cache.journal import Journal
-from ._config import resolve_api_key, resolve_base_url
+from ._config import resolve_api_key, resolve_base_url, secret_of
 from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
@@ -30,11 +40,12 @@ from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import SenderSettings
+from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store.rows import Row, rows_of
+from ._store.identity import IdFrom
+from ._store.rows import Row, check_names, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -81,7 +92,9 @@ class EmbeddingClient:
         max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
         max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
-        timeout: seconds without a byte from the server before a request counts as lost.
+        timeout: seconds without a byte from the server before a request counts as lost; also for a connection.
+        total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
+            more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
         cache_errors: ``raise`` = a cache that cannot be read or written stops the call with :class:`CacheError`,
@@ -114,6 +127,7 @@ class EmbeddingClient:
         max_retries: int = 5,
         retry: RetryPolicy | None = None,
         timeout: float = 120.0,
+        total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
         cache: Any = None,
         cache_errors: CacheErrors = "raise",
         budget: Budget | int | None = None,
@@ -121,13 +135,16 @@ class EmbeddingClient:
         task_timeout: float = 3600.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        api_key = secret_of(api_key)  # first: a traceback shows the locals of its frames to error trackers
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
         # Written so that NaN is refused too.
-        if not (max_concurrency >= 1 and max_retries >= 0 and timeout > 0 and max_wait >= 0 and task_timeout >= 0):
+        at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
+        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout above 0."
+                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
+                "total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
@@ -144,10 +161,11 @@ class EmbeddingClient:
         self._start(
             SenderSettings(
                 base_url=resolve_base_url(base_url),
-                api_key=resolve_api_key(api_key).get_secret_value(),
+                api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
                 max_wait=max_wait,
                 timeout=timeout,
+                total_timeout=total_timeout,
                 retry=retry or RetryPolicy(max_retries=max_retries),
                 limits=rate_limits or RateLimits(),
                 budget=Budget.of(budget),
@@ -436,35 +454,42 @@ class EmbeddingClient:
     async def _segments(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
     ) -> list[list[Segment]]:
-        return await self._files(media, options, name, self._embedder.as_segments, **how)
+        def convert(_: int, job: Job, found: Result) -> list[Segment]:
+            return self._embedder.as_segments(job, found)
+
+        return await self._files(media, options, name, convert, **how)
 
     async def _files(
         self,
         media: Sequence[Media],
         options: SegmentOptions | None,
         name: str | None,
-        convert: Callable[[Job, Result], T],
+        convert: Callable[[int, Job, Result], T],
         *,
+        check: Callable[[Sequence[Job]], None] | None = None,
         many: bool = True,
         progress: bool = False,
     ) -> list[T]:
         """Embed files and convert each result, also those in an error's ``.results``.
 
         Args:
-            convert: makes a file's segments or rows of its result.
+            convert: makes a file's segments or rows of its index, job and result.
+            check: raises what ``convert`` would, before anything is sent.
             many: False = one file: its own error is raised, and its label has no index.
         """
         run = self._new_run(len(media), progress)
         labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
+            if check is not None:
+                check(jobs)
             outcome = await run_batch(self._embedder, jobs, run, self._cache)
             converted: list[Any] = [None] * len(jobs)
 
             def convert_all() -> None:
                 for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
                     try:
-                        converted[index] = None if found is None else convert(job, found)
+                        converted[index] = None if found is None else convert(index, job, found)
                     except Exception as error:  # one file that is gone must not lose the others' vectors
                         outcome.errors[index] = as_error(error, job.label)
 
@@ -476,12 +501,27 @@ class EmbeddingClient:
             self._finish(run)
         return converted
 
-    def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
+    def rows(
+        self,
+        media: Media,
+        options: SegmentOptions | None = None,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        id_from: IdFrom = "source",
+    ) -> list[Row]:
         """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.
 
-        Args and errors as for :meth:`embed_segments`.
+        Args and errors as for :meth:`embed_segments`, and:
+
+        Args:
+            metadata: of your own, for every row. ``source`` and ``file_name`` in it replace those of the file; other
+                keys that rows use are refused.
+            id_from: what the ids are made of beside the content: ``source`` (path or URL), ``content`` (nothing else),
+                or a function from the metadata to a name; see :data:`IdFrom`.
         """
-        return loop.run(self._rows([media], options, name, many=False))[0]
+        given = None if metadata is None else [metadata]
+        return loop.run(self._rows([media], options, name, given, id_from, many=False))[0]
 
     def rows_many(
         self,
@@ -490,11 +530,16 @@ class EmbeddingClient:
         *,
         name: str = "media",
         progress: bool = False,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
     ) -> list[list[Row]]:
         """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
         ``.results``.
+
+        Args:
+            metadata: one mapping for each file.
         """
-        return loop.run(self._rows(as_items(media), options, name, progress=progress))
+        return loop.run(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
     async def arows_many(
         self,
@@ -503,14 +548,25 @@ class EmbeddingClient:
         *,
         name: str = "media",
         progress: bool = False,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
     ) -> list[list[Row]]:
         """Async :meth:`rows_many`."""
-        return await loop.arun(self._rows(as_items(media), options, name, progress=progress))
+        return await loop.arun(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
     async def _rows(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        metadata: Sequence[Mapping[str, Any]] | None,
+        id_from: IdFrom,
+        **how: bool,
     ) -> list[list[Row]]:
-        def convert(job: Job, found: Result) -> list[Row]:
+        def check(jobs: Sequence[Job]) -> None:
+            check_names(media, metadata, id_from, [job.label for job in jobs])
+
+        def convert(index: int, job: Job, found: Result) -> list[Row]:
             file = job.files[0]
             return rows_of(
                 file.media,
@@ -519,9 +575,11 @@ class EmbeddingClient:
                 content_digest=file.content_digest,
                 duration_sec=file.measured.duration_sec,
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
+                metadata=None if metadata is None else metadata[index],
+                id_from=id_from,
             )
 
-        return await self._files(media, options, name, convert, **how)
+        return await self._files(media, options, name, convert, check=check, **how)
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 

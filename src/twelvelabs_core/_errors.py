@@ -168,15 +168,28 @@ class BatchError(TwelveLabsError):
         self.errors = dict(errors)
 
 
-def as_error(error: Exception, item: str | None = None) -> TwelveLabsError:
-    """An exception as an error of ours, about an item: itself if it is one, else an :class:`UnexpectedError` with the
-    original as its cause.
+def unexpected(
+    error: Exception, item: str | None = None, *, raised_by: str = "Something outside this package"
+) -> TwelveLabsError:
+    """An exception as one of ours: itself if it is, else an :class:`UnexpectedError` to be raised ``from`` it.
+
+    Its own words may hold anything, so the message names its type alone.
+
+    Args:
+        item: label of the item that it is about.
+        raised_by: what raised it.
     """
-    if not isinstance(error, TwelveLabsError):
-        found = unexpected(error, "Something outside this package")
+    if isinstance(error, TwelveLabsError):
+        return error
+    return UnexpectedError(f"{raised_by} raised {type(error).__name__}; see __cause__.", item=item)
+
+
+def as_error(error: Exception, item: str | None = None) -> TwelveLabsError:
+    """As :func:`unexpected`, with the original as the cause, and the item's label if the error is about an item."""
+    found = unexpected(error, item)
+    if found is not error:
         found.__cause__ = error
-        error = found
-    return error if item is None else with_item(error, item)
+    return found if item is None else with_item(found, item)
 
 
 def copied(error: TwelveLabsError) -> TwelveLabsError:
@@ -191,16 +204,3 @@ def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
     if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError, UnexpectedError)):
         error.item = label
     return error
-
-
-def unexpected(error: Exception, what: str) -> UnexpectedError:
-    """The error for an exception that is not ours; raise it ``from`` the original.
-
-    Args:
-        what: what raised it.
-    """
-    try:
-        words = f": {str(error)[:200]}"
-    except Exception:  # an exception may raise another when it is asked what it is about
-        words = "."
-    return UnexpectedError(f"{what} raised {type(error).__name__}{words}")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
 from ._errors import InvalidInputError, TwelveLabsError, UnexpectedError
 from ._models import Kind
+from ._places import bare_url
+from ._places import is_url as is_url
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -225,24 +226,11 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def is_url(source: Any) -> bool:
-    """Whether the server fetches this source: ``http://`` or ``https://``."""
-    return isinstance(source, str) and source[:8].lower().startswith(("http://", "https://"))
-
-
-def _bare_url(url: str) -> str:
-    """A URL without what may be secret: user and password, query (signatures), fragment."""
-    scheme, _, rest = url.partition("://")
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-
-
 def file_name(place: str) -> str:
     """The last part of a path or URL, without a URL's query."""
     if "://" not in place:
         return Path(place).name
-    return PurePosixPath(_bare_url(place).partition("://")[2].partition("/")[2]).name
+    return PurePosixPath(bare_url(place).partition("://")[2].partition("/")[2]).name
 
 
 def describe(source: Any) -> str:
@@ -261,13 +249,15 @@ def _describe(source: Any) -> str:
     if isinstance(source, str):
         if source.startswith("data:"):
             return f"data URI of {len(source)} characters"
-        return repr(_bare_url(source) if "://" in source else source[:200])
+        return repr(bare_url(source) if "://" in source else source[:200])
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
     if isinstance(source, os.PathLike):
         return repr(os.fspath(source))
     if hasattr(source, "read"):
-        return f"file object {getattr(source, 'name', '')!r}" if getattr(source, "name", "") else "file object"
+        name = getattr(source, "name", "")
+        shown = bare_url(name) if isinstance(name, str) and "://" in name else name
+        return f"file object {shown!r}" if shown else "file object"
     if hasattr(source, "size") and hasattr(source, "mode"):
         return f"PIL image {source.size[0]}x{source.size[1]}"
     return f"a {type(source).__name__}"

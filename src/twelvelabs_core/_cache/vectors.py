@@ -74,7 +74,8 @@ class KeptVectors:
             CacheError: the store cannot be read.
         """
         wanted = list(dict.fromkeys(ids))
-        found = {id: self._vectors[id].tolist() for id in wanted if id in self._vectors}
+        held = ((id, self._vectors.get(id)) for id in wanted)
+        found = {id: vector.tolist() for id, vector in held if vector is not None and len(vector) == dimensions}
         missing = [id for id in wanted if id not in found]
         if entries is None or not missing:
             return found

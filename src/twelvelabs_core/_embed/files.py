@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
 
 from .._api import responses, tasks, v1, v2
 from .._api.names import unique_name
@@ -109,46 +112,44 @@ class FileEmbedder:
     ) -> Found:
         payload, _ = await self._payload(planned, file, options, run)
         request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text)
-        # v1 has no vector of a whole audio file.
-        one = options == whole_file(file.kind, is_text=file.is_text) and (
-            self._settings.api_version == "v2" or file.kind == "image"
+        return await self._sender.send(
+            request,
+            run,
+            read=self._reader(file, options),
+            has_media=bool(payload.data),
+            minutes=_minutes(file),
+            prepaid=prepaid,
         )
 
-        def read(response: dict[str, Any]) -> tuple[list[Segment], Usage | None]:
-            if self._settings.api_version == "v1":
-                found = responses.v1_segments(response, file.kind, self._settings.dimensions)
+    def _reader(self, file: MediaFile, options: SegmentOptions) -> Callable[[dict[str, Any]], Found]:
+        """What reads the result in the response of a request or a task."""
+        is_v1, dimensions = self._settings.api_version == "v1", self._settings.dimensions
+        # v1 has no vector of a whole audio file or video.
+        one = options == whole_file(file.kind, is_text=file.is_text) and (not is_v1 or file.kind == "image")
+        asked = options.embedding_option if is_v1 and file.kind == "video" else None
+
+        def read(response: dict[str, Any]) -> Found:
+            if is_v1:
+                found = responses.v1_segments(response, file.kind, dimensions)
             else:
-                found = responses.v2_segments(response, self._settings.dimensions)
+                found = responses.v2_segments(response, dimensions)
             if one:
                 responses.single(found, file.kind)
-            return _with_scope(found), responses.usage(response)
+            return _with_scope([s for s in found if asked is None or s.option in asked]), responses.usage(response)
 
-        return await self._sender.send(
-            request, run, read=read, has_media=bool(payload.data), minutes=_minutes(file), prepaid=prepaid
-        )
+        return read
 
     async def _run_task(self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run) -> Found:
-        v1_options = options if self._settings.api_version == "v1" else None
-
         async def create() -> NewTask:
-            if v1_options is not None:
-                return await self._new_v1_task(file, v1_options)
+            if self._settings.api_version == "v1":
+                return await self._new_v1_task(file, options)
             payload, filename = await self._payload(planned, file, options, run)
             request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text, True)
             return NewTask(request, bool(payload.data), _minutes(file), filename)
 
-        def read(response: dict[str, Any]) -> Found:
-            if v1_options is None:
-                return _with_scope(responses.v2_segments(response, self._settings.dimensions)), responses.usage(
-                    response
-                )
-            found = responses.v1_segments(response, file.kind, self._settings.dimensions)
-            asked = v1_options.embedding_option
-            return _with_scope([s for s in found if asked is None or s.option in asked]), None
-
         key = await in_thread(file.url is None, self.key, file, options)
         self._unsettled[file] = key, planned
-        return await self._tasks.run(Work(key, file.label, create, read), run)
+        return await self._tasks.run(Work(key, file.label, create, self._reader(file, options)), run)
 
     async def _new_v1_task(self, file: MediaFile, options: SegmentOptions) -> NewTask:
         """The form streams the file from the disk, under a name that only this task has."""
@@ -201,9 +202,9 @@ class FileEmbedder:
             logger.warning("%s: its asset could not be deleted: %s", file.label, failure)
 
 
-def _account(api_key: str) -> str:
+def _account(api_key: SecretStr) -> str:
     """What tells accounts apart in the journal; the key cannot be computed from it."""
-    return hashlib.blake2b(api_key.encode(), digest_size=6, person=b"journal").hexdigest()
+    return hashlib.blake2b(api_key.get_secret_value().encode(), digest_size=6, person=b"journal").hexdigest()
 
 
 def _minutes(file: MediaFile) -> float:

@@ -14,8 +14,8 @@ from .._cache.journal import Journal
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.pool import for_each
-from .._net.retry import retry
-from .._net.sender import Sender, not_received
+from .._net.retry import not_received, retry
+from .._net.sender import Sender
 from .._stats import Run
 
 PARALLEL_PARTS = 4

@@ -22,8 +22,8 @@ from .._errors import (
 )
 from .._net.pace import pause
 from .._net.poll import poll
-from .._net.retry import retry
-from .._net.sender import Sender, not_received
+from .._net.retry import maybe_performed, not_received, retry
+from .._net.sender import Sender
 from .._stats import Run
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -140,7 +140,7 @@ class Tasks:
         readings = 1
         while True:
             try:
-                return work.read(response)
+                return _read(work, response)
             except MalformedResponseError:
                 if readings == MAX_READINGS:
                     raise
@@ -182,7 +182,7 @@ class Tasks:
         lost: list[TwelveLabsError] = []  # of attempts that may have created a task
 
         async def attempt(_: int) -> str:
-            if lost and _may_be_paid(lost[-1]):
+            if lost and maybe_performed(lost[-1]):
                 _pay_again(work.label, f"the response was lost ({lost[-1]})", run)
             try:
                 response = await self._sender.send(
@@ -211,7 +211,7 @@ class Tasks:
             if found is None:
                 if not lost:
                     await self._journal.delete(name)
-                elif not any(map(_may_be_paid, lost)):
+                elif not any(map(maybe_performed, lost)):
                     await self._journal.write(name, **entry, refused=True)
                 raise
             task_id = found
@@ -279,15 +279,17 @@ class Tasks:
         return response
 
 
+def _read(work: Work[R], response: dict[str, Any]) -> R:
+    try:
+        return work.read(response)
+    except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
+        raise MalformedResponseError(f"The response is not what the API documents: {error!r:.200}.") from error
+
+
 def _may_exist(error: TwelveLabsError) -> bool:
     """Whether the task may have been created although the request failed."""
     lost = isinstance(error, (ConnectionFailedError, ServerError, MalformedResponseError))
     return lost and not not_received(error)
-
-
-def _may_be_paid(error: TwelveLabsError) -> bool:
-    """Whether a task that was created all the same would be charged; a 5xx is documented as a failure, but for 504."""
-    return not isinstance(error, ServerError) or error.status in (408, 504)
 
 
 def _pay_again(label: str, why: str, run: Run) -> None:

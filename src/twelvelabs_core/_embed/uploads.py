@@ -13,8 +13,8 @@ from .._cache.journal import Journal
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.poll import poll
-from .._net.retry import retry
-from .._net.sender import Sender, not_received
+from .._net.retry import not_received, retry
+from .._net.sender import Sender
 from .._stats import Run
 from .multipart import MultipartUpload, PartSender
 

@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from .._errors import InvalidInputError, TwelveLabsError
 from .._inputs import Audio, Media, Video, describe, is_url
 from .._models import Kind, MediaLimit, Model
+from .._places import unsigned_url
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
@@ -60,7 +61,7 @@ class MediaFile:
     label: str
     filename: str = ""
     mime: str = "application/octet-stream"
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # it may be signed
     path: Path | None = None
     data: bytes | None = None
     image: Any = None
@@ -124,8 +125,8 @@ class MediaFile:
 
     @property
     def content_digest(self) -> str:
-        """BLAKE2b of the file's own content, 20 bytes as hexadecimal text; of a URL's address, as changes behind a URL
-        are not seen. Reads the file.
+        """BLAKE2b of the file's own content, 20 bytes as hexadecimal text; of a URL, of its address without signature:
+        changes behind a URL are not seen. Reads the file.
 
         Raises:
             InvalidInputError: as for :attr:`digest`.
@@ -138,7 +139,7 @@ class MediaFile:
             return images.digest_image(self.image, self.label)
         found = hashlib.blake2b(digest_size=20)
         if self.url is not None:
-            found.update(b"url" + self.url.encode())
+            found.update(b"url" + unsigned_url(self.url).encode())
         elif self.data is not None:
             found.update(self.data)
         else:
@@ -201,20 +202,23 @@ class MediaFile:
             raise changed_error(self.label)
         if now.st_ctime_ns != self._opened_as.st_ctime_ns and "_content_digest" in self.__dict__:
             # Its content, or only its name, owner or attributes: the content decides.
-            self._opened_as = now
             found = hashlib.blake2b(digest_size=20)
-            self._read(lambda file: _update_from(found, file))
+            self._read_unchecked(lambda file: _update_from(found, file))
             self._confirm(found.digest())
+            self._opened_as = now
 
     def _read(self, read: Callable[[Any], Any]) -> Any:
+        content = self._read_unchecked(read)
+        self.check_unchanged()
+        return content
+
+    def _read_unchecked(self, read: Callable[[Any], Any]) -> Any:
         assert self.path is not None
         try:
             with self.path.open("rb") as file:
-                content = read(file)
+                return read(file)
         except OSError as error:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
-        self.check_unchanged()
-        return content
 
     def _head(self) -> bytes:
         if self.data is not None:

@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
+from pydantic import SecretStr
+
 from .._api.requests import Request
 from .._limits import Category, RateLimits
 from .._models import Kind
@@ -30,7 +32,7 @@ class Account:
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
 
     @classmethod
-    def of(cls, base_url: str, api_key: str, limits: RateLimits) -> Account:
+    def of(cls, base_url: str, api_key: SecretStr, limits: RateLimits) -> Account:
         """The account on the current loop."""
         account = (base_url, api_key, loop.generation())
         gate = _gates.get(account)

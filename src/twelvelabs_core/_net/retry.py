@@ -38,8 +38,8 @@ class RetryPolicy:
     """When a failed request is sent again.
 
     Retried: 408, 425, 429, 5xx, connection and read errors, unusable responses (not JSON, no vector, a vector of the
-    wrong length). Never: any other 4xx. Repeating an embedding request is safe, but it may be charged twice if the
-    first response was lost or unusable (``stats.paid_again``).
+    wrong length). Never: any other 4xx, a response that is larger than any answer. Repeating an embedding request is
+    safe, but it may be charged twice if the first response was lost or unusable (``stats.paid_again``).
 
     When a server fails every request of an account, the others wait for one that tries it at growing intervals, for as
     long as their own waits would have been in all (15.5 s by default), or until the time the server gives
@@ -99,6 +99,8 @@ class RetryPolicy:
             error, (RateLimitError, ServerError, ConnectionFailedError, MalformedResponseError)
         ):
             return None
+        if isinstance(error, MalformedResponseError) and error.code == "response_too_large":
+            return None  # the next one would be as large, and may be charged
         if tries > self.most_retries(reached=reached or not is_unreachable(error)):
             return None
         wait = self.backoff(tries, rng=rng)

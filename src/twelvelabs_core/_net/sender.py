@@ -38,6 +38,7 @@ J = TypeVar("J")
 T = TypeVar("T")
 
 _UNBOUNDED = contextlib.nullcontext()
+MAX_TRACE_ID = 200  # characters
 
 
 class Sender:
@@ -203,7 +204,7 @@ class _Exchange:
             info = read_rate_limits(response.headers, time.time())
             if 200 <= response.status < 300:
                 return self._result(response)
-            error = _error(response, settings.api_key)
+            error = _error(response)
             if isinstance(error, RateLimitError):
                 counted = False
                 self._rejected(error)
@@ -237,9 +238,9 @@ class _Exchange:
             limiter.block_for(error.retry_after)
 
 
-def _error(response: RawResponse, api_key: str) -> TwelveLabsError:
+def _error(response: RawResponse) -> TwelveLabsError:
     """The error for a response that is not 2xx, with the time that the server asks to wait."""
-    trace_id = (response.header(b"x-trace-id") or "").replace(api_key, "***") or None
+    trace_id = (response.header(b"x-trace-id") or "")[:MAX_TRACE_ID] or None
     error = error_from_status(response.status, response.body, trace_id=trace_id)
     if isinstance(error, RateLimitError):
         error.retry_after = read_retry_delay(response.headers, response.body, time.time())
@@ -269,7 +270,7 @@ async def _acquire_external(limiter: Any) -> None:
     except TwelveLabsError:
         raise
     except Exception as error:
-        raise unexpected(error, f"The rate limiter {type(limiter).__name__}") from error
+        raise unexpected(error, raised_by=f"The rate limiter {type(limiter).__name__}") from error
 
 
 def _close(session: Session) -> None:

@@ -106,7 +106,7 @@ def test_an_unusable_response_is_asked_for_again_no_more_than_any_other_failure(
         (Image(media.png()), {}),
         (Image(media.png()), {"api_version": "v1"}),
         (Composed("a", [Image(media.png())]), {}),
-        (words(1000), {"truncate": "average"}),
+        (words(500 * 2), {"truncate": "average"}),
     ],
     ids=["image", "image by v1", "composed", "average"],
 )
@@ -155,7 +155,7 @@ def test_an_unreachable_host_is_given_up_sooner() -> None:
     ) as caught:
         service.client(max_retries=5).embed("a")
     assert len(service.requests) == 3
-    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert caught.value.code == "unreachable"
 
 
 def test_rejections_without_end_are_given_up() -> None:
