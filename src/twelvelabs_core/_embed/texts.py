@@ -95,8 +95,8 @@ class TextEmbedder:
                     vectors = [paid[piece].vector for piece in plan.pieces]
                     return Embedding(mean(vectors, plan.weights), settings.space, pooled=len(vectors)), key
             if settings.truncate == "none":
-                error = refused[plan.pieces[0]]
-                raise error from error.__cause__
+                first = refused[plan.pieces[0]]
+                raise first from first.__cause__
             plan = await in_thread(
                 slow, shorter_plan, text, plan, refused, self._model, settings.truncate, settings.count
             )
