@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.stores import InMemoryByteStore
 
 from tests.support.service import Service, fields_of, sent_json, text_of, v1_answer, v2_answer, vector
-from twelvelabs_core import MODELS, Embedding, Model, TextTooLongError
+from twelvelabs_core import MODELS, Embedding, EmbeddingClient, Model, TextTooLongError
 from twelvelabs_core._cache.keys import key_prefix, pieces_key
 from twelvelabs_core._embed.truncate import TRUNCATE
 
@@ -60,8 +60,8 @@ counters: dict[str, Callable[[str], int] | None] = {
     "words": lambda text: len(text.split()),
     "letters": lambda text: math.ceil(len(text) / 3),
 }
-word = st.text(st.sampled_from("ab猫🚲"), min_size=1, max_size=4)
-text = st.lists(word, min_size=1, max_size=45).map(" ".join)
+# Some are more tokens to the server than to us, and are refused although they are within the limit by our count.
+text = st.tuples(st.sampled_from(["a", "bb", "猫", "🚲🚲"]), st.integers(1, 45)).map(lambda t: " ".join([t[0]] * t[1]))
 
 
 def embedded(client: Any, item: str) -> Embedding | None:
@@ -76,10 +76,10 @@ def embedded(client: Any, item: str) -> Embedding | None:
 @pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("behaviour", ["refuses", "cuts"])
 @pytest.mark.parametrize("model", ["marengo3.0", "marengo3.5", OLD])
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(
-    texts=st.lists(text, min_size=1, max_size=4),
-    ways=st.lists(st.tuples(st.sampled_from(TRUNCATE), st.sampled_from(sorted(counters))), min_size=1, max_size=3),
+    texts=st.lists(text, min_size=2, max_size=4),
+    ways=st.lists(st.tuples(st.sampled_from(TRUNCATE), st.sampled_from(sorted(counters))), min_size=1, max_size=2),
     hidden_limit=st.integers(1, 40),
 )
 def test_a_text_gets_the_vector_it_gets_alone(
@@ -88,22 +88,19 @@ def test_a_text_gets_the_vector_it_gets_alone(
     """In any order, beside any texts, by clients that cut in other ways and share a cache."""
     answer = server(hidden_limit, behaviour)
     cache = InMemoryByteStore() if cached else None
-    clients = {
-        way: Service(answer).client(
-            small(model), api_version="v1" if model == OLD else None, truncate=way[0], count_tokens=counters[way[1]],
-            cache=cache,
-        )
-        for way in ways
-    }  # fmt: skip
-    for again in range(2):
-        for item in texts if again == 0 else texts[::-1]:
-            for way, client in clients.items():
-                fresh = Service(answer).client(
-                    small(model), api_version="v1" if model == OLD else None, truncate=way[0],
-                    count_tokens=counters[way[1]],
-                )  # fmt: skip
-                alone, found = embedded(fresh, item), embedded(client, item)
-                assert (alone and alone.vector) == (found and found.vector)
+
+    def client(way: tuple[Any, str], **options: Any) -> EmbeddingClient:
+        version = "v1" if model == OLD else None
+        truncate, counter = way
+        how = {"truncate": truncate, "count_tokens": counters[counter]}
+        return Service(answer).client(small(model), api_version=version, **how, **options)
+
+    alone = {(way, item): embedded(client(way), item) for way in ways for item in texts}
+    clients = {way: client(way, cache=cache) for way in ways}
+    for item in [*texts, *reversed(texts)]:
+        for way, shared in clients.items():
+            found, expected = embedded(shared, item), alone[way, item]
+            assert (found and found.vector) == (expected and expected.vector)
 
 
 @given(st.lists(st.tuples(st.lists(text, min_size=1, max_size=3), st.lists(st.integers(1, 9), min_size=3)), min_size=2))
