@@ -85,7 +85,7 @@ class EmbeddingClient:
         dimensions: vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128.
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
-        count_tokens: ``str -> int``; the default estimates, on the high side (no tokenizer is published).
+        count_tokens: ``str -> int``, 0 or more; the default estimates, on the high side (no tokenizer is published).
         max_concurrency: requests in flight at a time, 1 or more.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
@@ -274,7 +274,9 @@ class EmbeddingClient:
     ) -> list[Embedding]:
         """One vector an item, in the items' order; at most ``max_concurrency`` requests at a time.
 
-        Every item is checked before the first is sent; equal items are sent once.
+        Every item is checked before the first is sent; equal items are sent once, also if another call of the account is
+        embedding them at the moment (with a cache file, another process too). A call that is cancelled or interrupted
+        raises no results; with ``cache=`` those that were finished are kept.
 
         Args:
             items: what to embed; ``[]`` gives ``[]``.
@@ -288,6 +290,8 @@ class EmbeddingClient:
                 single item is raised as it is.
             AuthenticationError, QuotaExceededError: about the account; no further item is sent, finished vectors are in
                 ``.results``.
+            CacheError: a vector cannot be cached; likewise.
+            UnexpectedError: the iterator of the items raised, or the check of one; nothing was sent.
         """
         return loop.run(self._many(as_items(items), name, progress, prepaid))
 
@@ -346,8 +350,11 @@ class EmbeddingClient:
             progress: show a tqdm bar.
 
         Raises:
+            InvalidInputError: ``items`` is not iterable, or a single text.
             BatchError: an item failed (``errors="raise"``); ``.errors`` has it by index.
-            AuthenticationError, QuotaExceededError: about the account; raised after all finished items were yielded.
+            UnexpectedError: the iterator of the items raised; everything it gave before was yielded.
+            AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all finished
+                items were yielded.
         """
         embed, finish = self._streamer(items, errors, progress)
         try:
