@@ -7,6 +7,7 @@ import warnings
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Iterable,
@@ -44,8 +45,8 @@ from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store.identity import IdFrom
-from ._store.rows import Row, check_names, rows_of
+from ._store.identity import IdFrom, always
+from ._store.rows import Row, names_for_ids, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -274,9 +275,9 @@ class EmbeddingClient:
     ) -> list[Embedding]:
         """One vector an item, in the items' order; at most ``max_concurrency`` requests at a time.
 
-        Every item is checked before the first is sent; equal items are sent once, also if another call of the account is
-        embedding them at the moment (with a cache file, another process too). A call that is cancelled or interrupted
-        raises no results; with ``cache=`` those that were finished are kept.
+        Every item is checked before the first is sent. Equal items are sent once, also if another call of the account
+        is embedding them at the moment (with a cache file, another process too). A call that is cancelled or
+        interrupted raises no results; with ``cache=`` those that were finished are kept.
 
         Args:
             items: what to embed; ``[]`` gives ``[]``.
@@ -353,8 +354,8 @@ class EmbeddingClient:
             InvalidInputError: ``items`` is not iterable, or a single text.
             BatchError: an item failed (``errors="raise"``); ``.errors`` has it by index.
             UnexpectedError: the iterator of the items raised; everything it gave before was yielded.
-            AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all finished
-                items were yielded.
+            AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all
+                finished items were yielded.
         """
         embed, finish = self._streamer(items, errors, progress)
         try:
@@ -459,12 +460,18 @@ class EmbeddingClient:
         return await loop.arun(self._segments(as_items(media), options, name, progress=progress))
 
     async def _segments(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        *,
+        many: bool = True,
+        progress: bool = False,
     ) -> list[list[Segment]]:
         def convert(_: int, job: Job, found: Result) -> list[Segment]:
             return self._embedder.as_segments(job, found)
 
-        return await self._files(media, options, name, convert, **how)
+        return await self._files(media, options, name, convert, many=many, progress=progress)
 
     async def _files(
         self,
@@ -473,7 +480,7 @@ class EmbeddingClient:
         name: str | None,
         convert: Callable[[int, Job, Result], T],
         *,
-        check: Callable[[Sequence[Job]], None] | None = None,
+        check: Callable[[Sequence[Job]], Awaitable[None]] | None = None,
         many: bool = True,
         progress: bool = False,
     ) -> list[T]:
@@ -489,7 +496,7 @@ class EmbeddingClient:
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             if check is not None:
-                check(jobs)
+                await check(jobs)
             outcome = await run_batch(self._embedder, jobs, run, self._cache)
             converted: list[Any] = [None] * len(jobs)
 
@@ -568,10 +575,16 @@ class EmbeddingClient:
         name: str | None,
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
-        **how: bool,
+        *,
+        many: bool = True,
+        progress: bool = False,
     ) -> list[list[Row]]:
-        def check(jobs: Sequence[Job]) -> None:
-            check_names(media, metadata, id_from, [job.label for job in jobs])
+        names: list[str | None] = []
+
+        async def check(jobs: Sequence[Job]) -> None:
+            # A function of the user's may take its time: not on the loop.
+            labels = [job.label for job in jobs]
+            names.extend(await loop.in_thread(callable(id_from), names_for_ids, media, metadata, id_from, labels))
 
         def convert(index: int, job: Job, found: Result) -> list[Row]:
             file = job.files[0]
@@ -583,10 +596,10 @@ class EmbeddingClient:
                 duration_sec=file.measured.duration_sec,
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
                 metadata=None if metadata is None else metadata[index],
-                id_from=id_from,
+                id_from=always(names[index]),
             )
 
-        return await self._files(media, options, name, convert, check=check, **how)
+        return await self._files(media, options, name, convert, check=check, many=many, progress=progress)
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 

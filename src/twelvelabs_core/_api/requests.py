@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from .._models import Kind
 # video in clips of 2 s with three options are 150 MB, twice that with their uncertainty.
 ONE_VECTOR, MANY_VECTORS = 8_000_000, 600_000_000
 ONE_VECTOR_KINDS = frozenset({"text", "image"})
-_TASK = re.compile(r"embed(-v2)?/tasks/")
+_TASKS = ("embed/tasks/", "embed-v2/tasks/")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,7 +93,8 @@ class Request:
     @property
     def largest_answer(self) -> int:
         """Most bytes of a successful response that is believed to be an answer to this request."""
-        return MANY_VECTORS if self.kinds - ONE_VECTOR_KINDS or _TASK.match(self.path) else ONE_VECTOR
+        many = not self.kinds <= ONE_VECTOR_KINDS or self.path.startswith(_TASKS)
+        return MANY_VECTORS if many else ONE_VECTOR
 
 
 def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:

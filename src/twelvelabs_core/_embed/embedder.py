@@ -22,6 +22,7 @@ from .files import FileEmbedder
 from .jobs import Checker, Job
 from .payload import payload_of
 from .settings import EmbedSettings
+from .signed import hide_signatures
 from .texts import TextEmbedder
 from .truncate import TextPlan, mean
 
@@ -103,7 +104,7 @@ class Embedder:
                 segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
                 return segments, None
         except Exception as error:
-            ours = as_error(error, job.label)
+            ours = hide_signatures(as_error(error, job.label), job.files)
             raise ours from ours.__cause__
         if found.truncated:
             run.stats.truncated += 1

@@ -44,7 +44,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_core._cache.encoding import decode_json, is_whole
 from twelvelabs_core._embed.settings import EmbedSettings
-from twelvelabs_core._media import file as file_module
+from twelvelabs_core._media import opened as opened_module
 from twelvelabs_core._media.file import MediaFile
 
 M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
@@ -97,7 +97,7 @@ def test_an_uploaded_video_is_opened_and_digested_once(
     large_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, digested = [], []
-    real_open, real_update = av.open, file_module._update_from
+    real_open, real_update = av.open, opened_module._update_from
 
     def count_open(*arguments: Any, **options: Any) -> Any:
         opened.append(arguments)
@@ -108,7 +108,7 @@ def test_an_uploaded_video_is_opened_and_digested_once(
         real_update(found, content)
 
     monkeypatch.setattr(av, "open", count_open)
-    monkeypatch.setattr(file_module, "_update_from", count_digest)
+    monkeypatch.setattr(opened_module, "_update_from", count_digest)
     found = Tasks(segment("visual", 0, 6)).service.client(cache=tmp_path / "c.sqlite").rows(Video(large_video))
     assert [row.metadata["end_sec"] for row in found] == [6.0]
     assert len(opened) == 1
