@@ -38,6 +38,8 @@ Later: TypeAlias = "tuple[str, list[int], bool, asyncio.Future[Flight] | None]"
 
 # Seconds between two looks at an item that another process is embedding.
 FIRST_LOOK_SEC, SLOWEST_LOOK_SEC = 0.05, 2.0
+# Seconds after which a batch that waits for another one looks whether it has to end itself.
+STEP_SEC = 1.0
 
 
 @dataclass
@@ -159,9 +161,11 @@ class _Batch:
         flights, name = self._flight_of(key, indices)
         while not self._run.stopping:
             if landing is not None:
-                # A caller that is cancelled does not cancel the waiting of others.
-                flight = await asyncio.shield(landing)
-                if await self._take(key, indices, flight):
+                # In steps, so that a batch that has to end does not wait for another one's long video.
+                ended, _ = await asyncio.wait([landing], timeout=STEP_SEC)
+                if not ended:
+                    continue
+                if await self._take(key, indices, landing.result()):
                     return
             found = flights.get(name)
             if found is None:

@@ -52,7 +52,7 @@ class Flight:
         self._landing: asyncio.Future[Flight] | None = None
 
     def landing(self) -> asyncio.Future[Flight]:
-        """Gets the flight when it has ended; to be awaited shielded, as others wait for it too."""
+        """Gets the flight when it has ended. Wait for it by ``asyncio.wait``, which does not cancel it for others."""
         if self._landing is None:
             self._landing = asyncio.get_running_loop().create_future()
             if self.outcome is not None:

@@ -15,6 +15,7 @@ import pytest
 from tests.support import media
 from tests.support.service import Counter, Service, refusal, right_answer, text_of, vector, words
 from twelvelabs_core import (
+    AuthenticationError,
     BatchError,
     EmbeddingClient,
     Image,
@@ -187,6 +188,23 @@ async def test_a_waiting_call_can_be_cancelled() -> None:
     gate.open()
     assert (await first).vector == (await waiting[0]).vector == (await waiting[2]).vector
     assert len(service.requests) == 1
+
+
+async def test_a_batch_that_has_to_end_does_not_wait_for_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twelvelabs_core._batch.batch.STEP_SEC", 0.01)
+    slow = Gate()
+    failing, service = Gate(lambda _: refusal(401)), Service()
+    service._answer = lambda request: (slow if text_of(request) == "slow" else failing)(request)
+    calls = [asyncio.ensure_future(service.client().aembed(text)) for text in ("slow", "other")]
+    await until(lambda: len(service.requests) == 2)
+    batch = asyncio.ensure_future(service.client().aembed_many(["slow", "other"]))
+    await joined(2)
+    failing.open()
+    with pytest.raises(AuthenticationError):
+        await asyncio.wait_for(batch, timeout=5)
+    slow.open()
+    assert (await calls[0]).vector == vector("slow")
+    assert isinstance((await asyncio.gather(calls[1], return_exceptions=True))[0], AuthenticationError)
 
 
 class Refusing:
