@@ -278,7 +278,9 @@ class _Batch:
         item = self._jobs[indices[0]].item
         if isinstance(item, str):
             return self._texts, item
-        return (self._texts if isinstance(item, Composed) else self._media), key
+        if isinstance(item, Composed):
+            return self._texts, f"\ud800{key}"  # the name of no text: broken Unicode is refused
+        return self._media, key
 
     def _finish_cached(self, indices: list[int], known: Result) -> None:
         self._run.stats.cached += len(indices)

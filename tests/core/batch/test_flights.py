@@ -17,6 +17,7 @@ from tests.support.service import Counter, Service, refusal, right_answer, text_
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
+    Composed,
     EmbeddingClient,
     Image,
     InvalidInputError,
@@ -260,6 +261,18 @@ async def test_texts_that_may_be_cut_otherwise_are_not_shared() -> None:
     gate = Gate()
     service = Service(gate)
     await both(service.client(truncate="end").aembed("a"), gate, service.client(truncate="start").aembed("a"))
+    assert len(service.requests) == 2
+
+
+async def test_a_text_that_looks_like_a_key_is_itself() -> None:
+    gate = Gate()
+    service = Service(gate)
+    client = service.client()
+    item = Composed("a", [Image("https://h.example/a.png")])
+    (job,) = await client._embedder.checker.check_all([item], ["item"])
+    key = client._embedder.key(job)
+    _, text = await both(client.aembed(item), gate, client.aembed(key))
+    assert text.vector == vector(key)
     assert len(service.requests) == 2
 
 
