@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
-from ._batch.batch import embed_batch, warn_truncated
+from ._batch.batch import embed_batch, run_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
-from ._batch.progress import Bar
+from ._batch.progress import bar_of
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
 from ._cache.cache import Cache
 from ._cache.entries import CacheErrors, Entries, open_cache
@@ -34,7 +34,7 @@ from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
 from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
-from ._errors import InvalidInputError, TwelveLabsError
+from ._errors import InvalidInputError, TwelveLabsError, as_error
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
@@ -86,7 +86,7 @@ class EmbeddingClient:
         dimensions: vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128.
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
-        count_tokens: ``str -> int``; the default estimates, on the high side (no tokenizer is published).
+        count_tokens: ``str -> int``, 0 or more; the default estimates, on the high side (no tokenizer is published).
         max_concurrency: requests in flight at a time, 1 or more.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
@@ -278,7 +278,9 @@ class EmbeddingClient:
     ) -> list[Embedding]:
         """One vector an item, in the items' order; at most ``max_concurrency`` requests at a time.
 
-        Every item is checked before the first is sent; equal items are sent once.
+        Every item is checked before the first is sent. Equal items are sent once, also if another call of the account
+        is embedding them at the moment (with a cache file, another process too). A call that is cancelled or
+        interrupted raises no results; with ``cache=`` those that were finished are kept.
 
         Args:
             items: what to embed; ``[]`` gives ``[]``.
@@ -294,6 +296,7 @@ class EmbeddingClient:
                 ``.results``.
             CacheError: results can no longer be kept; likewise.
             ConnectionFailedError, ServerError: the server fails every request (code ``circuit_open``); likewise.
+            UnexpectedError: the iterator of the items raised, or the check of one; nothing was sent.
         """
         return loop.run(self._many(as_items(items), name, progress, prepaid))
 
@@ -327,7 +330,7 @@ class EmbeddingClient:
             self._finish(run)
 
     def _new_run(self, items: int, progress: bool) -> Run:
-        return Run(items, Bar(items, self._sender.opens_at) if progress else None)
+        return Run(items, bar_of(items, self._sender.opens_at) if progress else None)
 
     def _finish(self, run: Run) -> None:
         run.close()
@@ -352,8 +355,11 @@ class EmbeddingClient:
             progress: show a tqdm bar.
 
         Raises:
+            InvalidInputError: ``items`` is not iterable, or a single text.
             BatchError: an item failed (``errors="raise"``); ``.errors`` has it by index.
-            AuthenticationError, QuotaExceededError: about the account; raised after all finished items were yielded.
+            UnexpectedError: the iterator of the items raised; everything it gave before was yielded.
+            AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all
+                finished items were yielded.
         """
         embed, finish = self._streamer(items, errors, progress)
         try:
@@ -394,8 +400,8 @@ class EmbeddingClient:
         total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
-            if progress and run.progress is None:
-                run.progress = Bar(total, self._sender.opens_at)
+            if progress and run.stats.items == 0:
+                run.progress = bar_of(total, self._sender.opens_at)
             run.stats.items += len(chunk)
             return await embed_chunk(self._embedder, first, chunk, run, self._cache)
 
@@ -495,25 +501,23 @@ class EmbeddingClient:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             if check is not None:
                 await check(jobs)
-            try:
-                found = await embed_batch(self._embedder, jobs, run, self._cache, single=not many)
-            except TwelveLabsError as error:
-                error.results = await self._converted(jobs, error.results, convert)
-                raise
+            outcome = await run_batch(self._embedder, jobs, run, self._cache)
+            converted: list[Any] = [None] * len(jobs)
+
+            def convert_all() -> None:
+                for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
+                    try:
+                        converted[index] = None if found is None else convert(index, job, found)
+                    except Exception as error:  # one file that is gone must not lose the others' vectors
+                        outcome.errors[index] = as_error(error, job.label)
+
+            # Rows hold the file's digest, which reads the file unless it was needed before.
+            await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
+            outcome.results = converted
+            outcome.check(single=not many)
         finally:
             self._finish(run)
-        return await self._converted(jobs, found, convert)
-
-    @staticmethod
-    async def _converted(
-        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[int, Job, Result], T]
-    ) -> list[Any]:
-        def convert_all() -> list[T | None]:
-            pairs = enumerate(zip(jobs, results, strict=False))
-            return [None if found is None else convert(index, job, found) for index, (job, found) in pairs]
-
-        # Rows hold the file's digest, which reads the file unless it was needed before.
-        return await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
+        return converted
 
     def rows(
         self,

@@ -184,6 +184,14 @@ def unexpected(
     return UnexpectedError(f"{raised_by} raised {type(error).__name__}; see __cause__.", item=item)
 
 
+def as_error(error: Exception, item: str | None = None) -> TwelveLabsError:
+    """As :func:`unexpected`, with the original as the cause, and the item's label if the error is about an item."""
+    found = unexpected(error, item)
+    if found is not error:
+        found.__cause__ = error
+    return found if item is None else with_item(found, item)
+
+
 def copied(error: TwelveLabsError) -> TwelveLabsError:
     """A copy of an error, to be changed and raised apart from it; with the same cause."""
     found = _rebuild(type(error), error.message, dict(error.__dict__))

@@ -18,7 +18,7 @@ from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
-from ._errors import InvalidInputError
+from ._errors import InvalidInputError, TwelveLabsError, UnexpectedError
 from ._models import Kind
 from ._places import bare_url
 from ._places import is_url as is_url
@@ -168,13 +168,40 @@ Item: TypeAlias = "str | Media | Composed"
 def as_list(sources: Any) -> list[Any]:
     """A list of sources. A single string or path is refused: it would be split into characters."""
     _refuse_one(sources, "sources", "[source]")
-    return list(sources)
+    return _taken(sources)
 
 
 def as_items(items: Any) -> list[Any]:
     """A list of items to embed; a single text is refused."""
+    check_many(items)
+    return _taken(items)
+
+
+def check_many(items: Any) -> None:
+    """Refuse a single item where many are expected.
+
+    Raises:
+        InvalidInputError: it is one item, or cannot be iterated over.
+    """
     _refuse_one(items, "items", "[item]")
-    return list(items)
+
+
+def _taken(items: Any) -> list[Any]:
+    taken: list[Any] = []
+    try:
+        taken.extend(items)
+    except Exception as error:
+        raise iterator_error(error, len(taken)) from error
+    return taken
+
+
+def iterator_error(error: Exception, taken: int) -> TwelveLabsError:
+    """The error to raise when the iterator of the items raised one, after it gave ``taken`` of them."""
+    if isinstance(error, TwelveLabsError):
+        return error
+    found = UnexpectedError(f"The iterator of the items raised {type(error).__name__} after {taken} of them.")
+    found.__cause__ = error
+    return found
 
 
 def as_objects(found: Any, kinds: type | tuple[type, ...], name: str) -> list[Any]:
@@ -197,6 +224,8 @@ def as_objects(found: Any, kinds: type | tuple[type, ...], name: str) -> list[An
 
 
 def _refuse_one(found: Any, what: str, wrapped: str) -> None:
+    if found is None:
+        raise InvalidInputError(f"Expected a list of {what}, got None.")
     if isinstance(found, Mapping):  # its keys would be embedded
         raise InvalidInputError(f"Expected a list of {what}, got a mapping. Give its values: list(mapping.values()).")
     single = (str, bytes, bytearray, memoryview, os.PathLike, Media, Composed)

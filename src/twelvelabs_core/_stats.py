@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
+
+logger = logging.getLogger("twelvelabs_embeddings")
 
 
 @dataclass
@@ -144,10 +148,18 @@ class Run:
     def show(self) -> None:
         """Show statistics that changed without an item being finished."""
         if self.progress is not None:
-            self.progress.update(self.stats)
+            self._draw(self.progress.update)
 
     def close(self) -> None:
         """End the call: measure its time, close the progress bar."""
         self.stats.elapsed_sec = time.monotonic() - self._started
         if self.progress is not None:
-            self.progress.close(self.stats)
+            self._draw(self.progress.close)
+
+    def _draw(self, draw: Callable[[Stats], None]) -> None:
+        """A bar that cannot be drawn (its terminal is gone) must not fail what it shows: it is drawn no more."""
+        try:
+            draw(self.stats)
+        except Exception as error:
+            self.progress = None
+            logger.warning("the progress bar raised %s and is not drawn any more", type(error).__name__)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support import media
 from tests.support.adapters import Model
-from twelvelabs_core import AuthenticationError, BatchError, InvalidInputError, TextTooLongError
+from twelvelabs_core import AuthenticationError, BatchError, EmbeddingClient, InvalidInputError, TextTooLongError, Video
 from twelvelabs_emulator import Emulator
 
 Make = Callable[..., Model]
@@ -154,3 +157,60 @@ def test_a_failed_single_call_is_no_batch(make: Make) -> None:
     with pytest.raises(TextTooLongError) as caught:
         model.text(LONG)
     assert not isinstance(caught.value, BatchError)
+
+
+# -- several callers at a time ----------------------------------------------------------------------------------------
+
+SHARED_CACHE = """
+import sys, threading
+from twelvelabs_core import EmbeddingClient
+
+key, base_url, path = sys.argv[1:]
+texts = [f"text number {i}" for i in range(1100)]
+client = EmbeddingClient(api_key=key, base_url=base_url, cache=path, max_concurrency=16)
+found = {}
+
+def embed(number):
+    mine = texts[number * 97 :] + texts[: number * 97]
+    vectors = {text: e.vector for text, e in zip(mine, client.embed_many(mine))}
+    found[number] = [vectors[text] for text in texts]
+
+threads = [threading.Thread(target=embed, args=(number,)) for number in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert len(found) == 8 and all(vectors == found[0] for vectors in found.values())
+print(client.stats.done, client.stats.requests, client.stats.failed)
+"""
+
+
+def test_threads_of_two_processes_that_share_a_cache_pay_for_each_text_once(
+    emulator: Emulator, account: dict[str, Any], tmp_path: Path
+) -> None:
+    arguments = [account["api_key"], account["base_url"], str(tmp_path / "vectors.sqlite")]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", SHARED_CACHE, *arguments], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert [(int(done), int(failed)) for done, _, failed in outputs] == [(8800, 0)] * 2
+    assert sum(int(requests) for _, requests, _ in outputs) == 1100
+    assert len({request.body["text"]["input_text"] for request in emulator.requests}) == len(emulator.requests) == 1100
+
+
+def test_equal_videos_of_several_calls_make_one_task(
+    emulator: Emulator, account: dict[str, Any], tmp_path: Path
+) -> None:
+    content = media.mp4((("red", 32, 0),))
+    for i in range(4):
+        (tmp_path / f"{i}.mp4").write_bytes(content)
+    clients = [EmbeddingClient("marengo3.5", **account) for _ in range(2)]
+
+    async def embed() -> list[Any]:
+        calls = [clients[i % 2].aembed_segments(Video(tmp_path / f"{i}.mp4")) for i in range(4)]
+        return await asyncio.gather(*calls)
+
+    found = asyncio.run(embed())
+    created = [r for r in emulator.requests if r.method == "POST" and r.path.endswith("/embed-v2/tasks")]
+    assert len(created) == 1
+    assert all([s.vector for s in segments] == [s.vector for s in found[0]] for segments in found)

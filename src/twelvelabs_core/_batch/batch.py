@@ -17,8 +17,7 @@ from .._errors import (
     BatchError,
     InvalidInputError,
     TwelveLabsError,
-    unexpected,
-    with_item,
+    as_error,
 )
 from .._inputs import Composed
 from .._net import loop
@@ -39,6 +38,8 @@ Later: TypeAlias = "tuple[str, list[int], bool, asyncio.Future[Flight] | None]"
 
 # Seconds between two looks at an item that another process is embedding.
 FIRST_LOOK_SEC, SLOWEST_LOOK_SEC = 0.05, 2.0
+# Seconds after which a batch that waits for another one looks whether it has to end itself.
+STEP_SEC = 1.0
 
 
 @dataclass
@@ -55,6 +56,18 @@ class Outcome:
     errors: Errors = field(default_factory=dict)
     fatal: TwelveLabsError | None = None
 
+    def check(self, *, single: bool) -> None:
+        """Raise what failed, with the results.
+
+        Args:
+            single: there is one job; its error is raised as it is.
+        """
+        if self.fatal is not None:
+            self.fatal.results = list(self.results)
+            raise self.fatal
+        if self.errors:
+            raise self.errors[0] if single else BatchError(self.results, self.errors)
+
 
 async def embed_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0, single: bool = False
@@ -69,11 +82,7 @@ async def embed_batch(
         TwelveLabsError: the single job failed, or an error is about the account; then ``.results`` is set.
     """
     outcome = await run_batch(embedder, jobs, run, cache, prepaid=prepaid)
-    if outcome.fatal is not None:
-        outcome.fatal.results = list(outcome.results)
-        raise outcome.fatal
-    if outcome.errors:
-        raise outcome.errors[0] if single else BatchError(outcome.results, outcome.errors)
+    outcome.check(single=single)
     return outcome.results
 
 
@@ -91,12 +100,10 @@ async def run_batch(
         await batch.embed()
         await batch.follow()
     except Exception as error:
-        found = unexpected(error)
-        if found is not error:
-            found.__cause__ = error
-        batch.outcome.fatal = found
+        batch.outcome.fatal = as_error(error)
     finally:
         batch.end()
+    batch.outcome.errors = dict(sorted(batch.outcome.errors.items()))
     return batch.outcome
 
 
@@ -107,7 +114,7 @@ class _Batch:
         self._embedder, self._jobs, self._run, self._cache = embedder, jobs, run, cache
         self._prepaid = prepaid
         self._texts = Flights.of(embedder, texts=True)
-        self._media = Flights.of(embedder, texts=False)
+        self._media = Flights.of(embedder, texts=False) if any(job.files for job in jobs) else self._texts
         # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
         self._later: list[Later] = []
         # What this batch has embedded, for others that want it until it ends.
@@ -154,9 +161,11 @@ class _Batch:
         flights, name = self._flight_of(key, indices)
         while not self._run.stopping:
             if landing is not None:
-                # A caller that is cancelled does not cancel the waiting of others.
-                flight = await asyncio.shield(landing)
-                if await self._take(key, indices, flight):
+                # In steps, so that a batch that has to end does not wait for another one's long video.
+                ended, _ = await asyncio.wait([landing], timeout=STEP_SEC)
+                if not ended:
+                    continue
+                if await self._take(key, indices, landing.result()):
                     return
             found = flights.get(name)
             if found is None:
@@ -191,15 +200,15 @@ class _Batch:
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)
             self._run.finished(len(indices))
+            if job.files:
+                await self._embedder.finished(job, self._run)
         except Exception as error:
-            ours = unexpected(error, job.label)
+            ours = as_error(error, job.label)
             if landed is None:
                 if not self._run.stopping and is_shared(ours, job):
                     landed = ours, None
                 self._fail(indices, ours)
-            if ours is error:
-                raise
-            raise ours from error
+            raise ours from ours.__cause__
         finally:
             if landed is None or isinstance(landed[0], TwelveLabsError):
                 del flights[name]
@@ -269,7 +278,9 @@ class _Batch:
         item = self._jobs[indices[0]].item
         if isinstance(item, str):
             return self._texts, item
-        return (self._texts if isinstance(item, Composed) else self._media), key
+        if isinstance(item, Composed):
+            return self._texts, f"\ud800{key}"  # the name of no text: broken Unicode is refused
+        return self._media, key
 
     def _finish_cached(self, indices: list[int], known: Result) -> None:
         self._run.stats.cached += len(indices)
@@ -309,21 +320,18 @@ async def equal_jobs(
         for_cache: False = the keys only group jobs, so among texts each is its own key. Keys of files need digests.
     """
 
-    texts_only = not for_cache and all(isinstance(job.item, str) for job in jobs)
-
     def key_of(job: Job) -> str | TwelveLabsError:
-        if texts_only:
-            return str(job.item)
         try:
             return embedder.key(job)
         except Exception as error:
-            found = with_item(unexpected(error, job.label), job.label)
-            if found is not error:
-                found.__cause__ = error
-            return found
+            return as_error(error, job.label)
 
-    slow = any(job.on_disk or (isinstance(job.item, str) and len(job.item) > LONG_TEXT) for job in jobs)
-    keys = await in_thread(slow, lambda: [key_of(job) for job in jobs])
+    keys: Sequence[str | TwelveLabsError]
+    if not for_cache and all(isinstance(job.item, str) for job in jobs):
+        keys = [str(job.item) for job in jobs]
+    else:
+        slow = any(job.on_disk or (isinstance(job.item, str) and len(job.item) > LONG_TEXT) for job in jobs)
+        keys = await in_thread(slow, lambda: [key_of(job) for job in jobs])
     groups: dict[str, list[int]] = {}
     errors: Errors = {}
     for index, key in enumerate(keys):

@@ -15,16 +15,14 @@ from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
 from .._embed.jobs import Job
 from .._errors import (
-    AuthenticationError,
-    CacheError,
     InvalidInputError,
-    QuotaExceededError,
     TextTooLongError,
     TwelveLabsError,
     UnexpectedError,
     copied,
 )
 from .._net.forks import PerLoop
+from .._net.pool import is_fatal
 from .._net.settings import SenderSettings
 from .._results import Embedding
 
@@ -54,7 +52,7 @@ class Flight:
         self._landing: asyncio.Future[Flight] | None = None
 
     def landing(self) -> asyncio.Future[Flight]:
-        """Gets the flight when it has ended; to be awaited shielded, as others wait for it too."""
+        """Gets the flight when it has ended. Wait for it by ``asyncio.wait``, which does not cancel it for others."""
         if self._landing is None:
             self._landing = asyncio.get_running_loop().create_future()
             if self.outcome is not None:
@@ -104,7 +102,7 @@ def is_shared(error: TwelveLabsError, job: Job) -> bool:
 
     Errors about the account, the first caller's limits, its budget, its cache or its copy of a file are its own.
     """
-    if isinstance(error, (AuthenticationError, QuotaExceededError, CacheError, UnexpectedError)):
+    if is_fatal(error) or isinstance(error, UnexpectedError):
         return False
     if isinstance(error, InvalidInputError):
         return isinstance(error, TextTooLongError) or error.status is not None or not job.on_disk

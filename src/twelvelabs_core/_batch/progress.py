@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,20 @@ from typing import Any
 from .._errors import InvalidInputError
 from .._stats import Stats
 
+logger = logging.getLogger("twelvelabs_embeddings")
+
 REFRESH_SEC = 0.5
+
+
+def bar_of(total: int | None, opens_at: Callable[[], float | None]) -> Bar | None:
+    """A bar, or None if it cannot be drawn: embedding goes on without it. Arguments and errors as for :class:`Bar`."""
+    try:
+        return Bar(total, opens_at)
+    except InvalidInputError:
+        raise
+    except Exception as error:  # for example of a closed output
+        logger.warning("a progress bar cannot be drawn: it raised %s", type(error).__name__)
+        return None
 
 
 class Bar:
@@ -44,8 +58,10 @@ class Bar:
     def close(self, stats: Stats) -> None:
         """Draw the last statistics and end the line."""
         self._ticker.cancel()
-        self.update(stats)
-        self._bar.close()
+        try:
+            self.update(stats)
+        finally:
+            self._bar.close()
 
     def _note(self) -> str:
         notes = []
@@ -65,7 +81,7 @@ class Bar:
         return ", ".join(notes)
 
     async def _tick(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, Exception):  # update() tells of the latter
             while True:
                 await asyncio.sleep(REFRESH_SEC)
                 self._bar.set_postfix_str(self._note(), refresh=True)

@@ -13,7 +13,7 @@ from .._cache.cache import Cache
 from .._embed.embedder import Embedder
 from .._embed.jobs import Job
 from .._errors import BatchError, TwelveLabsError
-from .._inputs import Item
+from .._inputs import Item, check_many, iterator_error
 from .._net import loop
 from .._net.forks import PerLoop
 from .._results import Embedding
@@ -96,6 +96,7 @@ class _Flow:
         self._ordered, self._raise_errors = ordered, raise_errors
         self._errors: dict[int, TwelveLabsError] = {}
         self._fatal: TwelveLabsError | None = None
+        self._source_error: TwelveLabsError | None = None
 
     @property
     def full(self) -> bool:
@@ -134,12 +135,22 @@ class _Flow:
             else:
                 yield result
 
+    def source_failed(self, error: Exception, taken: int) -> None:
+        """Keep the error of the iterator that the items come from.
+
+        Args:
+            taken: items that it gave before.
+        """
+        self._source_error = iterator_error(error, taken)
+
     def end(self) -> None:
         """Raise the errors, after all chunks in flight were yielded."""
         if self._fatal is not None:
             raise self._fatal
         if self._errors:
-            raise BatchError((), self._errors)
+            raise BatchError((), dict(sorted(self._errors.items()))) from self._source_error
+        if self._source_error is not None:
+            raise self._source_error from self._source_error.__cause__
 
     def cancel(self) -> None:
         # The last first: what waits for a request's end must not begin when that request is cancelled.
@@ -157,6 +168,7 @@ def stream(
     The items are taken in the caller's thread, only as fast as results are taken. Closing the iterator cancels what is
     in flight.
     """
+    check_many(items)
     flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
 
     def results() -> Iterator[StreamResult]:
@@ -169,7 +181,7 @@ def stream(
         yield from flow.take(future)
 
     try:
-        for first, chunk in _chunks(items):
+        for first, chunk in _chunks(items, flow):
             flow.start(embed, first, chunk)
             while flow.full and not flow.stopped:
                 yield from results()
@@ -186,6 +198,8 @@ async def stream_async(
     items: Iterable[Item] | AsyncIterable[Item], embed: Embed, *, window: int, ordered: bool, raise_errors: bool
 ) -> AsyncIterator[StreamResult]:
     """Async :func:`stream`; the items may come from an async iterator too."""
+    if not isinstance(items, AsyncIterable):
+        check_many(items)
     flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
 
     async def results() -> Iterator[StreamResult]:
@@ -197,7 +211,7 @@ async def stream_async(
         return flow.take(future)
 
     try:
-        async for first, chunk in _achunks(items):
+        async for first, chunk in _achunks(items, flow):
             flow.start(embed, first, chunk)
             while flow.full and not flow.stopped:
                 for result in await results():
@@ -212,27 +226,34 @@ async def stream_async(
         flow.cancel()
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[tuple[int, list[Item]]]:
+def _chunks(items: Iterable[Item], flow: _Flow) -> Iterator[tuple[int, list[Item]]]:
+    """The items in chunks, each with the index of its first; those taken before the iterator raised are a chunk too."""
     first, chunk = 0, []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == CHUNK:
-            yield first, chunk
-            first, chunk = first + CHUNK, []
+    try:
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == CHUNK:
+                yield first, chunk
+                first, chunk = first + CHUNK, []
+    except Exception as error:
+        flow.source_failed(error, first + len(chunk))
     if chunk:
         yield first, chunk
 
 
-async def _achunks(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[tuple[int, list[Item]]]:
+async def _achunks(items: Iterable[Item] | AsyncIterable[Item], flow: _Flow) -> AsyncIterator[tuple[int, list[Item]]]:
     if not isinstance(items, AsyncIterable):
-        for found in _chunks(items):
+        for found in _chunks(items, flow):
             yield found
         return
     first, chunk = 0, []
-    async for item in items:
-        chunk.append(item)
-        if len(chunk) == CHUNK:
-            yield first, chunk
-            first, chunk = first + CHUNK, []
+    try:
+        async for item in items:
+            chunk.append(item)
+            if len(chunk) == CHUNK:
+                yield first, chunk
+                first, chunk = first + CHUNK, []
+    except Exception as error:
+        flow.source_failed(error, first + len(chunk))
     if chunk:
         yield first, chunk

@@ -10,7 +10,7 @@ from .._api.requests import MediaPayload
 from .._cache.cache import Cache
 from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
-from .._errors import TwelveLabsError, unexpected, with_item
+from .._errors import as_error
 from .._inputs import Composed
 from .._media.file import MediaFile
 from .._net.loop import in_thread
@@ -103,10 +103,9 @@ class Embedder:
             else:
                 segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
                 return segments, None
-        except TwelveLabsError as error:
-            raise with_item(hide_signatures(error, job.files), job.label) from error.__cause__
         except Exception as error:
-            raise hide_signatures(unexpected(error, job.label), job.files) from error
+            ours = hide_signatures(as_error(error, job.label), job.files)
+            raise ours from ours.__cause__
         if found.truncated:
             run.stats.truncated += 1
         return found, key

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._api.v2 import check_composed
-from .._errors import InvalidInputError, TwelveLabsError, unexpected, with_item
+from .._errors import InvalidInputError, TwelveLabsError, as_error, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
 from .._models import Kind, models_that
@@ -114,11 +114,7 @@ class Checker:
         try:
             return self.check(item, label) if options is None else self.check_segments(item, options, label_text(label))
         except Exception as error:  # also what a PIL image, a file object or a token counter raises
-            found = unexpected(error, label_text(label))
-            if found is error:
-                return with_item(found, label_text(label))
-            found.__cause__ = error
-            return found
+            return as_error(error, label_text(label))
 
     def check(self, item: Item, label: Label) -> Job:
         """The job of embedding one item to one vector.
@@ -144,7 +140,7 @@ class Checker:
             return self._check_text(str.__str__(item), label)  # a subclass may print, compare or hash as it likes
         if isinstance(item, Composed):
             return self._check_composed(item, label)
-        _check_names(item, label)
+        _check_address(item, label)
         self._check_v1_range(item, label)
         may_task = self._settings.api_version == "v2" and item.kind != "document"
         file = open_media(item, self._model, label, may_task=may_task)
@@ -156,11 +152,11 @@ class Checker:
         Raises:
             InvalidInputError: it cannot be embedded with these options; ``item`` is ``label``.
         """
-        if not isinstance(media, Media) or type(media) is Media:
+        if not isinstance(media, Media):
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
         if not isinstance(options, SegmentOptions):
             raise InvalidInputError(f"options must be SegmentOptions, got a {type(options).__name__}.", item=label)
-        _check_names(media, label)
+        _check_address(media, label)
         for note in options.time_based_metadata:
             _check_unicode(note.text, label, "a text of time_based_metadata ")
         check_options(options, self._model, media.kind, label, self._settings.api_version)
@@ -184,7 +180,7 @@ class Checker:
             item = Composed(str.__str__(item.text), item.media)
             _check_unicode(str(item.text), label)
         for i, media in enumerate(item.media):
-            _check_names(media, f"{label}.media[{i}]")
+            _check_address(media, f"{label}.media[{i}]")
             if isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None):
                 raise InvalidInputError("start_sec and end_sec cannot be composed; cut the file first.", item=label)
         files = tuple(
@@ -226,17 +222,10 @@ def _check_unicode(text: str, label: Label, what: str = "") -> None:
         ) from None
 
 
-def _check_names(media: Media, label: str) -> None:
-    """Check the texts of a media item that are sent: its name and its address. A path may be of any bytes."""
-    for what, text in (("name", getattr(media, "name", None)), ("filename", getattr(media, "filename", None))):
-        if text is None:
-            continue
-        if not isinstance(text, str):
-            raise InvalidInputError(f"its {what} must be a str, got a {type(text).__name__}.", item=label)
-        _check_unicode(text, label, f"its {what} ")
-    source = getattr(media, "source", None)
-    if is_url(source):
-        _check_unicode(str(source), label, "its address ")
+def _check_address(media: Media, label: str) -> None:
+    """Check the address of a file behind a URL. A path may be of any bytes."""
+    if isinstance(media, Media) and is_url(media.source):
+        _check_unicode(str(media.source), label, "its address ")
 
 
 def _needs_disk(item: Any) -> bool:
@@ -249,4 +238,4 @@ def _needs_disk(item: Any) -> bool:
 def _kind(item: Any) -> Kind | None:
     if isinstance(item, str):
         return "text"
-    return getattr(item, "kind", None) if isinstance(item, (Media, Composed)) else None
+    return item.kind if isinstance(item, (Media, Composed)) else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._api import responses, v1
-from .._errors import InvalidInputError, TwelveLabsError, unexpected, with_item
+from .._errors import InvalidInputError, TwelveLabsError, as_error, with_item
 from .._inputs import Audio, Image, Item
 from .._net.loop import in_thread
 from .._results import Embedding, Parts
@@ -69,11 +69,11 @@ async def embed_parts(
         parts = await _one_call(embedder, run, jobs, plan) if jobs else Parts()
     except Exception as error:
         files = [file for job in jobs.values() for file in job.files]
-        ours = with_item(hide_signatures(unexpected(error, "embed_parts"), files), "embed_parts")
+        ours = hide_signatures(as_error(error, "embed_parts"), files)
         if averaged is not None:
             (found,) = ours.results or [Parts()]
             ours.results = [replace(found, text=averaged)]
-        raise ours from (error.__cause__ if ours is error else error)
+        raise ours from ours.__cause__
     run.finished()
     return parts if averaged is None else replace(parts, text=averaged)
 

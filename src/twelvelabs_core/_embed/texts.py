@@ -79,82 +79,83 @@ class TextEmbedder:
         """
         settings = self._settings
         slow = len(text) > LONG_TEXT
-        plan = plan or await in_thread(slow, self.plan, text)
+        if plan is None:
+            plan = await in_thread(slow, self.plan, text) if slow else self.plan(text)
         key: str | None = None
         paid: dict[str, Embedding] = {}
         while True:
-            try:
-                found = await self._send(plan, run, prepaid, paid)
-            except _RefusedError as refused:
-                if settings.truncate == "none":
-                    raise refused.error from refused.error.__cause__
-                plan = await in_thread(
-                    slow, shorter_plan, text, plan, refused.pieces, self._model, settings.truncate, settings.count
-                )
-                prepaid = False
+            if len(plan.pieces) == 1:
+                try:
+                    return await self._send_one(plan, run, prepaid), key
+                except TextTooLongError as error:
+                    refused = {plan.pieces[0]: error}
             else:
-                return found, key
+                refused = await self._send_pieces(plan, run, prepaid, paid)
+                if not refused:
+                    vectors = [paid[piece].vector for piece in plan.pieces]
+                    return Embedding(mean(vectors, plan.weights), settings.space, pooled=len(vectors)), key
+            if settings.truncate == "none":
+                first = refused[plan.pieces[0]]
+                raise first from first.__cause__
+            plan = await in_thread(
+                slow, shorter_plan, text, plan, refused, self._model, settings.truncate, settings.count
+            )
+            prepaid = False
             key = self.key(plan)
             if self._cache is not None:
                 known = (await self._cache.get_many([key])).get(key)
                 if isinstance(known, Embedding):
                     return known, key
 
-    async def _send(self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]) -> Embedding:
-        """Send a plan once.
+    async def _send_one(self, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
+        """Send a plan of one piece."""
+        request = self._request(plan.pieces[0], plan.server_truncate)
+        found = await self._sender.send(request, run, read=self._read, prepaid=prepaid)
+        reported = found.usage is not None and plan.server_truncate is True
+        if plan.over and not found.truncated and not (reported and self._model.truncation == "auto_truncate"):
+            return Embedding(found.vector, found.space, True, 1, found.usage)
+        return found
+
+    async def _send_pieces(
+        self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]
+    ) -> dict[str, TextTooLongError]:
+        """Send the pieces of a plan that have no vector yet. Each is cached by itself, so that a failure loses none.
 
         Args:
-            paid: vectors of pieces that an earlier plan has sent; this one's are added.
+            paid: vectors of pieces, by piece; those sent now are added.
 
-        Raises:
-            _RefusedError: some pieces are too long; all others are in ``paid``.
+        Returns:
+            The errors of those that were refused as too long, by piece.
         """
-        if len(plan.pieces) == 1:
-            try:
-                found = await self._send_piece(plan.pieces[0], plan, run, prepaid)
-            except TextTooLongError as error:
-                raise _RefusedError(error, {0}) from error
-            reported = found.usage is not None and plan.server_truncate is True
-            if plan.over and not found.truncated and not (reported and self._model.truncation == "auto_truncate"):
-                return Embedding(found.vector, found.space, True, 1, found.usage)
-            return found
-        await self._send_pieces(plan, run, prepaid, paid)
-        vectors = [paid[piece].vector for piece in plan.pieces]
-        return Embedding(mean(vectors, plan.weights), self._settings.space, pooled=len(vectors))
-
-    async def _send_pieces(self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]) -> None:
-        """Send the pieces that have no vector yet. Each is cached by itself, so that a failure loses none."""
-        missing = [piece for piece in dict.fromkeys(plan.pieces) if piece not in paid]
-        alone = {piece: TextPlan((piece,), server_truncate=plan.server_truncate) for piece in missing}
+        alone = {
+            piece: TextPlan((piece,), server_truncate=plan.server_truncate)
+            for piece in plan.pieces
+            if piece not in paid
+        }
+        keys = {piece: self.key(one) for piece, one in alone.items()} if self._cache is not None else {}
         if self._cache is not None:
-            keys = {piece: self.key(alone[piece]) for piece in missing}
             known = await self._cache.get_many(list(keys.values()))
             for piece, key in keys.items():
                 found = known.get(key)
                 if isinstance(found, Embedding) and self.accepts(alone[piece], found):
                     paid[piece] = found
-        missing = [piece for piece in missing if piece not in paid]
 
         async def send(piece: str, prepaid: bool) -> None:
-            paid[piece] = found = await self._send_piece(piece, plan, run, prepaid)
+            paid[piece] = await self._send_one(alone[piece], run, prepaid)
             if self._cache is not None:
-                await self._cache.put(keys[piece], found)
+                await self._cache.put(keys[piece], paid[piece])
 
+        missing = [piece for piece in alone if piece not in paid]
         outcomes = await asyncio.gather(
             *(send(piece, prepaid and i == 0) for i, piece in enumerate(missing)), return_exceptions=True
         )
-        errors = {piece: error for piece, error in zip(missing, outcomes, strict=True) if error is not None}
-        refused = {piece: error for piece, error in errors.items() if isinstance(error, TextTooLongError)}
-        for piece, error in errors.items():
-            if piece not in refused:
+        refused: dict[str, TextTooLongError] = {}
+        for piece, error in zip(missing, outcomes, strict=True):
+            if isinstance(error, TextTooLongError):
+                refused[piece] = error
+            elif error is not None:
                 raise error
-        if refused:
-            pieces = {i for i, piece in enumerate(plan.pieces) if piece in refused}
-            raise _RefusedError(next(iter(refused.values())), pieces)
-
-    async def _send_piece(self, piece: str, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
-        request = self._request(piece, plan.server_truncate)
-        return await self._sender.send(request, run, read=self._read, prepaid=prepaid)
+        return refused
 
     def _request(self, text: str, control: str | bool | None) -> Request:
         if self._settings.api_version == "v1":
@@ -170,16 +171,3 @@ class TextEmbedder:
         segment = responses.single(responses.v2_segments(response, settings.dimensions), "text")
         used = responses.usage(response)
         return Embedding(segment.vector, settings.space, bool(used and used.truncated), 1, used)
-
-
-class _RefusedError(Exception):
-    """The server refused pieces of a plan as too long.
-
-    Attributes:
-        pieces: their indices.
-    """
-
-    def __init__(self, error: TextTooLongError, pieces: set[int]) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.pieces = pieces

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Literal, TypeAlias
@@ -121,7 +121,7 @@ def plan_text(text: str, model: Model, truncate: Truncate, count: TokenCounter =
 
 
 def shorter_plan(
-    text: str, refused: TextPlan, pieces: Collection[int], model: Model, truncate: Truncate, count: TokenCounter
+    text: str, refused: TextPlan, pieces: Container[str], model: Model, truncate: Truncate, count: TokenCounter
 ) -> TextPlan:
     """The plan that follows one that the server refused as too long. Depends on nothing but the text and that plan.
 
@@ -129,7 +129,7 @@ def shorter_plan(
     the refused pieces are divided further.
 
     Args:
-        pieces: indices of the refused pieces.
+        pieces: those of its pieces that were refused.
 
     Raises:
         TextTooLongError: with ``truncate="none"``, or if the text is down to :data:`SHORTEST_LIMIT` tokens.
@@ -142,9 +142,9 @@ def shorter_plan(
         _check_shorter(shorter.pieces, sent)
         return shorter
     parts: list[str] = []
-    for index, piece in enumerate(refused.pieces):
+    for piece in refused.pieces:
         divided = [piece]
-        if index in pieces:
+        if piece in pieces:
             divided = split(piece, _lower(piece, refused.whole, model, count), count)
             _check_shorter(divided, piece)
         parts += divided

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, unexpected
+from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, as_error
 from .._stats import Run
 from .circuit import CIRCUIT_OPEN
 from .retry import NOT_SENT
@@ -22,6 +22,11 @@ def is_fatal(error: TwelveLabsError) -> bool:
 def is_of_job(error: TwelveLabsError) -> bool:
     """Whether an error is a job's own: neither fatal, nor that the job was not sent because another's was."""
     return not is_fatal(error) and error.code != NOT_SENT
+
+
+def is_fatal(error: TwelveLabsError) -> bool:
+    """Whether an error ends a batch: it is about the account, the cache or a server that stays broken."""
+    return isinstance(error, FATAL) or error.code == CIRCUIT_OPEN
 
 
 async def for_each(
@@ -85,9 +90,7 @@ async def attempt_each(
             elif is_of_job(error):
                 failed(job[0], error)
         except Exception as error:
-            wrapped = unexpected(error)
-            wrapped.__cause__ = error
-            failed(job[0], wrapped)
+            failed(job[0], as_error(error))
 
     def failed(index: int, error: TwelveLabsError) -> None:
         errors[index] = error

@@ -15,7 +15,9 @@ import pytest
 from tests.support import media
 from tests.support.service import Counter, Service, refusal, right_answer, text_of, vector, words
 from twelvelabs_core import (
+    AuthenticationError,
     BatchError,
+    Composed,
     EmbeddingClient,
     Image,
     InvalidInputError,
@@ -25,6 +27,7 @@ from twelvelabs_core import (
     ServerError,
     UnexpectedError,
 )
+from twelvelabs_core._batch.flights import _flights
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -49,12 +52,21 @@ class Gate:
         self._open.set()
 
 
+async def joined(count: int) -> None:
+    """Wait until others wait for so many items under way, or a moment if they do not."""
+    for _ in range(50):
+        flights = [flight for table in list(_flights.values()) for flight in list(table.values())]
+        if sum(flight._landing is not None for flight in flights) >= count:
+            return
+        await asyncio.sleep(0.002)
+
+
 async def both(first: Any, gate: Gate, second: Any) -> list[Any]:
     """Start one call, another when the first has sent its request, then let the service answer."""
     tasks = [asyncio.ensure_future(first)]
     await asyncio.to_thread(gate.arrived.wait, 5)
     tasks.append(asyncio.ensure_future(second))
-    await asyncio.sleep(0.02)
+    await joined(1)
     gate.open()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -156,7 +168,7 @@ async def test_a_cancelled_call_is_taken_over() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(5)]
-    await asyncio.sleep(0.02)
+    await joined(1)
     assert len(service.requests) == 1
     first.cancel()
     await until(lambda: len(service.requests) == 2)
@@ -171,12 +183,29 @@ async def test_a_waiting_call_can_be_cancelled() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(3)]
-    await asyncio.sleep(0.02)
+    await joined(1)
     waiting[1].cancel()
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     gate.open()
     assert (await first).vector == (await waiting[0]).vector == (await waiting[2]).vector
     assert len(service.requests) == 1
+
+
+async def test_a_batch_that_has_to_end_does_not_wait_for_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twelvelabs_core._batch.batch.STEP_SEC", 0.01)
+    slow = Gate()
+    failing, service = Gate(lambda _: refusal(401)), Service()
+    service._answer = lambda request: (slow if text_of(request) == "slow" else failing)(request)
+    calls = [asyncio.ensure_future(service.client().aembed(text)) for text in ("slow", "other")]
+    await until(lambda: len(service.requests) == 2)
+    batch = asyncio.ensure_future(service.client().aembed_many(["slow", "other"]))
+    await joined(2)
+    failing.open()
+    with pytest.raises(AuthenticationError):
+        await asyncio.wait_for(batch, timeout=5)
+    slow.open()
+    assert (await calls[0]).vector == vector("slow")
+    assert isinstance((await asyncio.gather(calls[1], return_exceptions=True))[0], AuthenticationError)
 
 
 class Refusing:
@@ -199,7 +228,7 @@ async def test_another_callers_own_error_is_not_inherited(error: Exception) -> N
     first = asyncio.ensure_future(service.client(rate_limiter=limiter).aembed("a"))
     await asyncio.to_thread(limiter.arrived.wait, 5)
     second = asyncio.ensure_future(service.client().aembed("a"))
-    await asyncio.sleep(0.02)
+    await joined(1)
     limiter.go.set()
     assert (await second).vector == vector("a")
     with pytest.raises((QuotaExceededError, UnexpectedError)):
@@ -232,6 +261,18 @@ async def test_texts_that_may_be_cut_otherwise_are_not_shared() -> None:
     gate = Gate()
     service = Service(gate)
     await both(service.client(truncate="end").aembed("a"), gate, service.client(truncate="start").aembed("a"))
+    assert len(service.requests) == 2
+
+
+async def test_a_text_that_looks_like_a_key_is_itself() -> None:
+    gate = Gate()
+    service = Service(gate)
+    client = service.client()
+    item = Composed("a", [Image("https://h.example/a.png")])
+    (job,) = await client._embedder.checker.check_all([item], ["item"])
+    key = client._embedder.key(job)
+    _, text = await both(client.aembed(item), gate, client.aembed(key))
+    assert text.vector == vector(key)
     assert len(service.requests) == 2
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.service import Service, right_answer, vector
-from twelvelabs_core import BatchError, InvalidInputError, QuotaExceededError, StreamResult
+from twelvelabs_core import BatchError, Embedding, InvalidInputError, QuotaExceededError, StreamResult, UnexpectedError
+from twelvelabs_core._batch.flights import Flight
 from twelvelabs_core._batch.stream import CHUNK
 
 
@@ -121,3 +124,99 @@ def test_a_used_up_budget_is_raised_from_a_stream_that_yields_errors() -> None:
     with pytest.raises(QuotaExceededError) as caught:
         list(Service().client(budget=0).stream(["a"], errors="yield"))
     assert caught.value.results == []
+
+
+# -- where the items come from ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("items", [None, 7, object(), "one text", b"bytes"])
+async def test_what_is_no_iterable_of_items_is_refused(items: Any) -> None:
+    client = Service().client()
+    with pytest.raises(InvalidInputError, match="Expected a list of items"):
+        list(client.stream(items))
+    with pytest.raises(InvalidInputError, match="Expected a list of items"):
+        [result async for result in client.astream(items)]
+
+
+@pytest.mark.parametrize("before", [0, 3, CHUNK, 5 * CHUNK + 3])
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_an_iterator_that_raises_ends_the_stream_after_all_it_gave(before: int, ordered: bool) -> None:
+    def texts() -> Iterator[str]:
+        for i in range(before):
+            yield f"{i}"
+        raise KeyError("x")
+
+    async def async_texts() -> AsyncIterator[str]:
+        for text in texts():
+            yield text
+
+    service = Service()
+    found: list[int] = []
+    with pytest.raises(UnexpectedError, match=f"raised KeyError after {before} of them") as caught:
+        for result in service.client(max_concurrency=8).stream(texts(), ordered=ordered):
+            found.append(result.index)
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert sorted(found) == list(range(before))
+    for source in (texts, async_texts):
+        found.clear()
+        with pytest.raises(UnexpectedError, match=f"after {before} of them"):
+            async for result in service.client(max_concurrency=8).astream(source(), ordered=ordered):
+                found.append(result.index)
+        assert sorted(found) == list(range(before))
+
+
+def test_a_failed_item_and_a_broken_iterator_are_both_told() -> None:
+    def texts() -> Iterator[str]:
+        yield "a"
+        yield "bad"
+        raise KeyError("x")
+
+    with pytest.raises(BatchError) as caught:
+        list(failing_on(b"bad").client().stream(texts()))
+    assert list(caught.value.errors) == [1]
+    assert isinstance(caught.value.__cause__, UnexpectedError)
+
+
+@pytest.mark.parametrize("odd", [None, 7, b"x", ["a"]])
+def test_an_item_of_a_wrong_type_ends_the_stream_after_the_items_in_flight(odd: Any) -> None:
+    items: list[Any] = [f"{i}" for i in range(1000)]
+    items[500] = odd
+    service = Service()
+    found: list[StreamResult] = []
+    with pytest.raises(BatchError) as caught:
+        for result in service.client(max_concurrency=8).stream(items):
+            found.append(result)
+    assert list(caught.value.errors) == [500]
+    assert isinstance(caught.value.errors[500], InvalidInputError)
+    assert sorted(service.texts) == sorted(str(result.item) for result in found)  # nothing sent is lost
+    assert len(found) >= 500
+
+
+def test_failed_items_are_told_beside_the_error_that_ends_the_stream() -> None:
+    found: list[StreamResult] = []
+    with pytest.raises(QuotaExceededError):
+        for result in (
+            failing_on(b"bad")
+            .client(budget=5, max_concurrency=1)
+            .stream(["a", "bad", "b", "c", "d", "e", "f"], errors="yield")
+        ):
+            found.append(result)
+    assert [(result.item, result.error is None) for result in found] == [
+        ("a", True),
+        ("bad", False),
+        ("b", True),
+        ("c", True),
+        ("d", True),
+    ]
+
+
+def test_a_long_stream_keeps_nothing_of_what_it_has_yielded() -> None:
+    client = Service().client(max_concurrency=8)
+    texts = (f"text {i}" for i in range(1_000_000))
+    stream = client.stream(texts)
+    for _ in range(500):
+        next(stream)
+    gc.collect()
+    kept = sum(isinstance(found, (StreamResult, Embedding, Flight)) for found in gc.get_objects())
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
+    assert kept < 10 * CHUNK

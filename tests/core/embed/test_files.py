@@ -43,7 +43,7 @@ from twelvelabs_core import (
     TwelveLabsError,
     Video,
 )
-from twelvelabs_core._cache.encoding import decode_json
+from twelvelabs_core._cache.encoding import decode_json, is_whole
 from twelvelabs_core._embed.settings import EmbedSettings
 from twelvelabs_core._media import opened as opened_module
 from twelvelabs_core._media.file import MediaFile
@@ -381,7 +381,8 @@ class OrderedStore(dict[str, bytes]):
 
     def mset(self, pairs: Sequence[tuple[str, bytes]]) -> None:
         for key, value in pairs:
-            entry = (decode_json(value) if key.startswith("journal/") else None) or {}
+            whole = key.startswith("journal/") and is_whole(key, value)
+            entry = (decode_json(value) if whole else None) or {}
             kind = key.split("/")[1] if key.startswith("journal/") else "result"
             state = "known" if "task_id" in entry or "asset_id" in entry else "intended" if entry else "deleted"
             self.lines.append(kind if kind == "result" else f"{kind} {state}")

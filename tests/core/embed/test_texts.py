@@ -143,8 +143,12 @@ def test_a_refused_text_is_cut_and_sent_again(version: str) -> None:
 
 def test_a_refusal_changes_nothing_for_later_texts() -> None:
     """The server counts an emoji as three tokens, so one text is refused that is within the limit by our count."""
-    tokens = lambda text: sum(3 if ord(letter) > 0x1F000 else letter == " " for letter in text)  # noqa: E731
-    service = Service(lambda request: too_long() if tokens(text_of(request)) > 500 else right_answer(request))
+
+    def answer(request: httpx.Request) -> Any:
+        tokens = sum(3 if ord(letter) > 0x1F000 else letter == " " for letter in text_of(request))
+        return too_long() if tokens > 500 else right_answer(request)
+
+    service = Service(answer)
     client = service.client()
     assert client.embed("🚲" * 490).truncated
     service.requests.clear()

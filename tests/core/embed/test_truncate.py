@@ -262,23 +262,23 @@ def test_a_refused_text_is_cut_here_and_not_by_the_server(
 ) -> None:
     text = words(20)
     refused = TextPlan((text,), server_truncate=control)
-    plan = shorter_plan(text, refused, {0}, model, truncate, estimate_tokens)
+    plan = shorter_plan(text, refused, {text}, model, truncate, estimate_tokens)
     assert {"first": [words(14)], "last": [words(14, 6)], "all": [words(10), words(10, 10)]}[kept] == list(plan.pieces)
     assert (plan.server_truncate, plan.over, plan.whole) == (control, True, False)
 
 
 def test_a_refused_text_over_the_limit_is_first_cut_to_the_limit() -> None:
     text = words(800)
-    plan = shorter_plan(text, plan_text(text, M30, "end"), {0}, M30, "end", estimate_tokens)
+    plan = shorter_plan(text, plan_text(text, M30, "end"), {text}, M30, "end", estimate_tokens)
     assert plan.pieces == (words(500),)
-    plan = shorter_plan(text, plan, {0}, M30, "end", estimate_tokens)
+    plan = shorter_plan(text, plan, plan.pieces, M30, "end", estimate_tokens)
     assert plan.pieces == (words(350),)
 
 
 def test_only_the_refused_pieces_are_divided_further() -> None:
     text = words(1200)
     plan = plan_text(text, M30, "average")
-    again = shorter_plan(text, plan, {1}, M30, "average", estimate_tokens)
+    again = shorter_plan(text, plan, {plan.pieces[1]}, M30, "average", estimate_tokens)
     assert again.pieces == (plan.pieces[0], words(200, 400), words(200, 600), plan.pieces[2])
     assert again.weights == (400, 200, 200, 400)
 
@@ -290,7 +290,7 @@ def test_refusals_without_end_come_to_an_end(truncate: Truncate, count: Callable
     plan = TextPlan((text,))
     with pytest.raises(TextTooLongError, match="cut to a few words"):
         for _ in range(200):
-            plan = shorter_plan(text, plan, range(len(plan.pieces)), M30, truncate, count)
+            plan = shorter_plan(text, plan, plan.pieces, M30, truncate, count)
 
 
 @pytest.mark.parametrize("text", ["x" * 2_000_000, "hello wor " * 200_000, "猫" * 400_000], ids=["word", "words", "猫"])
