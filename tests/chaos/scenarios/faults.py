@@ -1,0 +1,277 @@
+"""Every kind of fault alone, and all of them among good answers, through both adapters."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import struct
+import threading
+import time
+import traceback
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from twelvelabs_core import BatchError, EmbeddingClient, Image, RetryPolicy, TwelveLabsError
+
+from ..faults import KINDS, Kind
+from ..scenario import Run, Server, scenario, serving
+from ..truth import identity_of_media, identity_of_text, judge, truth
+
+TIMEOUT = 1.0
+TOTAL_TIMEOUT = 3.0
+FAULTS_SHARE = 0.2
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    """Settings that make a slow server's faults short."""
+    known = inspect.signature(EmbeddingClient).parameters
+    return {"timeout": TIMEOUT, **({"total_timeout": TOTAL_TIMEOUT} if "total_timeout" in known else {}), **more}
+
+
+def png(number: int) -> bytes:
+    """A PNG of 128 x 128, of one colour; each number has its own bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" + bytes((number % 256, number // 256 % 256, number // 65536 % 256)) * 128
+    head = struct.pack(">IIBBBBB", 128, 128, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(row * 128)) + chunk(b"IEND", b"")
+
+
+def in_time(do: Callable[[], Any], seconds: float) -> tuple[str, Any]:
+    """What a call came to in a thread of its own: ``returned``, ``raised`` or ``hung``."""
+    found: list[tuple[str, Any]] = []
+
+    def work() -> None:
+        try:
+            found.append(("returned", do()))
+        except BaseException as error:
+            found.append(("raised", error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else ("hung", None)
+
+
+def doubtful(server: Server, identities: Sequence[str]) -> int:
+    """Of items that ended with an error, those whose last request may have been performed."""
+    return sum(did in ("performed", "untold") for did in server.last(identities))
+
+
+def check_money(run: Run, server: Server, paid_again: int, ended_in_doubt: int, distinct: int, what: str = "") -> None:
+    """Paid requests, with those that may have been, are the different items plus what the statistics say."""
+    counts = server.counts()
+    paid = counts["performed"] + counts["untold"]
+    run.check(
+        paid == distinct + paid_again + ended_in_doubt,
+        f"money{what}: {counts['performed']} performed + {counts['untold']} untold is not {distinct} items "
+        f"+ {paid_again} paid again + {ended_in_doubt} given up in doubt (off by "
+        f"{paid - distinct - paid_again - ended_in_doubt})",
+    )
+
+
+# -- each kind alone -----------------------------------------------------------------------------------------------------
+
+
+def _one_kind(server: Server, kind: Kind, version: str) -> list[str]:
+    """Try one kind once, then a good answer. Returns what was not kept."""
+    server.rules(rate=1.0, kinds=[kind.name], most=1)
+    account = server.account()
+    client = EmbeddingClient(
+        **settings(**account), api_version=version, max_wait=5.0, retry=RetryPolicy(base=0.02, cap=0.1)
+    )
+    text = f"a text that meets {kind.name} on {version}"
+    identity = identity_of_text(text)
+    # Without hints the limiter waits a second or more after a 429, so that these take longer than their timeouts.
+    limit = 12.0
+    outcome, found = in_time(lambda: client.embed(text), limit)
+    failures = []
+    name = f"{kind.name} on {version}"
+    if outcome == "hung":
+        return [f"{name}: hung"]
+    if outcome == "raised" and not isinstance(found, TwelveLabsError):
+        failures.append(f"{name}: raw {type(found).__name__}: {str(found)[:120]}")
+    elif outcome == "raised":
+        if kind.ends == "vector":
+            failures.append(f"{name}: not tried again: {type(found).__name__}: {str(found)[:120]}")
+        failures += [f"{name}: the key is in {where}" for where in key_leaks(found, account["api_key"])]
+    elif kind.ends == "error":
+        failures.append(f"{name}: expected an error, got a vector")
+    elif found.vector != truth(identity):
+        failures.append(f"{name}: a wrong vector was returned")
+    counts = server.counts()
+    paid = counts["performed"] + counts["untold"]
+    told = client.stats.paid_again
+    if outcome == "returned" and paid != 1 + told:
+        failures.append(f"{name}: money: {paid} paid, the statistics say 1 + {told}")
+    # The same account must be usable afterwards.
+    server.rules()
+    again, error = in_time(lambda: EmbeddingClient(**settings(**account), max_wait=5.0).embed("afterwards"), limit)
+    spoiled = again == "hung" or (again == "raised" and (kind.ends == "vector" or not isinstance(error, TwelveLabsError)))
+    if spoiled:
+        failures.append(f"{name}: afterwards a new client of the account {again}: {error!r:.150}")
+    return failures
+
+
+def key_leaks(error: BaseException, key: str) -> list[str]:
+    """Where a key can be read in an error: its texts, its causes, the locals of its frames."""
+    found = set()
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        one = queue.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if any(key in text for text in (str(one), repr(one), repr(one.__dict__), repr(one.args))):
+            found.add(f"{type(one).__name__}")
+        for frame in traceback.TracebackException.from_exception(one, capture_locals=True).stack:
+            if "/chaos/" in frame.filename or "threading" in frame.filename:
+                continue
+            found |= {f"local {name} of {frame.name}" for name, text in (frame.locals or {}).items() if key in text}
+        queue += [one.__cause__, one.__context__]
+    return sorted(found)
+
+
+@scenario("each-fault", limit_sec=900)
+def each_fault(run: Run) -> None:
+    """Each kind of fault once, then a good answer, on v2 and v1: the right vector or our own error, in time."""
+    kinds = [kind for kind in KINDS.values() if kind.weight * run.scale >= 0.001]
+    with serving() as server:
+        started = time.monotonic()
+        for version in ("v2", "v1"):
+            for kind in kinds:
+                if version == "v1" and not kind.mix:
+                    continue
+                for failure in _one_kind(server, kind, version):
+                    run.check(False, failure)
+    tried = len(kinds) + sum(kind.mix for kind in kinds)
+    run.tried = f"{len(kinds)} kinds of fault, one at a time, on v2 and v1"
+    run.outcome = {"kinds": len(kinds), "tries": tried, "failed": len(run.failures)}
+    run.outcome["seconds"] = round(time.monotonic() - started, 1)
+
+
+# -- many items, through the adapters ------------------------------------------------------------------------------------
+
+
+def langchain_model(**given: Any) -> Any:
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+
+    return TwelveLabsEmbeddings(**given)
+
+
+def llama_model(**given: Any) -> Any:
+    from llama_index_twelvelabs import TwelveLabsEmbedding
+
+    return TwelveLabsEmbedding(**given)
+
+
+MAKERS = {"langchain": langchain_model, "llama-index": llama_model}
+METHODS = {
+    ("langchain", "texts", False): "embed_documents",
+    ("langchain", "texts", True): "aembed_documents",
+    ("langchain", "images", False): "embed_image",
+    ("langchain", "images", True): "aembed_image",
+    ("llama-index", "texts", False): "get_text_embedding_batch",
+    ("llama-index", "texts", True): "aget_text_embedding_batch",
+    ("llama-index", "images", False): "get_image_embedding_batch",
+    ("llama-index", "images", True): "aget_image_embedding_batch",
+}
+
+
+def call(model: Any, framework: str, what: str, is_async: bool, items: list[Any]) -> Any:
+    """The adapter's method for many texts or images."""
+    method = getattr(model, METHODS[framework, what, is_async])
+    if is_async:
+        return asyncio.run(method(items))
+    return method(items)
+
+
+def finish(
+    do: Callable[[list[Any]], Any], items: Sequence[Any], identities: Sequence[str], server: Server, rounds: int = 5
+) -> tuple[list[Any], int, int, list[TwelveLabsError]]:
+    """Call until every item has its vector, with what failed alone, as a user would.
+
+    Returns:
+        The vectors; how many items were given up in doubt on the way; the number of calls; the errors.
+    """
+    vectors: list[Any] = [None] * len(items)
+    in_doubt = 0
+    errors: list[TwelveLabsError] = []
+    missing = list(range(len(items)))
+    calls = 0
+    while missing and calls < rounds:
+        calls += 1
+        try:
+            found = do([items[i] for i in missing])
+        except TwelveLabsError as error:
+            errors += error.errors.values() if isinstance(error, BatchError) else [error]
+            found = error.results or [None] * len(missing)
+        for i, vector in zip(missing, found, strict=True):
+            vectors[i] = vector
+        missing = [i for i in missing if vectors[i] is None]
+        in_doubt += doubtful(server, [identities[i] for i in missing])
+    return vectors, in_doubt, calls, errors
+
+
+def _mix(run: Run, framework: str, is_async: bool, cached: bool) -> None:
+    texts = [f"text {i} of the mix of seed {run.seed}: {'ab' * (i % 40)}" for i in range(run.count(8000))]
+    old = [f"text {i} for v1, of seed {run.seed}" for i in range(run.count(1000))]
+    images = [png(i) for i in range(run.count(1000))]
+    groups: list[tuple[str, str, list[Any], list[str]]] = [
+        ("texts", "v2", texts, [identity_of_text(t) for t in texts]),
+        ("texts", "v1", old, [identity_of_text(t) for t in old]),
+        ("images", "v2", images, [identity_of_media("image", i) for i in images]),
+    ]
+    met: Counter[str] = Counter()
+    with serving() as server:
+        for what, version, items, identities in groups:
+            server.rules(rate=FAULTS_SHARE, seed=run.seed)
+            cache = {"cache": str(run.folder / f"{what}-{version}.sqlite")} if cached else {}
+            model = MAKERS[framework](api_version=version, **settings(**server.account(), **cache))
+            given = [Image(item) for item in items] if what == "images" else items
+            do = partial(call, model, framework, what, is_async)
+            vectors, in_doubt, calls, errors = finish(do, given, identities, server)
+            found = judge(identities, vectors)
+            for name, count in found.items():
+                run.add(**{name: count})
+            run.check(found["wrong"] == 0, f"{what} {version}: {found['wrong']} vectors are wrong")
+            run.check(found["misplaced"] == 0, f"{what} {version}: {found['misplaced']} vectors are other items'")
+            run.check(found["missing"] == 0, f"{what} {version}: {found['missing']} of {len(items)} items are lost")
+            raw = Counter(type(e).__name__ for e in errors if not isinstance(e, TwelveLabsError))
+            run.check(not raw, f"{what} {version}: raw errors {dict(raw)}")
+            stats = model.client.stats
+            check_money(run, server, stats.paid_again, in_doubt, len(items), f" ({what} {version})")
+            counts = server.counts()
+            met.update(counts["faults"])
+            run.add(requests=counts["requests"], paid_again=stats.paid_again, asked_again=len(errors), calls=calls)
+            if cached:
+                before = server.counts()["requests"]
+                again = call(MAKERS[framework](api_version=version, **settings(**server.account(), **cache)),
+                             framework, what, is_async, given)
+                kept = judge(identities, again)
+                run.check(kept["right"] == len(items), f"{what} {version}: the cache holds {kept}")
+                run.check(server.counts()["requests"] == before, f"{what} {version}: cached items were sent again")
+    run.outcome["kinds"] = len(met)
+    run.outcome["faults"] = met.total()
+    total = sum(len(items) for _, _, items, _ in groups)
+    how = ("async" if is_async else "sync") + (", with a cache" if cached else "")
+    run.tried = f"{total:,} texts (v2, v1) and images, {FAULTS_SHARE:.0%} faults, {framework}, {how}"
+    run.check(len(met) >= 30 or run.scale < 1, f"only {len(met)} kinds of fault came up")
+
+
+for _framework in MAKERS:
+    for _is_async in (False, True):
+        for _cached in (False, True):
+
+            def _do(run: Run, framework: str = _framework, is_async: bool = _is_async, cached: bool = _cached) -> None:
+                """Texts and images with every fifth request a fault: right, in place, complete, and paid for once."""
+                _mix(run, framework, is_async, cached)
+
+            _parts = (_framework, "async" if _is_async else "sync", *(("cache",) if _cached else ()))
+            scenario("-".join(("mix", *_parts)), limit_sec=900)(_do)
