@@ -1,0 +1,238 @@
+"""Odd items of every kind, and odd answers on the way of uploads and tasks: only this package's errors, and an end."""
+
+from __future__ import annotations
+
+import io
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import media
+from tests.support.fuzz import Mutator, OddService, ours_alone
+from tests.support.service import Service
+from twelvelabs_core import (
+    Audio,
+    Composed,
+    Document,
+    EmbeddingClient,
+    Fixed,
+    Image,
+    SegmentOptions,
+    Video,
+)
+from twelvelabs_core._embed import route
+from twelvelabs_core._models import MODELS
+
+PNG, WAV = media.png(size=(128, 128)), media.wav(440, 1)
+MP4 = media.mp4((("red", 5, 440),), size=(360, 360), fps=2)
+PDF = media.pdf(1)
+
+
+class Raises:
+    """A file object whose methods raise."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.name = "odd.png"
+
+    def read(self, *_: Any) -> bytes:
+        raise self.error
+
+    def seek(self, *_: Any) -> int:
+        raise self.error
+
+    def tell(self) -> int:
+        return 0
+
+
+class ReadsText(io.StringIO):
+    """A file that was opened as text."""
+
+
+def closed(content: bytes) -> io.BytesIO:
+    file = io.BytesIO(content)
+    file.close()
+    return file
+
+
+def closed_image() -> Any:
+    from PIL import Image as Pillow
+
+    image = Pillow.open(io.BytesIO(PNG))
+    image.close()
+    return image
+
+
+def image_of_mode(mode: str, size: tuple[int, int] = (130, 130)) -> Any:
+    from PIL import Image as Pillow
+
+    return Pillow.new(mode, size)
+
+
+SOURCES: list[Callable[[], Any]] = [
+    lambda: None,
+    lambda: "",
+    lambda: "x",
+    lambda: "\0",
+    lambda: "\ud800.png",
+    lambda: "missing.png",
+    lambda: "a" * 5000,
+    lambda: ".",
+    lambda: Path(),
+    lambda: Path("/"),
+    lambda: b"",
+    lambda: b"\xff",
+    lambda: bytearray(PNG),
+    lambda: memoryview(PNG),
+    lambda: PNG,
+    lambda: WAV,
+    lambda: MP4,
+    lambda: PDF,
+    lambda: io.BytesIO(PNG),
+    lambda: io.BytesIO(),
+    lambda: closed(PNG),
+    lambda: ReadsText("text"),
+    lambda: Raises(OSError("disk gone")),
+    lambda: Raises(ValueError("odd")),
+    lambda: Raises(RuntimeError("odd")),
+    lambda: Raises(KeyError("odd")),
+    lambda: object(),
+    lambda: 5,
+    lambda: math.nan,
+    lambda: ["a.png"],
+    lambda: {"url": "x"},
+    lambda: "http://",
+    lambda: "http://[",
+    lambda: "https://exa mple.com/x.png",
+    lambda: "https://example.com/\ud800.png",
+    lambda: "https://example.com:99999999/x.png",
+    lambda: "https://user:pass@example.com/x.png?X-Amz-Signature=1",
+    lambda: "HTTP://EXAMPLE.COM/x.png",
+    lambda: "data:",
+    lambda: "data:image/png;base64,!!!",
+    lambda: "data:image/png;base64," + media.b64(PNG),
+    lambda: "data:image/png,%ff",
+    lambda: "file://",
+    lambda: "file:///nowhere.png",
+    lambda: "ftp://example.com/x.png",
+    closed_image,
+    lambda: image_of_mode("I;16B"),
+    lambda: image_of_mode("I;16"),
+    lambda: image_of_mode("F"),
+    lambda: image_of_mode("CMYK"),
+    lambda: image_of_mode("1"),
+    lambda: image_of_mode("P"),
+    lambda: image_of_mode("LAB"),
+    lambda: image_of_mode("HSV"),
+    lambda: image_of_mode("RGBA"),
+    lambda: image_of_mode("RGB", (0, 0)),
+    lambda: image_of_mode("RGB", (1, 400)),
+    lambda: Image(PNG),
+]
+NAMES: list[Any] = [None, "", "coat", "\ud800", "a b", "<@x>", "\0", 5, "é" * 300, "a\r\nb"]
+TIMES: list[Any] = [None, 0, 1.5, -1, math.nan, math.inf, "a", "1", True, [], 10**400]
+TEXTS: list[Any] = [
+    "", " ", "\n", "\0", "\ud800", "a\udfff", "red", "🙂" * 600, "word " * 3000, "<@coat> red", "<@", "a" * 100_000,
+    "[twelvelabs:marengo3.0/512/00000000-0000-0000-0000-000000000000]", "film.mp4 00:00:00-00:00:06 visual",
+    None, 5, 1.5, b"bytes", [], {}, object(), True, "\x1b[0m", "\u202e", "\ufeff",
+]  # fmt: skip
+
+sources = st.sampled_from(SOURCES)
+media_items = st.tuples(
+    st.sampled_from([Image, Audio, Video, Document]),
+    sources,
+    st.sampled_from(NAMES),
+    st.sampled_from(NAMES),
+    st.sampled_from(TIMES),
+    st.sampled_from(TIMES),
+)
+texts = st.sampled_from(TEXTS) | st.text(max_size=20)
+MODEL_NAMES = st.sampled_from([("marengo3.0", "v2"), ("marengo3.0", "v1"), ("marengo3.5", "v2")])
+
+
+def made(described: tuple[Any, ...]) -> Any:
+    kind, source, name, filename, start, end = described
+    timed = {} if kind in (Image, Document) else {"start_sec": start, "end_sec": end}
+    return kind(source(), name=name, filename=filename, **timed)
+
+
+@given(MODEL_NAMES, st.lists(media_items, min_size=1, max_size=3), st.integers(0, 3))
+def test_odd_media(model: tuple[str, str], described: list[tuple[Any, ...]], how: int) -> None:
+    client = Service().client(model[0], api_version=model[1], max_retries=0)
+    with ours_alone():
+        items = [made(one) for one in described]
+        if how == 0:
+            client.embed(items[0])
+        elif how == 1:
+            client.embed_many([*items, "a text"])
+        elif how == 2:
+            client.embed_segments(items[0])
+        else:
+            list(client.stream([*items, "a text"], errors="yield"))
+
+
+@given(MODEL_NAMES, texts, st.lists(media_items, max_size=2))
+def test_odd_composed(model: tuple[str, str], text: Any, described: list[tuple[Any, ...]]) -> None:
+    client = Service().client(model[0], api_version=model[1], max_retries=0)
+    with ours_alone():
+        client.embed(Composed(text, [made(one) for one in described]))
+
+
+@given(MODEL_NAMES, st.lists(texts, max_size=4), st.sampled_from(["end", "start", "none", "average"]), st.integers(0, 3))
+def test_odd_texts(model: tuple[str, str], items: list[Any], truncate: Any, how: int) -> None:
+    client = Service().client(model[0], api_version=model[1], max_retries=0, truncate=truncate)
+    with ours_alone():
+        if how == 0:
+            client.embed_many(items)
+        elif how == 1:
+            for item in items:
+                client.embed(item)
+        elif how == 2:
+            list(client.stream(items, errors="yield"))
+        else:
+            list(client.stream(items))
+
+
+@given(st.sampled_from([None, 5, "a text", b"bytes", Image(PNG), object(), iter([]), {}, {"a": 1}, (x for x in ())]))
+def test_odd_lists(items: Any) -> None:
+    client = Service().client()
+    for do in (client.embed_many, lambda given: list(client.stream(given)), client.embed_segments_many):
+        with ours_alone():
+            do(items)
+
+
+@given(st.integers(0, 2**32), st.sampled_from(["embed", "segments", "rows", "stream"]), st.booleans(), st.booleans())
+def test_uploads_and_tasks_with_odd_answers(seed: int, how: str, in_parts: bool, old: bool) -> None:
+    """A video that is uploaded (whole or in three parts) and embedded by a task, while answers are changed at random."""
+    service = OddService(seed)
+    known = MODELS["marengo3.0" if old else "marengo3.5"]
+    small = {kind: replace(limit, max_inline_bytes=1000, max_sec=1.0) for kind, limit in known.media.items()}
+    model = replace(known, media=small)
+    video = Video(MP4[:2500] if in_parts else MP4)
+    client = EmbeddingClient(
+        model, api_key=f"tlk_{uuid.uuid4().hex}", transport=service.transport, max_retries=2, task_timeout=30
+    )
+    with mock.patch.object(route, "DIRECT_BYTES", 1000 if in_parts else 10**9), ours_alone():
+        if how == "embed":
+            client.embed(video)
+        elif how == "segments":
+            client.embed_segments(video, SegmentOptions(segmentation=Fixed(6)))
+        elif how == "rows":
+            client.rows_many([video])
+        else:
+            list(client.stream([video], errors="yield"))
+
+
+@given(st.integers(0, 2**32), st.sampled_from([PNG, WAV, MP4, PDF]), st.sampled_from([Image, Audio, Video, Document]))
+def test_damaged_files(seed: int, content: bytes, kind: Any) -> None:
+    damaged = Mutator(seed).damaged(content)
+    client = Service().client("marengo3.5", max_retries=0)
+    with ours_alone():
+        client.embed(kind(damaged))
