@@ -115,9 +115,9 @@ class Server:
         """Refuse connections for so long, and end those there are."""
         self._ask({"away": seconds})
 
-    def last(self, identities: Sequence[str]) -> list[str | None]:
-        """What was done with each item's last request."""
-        found: list[str | None] = self._ask({"last": list(identities)})["last"]
+    def last(self, identities: Sequence[str]) -> list[tuple[str | None, int]]:
+        """What was done with each item's last request, and how many there were."""
+        found: list[tuple[str | None, int]] = self._ask({"last": list(identities)})["last"]
         return found
 
     def performed_each(self) -> Mapping[str, int]:

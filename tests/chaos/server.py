@@ -150,7 +150,7 @@ class Service:
             self.go_away(given["away"])
         found = self.counts()
         if "last" in given:
-            found["last"] = [self.last.get(identity) for identity in given["last"]]
+            found["last"] = [(self.last.get(identity), self.attempts[identity]) for identity in given["last"]]
         if "performed_each" in given:
             found["performed_each"] = dict(self.performed)
         return found

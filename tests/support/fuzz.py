@@ -175,7 +175,7 @@ class Mutator:
             return b"%d" % self.random.choice([0, 1, 2, 60, 10**9, 2 * 10**9, 10**12, 10**15, 10**40, -1])
         if pick == 1:
             return bytes(self.random.choice(range(32, 256)) for _ in range(self.random.randrange(8)))
-        return self.random.choice(HEADER_VALUES).encode("latin-1")
+        return self.random.choice(HEADER_VALUES).encode()
 
 
 # -- headers -------------------------------------------------------------------------------------------------------------

@@ -58,9 +58,20 @@ def in_time(do: Callable[[], Any], seconds: float) -> tuple[str, Any]:
     return found[0] if found else ("hung", None)
 
 
-def doubtful(server: Server, identities: Sequence[str]) -> int:
-    """Of items that ended with an error, those whose last request may have been performed."""
-    return sum(did in ("performed", "untold") for did in server.last(identities))
+class Doubts:
+    """Items that a call gave up after a request that may have been performed: no statistic of a client tells them."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._attempts: dict[str, int] = {}
+        self.count = 0
+
+    def look(self, given_up: Sequence[str]) -> None:
+        """Count those of the items that a call has just ended with an error."""
+        for identity, (did, attempts) in zip(given_up, self._server.last(given_up), strict=True):
+            sent = attempts > self._attempts.get(identity, 0)
+            self._attempts[identity] = attempts
+            self.count += sent and did in ("performed", "untold")
 
 
 def check_money(run: Run, server: Server, paid_again: int, ended_in_doubt: int, distinct: int, what: str = "") -> None:
@@ -194,29 +205,29 @@ def call(model: Any, framework: str, what: str, is_async: bool, items: list[Any]
 
 def finish(
     do: Callable[[list[Any]], Any], items: Sequence[Any], identities: Sequence[str], server: Server, rounds: int = 5
-) -> tuple[list[Any], int, int, list[TwelveLabsError]]:
+) -> tuple[list[Any], int, int, list[Exception]]:
     """Call until every item has its vector, with what failed alone, as a user would.
 
     Returns:
         The vectors; how many items were given up in doubt on the way; the number of calls; the errors.
     """
     vectors: list[Any] = [None] * len(items)
-    in_doubt = 0
-    errors: list[TwelveLabsError] = []
+    doubts = Doubts(server)
+    errors: list[Exception] = []
     missing = list(range(len(items)))
     calls = 0
     while missing and calls < rounds:
         calls += 1
         try:
             found = do([items[i] for i in missing])
-        except TwelveLabsError as error:
+        except Exception as error:
             errors += error.errors.values() if isinstance(error, BatchError) else [error]
-            found = error.results or [None] * len(missing)
+            found = getattr(error, "results", None) or [None] * len(missing)
         for i, vector in zip(missing, found, strict=True):
             vectors[i] = vector
         missing = [i for i in missing if vectors[i] is None]
-        in_doubt += doubtful(server, [identities[i] for i in missing])
-    return vectors, in_doubt, calls, errors
+        doubts.look([identities[i] for i in missing])
+    return vectors, doubts.count, calls, errors
 
 
 def _mix(run: Run, framework: str, is_async: bool, cached: bool) -> None:
@@ -243,10 +254,10 @@ def _mix(run: Run, framework: str, is_async: bool, cached: bool) -> None:
             run.check(found["wrong"] == 0, f"{what} {version}: {found['wrong']} vectors are wrong")
             run.check(found["misplaced"] == 0, f"{what} {version}: {found['misplaced']} vectors are other items'")
             run.check(found["missing"] == 0, f"{what} {version}: {found['missing']} of {len(items)} items are lost")
-            raw = Counter(type(e).__name__ for e in errors if not isinstance(e, TwelveLabsError))
+            raw = Counter(f"{type(e).__name__}: {e}"[:150] for e in errors if not isinstance(e, TwelveLabsError))
             run.check(not raw, f"{what} {version}: raw errors {dict(raw)}")
             stats = model.client.stats
-            check_money(run, server, stats.paid_again, in_doubt, len(items), f" ({what} {version})")
+            check_money(run, server, stats.paid_again, in_doubt, len(items) - found["missing"], f" ({what} {version})")
             counts = server.counts()
             met.update(counts["faults"])
             run.add(requests=counts["requests"], paid_again=stats.paid_again, asked_again=len(errors), calls=calls)
