@@ -81,8 +81,8 @@ def run_scenario(found: Scenario, seed: int, scale: float) -> dict[str, Any]:
             row = json.loads(result.read_text())
         if hung:
             row["failures"].append(f"hung: killed after {limit:.0f} s")
-        elif not result.exists():
-            row["failures"].append(f"the process ended with status {process.returncode} and no result")
+        elif not result.with_suffix(".done").exists():
+            row["failures"].append(f"the process ended with status {process.returncode} before its end")
     return {**row, "name": found.name, "summary": found.summary, "seconds": time.monotonic() - started}
 
 
@@ -91,12 +91,13 @@ def _child(found: Scenario, seed: int, scale: float, result: Path) -> int:
     faulthandler.dump_traceback_later(max(1.0, float(os.environ["CHAOS_LIMIT"]) - 2))
     folder = result.parent / "work"
     folder.mkdir()
-    run = Run(seed, scale, folder)
+    run = Run(seed, scale, folder, result)
     try:
         found.do(run)
     except Exception:
         run.failures.append("the scenario itself failed: " + traceback.format_exc()[-1500:])
-    result.write_text(json.dumps({"tried": run.tried, "outcome": run.outcome, "failures": run.failures}))
+    run.save()
+    result.with_suffix(".done").touch()
     faulthandler.cancel_dump_traceback_later()
     sys.stdout.flush()
     return 0
@@ -110,7 +111,8 @@ def _print_row(row: dict[str, Any]) -> None:
 
 
 def _figures(row: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {_plain(figure)}" for name, figure in row["outcome"].items())
+    figures = ((name.replace("_", " "), figure) for name, figure in row["outcome"].items() if name[0] != "_")
+    return ", ".join(f"{name} {_plain(figure)}" for name, figure in figures)
 
 
 def _plain(figure: Any) -> str:

@@ -26,6 +26,7 @@ class Run:
     Attributes:
         scale: share of the full number of items, cases and rounds.
         folder: an empty folder of its own.
+        result: file that is kept up to date, so that a run that is killed has told what it found.
         tried: what was tried and how often, for the table.
         outcome: figures, for the table.
         failures: what was promised and not kept; empty = passed.
@@ -34,6 +35,7 @@ class Run:
     seed: int
     scale: float
     folder: Path
+    result: Path | None = None
     tried: str = ""
     outcome: dict[str, Any] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -43,15 +45,25 @@ class Run:
         return max(least, round(full * self.scale))
 
     def check(self, kept: bool, failure: str) -> bool:
-        """Note a failure unless the promise was kept."""
-        if not kept:
+        """Note a failure, once, unless the promise was kept."""
+        if not kept and failure not in self.failures:
             self.failures.append(failure)
+            self.save()
         return kept
 
     def add(self, **figures: float) -> None:
         """Add to figures of the outcome."""
         for name, figure in figures.items():
             self.outcome[name] = self.outcome.get(name, 0) + figure
+        self.save()
+
+    def save(self) -> None:
+        """Write down what there is."""
+        if self.result is not None:
+            told = {"tried": self.tried, "outcome": self.outcome, "failures": self.failures}
+            unfinished = self.result.with_suffix(".new")
+            unfinished.write_text(json.dumps(told))
+            unfinished.replace(self.result)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 __all__ = ["load"]
 
-_MODULES = ("faults", "flight", "disk", "clock", "memory", "crashes", "processes", "fuzzing")
+_MODULES = ("faults", "flight", "disk", "clock", "memory", "crashes", "processes", "files", "fuzzing")
 
 
 def load() -> None:

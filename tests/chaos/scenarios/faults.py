@@ -286,3 +286,142 @@ for _framework in MAKERS:
 
             _parts = (_framework, "async" if _is_async else "sync", *(("cache",) if _cached else ()))
             scenario("-".join(("mix", *_parts)), limit_sec=900)(_do)
+
+
+# -- the server away, the key, an error of the server for everybody ------------------------------------------------------
+
+
+@scenario("away", limit_sec=200)
+def away(run: Run) -> None:
+    """The server is away for 5 s in the middle of a batch: everything is finished, at once or in a second call."""
+    seconds = max(1.5, 5.0 * min(1.0, run.scale))
+    count = run.count(3000, 300)
+    patient = RetryPolicy(max_retries=10, max_connect_retries=20, cap=2.0)
+    for framework, retry, cached in (("core", patient, False), ("core", patient, True), ("langchain", None, False), ("llama-index", None, True)):
+        texts = [f"text {i} while the server is away" for i in range(count)]
+        identities = [identity_of_text(text) for text in texts]
+        with serving(latency_sec=0.02) as server:
+            cache = {"cache": str(run.folder / f"away-{framework}.sqlite")} if cached else {}
+            given = settings(**server.account(), **cache)
+            do: Callable[[list[Any]], Any]
+            if framework == "core":
+                client = EmbeddingClient(**given, retry=retry)
+                core = client
+
+                def do(items: list[Any], core: EmbeddingClient = core) -> Any:
+                    try:
+                        return [found.vector for found in core.embed_many(items)]
+                    except TwelveLabsError as error:
+                        error.results = [getattr(found, "vector", None) for found in error.results]
+                        raise
+            else:
+                model = MAKERS[framework](**given)
+                client = model.client
+                do = partial(call, model, framework, "texts", framework == "llama-index")
+
+            timer = threading.Timer(0.3, server.away, [seconds])
+            timer.start()
+            vectors: list[Any] = [None] * count
+            calls, missing = 0, list(range(count))
+            lost_connections = 0
+            while missing and calls < 40:
+                calls += 1
+                try:
+                    found = do([texts[i] for i in missing])
+                except Exception as error:
+                    run.check(isinstance(error, TwelveLabsError), f"{framework}: raw {error!r:.150}")
+                    found = getattr(error, "results", None) or [None] * len(missing)
+                    each = getattr(error, "errors", {0: error})
+                    lost_connections += sum(getattr(one, "code", None) != "unreachable" for one in each.values())
+                    time.sleep(0.5)
+                for i, vector in zip(missing, found, strict=True):
+                    vectors[i] = vector
+                missing = [i for i in missing if vectors[i] is None]
+            timer.join()
+            judged = judge(identities, vectors)
+            counts = server.counts()
+            paid = counts["performed"] + counts["untold"]
+            name = f"{framework}, cached {cached}"
+            run.add(items=count, right=judged["right"], calls=calls, paid_again=client.stats.paid_again)
+            run.check(judged["right"] == count, f"{name}: {dict(judged)}")
+            run.check(framework != "core" or calls == 1, f"{name}: with patience it took {calls} calls")
+            run.check(
+                count <= paid <= count + client.stats.paid_again + lost_connections,
+                f"{name}: {paid} paid for {count}, the statistics say {client.stats.paid_again} again",
+            )
+    run.tried = f"4 batches of {count:,} texts, the server away for {seconds:g} s: client with patience, both adapters"
+
+
+@scenario("nothing-but-errors", limit_sec=200)
+def nothing_but_errors(run: Run) -> None:
+    """A server that answers nothing but errors: a batch ends early, with everything in hand, and goes on afterwards."""
+    count = run.count(2000, 300)
+    for kind in ("status_500", "status_503_html", "close_without_answer", "not_json", "status_429_empty"):
+        with serving() as server:
+            client = EmbeddingClient(**settings(**server.account()), max_wait=5.0)
+            texts = [f"text {i} for a server that fails" for i in range(count)]
+            good = [found.vector for found in client.embed_many(texts[: count // 10])]
+            run.check(len(good) == count // 10, f"{kind}: before")
+            server.rules(rate=1.0, kinds=[kind])
+            outcome, found = in_time(lambda client=client, texts=texts: client.embed_many(texts), 100)  # type: ignore[misc]
+            requests = server.counts()["requests"]
+            run.add(batches=1, requests=requests)
+            run.check(outcome == "raised" and isinstance(found, TwelveLabsError), f"{kind}: {outcome} {found!r:.150}")
+            run.check(requests < count, f"{kind}: {requests} requests for {count} items that all fail")
+            server.rules()
+            again, vectors = in_time(lambda client=client, texts=texts: client.embed_many(texts), 60)  # type: ignore[misc]
+            right = again == "returned" and judge(
+                [identity_of_text(text) for text in texts], [one.vector for one in vectors]
+            )["right"]
+            run.check(right == count, f"{kind}: afterwards {again} {vectors if again == 'raised' else right!r:.200}")
+    run.tried = f"5 kinds of failure for each of {count:,} items of a batch"
+
+
+@scenario("key", limit_sec=300)
+def key(run: Run) -> None:
+    """The key, after every kind of fault: not in errors, causes, frames' locals, logs at DEBUG, caches or other hosts."""
+    import base64
+    import io
+    import logging
+    import urllib.parse
+
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.DEBUG)
+    with serving() as server:
+        for number, kind in enumerate(kind for kind in KINDS.values() if not (kind.slow and run.scale < 1)):
+            server.rules(rate=1.0, kinds=[kind.name])
+            account = server.account() | {"api_key": f"tlk_{number:04d}/+{'Secret' * 4}=="}
+            cache = run.folder / f"key-{number}.sqlite"
+            secret = account["api_key"]
+            client = EmbeddingClient(
+                **settings(**account, cache=str(cache)), max_wait=2.0, max_retries=0 if number % 2 else 1
+            )
+            outcome, found = in_time(lambda client=client: client.embed("a text"), 15)  # type: ignore[misc]
+            forms = {
+                "as it is": secret,
+                "in URLs": urllib.parse.quote(secret, safe=""),
+                "in base64": base64.b64encode(secret.encode()).decode(),
+            }
+            run.add(kinds=1)
+            for form, text in forms.items():
+                if isinstance(found, BaseException):
+                    for where in key_leaks(found, text):
+                        run.check(False, f"{kind.name}: the key {form} in {where}")
+                for where, content in (
+                    ("a log", stream.getvalue()),
+                    ("repr(client)", repr(client)),
+                    ("statistics", repr(client.stats)),
+                    ("the cache", "".join(file.read_bytes().decode("latin-1") for file in run.folder.glob("key-*"))),
+                ):
+                    run.check(text not in content, f"{kind.name}: the key {form} in {where}")
+            if cache.exists():
+                mode = cache.stat().st_mode & 0o777
+                run.check(mode == 0o600, f"the cache has mode {mode:o}")
+            for file in run.folder.glob("key-*"):
+                file.unlink()
+            stream.truncate(0)
+            stream.seek(0)
+    logging.getLogger().removeHandler(handler)
+    run.tried = f"{run.outcome['kinds']} kinds of fault, the key looked for as it is, in base64 and as in URLs"

@@ -16,7 +16,7 @@ from ..scenario import ROOT, Run, Server, python_environment, scenario, serving
 from .faults import png, settings
 
 STRICT = ("-X", "dev", "-W", "error", "-W", "ignore:This process:DeprecationWarning")
-LIMIT_SEC = 25
+LIMIT_SEC = 40
 
 START = """
 import asyncio, json, multiprocessing, os, signal, sys, threading, time
@@ -293,25 +293,25 @@ def _worker(
     script = run.folder / "script.py"
     script.write_text(START + code)
     run.add(scripts=1)
-    process = subprocess.Popen(
-        [sys.executable, *options, str(script), described],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=python_environment(),
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=LIMIT_SEC)
-    except subprocess.TimeoutExpired:
-        import os
-
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        run.add(hung=1)
-        run.check(False, f"{what}: hung")
-        return None
+    # Files and not pipes: what a hung script has forked would hold a pipe open.
+    out_path, err_path = run.folder / "stdout", run.folder / "stderr"
+    with out_path.open("w") as stdout, err_path.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *options, str(script), described],
+            stdout=stdout,
+            stderr=stderr,
+            cwd=ROOT,
+            env=python_environment(),
+        )
+        try:
+            process.wait(LIMIT_SEC)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            run.add(hung=1)
+            run.check(False, f"{what}: hung")
+            return None
+    out, err = out_path.read_text(), err_path.read_text()
     err = re.sub(r"^Executing <.*> took [\d.]+ seconds\n", "", err, flags=re.M)  # asyncio's notes of a busy machine
     expected = 'RuntimeError("expected")' in code
     if expected:
@@ -340,7 +340,6 @@ def forks(run: Run) -> None:
         for number, (how, cached, busy) in itertools.product(range(rounds), chosen):
             given = {"how": how, "busy": busy, "client": _client(server, **_caches(run, cached))}
             _worker(run, f"fork, {how}, cached {cached}, busy {busy}, round {number}", FORK, server, **given)
-    del run.outcome["_caches"]
     run.tried = f"{run.outcome['scripts']} scripts with 4 children and 4 grandchildren each, {len(chosen)} kinds of use"
 
 
@@ -353,7 +352,6 @@ def pools(run: Run) -> None:
                 continue
             given = {"how": how, "method": method, "client": _client(server, **_caches(run, cached))}
             _worker(run, f"{method} pool, {how}, cached {cached}", POOLS, server, **given)
-    del run.outcome["_caches"]
 
 
 @scenario("threads-and-loops", limit_sec=600)
@@ -365,7 +363,6 @@ def threads(run: Run) -> None:
                 continue
             given = {"how": how, "client": _client(server, **_caches(run, cached))}
             _worker(run, f"threads, {how}, cached {cached}", THREADS, server, **given)
-    del run.outcome["_caches"]
 
 
 @scenario("exits", limit_sec=900)
@@ -379,7 +376,6 @@ def exits(run: Run) -> None:
             done = _worker(run, f"{name}, cached {cached}", code, server, **given)
             if "outlives" in name and done is not None:
                 run.check("done" in done.stdout, f"{name}, cached {cached}: the thread did not finish")
-    del run.outcome["_caches"]
     run.tried = f"{len(ENDS)} ways to end a script, with and without a cache, under -X dev -W error"
 
 
