@@ -20,6 +20,7 @@ from typing import Any
 from .scenario import ROOT, SCENARIOS, Run, Scenario, python_environment
 from .scenarios import load
 
+LEAST_LIMIT_SEC = 150.0
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
@@ -56,7 +57,7 @@ def main() -> int:
 
 def run_scenario(found: Scenario, seed: int, scale: float) -> dict[str, Any]:
     """Run a scenario in a process of its own, with everything it starts killed at its time limit."""
-    limit = max(60.0, found.limit_sec * min(1.0, scale) if scale < 1 else found.limit_sec * scale)
+    limit = max(LEAST_LIMIT_SEC, found.limit_sec * scale)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"

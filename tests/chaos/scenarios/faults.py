@@ -352,7 +352,7 @@ def away(run: Run) -> None:
     run.tried = f"4 batches of {count:,} texts, the server away for {seconds:g} s: client with patience, both adapters"
 
 
-@scenario("nothing-but-errors", limit_sec=200)
+@scenario("nothing-but-errors", limit_sec=900)
 def nothing_but_errors(run: Run) -> None:
     """A server that answers nothing but errors: a batch ends early, with everything in hand, and goes on afterwards."""
     count = run.count(2000, 300)
