@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from twelvelabs_core import InvalidInputError, Media
-from twelvelabs_core.adapter import content_digest, local_path
+from twelvelabs_core.adapter import content_digest, local_path, unsigned_url
 
 from .sources import Found
 
@@ -17,28 +17,25 @@ class Duplicates:
     def __init__(self) -> None:
         self._by_size: dict[tuple[Any, ...], list[tuple[Found, str | None]]] = {}
 
-    def first(self, found: Found) -> Found | None:
-        """The earlier file with the same content; None if there is none, and this one is remembered.
+    def earlier(self, found: Found) -> tuple[str | None, list[Found]]:
+        """The digest of a file's content, and the files asked about before that have the same, in their order.
 
-        Never finds a file that cannot be read, nor a stream. May read the disk.
+        A file that cannot be read, or is a stream, has no digest and is never found. May read the disk.
         """
         media = found.media
         size = None if media is None else _size_or_url(media)
         if media is None or size is None:
-            return None
+            return None, []
         key = (media.kind, size, getattr(media, "start_sec", None), getattr(media, "end_sec", None))
         seen = self._by_size.setdefault(key, [])
         if not seen:
             seen.append((found, None))
-            return None
+            return None, []
         new = _digest(media)
-        for i, (earlier, digest) in enumerate(seen):
-            digest = digest or _digest(earlier.media)
-            seen[i] = (earlier, digest)
-            if new is not None and digest == new:
-                return earlier
+        seen[:] = [(other, digest or _digest(other.media)) for other, digest in seen]
+        equal = [other for other, digest in seen if new is not None and digest == new]
         seen.append((found, new))
-        return None
+        return new, equal
 
 
 def _size_or_url(media: Media) -> int | str | None:
@@ -50,7 +47,7 @@ def _size_or_url(media: Media) -> int | str | None:
         return None
     path = local_path(os.fspath(source))
     if path is None:
-        return str(source)
+        return unsigned_url(str(source))
     try:
         return path.stat().st_size
     except (OSError, ValueError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from typing import Any
@@ -23,10 +24,11 @@ from twelvelabs_core import (
     Source,
     Video,
 )
-from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, run
+from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, describe, run
 
 from .batch_errors import renumber_errors
-from .references import Reference, reference_to, vectors_of_references
+from .references import reference_to
+from .resolution import may_refer, refuse_references, vectors_of_references
 
 
 class TwelveLabsEmbeddings(Adapter, Embeddings):
@@ -71,18 +73,16 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
             text: the query; or a reference (see :meth:`embed_documents`), which is answered with its vector.
 
         Raises:
-            InvalidInputError: the text is empty, or a reference is of another space or unknown.
+            InvalidInputError: the text is empty, or a reference is of another space or unknown, or a piece of one.
             TextTooLongError: over the model's limit with ``truncate="none"``.
         """
-        if Reference.parse(text):
-            return run(vectors_of_references(self, [text], "text"))[0]
-        return self._vector(text, "text")
+        known = run(vectors_of_references(self, [text], "text")) if may_refer(text) else {}
+        return known[0] if known else self._vector(text, "text")
 
     async def aembed_query(self, text: str) -> list[float]:
         """Async :meth:`embed_query`."""
-        if Reference.parse(text):
-            return (await arun(vectors_of_references(self, [text], "text")))[0]
-        return await self._avector(text, "text")
+        known = await arun(vectors_of_references(self, [text], "text")) if may_refer(text) else {}
+        return known[0] if known else await self._avector(text, "text")
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text, in order, with up to ``max_concurrency`` requests at a time.
@@ -91,12 +91,17 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         stands for; no request is sent. The vectors are kept in the cache if there is one, else in this object's memory
         (8 bytes a number: 4 kB a segment on marengo3.0) until :meth:`forget_references`.
 
+        Words around a reference (a caption, tags) do not change its vector; a warning is logged if there are more than
+        its own line. A reference that was not written with this API key and whose vector is not held here may come
+        from anywhere: it is embedded as the text it is, with a warning.
+
         Args:
             texts: texts and references, mixed; may be empty.
 
         Raises:
-            InvalidInputError: a text is empty or not a ``str``, or a reference is of another space or unknown here;
-                nothing was sent.
+            InvalidInputError: a text is empty or not a ``str``; a reference is of another space or its vector is not
+                held here; a text holds two references, or is a piece of one that a text splitter has cut. Nothing was
+                sent.
             TextTooLongError: a text is over the model's limit with ``truncate="none"``.
             BatchError: some texts failed; the others' vectors are in ``.results``.
         """
@@ -117,6 +122,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
     def forget_references(self) -> None:
         """Free the vectors that are kept in memory for references; those in a cache stay."""
         self._in_memory.clear()
+        self._labels.clear()
 
     @contextmanager
     def query_reference(self, vector: Sequence[float]) -> Iterator[str]:
@@ -133,14 +139,13 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
             vector: as long as this model's ``dimensions``.
 
         Raises:
-            InvalidInputError: the vector has another length.
+            InvalidInputError: it is no vector of finite numbers, or has another length.
         """
-        if len(vector) != self.client.dimensions:
-            raise InvalidInputError(f"The vector has {len(vector)} numbers, {self.space} has {self.client.dimensions}.")
+        _check_vector(vector, self.space, self.client.dimensions)
         name = str(uuid.uuid4())
         self._in_memory.hold(name, vector)
         try:
-            yield reference_to(name, self.space, "query")
+            yield reference_to(self, name, "query")
         finally:
             self._in_memory.drop(name)
 
@@ -198,6 +203,29 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         """Async :meth:`embed_video`."""
         return await self._avectors(as_media(Video, paths), "paths", progress=self.show_progress_bar)
 
+    def embed_composed(self, text: str | None = None, **media: Sequence[Source] | Mapping[str, Source]) -> list[float]:
+        """One vector for a text and media together, or for several media.
+
+        Args:
+            text: the text; ``<@name>`` refers to the media given under that name.
+            media: ``images``, ``audio``, ``videos``, ``documents``, each a list, or a mapping ``name -> source``.
+                marengo3.0 composes images only.
+
+        Raises:
+            InvalidInputError: nothing was given, the model does not compose what was, or the text holds a reference.
+        """
+        if may_refer(text):
+            run(refuse_references(self, text, "composed"))
+        return super().embed_composed(text, **media)
+
+    async def aembed_composed(
+        self, text: str | None = None, **media: Sequence[Source] | Mapping[str, Source]
+    ) -> list[float]:
+        """Async :meth:`embed_composed`."""
+        if may_refer(text):
+            await arun(refuse_references(self, text, "composed"))
+        return await super().aembed_composed(text, **media)
+
     def embed_segments(
         self,
         media: str | PathLike[str] | Media,
@@ -231,6 +259,17 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         """Async :meth:`embed_segments`."""
         _refuse_both(options, fields)
         return await self._asegments(media, options, fields)
+
+
+def _check_vector(vector: Any, space: str, dimensions: int) -> None:
+    try:
+        numbers = [] if isinstance(vector, (str, bytes, bytearray)) else [float(number) for number in vector]
+    except (TypeError, ValueError, OverflowError):
+        numbers = []
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise InvalidInputError(f"Expected a vector of {dimensions} finite numbers, got {describe(vector)}.")
+    if len(numbers) != dimensions:
+        raise InvalidInputError(f"The vector has {len(numbers)} numbers, {space} has {dimensions}.")
 
 
 def _refuse_both(options: SegmentOptions | None, fields: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Literal
 
 from langchain_core.document_loaders.base import BaseLoader
@@ -14,17 +15,20 @@ from langchain_core.documents import Document
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
+    IdFrom,
     InvalidInputError,
     RateLimitError,
+    Row,
     TwelveLabsError,
 )
-from twelvelabs_core.adapter import MEDIA_TYPES
+from twelvelabs_core.adapter import MEDIA_TYPES, checked_id_from, name_for_ids
 
+from .copies import Copies
 from .duplicates import Duplicates
 from .embeddings import TwelveLabsEmbeddings
 from .lookahead import Lookahead
 from .options import Options, options_for
-from .references import reference_to
+from .references import one_line, reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -51,11 +55,13 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     ``metadata`` is flat: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
     ``embedding_option``, ``embedding_scope``, ``content_digest``, ``space``; where they apply, ``page``, ``quadrant``
-    and ``chunk``; and a Blob's own metadata. ``id`` is made from the content: a second run gives the same ids, a
-    changed file others. With a cache an unchanged file needs no request.
+    and ``chunk``; and a Blob's own metadata, which may name another ``source`` and ``file_name`` but use no other of
+    these keys. The signature of a URL is left out of ``source``.
 
-    Of files with the same content only the first is loaded, with one line in the log for each other one: their segments
-    would have the same ids, which many stores refuse within one call.
+    ``id`` is made from the path or URL and the content (or as ``id_from`` says): a second run gives the same ids, a
+    changed or moved file others. With a cache an unchanged file needs no request. Files with the same content are
+    embedded once and have documents each. Only a file whose documents would have the ids of an earlier one, such as
+    the same path again, is left out, with a line in the log: many stores refuse an id twice within one call.
 
     Args:
         paths: files, folders (searched with ``glob``), globs, URLs, LangChain ``Blob``s, blob loaders, ``Video(...)``,
@@ -72,12 +78,17 @@ class TwelveLabsMediaLoader(BaseLoader):
             each option.
         on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
             account (key, quota) are always raised.
+        id_from: what tells the ids of files with the same content apart: ``source``, the path or URL; ``content``,
+            nothing, so that of copies only the first is loaded; or a function from what is known before embedding
+            (``source``, ``file_name``, ``media_type``, and a Blob's own metadata) to a name:
+            ``lambda metadata: metadata["video_id"]``. Two contents under one name keep their documents apart; to
+            replace the old ones use LangChain's ``index(…, cleanup=…)``.
         files_ahead: videos, audio files and documents in progress at a time; images, sixteen times as many. It bounds
             the memory used: documents that are finished are held until the caller takes them.
 
     Raises:
         InvalidInputError: an argument is out of its range; while loading, a file is missing, unreadable, or not taken
-            by the model.
+            by the model, or a Blob's metadata uses one of our keys.
         TwelveLabsError: while loading, see :meth:`twelvelabs_core.EmbeddingClient.embed_segments`.
     """
 
@@ -91,6 +102,7 @@ class TwelveLabsMediaLoader(BaseLoader):
         options: Options = None,
         on_error: Literal["raise", "skip"] = "raise",
         files_ahead: int = 4,
+        id_from: IdFrom = "source",
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise InvalidInputError(f"on_error={on_error!r} is not one of raise, skip.")
@@ -107,6 +119,7 @@ class TwelveLabsMediaLoader(BaseLoader):
         self.options = options
         self.on_error = on_error
         self.files_ahead = files_ahead
+        self.id_from = checked_id_from(id_from)
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
@@ -134,18 +147,35 @@ class TwelveLabsMediaLoader(BaseLoader):
                     yield document
 
     def _start(self) -> Lookahead:
-        return Lookahead(self._files(), self._documents, self.files_ahead)
+        copies = Copies(self.embeddings, self.id_from)
+        return Lookahead(self._files(), lambda found: self._documents(found, copies), self.files_ahead)
 
     def _files(self) -> Iterator[Found]:
         model = self.embeddings.client.model
         kinds = {kind for kinds in model.inputs.values() for kind in kinds}
         duplicates = Duplicates()
         for found in find_media(self.paths, glob=self.glob, suffixes=self.suffixes, kinds=kinds, model=model.name):
-            first = duplicates.first(found)
-            if first is None:
-                yield found
+            named = self._named(found)
+            digest, equal = duplicates.earlier(named)
+            first = next((earlier for earlier in equal if earlier.id_name == named.id_name), None)
+            if first is not None:
+                logger.info(
+                    "%s has the content of %s and would have the same ids; it is left out (see id_from)",
+                    found.label,
+                    first.label,
+                )
             else:
-                logger.info("%s has the content of %s and is left out", found.label, first.label)
+                yield replace(named, copy_of=equal[0], digest=digest) if equal else named
+
+    def _named(self, found: Found) -> Found:
+        """The file with what its ids are made of, or with the error of finding that out."""
+        if found.media is None:
+            return found
+        try:
+            name = name_for_ids(found.media, found.metadata, self.id_from, repr(found.label))
+        except TwelveLabsError as error:
+            return replace(found, media=None, error=error)
+        return replace(found, id_name=name)
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
@@ -156,28 +186,28 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     # -- one file, on the background loop --------------------------------------------------------------------------
 
-    async def _documents(self, found: Found) -> list[Document]:
+    async def _documents(self, found: Found, copies: Copies) -> list[Document]:
         if found.media is None:
             assert found.error is not None
             raise found.error
-        client = self.embeddings.client
         try:
-            options = options_for(found.media, self.options, client.model)
-            (rows,) = await client.arows_many([found.media], options)
+            rows = await copies.rows(found, lambda: self._rows(found))
         except BatchError as error:
             (only,) = error.errors.values()
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        await self.embeddings._keep_vectors({row.id: row.vector for row in rows})
+        await self.embeddings._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])
         return [
-            Document(
-                reference_to(row.id, client.space, row.text),
-                id=row.id,
-                metadata={**row.metadata, **found.metadata},
-            )
-            for row in rows
+            Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
         ]
+
+    async def _rows(self, found: Found) -> list[Row]:
+        assert found.media is not None
+        client = self.embeddings.client
+        options = options_for(found.media, self.options, client.model)
+        (rows,) = await client.arows_many([found.media], options, metadata=[found.metadata], id_from=self.id_from)
+        return rows
 
 
 def _renamed(error: TwelveLabsError, found: Found) -> TwelveLabsError:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Iterable
 
 from langchain_core.documents import Document
 
 from twelvelabs_core import Moment
 from twelvelabs_core.adapter import merge_hits
+
+# Changing it would give every stored range a new id.
+_NAMESPACE = uuid.UUID("c7b7d0c4-5f7e-5d0a-9c38-1e4f8a2b6d35")
+_REFERENCE = re.compile(r"\[twelvelabs:[^\[\]\n]+\]\Z")
 
 
 def merge_segments(
@@ -26,14 +32,17 @@ def merge_segments(
         higher_is_better: False if the scores are distances (Chroma, FAISS with L2, LanceDB).
 
     Returns:
-        One document for each range, best first. ``page_content`` is readable
-        (``beach.mp4 00:00:34.6-00:01:04 visual``). ``metadata`` is the best hit's, with the range's ``start_sec`` and
-        ``end_sec``, ``embedding_option`` of all its hits (``audio,visual``), ``hits`` (their number), ``fragment``
-        for a player's address (``#t=34.6,64``), and, where scores were given, ``score`` (the best one). Documents
+        One document for each range, best first; of equal scores, by source, time and id. ``page_content`` is readable
+        (``beach.mp4 00:00:34.6-00:01:04 visual``) and ends with the reference of the best hit, if that has one: when
+        it is embedded again (by a filter, a reranker, another store), it stands for the vector of its best segment, and
+        no request is sent. ``metadata`` is the best hit's, with the range's ``start_sec`` and ``end_sec``,
+        ``embedding_option`` of all its hits (``audio,visual``), ``hits`` (their number), ``best_start_sec``,
+        ``best_end_sec`` and ``best_id`` of the best hit, ``fragment`` for a player's address (``#t=34.6,64``), and,
+        where scores were given, ``score`` (the best one). ``id`` is made of the hits', and is none of theirs. Documents
         without a time range, such as images, are returned as they are, in their place by score.
 
     Raises:
-        InvalidInputError: ``gap`` or ``pad`` is negative.
+        InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
         TypeError: some hits have a score and some have none.
     """
     pairs = [hit if isinstance(hit, tuple) else (hit, None) for hit in hits]
@@ -50,5 +59,14 @@ def merge_segments(
 
 
 def _document(moment: Moment, scored: bool) -> Document:
-    score = {"score": moment.score} if scored else {}
-    return Document(moment.text, metadata={**moment.as_metadata(), **score})
+    best: Document = moment.best
+    text = " ".join(moment.text.split())
+    reference = _REFERENCE.search(best.page_content.rstrip())
+    if reference:  # as it stands there: only the embeddings object can write one
+        text = f"{text} {reference[0]}"
+    ids = sorted(hit.id or hit.page_content for hit in moment.hits)
+    known = {"best_id": best.metadata.get("best_id", best.id), "score": moment.score if scored else None}
+    metadata = {**moment.as_metadata(), **{name: value for name, value in known.items() if value is not None}}
+    # The seconds are part of it: the same hits make another range with another pad.
+    name = "|".join([*ids, repr((moment.start_sec, moment.end_sec))])
+    return Document(text, id=str(uuid.uuid5(_NAMESPACE, name)), metadata=metadata)

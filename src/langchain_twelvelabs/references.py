@@ -2,84 +2,87 @@
 
 LangChain's stores take texts and have them embedded; few take vectors, each by a method of its own. So a video's
 segment is stored as a document whose text names it, ``beach.mp4 00:01:12-00:01:18 visual
-[twelvelabs:marengo3.0/512/<uuid>]``, and ``embed_documents`` answers that text with the segment's vector.
+[twelvelabs:marengo3.0/512/<uuid>/<check>]``, and ``embed_documents`` answers that text with the segment's vector.
+
+The words around a reference do not change its vector. A reference must never be embedded as words: beside the metadata
+of a segment that vector would be a wrong one. A text from outside must not be able to stop a batch by looking like a
+reference. So only a *genuine* reference is answered or refused: one whose vector is held here, or whose check shows
+that it was written with this API key. Everything else is embedded as the text that it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from twelvelabs_core import InvalidInputError
 from twelvelabs_core.adapter import Adapter
 
-_OPENING = "[twelvelabs:"
+OPENING = "[twelvelabs:"
+
+LONGEST = 400
+"""Characters in which a reference must end; a longer one is none."""
+
 _FORM = re.compile(
-    r"[^\n]*\[twelvelabs:(?P<space>[^\[\]\n]+)/(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\]"
+    r"\[twelvelabs:(?P<space>[^\[\]\n]{1,200}?)"
+    r"/(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:/(?P<check>[0-9a-f]{8}))?\]"
 )
+# What line wrapping and Markdown escaping put into a reference.
+_BROKEN = re.compile(r"\s*\n\s*|\\")
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A parsed reference.
+    """A reference read from a text.
 
     Attributes:
         space: the vector space of the vector it stands for.
         id: UUID of the segment.
+        check: eight hexadecimal digits, see :func:`check_of`; None in references of earlier versions.
     """
 
     space: str
     id: str
+    check: str | None = None
 
-    @classmethod
-    def parse(cls, text: Any) -> Reference | None:
-        """Parse a text; None if it is not a reference, which is one line that ends with the closing bracket."""
-        if not isinstance(text, str) or _OPENING not in text:
-            return None
-        found = _FORM.fullmatch(text.strip())
-        return cls(found["space"], found["id"]) if found else None
+    def is_signed(self, adapter: Adapter) -> bool:
+        """Whether it was written with the adapter's API key."""
+        return self.check is not None and self.check == check_of(adapter, self.space, self.id)
 
 
-def reference_to(id: str, space: str, description: str) -> str:
-    """The text of a document: a readable description, then the reference."""
-    return f"{' '.join(description.split())} {_OPENING}{space}/{id}]"
+def check_of(adapter: Adapter, space: str, id: str) -> str:
+    """The check of a reference: 32 bits of a signature under the API key.
 
-
-async def vectors_of_references(adapter: Adapter, texts: Sequence[Any], name: str) -> dict[int, list[float]]:
-    """The vectors of those texts that are references, by index.
-
-    Args:
-        adapter: keeps the vectors.
-        texts: references and plain texts.
-        name: what the texts are called in errors: ``texts`` or ``text``.
-
-    Raises:
-        InvalidInputError: a reference is of another space, or its vector is not kept here.
+    They cannot be guessed from outside (a forged reference passes once in four billion), and say nothing about the key,
+    of which they are a keyed hash: a random key is far longer, and every key guessed fits 32 bits once in four billion.
+    Only the id's last twelve digits are signed, so that the end of a reference that was cut in two still proves where
+    it comes from.
     """
-    references = {i: found for i, text in enumerate(texts) if (found := Reference.parse(text)) is not None}
-    if not references:
-        return {}
-    for i, reference in references.items():
-        if reference.space != adapter.space:
-            raise InvalidInputError(
-                f"{texts[i].strip()!r} stands for a vector of {reference.space}, which does not compare with "
-                f"these embeddings' {adapter.space}. Load the media again with these embeddings, or use the embeddings "
-                "it was loaded with.",
-                item=_label(name, i),
-            )
-    kept = await adapter._kept_vectors(reference.id for reference in references.values())
-    for i, reference in references.items():
-        if reference.id not in kept:
-            raise InvalidInputError(
-                f"{texts[i].strip()!r} stands for a vector that these embeddings do not hold; it is not "
-                "embedded as text. Give the store the embeddings object that the media was loaded with, or give both "
-                "the same cache=, or load the media again.",
-                item=_label(name, i),
-            )
-    return {i: kept[reference.id] for i, reference in references.items()}
+    return adapter._signature(f"twelvelabs reference\n{space}\n{id[-12:]}")[:8]
 
 
-def _label(name: str, index: int) -> str:
-    return f"{name}[{index}]" if name.endswith("s") else name
+def reference_to(adapter: Adapter, id: str, description: str) -> str:
+    """The text of a document: a readable description, then the reference to a vector of the adapter's space."""
+    return f"{one_line(description)} {OPENING}{adapter.space}/{id}/{check_of(adapter, adapter.space, id)}]"
+
+
+def one_line(text: str) -> str:
+    """A text with single spaces between its words."""
+    return " ".join(text.split())
+
+
+def references_in(text: str) -> list[Reference]:
+    """The references in a text, each vector once, in the order of their place."""
+    found: dict[tuple[str, str], Reference] = {}
+    at = text.find(OPENING)
+    while at >= 0:
+        match = _FORM.match(text, at) or _FORM.match(_BROKEN.sub("", text[at : at + LONGEST]))
+        if match:
+            found.setdefault((match["space"], match["id"]), Reference(match["space"], match["id"], match["check"]))
+        at = text.find(OPENING, at + 1)
+    return list(found.values())
+
+
+def has_other_words(text: str) -> bool:
+    """Whether a text with a reference is more than the one line that ends with it."""
+    text = text.strip()
+    return "\n" in text or not text.endswith("]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from typing_extensions import Self
 from twelvelabs_core import Audio, Image, InvalidInputError, Source, Video, check_space
 
 from .embeddings import TwelveLabsEmbeddings
-from .fusion import fuse_documents
+from .fusion import document_order, fuse_documents
 from .moments import merge_segments
 from .stores import Hits, OptionFilter, Searcher, searcher
 
@@ -44,7 +45,8 @@ class TwelveLabsRetriever(BaseRetriever):
     any other store, more hits are fetched in one search and filtered here.
 
     Every document found has ``metadata["score"]``, higher is better: the store's similarity (a distance ``d`` as
-    ``1 / (1 + d)``), or with ``fuse`` the fused score. Compare scores of one result list only.
+    ``1 / (1 + d)``), or with ``fuse`` the fused score. Compare scores of one result list only. Equal scores are ordered
+    by source, time and id; hits whose score is not a number are left out.
 
     Raises:
         InvalidInputError: a setting is out of its range; or, in a search, a document is of another vector space than
@@ -183,9 +185,14 @@ class TwelveLabsRetriever(BaseRetriever):
 
     def _result(self, found: Mapping[str, Hits], weights: Mapping[str, float], store: Searcher) -> list[Document]:
         check_space((d.metadata for hits in found.values() for d, _ in hits), self.embeddings.space)
+        # The cosine of a vector of zeros, which is not ours, is NaN.
+        found = {name: [hit for hit in hits if not math.isnan(hit[1])] for name, hits in found.items()}
         if weights and not store.filters:
             found = {name: [h for h in found[""] if _option_filter(name).matches(h[0].metadata)] for name in weights}
-        ranked = fuse_documents(found, weights) if weights else found[""]
+        if weights:
+            ranked = fuse_documents(found, weights)
+        else:
+            ranked = sorted(found[""], key=lambda hit: (-hit[1], document_order(hit[0])))
         best = [(_with_score(document, score), score) for document, score in ranked[: self.k]]
         if self.merge_gap is not None:
             return merge_segments(best, self.merge_gap, self.pad)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from langchain_core.document_loaders.blob_loaders import BlobLoader
 from langchain_core.documents.base import Blob
 
-from twelvelabs_core import InvalidInputError, Media
+from twelvelabs_core import InvalidInputError, Media, TwelveLabsError
 from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -24,7 +24,9 @@ from twelvelabs_core.adapter import (
     is_url,
     kind_of,
     kind_of_mime,
+    local_path,
     media_from,
+    unsigned_url,
 )
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -39,16 +41,22 @@ class Found:
     """One piece of media to load, or the reason why it cannot be.
 
     Attributes:
-        name: what documents and messages call it: its path or URL where it has one.
+        name: what messages call it: its path or URL where it has one, without signature.
         media: None if there is an error.
         error: why it cannot be loaded.
         metadata: of its blob, for the documents.
+        id_name: what the ids of its documents are made of beside its content.
+        copy_of: an earlier file with the same content.
+        digest: of that content.
     """
 
     name: str
     media: Media | None
-    error: InvalidInputError | None = None
+    error: TwelveLabsError | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    id_name: str | None = None
+    copy_of: Found | None = None
+    digest: str | None = None
 
     @property
     def label(self) -> str:
@@ -142,10 +150,15 @@ class _Search:
 
     def _from_place(self, place: str | os.PathLike[str]) -> Iterator[Found]:
         text = os.fspath(place)
-        path = Path(text).expanduser()
         if is_url(text):
-            yield self._from_name(text, text)
-        elif path.is_dir():
+            yield self._from_name(unsigned_url(text), text)
+            return
+        try:
+            path = (local_path(text) if text.startswith("file://") else None) or Path(text).expanduser()
+        except (ValueError, RuntimeError) as error:  # an address that cannot be parsed, a user without a home
+            yield Found(text, None, InvalidInputError(f"cannot be used: {error}.", item=repr(text)))
+            return
+        if path.is_dir():
             files = sorted(path.glob(self.glob))
             yield from self._selected(file for file in files if not _is_hidden(file.relative_to(path)))
         elif isinstance(place, str) and globbing.has_magic(text) and not path.exists():
@@ -174,13 +187,14 @@ class _Search:
             return Found(name, None, error)
 
     def _from_blob(self, blob: Blob) -> Found:
-        place = blob.source or ""
+        place = _text_of(blob.source)
         mime = (blob.mimetype or "").partition(";")[0].strip().lower()
         kind = kind_of_mime(mime) or kind_of(place, suffixes=self.suffixes)
         if kind is None:
             what = f"its mimetype {mime!r} names no kind of media" if mime else "it has no mimetype"
             why = f"{what}, and its source has no known suffix; give the Blob a mimetype such as 'video/mp4'."
-            return Found(place or "blob", None, InvalidInputError(why, item=repr(place or "blob")))
+            name = unsigned_url(place) or "blob"
+            return Found(name, None, InvalidInputError(why, item=repr(name)))
         name = file_name(place)
         if blob.data is None:
             source: Any = str(blob.path)
@@ -189,8 +203,11 @@ class _Search:
             if kind == "document" and not name:
                 name = {"application/pdf": "blob.pdf", "text/markdown": "blob.md"}.get(mime, "blob.txt")
         given = {key: value for key, value in blob.metadata.items() if value is not None}
-        metadata = {**({"source": place} if place else {}), **given}
-        return Found(place or name or kind, MEDIA_TYPES[kind](source, filename=name or None), metadata=metadata)
+        if place and blob.data is not None:
+            given.setdefault("source", place)
+        return Found(
+            unsigned_url(place) or name or kind, MEDIA_TYPES[kind](source, filename=name or None), metadata=given
+        )
 
 
 def _is_hidden(path: Path) -> bool:
@@ -200,5 +217,10 @@ def _is_hidden(path: Path) -> bool:
 def _name_of(media: Media) -> str:
     source = media.source
     if isinstance(source, (str, os.PathLike)) and not str(source).startswith("data:"):
-        return os.fspath(source)
+        return unsigned_url(os.fspath(source))
     return media.filename or media.kind
+
+
+def _text_of(source: Any) -> str:
+    """A Blob's source; empty if it has none, or one that is no text, which is refused with its other metadata."""
+    return os.fsdecode(source) if isinstance(source, (str, os.PathLike)) else ""

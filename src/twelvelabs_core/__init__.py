@@ -37,8 +37,10 @@ from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, Time
 from ._results import Embedding, Parts, Segment, Usage
 from ._stats import Budget, Stats
 from ._store.fusion import Fused, fuse_ranks
+from ._store.identity import IdFrom
+from ._store.metadata import check_space
 from ._store.moments import Moment, merge_moments
-from ._store.rows import Row, check_space, clock, rows_of
+from ._store.rows import Row, clock, rows_of
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -56,6 +58,7 @@ __all__ = [
     "EmbeddingClient",
     "Fixed",
     "Fused",
+    "IdFrom",
     "Image",
     "InvalidInputError",
     "Item",

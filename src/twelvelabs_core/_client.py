@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence, Sized
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Sized,
+)
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,15 +24,15 @@ from ._batch.batch import embed_batch, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import Bar
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
-from ._cache.backend import Store, open_cache
 from ._cache.cache import Cache
+from ._cache.entries import CacheErrors, Entries, open_cache
 from ._cache.journal import Journal
-from ._config import resolve_api_key, resolve_base_url
+from ._config import resolve_api_key, resolve_base_url, secret_of
 from ._embed.embedder import Embedder, Result
 from ._embed.jobs import Job, Label
 from ._embed.parts import embed_parts, parts_of
 from ._embed.settings import EmbedSettings
-from ._embed.truncate import TRUNCATE, TokenCounter, Truncate, estimate_tokens
+from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Item, Media, as_items
 from ._limits import RateLimits
@@ -30,11 +40,12 @@ from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import SenderSettings
+from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store.rows import Row, rows_of
+from ._store.identity import IdFrom
+from ._store.rows import Row, check_names, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -43,6 +54,15 @@ T = TypeVar("T")
 
 DEFAULT_MODEL = "marengo3.0"
 STREAM_WINDOW_FACTOR = 2
+
+
+def _checked(count: TokenCounter | None) -> TokenCounter:
+    """The token counter to use: the estimate, or the caller's with its results checked."""
+    if count is None or count is estimate_tokens:
+        return estimate_tokens
+    if not callable(count):
+        raise InvalidInputError(f"count_tokens must be a function of a text, got a {type(count).__name__}.")
+    return count if isinstance(count, CheckedCounter) else CheckedCounter(count)
 
 
 def _numbered(name: str) -> Iterable[Label]:
@@ -72,9 +92,13 @@ class EmbeddingClient:
         max_wait: longest wait for a limit, in seconds; a longer one raises :class:`QuotaExceededError`.
         max_retries: attempts after the first for 408, 429, 5xx and broken connections. 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
-        timeout: seconds without a byte from the server before a request counts as lost.
+        timeout: seconds without a byte from the server before a request counts as lost; also for a connection.
+        total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
+            more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
             arrives.
+        cache_errors: ``raise`` = a cache that cannot be read or written stops the call with :class:`CacheError`,
+            everything finished in ``.results``; ``ignore`` = one warning, and the call goes on without it.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
         keep_assets: leave uploaded files on the server after use; by default they are deleted.
         task_timeout: seconds a task (a long video) may take.
@@ -103,38 +127,45 @@ class EmbeddingClient:
         max_retries: int = 5,
         retry: RetryPolicy | None = None,
         timeout: float = 120.0,
+        total_timeout: float = DEFAULT_TOTAL_TIMEOUT,
         cache: Any = None,
+        cache_errors: CacheErrors = "raise",
         budget: Budget | int | None = None,
         keep_assets: bool = False,
         task_timeout: float = 3600.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        api_key = secret_of(api_key)  # first: a traceback shows the locals of its frames to error trackers
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
-        if max_concurrency < 1 or max_retries < 0 or timeout <= 0 or max_wait < 0:
+        # Written so that NaN is refused too.
+        at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
+        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries and max_wait 0 or more, timeout above 0."
+                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
+                "total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
             resolve_dimensions(found, dimensions),
             resolve_api_version(found, api_version),
             truncate,
-            count_tokens or estimate_tokens,
+            _checked(count_tokens),
             keep_assets,
             task_timeout,
         )
-        self._store: Store | None = open_cache(cache)
+        self._store: Entries | None = open_cache(cache, cache_errors)
         self._stats = Stats()
         self._last_run = Stats()
         self._start(
             SenderSettings(
                 base_url=resolve_base_url(base_url),
-                api_key=resolve_api_key(api_key).get_secret_value(),
+                api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
                 max_wait=max_wait,
                 timeout=timeout,
+                total_timeout=total_timeout,
                 retry=retry or RetryPolicy(max_retries=max_retries),
                 limits=rate_limits or RateLimits(),
                 budget=Budget.of(budget),
@@ -153,8 +184,8 @@ class EmbeddingClient:
     def _start(self, settings: SenderSettings) -> None:
         """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
-        self._cache = None if self._store is None else Cache(self._store, self.space)
-        self._embedder = Embedder(self._settings, self._sender, Journal(self._store))
+        self._cache = None if self._store is None else Cache(self._store, self.space, self.dimensions)
+        self._embedder = Embedder(self._settings, self._sender, Journal(self._store), self._cache)
 
     # -- model, settings, statistics -----------------------------------------------------------------------------------
 
@@ -423,28 +454,35 @@ class EmbeddingClient:
     async def _segments(
         self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
     ) -> list[list[Segment]]:
-        return await self._files(media, options, name, self._embedder.as_segments, **how)
+        def convert(_: int, job: Job, found: Result) -> list[Segment]:
+            return self._embedder.as_segments(job, found)
+
+        return await self._files(media, options, name, convert, **how)
 
     async def _files(
         self,
         media: Sequence[Media],
         options: SegmentOptions | None,
         name: str | None,
-        convert: Callable[[Job, Result], T],
+        convert: Callable[[int, Job, Result], T],
         *,
+        check: Callable[[Sequence[Job]], None] | None = None,
         many: bool = True,
         progress: bool = False,
     ) -> list[T]:
         """Embed files and convert each result, also those in an error's ``.results``.
 
         Args:
-            convert: makes a file's segments or rows of its result.
+            convert: makes a file's segments or rows of its index, job and result.
+            check: raises what ``convert`` would, before anything is sent.
             many: False = one file: its own error is raised, and its label has no index.
         """
         run = self._new_run(len(media), progress)
         labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
+            if check is not None:
+                check(jobs)
             try:
                 found = await embed_batch(self._embedder, jobs, run, self._cache, single=not many)
             except TwelveLabsError as error:
@@ -456,21 +494,36 @@ class EmbeddingClient:
 
     @staticmethod
     async def _converted(
-        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[Job, Result], T]
+        jobs: Sequence[Job], results: Sequence[Result | None], convert: Callable[[int, Job, Result], T]
     ) -> list[Any]:
         def convert_all() -> list[T | None]:
-            pairs = zip(jobs, results, strict=False)
-            return [None if found is None else convert(job, found) for job, found in pairs]
+            pairs = enumerate(zip(jobs, results, strict=False))
+            return [None if found is None else convert(index, job, found) for index, (job, found) in pairs]
 
         # Rows hold the file's digest, which reads the file unless it was needed before.
         return await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
 
-    def rows(self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None) -> list[Row]:
+    def rows(
+        self,
+        media: Media,
+        options: SegmentOptions | None = None,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        id_from: IdFrom = "source",
+    ) -> list[Row]:
         """The vectors of one file's segments as rows for a store: id, text, flat metadata, vector.
 
-        Args and errors as for :meth:`embed_segments`.
+        Args and errors as for :meth:`embed_segments`, and:
+
+        Args:
+            metadata: of your own, for every row. ``source`` and ``file_name`` in it replace those of the file; other
+                keys that rows use are refused.
+            id_from: what the ids are made of beside the content: ``source`` (path or URL), ``content`` (nothing else),
+                or a function from the metadata to a name; see :data:`IdFrom`.
         """
-        return loop.run(self._rows([media], options, name, many=False))[0]
+        given = None if metadata is None else [metadata]
+        return loop.run(self._rows([media], options, name, given, id_from, many=False))[0]
 
     def rows_many(
         self,
@@ -479,11 +532,16 @@ class EmbeddingClient:
         *,
         name: str = "media",
         progress: bool = False,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
     ) -> list[list[Row]]:
         """As :meth:`rows` for many files, several at a time; fails as :meth:`embed_segments_many`, with rows in
         ``.results``.
+
+        Args:
+            metadata: one mapping for each file.
         """
-        return loop.run(self._rows(as_items(media), options, name, progress=progress))
+        return loop.run(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
     async def arows_many(
         self,
@@ -492,14 +550,25 @@ class EmbeddingClient:
         *,
         name: str = "media",
         progress: bool = False,
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
     ) -> list[list[Row]]:
         """Async :meth:`rows_many`."""
-        return await loop.arun(self._rows(as_items(media), options, name, progress=progress))
+        return await loop.arun(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
     async def _rows(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        metadata: Sequence[Mapping[str, Any]] | None,
+        id_from: IdFrom,
+        **how: bool,
     ) -> list[list[Row]]:
-        def convert(job: Job, found: Result) -> list[Row]:
+        def check(jobs: Sequence[Job]) -> None:
+            check_names(media, metadata, id_from, [job.label for job in jobs])
+
+        def convert(index: int, job: Job, found: Result) -> list[Row]:
             file = job.files[0]
             return rows_of(
                 file.media,
@@ -508,9 +577,11 @@ class EmbeddingClient:
                 content_digest=file.content_digest,
                 duration_sec=file.measured.duration_sec,
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
+                metadata=None if metadata is None else metadata[index],
+                id_from=id_from,
             )
 
-        return await self._files(media, options, name, convert, **how)
+        return await self._files(media, options, name, convert, check=check, **how)
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 
@@ -566,9 +637,15 @@ class EmbeddingClient:
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
         run = Run(1)
+
+        async def embed_text(job: Job) -> Embedding:
+            (found,) = await embed_batch(self._embedder, [job], run, self._cache, single=True)
+            run.stats.done -= 1  # a part is not an item
+            return found  # type: ignore[return-value]  # a text gives one vector
+
         try:
             given = parts_of(self._embedder, text=text, image=image, audio=audio, start_sec=start)
-            return await embed_parts(self._embedder, run, given)
+            return await embed_parts(self._embedder, run, given, embed_text)
         finally:
             if run.stats.truncated:
                 warn_truncated(["text"], run)

@@ -115,7 +115,15 @@ class QuotaExceededError(RateLimitError):
 
 
 class ServerError(TwelveLabsError):
-    """The server failed (5xx) and the retries are used up."""
+    """The server failed (5xx) and the retries are used up.
+
+    Attributes:
+        retry_after: seconds the server asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.retry_after = retry_after
 
 
 class ConnectionFailedError(TwelveLabsError):
@@ -160,8 +168,31 @@ class BatchError(TwelveLabsError):
         self.errors = dict(errors)
 
 
+def unexpected(
+    error: Exception, item: str | None = None, *, raised_by: str = "Something outside this package"
+) -> TwelveLabsError:
+    """An exception as one of ours: itself if it is, else an :class:`UnexpectedError` to be raised ``from`` it.
+
+    Its own words may hold anything, so the message names its type alone.
+
+    Args:
+        item: label of the item that it is about.
+        raised_by: what raised it.
+    """
+    if isinstance(error, TwelveLabsError):
+        return error
+    return UnexpectedError(f"{raised_by} raised {type(error).__name__}; see __cause__.", item=item)
+
+
+def copied(error: TwelveLabsError) -> TwelveLabsError:
+    """A copy of an error, to be changed and raised apart from it; with the same cause."""
+    found = _rebuild(type(error), error.message, dict(error.__dict__))
+    found.__cause__ = error.__cause__
+    return found
+
+
 def with_item(error: TwelveLabsError, label: str) -> TwelveLabsError:
     """Set an error's ``item``, if it is about an item (not the account or the connection) and has none yet."""
-    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError)):
+    if error.item is None and isinstance(error, (InvalidInputError, MalformedResponseError, UnexpectedError)):
         error.item = label
     return error

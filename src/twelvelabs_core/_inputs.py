@@ -11,7 +11,6 @@ Inside a media type the scheme of a ``str`` decides: ``http://``/``https://`` is
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
 from ._errors import InvalidInputError
 from ._models import Kind
+from ._places import bare_url
+from ._places import is_url as is_url
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -167,24 +168,11 @@ def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
     return [s if isinstance(s, kind) else kind(s, **options) for s in as_list(sources)]
 
 
-def is_url(source: Any) -> bool:
-    """Whether the server fetches this source: ``http://`` or ``https://``."""
-    return isinstance(source, str) and source[:8].lower().startswith(("http://", "https://"))
-
-
-def _bare_url(url: str) -> str:
-    """A URL without what may be secret: user and password, query (signatures), fragment."""
-    scheme, _, rest = url.partition("://")
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-
-
 def file_name(place: str) -> str:
     """The last part of a path or URL, without a URL's query."""
     if "://" not in place:
         return Path(place).name
-    return PurePosixPath(_bare_url(place).partition("://")[2].partition("/")[2]).name
+    return PurePosixPath(bare_url(place).partition("://")[2].partition("/")[2]).name
 
 
 def describe(source: Any) -> str:
@@ -196,13 +184,15 @@ def describe(source: Any) -> str:
     if isinstance(source, str):
         if source.startswith("data:"):
             return f"data URI of {len(source)} characters"
-        return repr(_bare_url(source) if "://" in source else source[:200])
+        return repr(bare_url(source) if "://" in source else source[:200])
     if isinstance(source, (bytes, bytearray, memoryview)):
         return f"{len(source)} bytes"
     if isinstance(source, os.PathLike):
         return repr(os.fspath(source))
     if hasattr(source, "read"):
-        return f"file object {getattr(source, 'name', '')!r}" if getattr(source, "name", "") else "file object"
+        name = getattr(source, "name", "")
+        shown = bare_url(name) if isinstance(name, str) and "://" in name else name
+        return f"file object {shown!r}" if shown else "file object"
     if hasattr(source, "size") and hasattr(source, "mode"):
         return f"PIL image {source.size[0]}x{source.size[1]}"
     return f"a {type(source).__name__}"

@@ -7,6 +7,7 @@ its keys.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -34,7 +35,7 @@ class Window:
     unit: Literal["requests", "minutes"] = "requests"
 
     def __post_init__(self) -> None:
-        if self.limit <= 0 or self.seconds <= 0:
+        if not (0 < self.limit < math.inf and 0 < self.seconds < math.inf):
             raise InvalidInputError(f"A limit and its seconds must be above 0, got {self.limit} in {self.seconds} s.")
 
 

@@ -31,13 +31,18 @@ Settings, key and client:
 What a framework passes:
     :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
     :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its path or URL by :func:`is_url`,
-    :func:`local_path`, :func:`file_name`; its content by :func:`head_of`, :func:`content_digest`.
+    :func:`local_path`, :func:`file_name`, :func:`unsigned_url`, :func:`place_of`; its content by :func:`head_of`,
+    :func:`content_digest`.
 Files as documents or nodes:
-    ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector. For stores that ask
-    for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep vectors by id.
+    ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
+    made of, by :func:`checked_id_from` and :func:`name_for_ids`; the rows of a copy, by :func:`rows_of_copy`. For
+    stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep
+    vectors by id, :meth:`Adapter._kept_labels` tells which texts were given with them, and :meth:`Adapter._signature`
+    marks texts as written with this API key.
 Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
-    :func:`merge_hits` into time ranges, :func:`twelvelabs_core.check_space` before either.
+    :func:`merge_hits` into time ranges, :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
+    either.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
     loop, so that a sync and an async method share one coroutine.
@@ -45,20 +50,23 @@ Asynchronous work:
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
+from ._cache.entries import CacheErrors
 from ._cache.keys import reference_prefix
+from ._cache.labels import KeptLabels
 from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
-from ._config import key_from_environment
+from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
-from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name, is_url
+from ._inputs import Composed, Item, Media, Source, as_items, as_media, describe, file_name
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
@@ -70,17 +78,20 @@ from ._media.kinds import (
     is_source_code,
     kind_of,
     kind_of_mime,
-    local_path,
     media_from,
     suffix_of,
 )
 from ._models import Model
 from ._net.loop import arun, run, submit
+from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
+from ._places import is_url, local_path, place_of, unsigned_url
 from ._results import Embedding, Segment
 from ._stats import Budget
+from ._store.identity import checked_id_from, segment_key
 from ._store.moments import merge_hits
-from ._store.rows import joined_options, segment_key
+from ._store.order import order_of
+from ._store.rows import joined_options, name_for_ids, rows_of_copy
 
 __all__ = [
     "MEDIA_TYPES",
@@ -90,6 +101,7 @@ __all__ = [
     "arun",
     "as_items",
     "as_media",
+    "checked_id_from",
     "content_digest",
     "describe",
     "file_name",
@@ -103,17 +115,21 @@ __all__ = [
     "local_path",
     "media_from",
     "merge_hits",
+    "name_for_ids",
+    "order_of",
+    "place_of",
+    "rows_of_copy",
     "run",
     "segment_key",
     "submit",
     "suffix_of",
+    "unsigned_url",
 ]
 
 
 def _secret(key: SecretStr | str | None = None) -> SecretStr | None:
     """A key as a secret; None is looked up in the environment."""
-    key = key or key_from_environment()
-    return SecretStr(key) if isinstance(key, str) else key
+    return secret_of(key) or key_from_environment()
 
 
 class Adapter(BaseModel):
@@ -154,8 +170,12 @@ class Adapter(BaseModel):
     """Retries after 408, 429, 5xx and connection errors."""
     timeout: float = 120.0
     """Seconds without a byte from the server after which a request counts as lost."""
+    total_timeout: float = DEFAULT_TOTAL_TIMEOUT
+    """Seconds after which one attempt counts as lost, whatever has arrived. A large body has a second more a 64 kB."""
     cache: Any = Field(default=None, exclude=True, repr=False)
     """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is written there as it arrives."""
+    cache_errors: CacheErrors = "raise"
+    """A cache that fails stops the call with ``CacheError`` (``raise``), or is left out with a warning (``ignore``)."""
     budget: Budget | int | None = Field(default=None, exclude=True)
     """Hard cap on requests (a number), or on requests and media minutes."""
     keep_assets: bool = False
@@ -170,6 +190,14 @@ class Adapter(BaseModel):
     _client: EmbeddingClient | None = PrivateAttr(default=None)
     _made_from: dict[str, Any] | None = PrivateAttr(default=None)
     _in_memory: KeptVectors = PrivateAttr(default_factory=KeptVectors)
+    _labels: KeptLabels = PrivateAttr(default_factory=KeptLabels)
+
+    if not TYPE_CHECKING:  # type checkers read the fields
+
+        def __init__(self, **settings: Any) -> None:
+            # The frames of a validation error, pydantic's too, show their locals to error trackers.
+            settings["api_key"] = secret_of(settings.get("api_key"))
+            super().__init__(**settings)
 
     @field_validator("api_key")
     @classmethod
@@ -190,6 +218,7 @@ class Adapter(BaseModel):
     def client(self) -> EmbeddingClient:
         """The core client that these settings describe."""
         settings = {name: getattr(self, name) for name in Adapter.model_fields} | {"model": self._model()}
+        settings["api_key"] = secret_of(self.api_key)  # a copy with ``update=`` is not validated
         if self._client is None or self._made_from != settings:
             self._client, self._made_from = EmbeddingClient(**settings), settings
         return self._client
@@ -308,16 +337,44 @@ class Adapter(BaseModel):
 
     # -- vectors by id -----------------------------------------------------------------------------------------------
 
-    async def _keep_vectors(self, vectors: Mapping[str, Sequence[float]]) -> None:
-        """Keep vectors by id: in the cache if there is one, else in memory, shared with copies of this object."""
+    async def _keep_vectors(self, vectors: Mapping[str, Sequence[float]], labels: Iterable[str] = ()) -> None:
+        """Keep vectors by id: in the cache if there is one, else in memory, shared with copies of this object.
+
+        Args:
+            vectors: by id.
+            labels: texts that stand beside them and are no items to embed; :meth:`_kept_labels` finds them.
+        """
         client = self.client
+        await self._labels.keep(labels, client._store)
         await self._in_memory.keep(vectors, client._store, reference_prefix(client.space, client.base_url))
 
-    async def _kept_vectors(self, ids: Iterable[str]) -> dict[str, list[float]]:
-        """The vectors kept under ``ids``, by id. An id without a vector is left out."""
+    async def _kept_vectors(self, ids: Iterable[str], space: str | None = None) -> dict[str, list[float]]:
+        """The vectors kept under ``ids``, by id. An id without a vector is left out.
+
+        Args:
+            ids: what to look for.
+            space: of the vectors, such as ``marengo3.0/512``; by default this object's.
+        """
         client = self.client
-        prefix = reference_prefix(client.space, client.base_url)
-        return await self._in_memory.find(ids, client._store, prefix, dimensions=client.dimensions)
+        space = space or client.space
+        prefix = reference_prefix(space, client.base_url)
+        length = int(space.rpartition("/")[2])
+        return await self._in_memory.find(ids, client._store, prefix, dimensions=length)
+
+    async def _kept_labels(self, labels: Iterable[str]) -> set[str]:
+        """Those of ``labels`` that were given to :meth:`_keep_vectors`."""
+        return await self._labels.known(labels, self.client._store)
+
+    def _signature(self, text: str) -> str:
+        """HMAC-SHA256 of a text under the API key, in hexadecimal: what only a holder of the key can have written.
+
+        It may be stored beside the text. Without the key it cannot be made for another text; the key, which is random
+        and long, cannot be found from it. It does confirm a key that is already known, so publish no more of it than is
+        needed.
+        """
+        key = _secret(self.api_key)
+        assert key is not None  # the client could not have been made
+        return hmac.digest(key.get_secret_value().encode(), text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from langchain_twelvelabs import TwelveLabsEmbeddings
 from llama_index_twelvelabs import TwelveLabsEmbedding
+from tests.support.secrets import shown_in
 from tests.support.service import KEY, Service
 from twelvelabs_core import AuthenticationError, EmbeddingClient, InvalidInputError
 from twelvelabs_core._config import PUBLIC_BASE_URL, resolve_api_key, resolve_base_url
@@ -41,6 +43,13 @@ FIRST, SECOND, BASE_URL = "TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELA
 )
 def test_resolve_api_key(given: Any, environ: dict[str, str], found: str) -> None:
     assert resolve_api_key(given, environ).get_secret_value() == found
+
+
+def test_a_missing_key_does_not_show_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANOTHER_SERVICES_KEY", "5ecret_of_another")
+    with pytest.raises(AuthenticationError) as caught:
+        resolve_api_key(None)
+    assert not shown_in("5ecret_of_another", caught.value)
 
 
 @pytest.mark.parametrize("given", [None, "", "  ", SecretStr(" ")])
@@ -108,6 +117,61 @@ def test_the_public_base_url_is_the_documented_one() -> None:
 def test_an_invalid_base_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidInputError, match=r"is not an http\(s\) address. Example: https://api"):
         EmbeddingClient(api_key="k", base_url=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:passw0rd@h.example/v1.3",
+        "https://passw0rd@h.example/v1.3",
+        "https://user:p@ss/w0rd:passw0rd@h.example/v1.3",
+        "http://user:passw0rd@/v1.3",
+        "http://user:passw0rd@h:port/v1.3",
+        "ftp://user:passw0rd@h/v1.3",
+        "https://h.example/v1.3?token=passw0rd",
+        "https://h.example/v1.3#passw0rd",
+    ],
+)
+@pytest.mark.parametrize("source", ["argument", "environment"])
+def test_a_base_url_with_a_password_is_refused_and_not_shown(
+    url: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if source == "environment":
+        monkeypatch.setenv(BASE_URL, url)
+        monkeypatch.setenv(FIRST, KEY)
+    with pytest.raises(InvalidInputError, match="base_url") as caught:
+        resolve_base_url(url if source == "argument" else None)
+    assert not shown_in("passw0rd", caught.value)
+    assert not shown_in(KEY, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://user:secret@h/v1.3", "pass a transport= that adds the header"),
+        ("http://h/v1.3?a=b", "the path of each request is added at its end"),
+        ("http://", "no valid host or port"),
+        ("http:///v1.3", "no valid host or port"),
+        ("http://:80/v1.3", "no valid host or port"),
+        ("http://h:99999/v1.3", "no valid host or port"),
+        ("http://h:x/v1.3", "no valid host or port"),
+        ("http://[::1/v1.3", "no valid host or port"),
+        ("http://h h/v1.3", "no valid host or port"),
+        ("http://h\x00/v1.3", "no valid host or port"),
+        ("http://h/v 1.3", "no valid host or port"),
+        ("http://h\\\\evil/v1.3", "no valid host or port"),
+        ("http://" + "a" * 64 + ".example/v1.3", "no valid host or port"),
+        ("http://a..b/v1.3", "no valid host or port"),
+    ],
+)
+def test_a_base_url_that_no_request_can_be_sent_to_is_refused(url: str, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=re.escape(words)):
+        EmbeddingClient(api_key="k", base_url=url)
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:8765/v1.3", "HTTPS://b\u00fccher.example/v1.3", "http://a_b/v1.3"])
+def test_unusual_hosts_are_taken(url: str) -> None:
+    assert resolve_base_url(url) == url
 
 
 def test_requests_go_to_the_base_url(monkeypatch: pytest.MonkeyPatch) -> None:

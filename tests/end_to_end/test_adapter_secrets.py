@@ -1,4 +1,6 @@
-"""Both adapters copied, pickled, printed and failing: they go on working, and show their key nowhere."""
+"""Both adapters copied, pickled and printed: they go on working, and show their key nowhere. Failing calls are in
+``test_key_of_failures.py``.
+"""
 
 from __future__ import annotations
 

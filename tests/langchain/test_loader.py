@@ -27,6 +27,7 @@ from twelvelabs_core import (
     InvalidInputError,
     Segment,
     SegmentOptions,
+    UnexpectedError,
     Video,
 )
 from twelvelabs_core._media import file as file_module
@@ -103,8 +104,10 @@ def test_a_video_is_a_document_a_segment_and_option(model: TwelveLabsEmbeddings,
     documents = TwelveLabsMediaLoader(folder / "b.mp4", model).load()
     assert len(documents) == 6
     first, last = documents[0], documents[-1]
-    assert first.page_content == f"b.mp4 00:00:00-00:00:06 visual [twelvelabs:marengo3.0/512/{first.id}]"
-    assert last.page_content == f"b.mp4 00:00:06.5-00:00:11 transcription [twelvelabs:marengo3.0/512/{last.id}]"
+    expected = f"b.mp4 00:00:00-00:00:06 visual [twelvelabs:marengo3.0/512/{first.id}"
+    assert first.page_content.rpartition("/")[0] == expected
+    expected = f"b.mp4 00:00:06.5-00:00:11 transcription [twelvelabs:marengo3.0/512/{last.id}"
+    assert last.page_content.rpartition("/")[0] == expected
     assert (
         last.metadata.items()
         >= {
@@ -209,7 +212,7 @@ def test_globs_suffixes_and_mixtures(model: TwelveLabsEmbeddings, folder: Path) 
         Video(VIDEO, filename="bytes.mp4"),
         Blob.from_path(folder / "b.mp4"),
     ]
-    assert load(mixed) == ["c.wav", "d.mp4", "a.PNG", "bytes.mp4"]  # the Blob is the video of those bytes
+    assert load(mixed) == ["c.wav", "d.mp4", "a.PNG", "bytes.mp4", "b.mp4"]
     assert load(iter([folder / "a.PNG"])) == ["a.PNG"]
 
 
@@ -248,21 +251,179 @@ def test_a_blob_loader(model: TwelveLabsEmbeddings, folder: Path) -> None:
     assert names(TwelveLabsMediaLoader(Videos(), model).load()) == ["b.mp4"]
 
 
-def test_equal_files_are_loaded_once(
-    model: TwelveLabsEmbeddings, service: Service, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Their segments have the same ids, which Chroma and FAISS refuse inside one call."""
-    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
-    (folder / "z.mp4").write_bytes(VIDEO)
+def test_the_signature_of_a_url_is_sent_and_kept_nowhere(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    cache = InMemoryByteStore()
+    model = make(service, cache=cache)
+    where = "https://me:s3cret@example.com/videos/one.mp4?page=1&X-Amz-Signature={}&X-Amz-Date=d"
+
+    def load(url: Any) -> list[Any]:
+        return TwelveLabsMediaLoader([url, url], model).load()
+
+    first = load(where.format("signed1"))
+    assert load(where.format("signed2")) == load(Video(where.format("signed3"))) == first
+    assert {d.metadata["source"] for d in first} == {"https://example.com/videos/one.mp4?page=1"}
+    (request,) = service.requests
+    assert sent_json(request)["video"]["media_source"] == {"url": where.format("signed1")}
+    kept = [*cache.yield_keys(), *map(str, cache.store.values())]
+    for text in (*kept, *map(repr, first), caplog.text, repr(model.client.stats)):
+        assert "signed" not in text
+        assert "s3cret" not in text
+
+
+# -- equal content ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_copies_are_embedded_once_and_have_documents_each(service: Service, folder: Path, cached: bool) -> None:
+    """A second uploader's copy does not replace the rows of the first."""
+    model = make(service, cache=InMemoryByteStore() if cached else None)
+    for name in ("anna/film.mp4", "ben/film.mp4", "copy.mp4"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(VIDEO)
     same_length = bytearray(VIDEO)
     same_length[-1] ^= 1
     (folder / "y.mp4").write_bytes(same_length)
-    assert names(TwelveLabsMediaLoader(folder, model, glob="*.mp4").load()) == ["b.mp4", "y.mp4"]
+    documents = TwelveLabsMediaLoader(folder, model, suffixes=[".mp4"]).load()
+    by_source: dict[str, list[Any]] = {}
+    for document in documents:
+        by_source.setdefault(document.metadata["source"], []).append(document)
+    assert [Path(source).relative_to(folder).as_posix() for source in by_source] == [
+        *("anna/film.mp4", "b.mp4", "ben/film.mp4", "copy.mp4", "sub/deep/d.mp4", "y.mp4"),
+    ]
+    assert [len(found) for found in by_source.values()] == [6] * 6
+    assert len({d.id for d in documents}) == 36
+    assert len(service.requests) == 3
+    vectors = [model.embed_documents([d.page_content for d in found]) for found in by_source.values()]
+    assert vectors == [vectors[0]] * 6
+    anna, _, ben, copy, *_ = by_source.values()
+    assert [d.page_content.partition(" [")[0] for d in copy] == [
+        d.page_content.partition(" [")[0].replace("film", "copy") for d in anna
+    ]
+    alone = TwelveLabsMediaLoader(folder / "ben" / "film.mp4", model).load()
+    assert alone == ben, "with its copies or alone"
+
+
+def test_after_forgetting_a_copy_is_embedded_again(service: Service, folder: Path) -> None:
+    model = make(service)
+    (folder / "copy.mp4").write_bytes(VIDEO)
+    found = TwelveLabsMediaLoader([folder / "b.mp4", folder / "copy.mp4"], model, files_ahead=1).lazy_load()
+    first = list(itertools.islice(found, 6))
+    model.forget_references()
+    second = list(found)
     assert len(service.requests) == 2
-    assert f"{folder / 'z.mp4'} has the content of {folder / 'b.mp4'} and is left out" in caplog.messages
+    assert model.embed_query(second[0].page_content) == vector("visual 0")
+    assert len(first) == len(second) == 6
+
+
+def test_a_copy_of_a_file_that_changed_meanwhile_is_embedded_itself(service: Service, folder: Path) -> None:
+    """The first was embedded with another content than the one it is compared by."""
+    model = make(service)
+    changing, copy = folder / "changing.mp4", folder / "copy.mp4"
+    same_length = bytearray(VIDEO)
+    same_length[-1] ^= 1
+    changing.write_bytes(same_length)
+    copy.write_bytes(VIDEO)
+    found = TwelveLabsMediaLoader([changing, copy], model, files_ahead=1).lazy_load()
+    first = next(found)
+    changing.write_bytes(VIDEO)
+    rest = list(found)
+    assert len(service.requests) == 2
+    assert rest[-1].metadata["content_digest"] != first.metadata["content_digest"]
+
+
+def test_a_copy_of_a_file_that_failed_is_embedded_itself(folder: Path) -> None:
+    failures = iter([httpx.Response(500, json={"code": "internal", "message": "oh"})])
+    service = Service(lambda request: next(failures, None) or answer(request))
+    (folder / "copy.mp4").write_bytes(VIDEO)
+    paths = [folder / "b.mp4", folder / "copy.mp4"]
+    assert names(TwelveLabsMediaLoader(paths, make(service), on_error="skip").load()) == ["copy.mp4"]
+
+
+def test_the_same_ids_twice_are_left_out_and_named(
+    model: TwelveLabsEmbeddings,
+    service: Service,
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Chroma and FAISS refuse them inside one call."""
+    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
+    monkeypatch.chdir(folder)
+    (folder / "copy.mp4").write_bytes(VIDEO)
+
+    def load(paths: Any, **more: Any) -> list[str]:
+        caplog.clear()
+        return list(dict.fromkeys(d.metadata["source"] for d in TwelveLabsMediaLoader(paths, model, **more).load()))
+
+    def line(left_out: str, kept: str) -> str:
+        return f"{left_out} has the content of {kept} and would have the same ids; it is left out (see id_from)"
+
+    spelt = ["b.mp4", "./b.mp4", str(folder / "b.mp4"), (folder / "b.mp4").as_uri(), Blob.from_path("b.mp4")]
+    assert load(spelt) == ["b.mp4"]
+    assert caplog.messages == [
+        line(str(name), "b.mp4") for name in ("./b.mp4", folder / "b.mp4", (folder / "b.mp4").as_uri(), "b.mp4")
+    ]
+    assert load(["b.mp4", "copy.mp4"], id_from="content") == ["b.mp4"]
+    assert caplog.messages == [line("copy.mp4", "b.mp4")]
+    assert load(["b.mp4", "copy.mp4"]) == ["b.mp4", "copy.mp4"]
+    assert caplog.messages == []
+    assert len(service.requests) == 3  # no cache: one for each load
     parts = [Video(folder / "b.mp4", start_sec=0, end_sec=0.5), Video(folder / "b.mp4", start_sec=0.5)]
-    TwelveLabsMediaLoader(parts, model).load()
-    assert len(service.requests) == 4
+    found = TwelveLabsMediaLoader(parts, model).load()
+    assert len(service.requests) == 5
+    assert len({d.id for d in found}) == len(found)
+
+
+def test_ids_from_a_name_of_the_caller(model: TwelveLabsEmbeddings, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
+
+    def blob(content: bytes, number: int, name: str) -> Blob:
+        return Blob.from_data(content, mime_type="video/mp4", path=name, metadata={"number": number})
+
+    def load(*blobs: Blob) -> dict[str, list[Any]]:
+        loader = TwelveLabsMediaLoader(blobs, model, id_from=lambda known: f"video {known['number']}")
+        found: dict[str, list[Any]] = {}
+        for document in loader.load():
+            found.setdefault(document.metadata["source"], []).append(document.id)
+        return found
+
+    one = load(blob(VIDEO, 1, "a.mp4"), blob(VIDEO, 2, "b.mp4"), blob(OTHER, 1, "c.mp4"), blob(VIDEO, 1, "d.mp4"))
+    assert list(one) == ["a.mp4", "b.mp4", "c.mp4"], "the same name and content twice is left out"
+    assert "d.mp4 has the content of a.mp4" in caplog.text
+    assert len({id for ids in one.values() for id in ids}) == 18
+    assert load(blob(VIDEO, 1, "moved.mp4")) == {"moved.mp4": one["a.mp4"]}
+    with pytest.raises(UnexpectedError, match=r"'e\.mp4': id_from raised KeyError"):
+        TwelveLabsMediaLoader(Blob.from_data(VIDEO, mime_type="video/mp4", path="e.mp4"), model, id_from=_number).load()
+
+
+def _number(known: Any) -> str:
+    return str(known["number"])
+
+
+# -- metadata of a Blob -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["space", "start_sec", "embedding_option", "content_digest", "page", "media_type"])
+def test_a_key_of_ours_in_a_blob_is_refused_before_anything_is_sent(
+    model: TwelveLabsEmbeddings, service: Service, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    blob = Blob.from_data(VIDEO, mime_type="video/mp4", path="a.mp4", metadata={name: "kitchen"})
+    with pytest.raises(InvalidInputError, match=rf"'a\.mp4': its metadata has the key '{name}'.*'my_{name}'"):
+        TwelveLabsMediaLoader(blob, model).load()
+    assert TwelveLabsMediaLoader(blob, model, on_error="skip").load() == []
+    assert not service.requests
+    assert TwelveLabsMediaLoader(Blob(data=VIDEO, mimetype="video/mp4", metadata={name: None}), model).load()
+
+
+def test_a_blob_says_where_it_is_from(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    given = {"source": "s3://bucket/one.mp4", "file_name": "One", "uploader": "anna", "seconds": [1, 2]}
+    blob = Blob.from_path(folder / "b.mp4", metadata=given)
+    document, *_ = TwelveLabsMediaLoader(blob, model).load()
+    assert document.metadata.items() >= given.items()
+    assert document.page_content.startswith("One 00:00:00-00:00:06 visual [")
+    with pytest.raises(InvalidInputError, match="a int under 'source'"):
+        TwelveLabsMediaLoader(Blob(data=VIDEO, mimetype="video/mp4", metadata={"source": 7}), model).load()
 
 
 # -- options ----------------------------------------------------------------------------------------------------------

@@ -303,6 +303,50 @@ def _blob(content: bytes) -> Any:
     return Blob.from_data(content, mime_type="image/png", path="red.png")
 
 
+# -- ranges after the search ------------------------------------------------------------------------------------------
+
+
+def test_ranges_are_filtered_and_stored_by_the_vector_of_their_best_segment(
+    model: TwelveLabsEmbeddings, documents: list[Document], emulator: Emulator
+) -> None:
+    """No filter, and no other store, pays for the words of a range's label, or compares by them."""
+    from langchain_classic.retrievers import ContextualCompressionRetriever
+    from langchain_classic.retrievers.document_compressors import EmbeddingsFilter
+    from langchain_community.document_transformers import EmbeddingsRedundantFilter
+
+    store = InMemoryVectorStore(model)
+    store.add_documents(documents)
+    ask = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=20, merge_gap=0, fuse={"visual": 1}, fetch_k=20)
+    plain = ask.model_copy(update={"merge_gap": None})
+    query = "a red image"
+    best, *others = plain.invoke(query)
+    others = [d for d in others if at(d) not in (("one.mp4", 0, 3), ("one.mp4", 3, 6))]
+    emulator.reset()
+    ranges = ask.invoke(query)
+    assert {(d.metadata["file_name"], d.metadata["hits"]) for d in ranges} == {("one.mp4", 4), ("two.mp4", 4)}
+    assert at(ranges[0])[:2] == at(best)[:2]
+
+    def similarity(document: Document) -> float:
+        one, two = model.embed_query(query), model.embed_query(document.page_content)
+        return sum(x * y for x, y in zip(one, two, strict=True))
+
+    least = (similarity(best) + max(map(similarity, others))) / 2
+    filtering = EmbeddingsFilter(embeddings=model, similarity_threshold=least, k=None)
+    for retriever, expected in ((plain, {(0, 3), (3, 6)}), (ask, {(0, 12)})):
+        both = ContextualCompressionRetriever(base_retriever=retriever, base_compressor=filtering)
+        found = both.invoke(query)
+        assert {d.metadata["file_name"] for d in found} == {"one.mp4"}
+        assert {(d.metadata["start_sec"], d.metadata["end_sec"]) for d in found} == expected
+    different = EmbeddingsRedundantFilter(embeddings=model, similarity_threshold=0.999).transform_documents(ranges)
+    assert len(different) == 2
+
+    other = InMemoryVectorStore(model)
+    other.add_documents([*documents, *ranges])
+    assert len(other.store) == ROWS + 2, "a range replaces no segment"
+    assert other.store[ranges[0].id]["vector"] == model.embed_query(best.page_content)
+    assert not emulator.requests, "the query was embedded before"
+
+
 # -- run again --------------------------------------------------------------------------------------------------------
 
 
@@ -339,11 +383,19 @@ def test_index(store: Any, model: TwelveLabsEmbeddings, videos: Path, tmp_path: 
     assert run() == {"num_added": 16, "num_updated": 0, "num_skipped": 0, "num_deleted": 0}
     emulator.reset()
     assert run() == {"num_added": 0, "num_updated": 0, "num_skipped": 16, "num_deleted": 0}
+    (folder / "low.wav").rename(folder / "renamed.wav")
+    assert run() == {"num_added": 4, "num_updated": 0, "num_skipped": 12, "num_deleted": 4}
+    (folder / "ben").mkdir()
+    (folder / "ben" / "one.mp4").write_bytes((folder / "one.mp4").read_bytes())  # a second uploader's copy
+    assert run() == {"num_added": 12, "num_updated": 0, "num_skipped": 16, "num_deleted": 0}
+    assert count(store) == 28
     assert not emulator.requests
-    (folder / "low.wav").write_bytes(media.wav(4000 + next(NEW), 3))  # under the same name
-    assert run() == {"num_added": 2, "num_updated": 0, "num_skipped": 12, "num_deleted": 4}
+    (folder / "renamed.wav").write_bytes(media.wav(4000 + next(NEW), 3))  # another content at one place
+    assert run() == {"num_added": 2, "num_updated": 0, "num_skipped": 24, "num_deleted": 4}
     assert len(emulator.requests) == 1
     (folder / "one.mp4").unlink()
+    assert run()["num_deleted"] == 12
+    (folder / "ben" / "one.mp4").unlink()
     assert run()["num_deleted"] == 12
     assert count(store) == 2
 

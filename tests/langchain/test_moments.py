@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import uuid
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.documents import Document
+from langchain_core.vectorstores import VectorStore
 
-from langchain_twelvelabs import merge_segments
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsRetriever, merge_segments
 from langchain_twelvelabs.fusion import fuse_documents
 from twelvelabs_core import InvalidInputError
 
@@ -72,6 +77,86 @@ def test_the_originals_stay_as_they_are() -> None:
     assert (original.metadata["start_sec"], original.metadata["end_sec"]) == (0, 5)
 
 
+# -- ranges stand for their best segment -------------------------------------------------------------------------------
+
+
+def segment(start: float, option: str = "visual", source: str = "video.mp4") -> Document:
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source} {start} {option}"))
+    document = hit(start, option=option, source=source, space="marengo3.0/512")
+    text = f"{document.page_content} [twelvelabs:marengo3.0/512/{name}/0f1e2d3c]"
+    return Document(text, id=name, metadata=document.metadata)
+
+
+def test_a_range_has_the_reference_of_its_best_segment_and_an_id_of_its_own() -> None:
+    hits = [(segment(0), 0.2), (segment(5, "audio"), 0.9), (segment(10), 0.4), (segment(90), 0.1)]
+    one, two = merge_segments(hits)
+    best = hits[1][0]
+    assert best.id is not None
+    reference = f"[twelvelabs:marengo3.0/512/{best.id}/0f1e2d3c]"
+    assert one.page_content == f"video.mp4 00:00:00-00:00:15 audio,visual {reference}"
+    assert one.metadata.items() >= {"best_start_sec": 5.0, "best_end_sec": 10.0, "best_id": best.id}.items()
+    ids = {one.id, two.id, *(document.id for document, _ in hits)}
+    assert len(ids) == 6, "also a range of one segment: in a store it must not replace it"
+    assert [d.id for d in merge_segments(hits[::-1])] == [one.id, two.id]
+    assert not {d.id for d in merge_segments(hits, pad=1)} & ids
+    (again,) = merge_segments([one, two], gap=100)
+    assert again.page_content.endswith(reference)
+    assert again.metadata["best_id"] == best.id
+
+
+def test_a_range_of_documents_without_references_has_none() -> None:
+    (found,) = merge_segments([hit(0), hit(5)])
+    assert found.page_content == "video.mp4 00:00:00-00:00:10 visual"
+    assert "best_id" not in found.metadata
+    assert found.id == merge_segments([(hit(5), 1.0), (hit(0), 1.0)])[0].id
+
+
+def test_copies_are_ranges_of_their_own() -> None:
+    found = merge_segments([hit(at, source=f"{at}/f.mp4", content_digest="x") for at in (0, 5)])
+    assert [d.metadata["source"] for d in found] == ["0/f.mp4", "5/f.mp4"]
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from([None, 0.0, 3.0]), st.booleans())
+def test_the_order_in_which_a_store_returns_equal_hits_makes_no_difference(
+    random: Any, gap: float | None, fuse: bool
+) -> None:
+    hits = [
+        (segment(start, option, source), 0.5)
+        for source in ("b.mp4", "a.mp4")
+        for start in (5, 0, 60)
+        for option in ("visual", "audio")
+    ]
+    hits.append((Document("loose", id="1"), 0.5))
+
+    def found(hits: list[Any]) -> list[Document]:
+        how = "rrf" if fuse else None
+        retriever = TwelveLabsRetriever(vectorstore=Given(hits), embeddings=MODEL, k=7, merge_gap=gap, fuse=how)
+        return retriever.by_vector([0.0] * 512)
+
+    assert found(random.sample(hits, len(hits))) == found(hits)
+    assert found([*hits, (segment(99), math.nan)]) == found(hits), "a hit without a score is left out"
+
+
+class Given(VectorStore):
+    """Answers every search with the same hits."""
+
+    def __init__(self, hits: list[Any]) -> None:
+        self.hits = hits
+
+    def similarity_search_with_score_by_vector(self, vector: Any, k: int = 4, **_: Any) -> Any:
+        return self.hits
+
+    def similarity_search(self, query: str, k: int = 4, **_: Any) -> list[Document]:
+        raise NotImplementedError
+
+    @classmethod
+    def from_texts(cls, *_: Any, **__: Any) -> Given:
+        raise NotImplementedError
+
+
+MODEL = TwelveLabsEmbeddings(api_key="tlk_5ecret")
+
+
 # -- rankings ---------------------------------------------------------------------------------------------------------
 
 
@@ -84,6 +169,8 @@ def test_reciprocal_ranks() -> None:
         (0, "visual"),
         (10, "audio"),
     ]
+    copies = [(hit(0, source=f"{name}.mp4", content_digest="x"), 0.5) for name in ("b", "a")]
+    assert [d.metadata["source"] for d, _ in fuse_documents({"visual": copies}, {})] == ["a.mp4", "b.mp4"]
     assert [score for _, score in found] == pytest.approx([1 / 61 + 1 / 62, 1 / 61, 1 / 62])
 
 

@@ -26,7 +26,7 @@ from twelvelabs_core import (
     Sentences,
     Video,
 )
-from twelvelabs_core.adapter import MEDIA_TYPES, SUFFIXES
+from twelvelabs_core.adapter import MEDIA_TYPES, SUFFIXES, content_digest
 
 OLD, NEW = MODELS["marengo3.0"], MODELS["marengo3.5"]
 
@@ -77,9 +77,28 @@ def test_a_file_named_itself_is_told_by_its_content(tmp_path: Path) -> None:
     assert found([tmp_path]) == [], "of a folder the suffix decides"
 
 
+def test_a_file_url_is_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a b.wav").write_bytes(media.wav(440, 1))
+    (one,) = found((tmp_path / "a b.wav").as_uri())
+    assert one.media == Audio(tmp_path / "a b.wav")
+    assert [f.media for f in found(tmp_path.as_uri())] == [one.media]
+
+
+@pytest.mark.parametrize("place", ["~nobody_of_this_name/a.mp4", "file://[/a.mp4"])
+def test_a_place_that_cannot_be_is_an_error_of_its_own(place: str) -> None:
+    (one,) = found(place)
+    assert one.media is None
+    assert "cannot be used" in str(one.error)
+
+
 def test_labels_hide_the_query_of_a_url() -> None:
     (url,) = found("https://example.com/a.mp4?sign=1")
     assert (url.name, url.label) == ("https://example.com/a.mp4?sign=1", "https://example.com/a.mp4")
+    signed = "https://me:pw@example.com/a.mp4?Expires=1&Signature=2"
+    blob = Blob.from_data(b"x", path=signed)
+    for (one,) in (found(signed), found(Video(signed)), found(blob), found(Blob.from_data(b"x", path=signed + ".?"))):
+        assert one.name.partition("?")[0] == "https://example.com/a.mp4"
+        assert "Signature" not in one.name
     assert Found("what?.mp4", None).label == "what?.mp4"
 
 
@@ -95,18 +114,22 @@ def test_suffixes() -> None:
 def test_equal_content() -> None:
     duplicates = Duplicates()
 
-    def first(item: Media | None) -> Found | None:
-        return duplicates.first(Found(repr(item), item))
+    def earlier(item: Media | None) -> list[Found]:
+        return duplicates.earlier(Found(repr(item), item))[1]
 
     red, url = Image(media.png("red")), Video("https://example.com/a.mp4")
-    assert [first(item) for item in (red, url, Audio(b"x"))] == [None] * 3
-    assert first(Image(bytearray(media.png("red")))) == Found(repr(red), red)
-    assert first(Video("https://example.com/a.mp4")) == Found(repr(url), url)
+    assert [earlier(item) for item in (red, url, Audio(b"x"))] == [[]] * 3
+    array = Image(bytearray(media.png("red")))
+    assert earlier(array) == [Found(repr(red), red)]
+    assert earlier(Image(media.png("red"))) == [Found(repr(red), red), Found(repr(array), array)]
+    assert earlier(Video("https://me:pw@example.com/a.mp4?sv=1&sig=2")) == [Found(repr(url), url)]
     for new in (Video("https://example.com/b.mp4"), Audio(b"y"), Audio(b"x", start_sec=1), Document(b"x")):
-        assert first(new) is None
+        assert earlier(new) == []
     # What cannot be compared is left to the loader.
     for unknown in (None, Video("missing.mp4"), Video("missing.mp4"), Image(io.BytesIO(media.png("red")))):
-        assert first(unknown) is None
+        assert earlier(unknown) == []
+    digest, _ = duplicates.earlier(Found("", red))
+    assert digest == content_digest(red)
 
 
 # -- options that apply ------------------------------------------------------------------------------------------------

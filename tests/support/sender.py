@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from tests.support.service import BASE, Service
 from twelvelabs_core import RateLimits, RetryPolicy
@@ -16,7 +17,7 @@ def sender_of(service: Service, **settings: Any) -> Sender:
     """A sender whose requests go to the service."""
     defaults: dict[str, Any] = {
         "base_url": BASE,
-        "api_key": service.key,
+        "api_key": SecretStr(service.key),
         "max_concurrency": 8,
         "max_wait": 60.0,
         "timeout": 7.0,

@@ -38,7 +38,7 @@ _ACCOUNT_CODES = frozenset(
         "usage_limit_exceeded",
     }
 )
-_MAX_MESSAGE = 500
+_MAX_MESSAGE, _MAX_CODE = 500, 100  # characters
 
 
 class ErrorBody:
@@ -63,11 +63,21 @@ def read_error_body(body: bytes) -> ErrorBody:
         details = found.get("details")
         code = found.get("code")
         return ErrorBody(
-            str(code) if code is not None else None,
-            str(message)[:_MAX_MESSAGE],
+            one_line(code, _MAX_CODE) if code is not None else None,
+            one_line(message, _MAX_MESSAGE),
             details if isinstance(details, dict) else {},
         )
     return ErrorBody(None, "", {})  # HTML of a proxy, or nothing: only the status is known
+
+
+def one_line(found: Any, length: int = _MAX_MESSAGE) -> str:
+    """What a server sent as a text, whatever its type: in one line, printable, and not longer than ``length``."""
+    try:
+        text = str(found)
+    except ValueError:  # an integer with too many digits
+        text = f"a {type(found).__name__}"
+    text = " ".join(text[: 4 * length].split())
+    return "".join(char for char in text if char.isprintable())[:length]
 
 
 def error_from_status(status: int, body: bytes, *, trace_id: str | None = None) -> TwelveLabsError:
@@ -90,7 +100,7 @@ def error_from_status(status: int, body: bytes, *, trace_id: str | None = None) 
         return RateLimitError(error.message or "Too many requests.", **tags)
     if status == 404 and error.code is None:
         return InvalidInputError("No such endpoint. Does the base URL end with the version (…/v1.3)?", **tags)
-    if status >= 500 or status == 408:
+    if status >= 500 or status in (408, 425):
         return ServerError(error.message or f"The server failed with status {status}.", **tags)
     if status < 400:
         return InvalidInputError(f"Unexpected status {status}: check the base URL.", **tags)

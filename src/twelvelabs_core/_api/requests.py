@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,12 @@ from pydantic_core import to_json
 
 from .._limits import Category
 from .._models import Kind
+
+# A vector takes about 10 kB as JSON. A request of other kinds, or a task, may have thousands of them: four hours of
+# video in clips of 2 s with three options are 150 MB, twice that with their uncertainty.
+ONE_VECTOR, MANY_VECTORS = 8_000_000, 600_000_000
+ONE_VECTOR_KINDS = frozenset({"text", "image"})
+_TASK = re.compile(r"embed(-v2)?/tasks/")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +59,7 @@ class Request:
     """One request, relative to the base address.
 
     Attributes:
-        path: ``embed-v2`` and so on, or a whole address (of an upload's part), which is sent no key.
+        path: ``embed-v2`` and so on, or a whole http(s) address (of an upload's part), which is sent no key.
         kinds: the kinds of input it embeds, for the limits' categories; empty where it embeds nothing.
         json: body of a JSON request.
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
@@ -71,6 +78,16 @@ class Request:
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     categories: tuple[Category, ...] | None = None
     reads: Literal["json", "headers"] = "json"
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether it goes to another service than the API's."""
+        return self.path.startswith(("https://", "http://"))
+
+    @property
+    def largest_answer(self) -> int:
+        """Most bytes of a successful response that is believed to be an answer to this request."""
+        return MANY_VECTORS if self.kinds - ONE_VECTOR_KINDS or _TASK.match(self.path) else ONE_VECTOR
 
 
 def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
 from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
-from .errors import error_from_message
+from .errors import error_from_message, one_line
+
+T = TypeVar("T")
+
+# Stores keep vectors as 32-bit floats and divide by their length. Within these bounds, the square of the length is a
+# normal number there, and so is every element; embeddings have a length of about 1.
+SHORTEST, LONGEST = 1e-18, 1e18
+LARGEST_UNCERTAINTY = 3.4e38  # of a 32-bit float
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -32,22 +40,22 @@ def v2_segments(response: dict[str, Any], dimensions: int) -> list[Segment]:
     """All vectors of a v2 response, sorted by time: the server's order is not guaranteed (SDK, ``chunk_index``).
 
     Raises:
-        MalformedResponseError: there are no vectors, or they are not of ``dimensions`` finite numbers.
+        MalformedResponseError: there are no vectors, one is not of ``dimensions`` finite numbers or is all zero, or a
+            label is not of its documented type.
     """
     segments = []
     for entry in _entries(response.get("data"), "'data'"):
-        uncertainty = entry.get("embedding_uncertainty")
         segments.append(
             Segment(
                 _vector(entry.get("embedding"), dimensions),
                 _time(entry.get("start_sec")),
                 _time(entry.get("end_sec")),
-                entry.get("embedding_option"),
-                entry.get("embedding_scope"),
-                entry.get("start_page_number"),
-                entry.get("quadrant"),
-                entry.get("chunk_index"),
-                uncertainty if isinstance(uncertainty, list) and len(uncertainty) == dimensions else None,
+                _label(entry, "embedding_option"),
+                _label(entry, "embedding_scope"),
+                _number(entry, "start_page_number"),
+                _label(entry, "quadrant"),
+                _number(entry, "chunk_index"),
+                _uncertainty(entry.get("embedding_uncertainty"), dimensions),
             )
         )
     if len(segments) > 1:
@@ -68,16 +76,16 @@ def v1_segments(response: dict[str, Any], part: str, dimensions: int) -> list[Se
     if not isinstance(found, dict):
         raise MalformedResponseError(f"The response has no '{part}_embedding'.")
     if found.get("error_message"):
-        raise error_from_message(str(found["error_message"]))
+        raise error_from_message(one_line(found["error_message"]))
     segments = []
     for entry in _entries(found.get("segments"), f"segments of '{part}_embedding'"):
-        scope = entry.get("embedding_scope")
+        scope = _label(entry, "embedding_scope")
         segments.append(
             Segment(
                 _vector(entry.get("float"), dimensions),
                 _time(entry.get("start_offset_sec")),
                 _time(entry.get("end_offset_sec")),
-                entry.get("embedding_option"),
+                _label(entry, "embedding_option"),
                 "asset" if scope == "video" else scope,
             )
         )
@@ -87,12 +95,8 @@ def v1_segments(response: dict[str, Any], part: str, dimensions: int) -> list[Se
 
 def v1_metadata(response: dict[str, Any]) -> dict[str, dict[str, str]]:
     """``input_filename`` and ``input_url`` of the image and the audio, by part."""
-    parts = {part: (response.get(f"{part}_embedding") or {}).get("metadata") for part in ("image", "audio")}
-    return {
-        part: {k: v for k, v in found.items() if v is not None}
-        for part, found in parts.items()
-        if isinstance(found, dict) and found
-    }
+    parts = {part: _dict(_dict(response.get(f"{part}_embedding")).get("metadata")) for part in ("image", "audio")}
+    return {part: {k: v for k, v in found.items() if isinstance(v, str)} for part, found in parts.items() if found}
 
 
 def usage(response: dict[str, Any]) -> Usage | None:
@@ -100,9 +104,9 @@ def usage(response: dict[str, Any]) -> Usage | None:
     found = response.get("usage")
     if not isinstance(found, dict):
         return None
-    counts = found.get("input_tokens")
-    tokens = {k: v for k, v in counts.items() if isinstance(v, int)} if isinstance(counts, dict) else {}
-    return Usage(tokens, bool(found.get("truncated")), found.get("truncation_reason"))
+    tokens = {k: v for k, v in _dict(found.get("input_tokens")).items() if type(v) is int and 0 <= v < 2**63}
+    reason = found.get("truncation_reason")
+    return Usage(tokens, found.get("truncated") is True, reason if isinstance(reason, str) else None)
 
 
 def single(segments: list[Segment], what: str) -> Segment:
@@ -155,10 +159,33 @@ def _by_time(segment: Segment) -> tuple[float, float]:
     return (math.inf if whole else start or 0.0, segment.end_sec or math.inf)
 
 
-def _time(found: Any) -> float | None:
-    if found is None or (isinstance(found, (int, float)) and math.isfinite(found)):
+def _dict(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _label(entry: dict[str, Any], name: str) -> str | None:
+    """A label of a segment. They decide which vector it is, so one of an unknown type is not left out."""
+    return _checked(entry.get(name), name, lambda found: type(found) is str)
+
+
+def _number(entry: dict[str, Any], name: str) -> int | None:
+    return _checked(entry.get(name), name, lambda found: type(found) is int and 0 <= found < 2**31)
+
+
+def _checked(found: T | None, name: str, valid: Callable[[T], bool]) -> T | None:
+    if found is None or valid(found):
         return found
-    raise MalformedResponseError(f"The response has a time that is not a number: {found!r:.40}.")
+    raise MalformedResponseError(f"The response has an entry whose {name!r} is {_shown(found)}.")
+
+
+def _time(found: Any) -> float | None:
+    if found is None or (type(found) in (int, float) and -1e12 < found < 1e12):  # false for NaN
+        return found
+    raise MalformedResponseError(f"The response has a time that is not a number: {_shown(found)}.")
+
+
+def _shown(found: Any) -> str:
+    return one_line(repr(found) if isinstance(found, str) else found, 40)
 
 
 def _vector(found: Any, dimensions: int) -> list[float]:
@@ -166,14 +193,34 @@ def _vector(found: Any, dimensions: int) -> list[float]:
         raise MalformedResponseError("The response has an entry without a vector.")
     if len(found) != dimensions:
         raise MalformedResponseError(f"The response has a vector of {len(found)} numbers, expected {dimensions}.")
+    vector = _floats(found)
+    if vector is None:
+        raise MalformedResponseError("The response has a vector with something that is not a finite number.")
+    length = math.hypot(*vector)
+    if SHORTEST < length < LONGEST:  # false for NaN
+        return vector
+    if not all(map(math.isfinite, vector)):
+        raise MalformedResponseError("The response has a vector with something that is not a finite number.")
+    wrong = "of zeros alone" if length <= SHORTEST else "with numbers larger than an embedding has"
+    raise MalformedResponseError(f"The response has a vector {wrong} (length {length:.1g}).")
+
+
+def _floats(found: list[Any]) -> list[float] | None:
+    """The numbers as floats; None if something else is among them."""
     types = set(map(type, found))
-    if types <= {float, int}:
-        try:
-            # JSON writers may drop ".0": whole numbers arrive as int, and stores ask for floats.
-            vector = found if types == {float} else [float(x) for x in found]
-            # A finite sum has finite terms; an infinite one may have overflowed, so that each must be checked.
-            if math.isfinite(sum(vector)) or all(map(math.isfinite, vector)):
-                return vector
-        except OverflowError:
-            pass
-    raise MalformedResponseError("The response has a vector with something that is not a finite number.")
+    if types == {float}:
+        return found
+    if not types <= {float, int}:
+        return None
+    try:
+        return [float(x) for x in found]  # JSON writers may drop ".0", and stores ask for floats
+    except OverflowError:
+        return None
+
+
+def _uncertainty(found: Any, dimensions: int) -> list[float] | None:
+    """An uncertainty for each element; None if there is none that can be used: the vector is good without."""
+    if not isinstance(found, list) or len(found) != dimensions:
+        return None
+    numbers = _floats(found)
+    return numbers if numbers and all(abs(x) <= LARGEST_UNCERTAINTY for x in numbers) else None

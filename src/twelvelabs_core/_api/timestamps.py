@@ -19,6 +19,6 @@ def read_timestamp(text: str) -> float | None:
     seconds, fraction, _, hours, minutes = found[-1]
     try:
         whole = datetime.fromisoformat(f"{seconds}{hours or '+00'}:{minutes or '00'}").timestamp()
-    except ValueError:  # a 13th month
+    except (ValueError, OverflowError):  # a 13th month
         return None
     return whole + float(fraction or 0)

@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal, TypeAlias
 
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
 from .._embed.jobs import Job
-from .._errors import BatchError, TwelveLabsError
+from .._embed.texts import LONG_TEXT
+from .._errors import (
+    AuthenticationError,
+    BatchError,
+    CacheError,
+    InvalidInputError,
+    QuotaExceededError,
+    TwelveLabsError,
+    unexpected,
+    with_item,
+)
+from .._inputs import Composed
+from .._net import loop
 from .._net.loop import in_thread
+from .._net.pace import pause
+from .._net.pool import attempt_each
 from .._results import Embedding
 from .._stats import Run
+from .flights import Flight, Flights, Landed, is_shared, own_copy, own_error
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
 Results: TypeAlias = "list[Result | None]"
 Errors: TypeAlias = "dict[int, TwelveLabsError]"
+
+# Key, indices, whether it is prepaid, and the landing to wait for (None: another process is embedding it).
+Later: TypeAlias = "tuple[str, list[int], bool, asyncio.Future[Flight] | None]"
+
+# About the account, or the cache: every other item would meet them too.
+FATAL = (AuthenticationError, QuotaExceededError, CacheError)
+
+# Seconds between two looks at an item that another process is embedding.
+FIRST_LOOK_SEC, SLOWEST_LOOK_SEC = 0.05, 2.0
+
+
+@dataclass
+class Outcome:
+    """What became of a batch.
+
+    Attributes:
+        results: in the jobs' order, None where a job failed or was not reached.
+        errors: of the failed jobs, by index.
+        fatal: an error about the account or the cache, which ended the batch early.
+    """
+
+    results: Results
+    errors: Errors = field(default_factory=dict)
+    fatal: TwelveLabsError | None = None
 
 
 async def embed_batch(
@@ -33,74 +74,268 @@ async def embed_batch(
         BatchError: some jobs failed; the results of the others are in ``.results``.
         TwelveLabsError: the single job failed, or an error is about the account; then ``.results`` is set.
     """
-    results, errors = await run_batch(embedder, jobs, run, cache, prepaid=prepaid)
-    if errors:
-        raise errors[0] if single else BatchError(results, errors)
-    return results
+    outcome = await run_batch(embedder, jobs, run, cache, prepaid=prepaid)
+    if outcome.fatal is not None:
+        outcome.fatal.results = list(outcome.results)
+        raise outcome.fatal
+    if outcome.errors:
+        raise outcome.errors[0] if single else BatchError(outcome.results, outcome.errors)
+    return outcome.results
 
 
 async def run_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0
-) -> tuple[Results, Errors]:
-    """Embed all jobs: the results in order, None where a job failed, and the errors by index.
+) -> Outcome:
+    """Embed all jobs. Raises nothing but a cancellation: whatever happens, what is finished is in the outcome.
 
     Args:
         cache: read first, and written with each result; None = no cache.
         prepaid: number of requests for which the framework's own limiter has been acquired.
-
-    Raises:
-        AuthenticationError, QuotaExceededError: about the account; finished results are in ``.results``.
     """
-    groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
-    run.stats.deduplicated += len(jobs) - len(groups)
-    results: Results = [None] * len(jobs)
-
-    def finish(indices: Sequence[int], found: Result) -> None:
-        for index in indices:
-            results[index] = found
-            if jobs[index].options is not None:
-                run.stats.segments += 1 if isinstance(found, Embedding) else len(found)
-        run.finished(len(indices))
-
-    if cache is not None:
-        for key, known in (await cache.get_many(list(groups))).items():
-            indices = groups.pop(key)
-            run.stats.cached += len(indices)
-            finish(indices, _with_space(embedder, jobs[indices[0]], known))
-
-    async def do(order: int, group: tuple[str, list[int]]) -> None:
-        key, indices = group
-        found = await embedder.embed(jobs[indices[0]], run, prepaid=order < prepaid)
-        if cache is not None:
-            await cache.put(key, found)
-        finish(indices, found)
-
-    todo = list(groups.items())
+    batch = _Batch(embedder, jobs, run, cache, prepaid)
     try:
-        errors = await embedder.sender.attempt_each(todo, do, run)
-    except TwelveLabsError as error:
-        error.results = list(results)
-        raise
-    return results, {index: error for order, error in errors.items() for index in todo[order][1]}
+        await batch.embed()
+        await batch.follow()
+    except Exception as error:
+        found = unexpected(error)
+        if found is not error:
+            found.__cause__ = error
+        batch.outcome.fatal = found
+    finally:
+        batch.end()
+    return batch.outcome
 
 
-async def equal_jobs(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool) -> dict[str, list[int]]:
-    """Cache key -> indices of the jobs that have it, in order of the first.
+class _Batch:
+    """One batch under way. Arguments as for :func:`run_batch`."""
+
+    def __init__(self, embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, prepaid: int) -> None:
+        self._embedder, self._jobs, self._run, self._cache = embedder, jobs, run, cache
+        self._prepaid = prepaid
+        self._texts = Flights.of(embedder, texts=True)
+        self._media = Flights.of(embedder, texts=False)
+        # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
+        self._later: list[Later] = []
+        # What this batch has embedded, for others that want it until it ends.
+        self._landed: list[tuple[Flights, str]] = []
+        self.outcome = Outcome([None] * len(jobs))
+
+    async def embed(self) -> None:
+        """Embed all jobs but those that are under way elsewhere."""
+        groups, errors = await equal_jobs(self._embedder, self._jobs, for_cache=self._cache is not None)
+        self.outcome.errors |= errors
+        self._run.stats.failed += len(errors)
+        self._run.stats.deduplicated += len(self._jobs) - len(errors) - len(groups)
+        if self._cache is not None:
+            for key, known in (await self._cache.get_many(list(groups))).items():
+                if self._embedder.accepts(self._jobs[groups[key][0]], known):
+                    self._finish_cached(groups.pop(key), known)
+        todo = list(groups.items())
+        await self._embedder.sender.attempt_each(todo, self._first, self._run)
+
+    async def follow(self) -> None:
+        """Take what is under way elsewhere."""
+        later, self._later = self._later, []
+        if later:
+            await attempt_each(later, self._follow, self._run, workers=len(later))
+
+    def end(self) -> None:
+        """Forget what this batch has embedded."""
+        for flights, name in self._landed:
+            del flights[name]
+
+    async def _first(self, order: int, group: tuple[str, list[int]]) -> None:
+        """Embed a group of equal jobs, unless it is under way elsewhere."""
+        key, indices = group
+        flights, name = self._flight_of(key, indices)
+        flight = flights.get(name)
+        if flight is None:
+            await self._lead(key, indices, order < self._prepaid, flights, name)
+        elif not await self._take(key, indices, flight):
+            self._later.append((key, indices, order < self._prepaid, flight.landing()))
+
+    async def _follow(self, _: int, group: Later) -> None:
+        """Take a group's result from whoever is embedding it, or embed it if that fails."""
+        key, indices, prepaid, landing = group
+        flights, name = self._flight_of(key, indices)
+        while not self._run.stopping:
+            if landing is not None:
+                # A caller that is cancelled does not cancel the waiting of others.
+                flight = await asyncio.shield(landing)
+                if await self._take(key, indices, flight):
+                    return
+            found = flights.get(name)
+            if found is None:
+                await self._lead(key, indices, prepaid, flights, name, wait=True)
+                return
+            landing = found.landing()
+
+    async def _lead(
+        self, key: str, indices: list[int], prepaid: bool, flights: Flights, name: str, *, wait: bool = False
+    ) -> None:
+        """Embed a group; others that want the same wait for it.
+
+        Args:
+            wait: if another process is embedding it, wait for that; False = put it off.
+        """
+        job, cache = self._jobs[indices[0]], self._cache
+        flight = flights[name] = Flight(job, self._embedder.sender.settings, cache)
+        landed: Landed | None = None
+        try:
+            if cache is not None:
+                known = await self._claim(cache, key, job, wait)
+                if known is False:
+                    self._later.append((key, indices, prepaid, None))
+                    return
+                if known is not None:
+                    landed = known, None
+                    self._finish_cached(indices, known)
+                    return
+            found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
+            landed = found, cut_key
+            self._keep(indices, found)
+            if cache is not None:
+                await self._store(cache, cut_key or key, found, indices)
+            self._run.finished(len(indices))
+        except Exception as error:
+            ours = unexpected(error, job.label)
+            if landed is None:
+                if not self._run.stopping and is_shared(ours, job):
+                    landed = ours, None
+                self._fail(indices, ours)
+            if ours is error:
+                raise
+            raise ours from error
+        finally:
+            if landed is None or isinstance(landed[0], TwelveLabsError):
+                del flights[name]
+            else:
+                self._landed.append((flights, name))
+            flight.land(landed)
+            if cache is not None and cache.holds(key):
+                loop.start(partial(cache.release, [key]))  # not waited for: this call may have been cancelled
+
+    async def _claim(self, cache: Cache, key: str, job: Job, wait: bool) -> Result | Literal[False] | None:
+        """Claim a key, so that no other process embeds the same: its result if there is one by now; None = embed it;
+        False = another process is embedding it (``wait``: not any more).
+        """
+        seconds = FIRST_LOOK_SEC
+        while True:
+            try:
+                claimed = await cache.claim([key])
+            except asyncio.CancelledError:
+                loop.start(partial(_give_back, cache, key))  # it may be claimed all the same
+                raise
+            known = claimed.found.get(key)
+            if known is not None:
+                return known if self._embedder.accepts(job, known) else None
+            if key in claimed.ours:
+                return None
+            if not wait or self._run.stopping:
+                return False
+            await pause(seconds)
+            seconds = min(2 * seconds, SLOWEST_LOOK_SEC)
+
+    async def _store(self, cache: Cache, key: str, found: Result, indices: Sequence[int]) -> None:
+        """Write a result, unless it came from the cache."""
+        if isinstance(found, Embedding) and found.cached:
+            self._run.stats.cached += len(indices)
+        else:
+            await cache.put(key, found)
+
+    async def _take(self, key: str, indices: list[int], flight: Flight) -> bool:
+        """Take the outcome of another call; False if it has none for us.
+
+        Raises:
+            TwelveLabsError: what the other call met, and this one would.
+        """
+        if flight.outcome is None:
+            return False
+        found, cut_key = flight.outcome
+        if isinstance(found, TwelveLabsError):
+            if not (isinstance(found, InvalidInputError) or flight.as_patient(self._embedder.sender.settings)):
+                return False
+            error = own_error(found, flight.job, self._jobs[indices[0]])
+            self._fail(indices, error)
+            raise error from error.__cause__
+        found = own_copy(found)
+        self._run.stats.deduplicated += 1
+        if isinstance(found, Embedding) and found.truncated:
+            self._run.stats.truncated += 1
+        self._keep(indices, found)
+        if self._cache is not None and self._cache is not flight.cache:
+            await self._cache.put(cut_key or key, found)
+        self._run.finished(len(indices))
+        return True
+
+    def _flight_of(self, key: str, indices: list[int]) -> tuple[Flights, str]:
+        """Where a group's flight is, and its name there."""
+        item = self._jobs[indices[0]].item
+        if isinstance(item, str):
+            return self._texts, item
+        return (self._texts if isinstance(item, Composed) else self._media), key
+
+    def _finish_cached(self, indices: list[int], known: Result) -> None:
+        self._run.stats.cached += len(indices)
+        self._keep(indices, _with_space(self._embedder, self._jobs[indices[0]], known))
+        self._run.finished(len(indices))
+
+    def _keep(self, indices: Sequence[int], found: Result) -> None:
+        """Put a result in its places; from now on nothing can lose it."""
+        for index in indices:
+            self.outcome.results[index] = found
+            if self._jobs[index].options is not None:
+                self._run.stats.segments += 1 if isinstance(found, Embedding) else len(found)
+
+    def _fail(self, indices: Sequence[int], error: TwelveLabsError) -> None:
+        """Put an error in its places, under the label of each, unless it ends the batch."""
+        if isinstance(error, FATAL):
+            return
+        self.outcome.errors[indices[0]] = error
+        first = self._jobs[indices[0]]
+        for index in indices[1:]:
+            self.outcome.errors[index] = own_error(error, first, self._jobs[index])
+        self._run.stats.failed += len(indices) - 1  # the pool counts the first
+
+
+async def _give_back(cache: Cache, key: str) -> None:
+    """End a claim that may have been made for a caller that is gone."""
+    if key in (await cache.claim([key])).ours:
+        await cache.release([key])
+
+
+async def equal_jobs(
+    embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool
+) -> tuple[dict[str, list[int]], Errors]:
+    """Cache key -> indices of the jobs that have it, in order of the first; and the errors of jobs that have none.
 
     Args:
-        for_cache: False = the keys only group jobs, so a text is its own key and a single job has an empty one. Keys
-            of files need their digests.
+        for_cache: False = the keys only group jobs, so among texts each is its own key. Keys of files need digests.
     """
-    if all(isinstance(job.item, str) for job in jobs):
-        keys = [embedder.key(job) if for_cache else str(job.item) for job in jobs]
-    elif len(jobs) == 1 and not for_cache:
-        keys = [""]
-    else:
-        keys = await in_thread(any(job.on_disk for job in jobs), lambda: [embedder.key(job) for job in jobs])
+
+    texts_only = not for_cache and all(isinstance(job.item, str) for job in jobs)
+
+    def key_of(job: Job) -> str | TwelveLabsError:
+        if texts_only:
+            return str(job.item)
+        try:
+            return embedder.key(job)
+        except Exception as error:
+            found = with_item(unexpected(error, job.label), job.label)
+            if found is not error:
+                found.__cause__ = error
+            return found
+
+    slow = any(job.on_disk or (isinstance(job.item, str) and len(job.item) > LONG_TEXT) for job in jobs)
+    keys = await in_thread(slow, lambda: [key_of(job) for job in jobs])
     groups: dict[str, list[int]] = {}
+    errors: Errors = {}
     for index, key in enumerate(keys):
-        groups.setdefault(key, []).append(index)
-    return groups
+        if isinstance(key, str):
+            groups.setdefault(key, []).append(index)
+        else:
+            errors[index] = key
+    return groups, errors
 
 
 def _with_space(embedder: Embedder, job: Job, known: Result) -> Result:

@@ -54,8 +54,11 @@ class Plan:
 
 async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None) -> Plan:
     """Count what checked items would take: equal ones once, cached ones not at all."""
-    groups = await equal_jobs(embedder, jobs, for_cache=cache is not None)
-    known = await cache.get_many(list(groups)) if cache is not None else {}
+    groups, errors = await equal_jobs(embedder, jobs, for_cache=cache is not None)
+    for error in errors.values():
+        raise error
+    found = await cache.get_many(list(groups)) if cache is not None else {}
+    known = {key for key, result in found.items() if embedder.accepts(jobs[groups[key][0]], result)}
     limits = embedder.sender.settings.limits
     requests: dict[str, int] = {}
     minutes: dict[str, float] = {}

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder
 from .._embed.jobs import Job
-from .._errors import BatchError, InvalidInputError, TwelveLabsError
+from .._errors import BatchError, TwelveLabsError
 from .._inputs import Item
 from .._net import loop
 from .._results import Embedding
@@ -62,31 +62,21 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
     Args:
         first: index of the first item in the stream.
     """
-    failed: dict[int, TwelveLabsError] = {}
-    jobs: list[Job] = []
-    places: list[int] = []
-    for place, item in enumerate(items):
-        try:
-            jobs += await embedder.checker.check_all([item], [("items", first + place)])
-            places.append(place)
-        except InvalidInputError as error:
-            failed[place] = error
-            run.stats.failed += 1
-    fatal = None
-    try:
-        results, errors = await run_batch(embedder, jobs, run, cache)
-        failed |= {places[i]: error for i, error in errors.items()}
-    except TwelveLabsError as error:
-        fatal, results = error, error.results
-        error.results = []  # the stream yields them
-    found: dict[int, Any] = dict(zip(places, results, strict=True))
+    labels = [("items", first + place) for place in range(len(items))]
+    checked = await embedder.checker.check_each(items, labels)
+    failed = {place: error for place, error in enumerate(checked) if isinstance(error, TwelveLabsError)}
+    run.stats.failed += len(failed)
+    places = [place for place in range(len(items)) if place not in failed]
+    outcome = await run_batch(embedder, [job for job in checked if isinstance(job, Job)], run, cache)
+    failed |= {places[i]: error for i, error in outcome.errors.items()}
+    found: dict[int, Any] = dict(zip(places, outcome.results, strict=True))
     return Chunk(
         [
             StreamResult(first + place, item, found.get(place), failed.get(place))
             for place, item in enumerate(items)
             if found.get(place) is not None or place in failed
         ],
-        fatal,
+        outcome.fatal,
     )
 
 

@@ -1,27 +1,22 @@
-"""Stores of bytes by key: a SQLite file, or any object with LangChain's ``mget`` and ``mset``.
-
-Several processes may share a file (WAL).
-"""
+"""Stores of bytes by key: a SQLite file, or any object with LangChain's ``mget`` and ``mset``."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from .._errors import InvalidInputError
-from .._net import loop
+from .._net.loop import PerLoop
+from .database import Database, database_of
+from .owners import is_dead
 
-# Keys asked for in one call of ``mget``.
+# Keys asked for in one statement.
 READ_AT_ONCE = 500
-# Three vectors of 512 doubles (4 kB) fit into a page. With mapped reads, a row takes a third less time (measured).
-PAGE_BYTES = 16_384
-MAPPED_BYTES = 1 << 28
-BUSY_TIMEOUT_SEC = 30.0
 
 
 class Store(Protocol):
@@ -35,73 +30,116 @@ class Store(Protocol):
 
 
 class SqliteStore:
-    """A SQLite file; opened with the first use, anew in each process."""
+    """A SQLite file; opened with the first use, once for all stores of its path in a process.
+
+    Beside the values it holds claims: who is about to obtain the value of a key, so that no other process does. A claim
+    ends with the value, with :meth:`release`, with its owner's process, or when it is not renewed in time.
+
+    Every method raises :class:`CacheError` if the file cannot be opened, read or written.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._generation = -1
+        self.path = Path(path).expanduser().absolute()
+        self._database: PerLoop[Database] = PerLoop(partial(database_of, self.path))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SqliteStore, (str(self.path),)
 
     def mget(self, keys: Sequence[str]) -> list[bytes | None]:
         """See :class:`Store`."""
-        marks = ",".join("?" * len(keys))
-        query = f"SELECT key, value FROM vectors WHERE key IN ({marks})"
-        with self._lock:
-            found = dict(self._open().execute(query, list(keys)).fetchall())
-        return [found.get(key) for key in keys]
+        found: list[bytes | None] = []
+        for part in portions(keys):
+            found += self._database.get().read(partial(_values, keys=part))
+        return found
 
     def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
-        """See :class:`Store`."""
+        """See :class:`Store`. Ends the claims of the keys."""
         now = time.time()
-        with self._lock, self._open() as transaction:
-            transaction.executemany(
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(
                 "INSERT OR REPLACE INTO vectors (key, value, created) VALUES (?, ?, ?)",
                 [(key, value, now) for key, value in key_value_pairs],
             )
+            connection.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key, _ in key_value_pairs])
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None or self._generation != loop.generation():
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                connection = _connect(self.path)
-            except (sqlite3.Error, OSError) as error:
-                raise InvalidInputError(f"The cache {str(self.path)!r} cannot be opened: {error}.") from error
-            self._connection, self._generation = connection, loop.generation()
-            loop.close_at_exit(self.aclose)
-        return self._connection
+        self._database.get().write(write)
 
-    async def aclose(self) -> None:
-        """Close the file."""
-        loop.forget(self.aclose)
-        with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+    def claim(
+        self,
+        keys: Sequence[str],
+        owner: str,
+        lease_sec: float,
+        usable: Callable[[str, bytes], bool] = lambda _key, value: bool(value),
+    ) -> list[bytes | bool]:
+        """For each key, in order: its value if there is one by now; True = claimed now, by ``owner``; False = another
+        claim holds it.
 
+        Args:
+            owner: see :func:`~.owners.new_owner`.
+            lease_sec: seconds after which the claim ends if it is not renewed.
+            usable: whether a value counts; one that does not is as good as none.
+        """
+        found: list[bytes | bool] = []
+        for part in portions(keys):
+            found += self._database.get().write(partial(_claim, part, owner, lease_sec, usable))
+        return found
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SEC, check_same_thread=False)
-    try:
-        # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
-        # disk flush for each vector.
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS vectors (key TEXT PRIMARY KEY, value BLOB NOT NULL, created REAL)"
+    def renew(self, keys: Iterable[str], owner: str, lease_sec: float) -> None:
+        """Let the owner's claims last ``lease_sec`` seconds from now; those it no longer has are left alone."""
+        rows = [(time.time() + lease_sec, key, owner) for key in keys]
+        self._database.get().write(
+            lambda connection: connection.executemany("UPDATE claims SET expires = ? WHERE key = ? AND owner = ?", rows)
         )
-    except sqlite3.Error:  # for example not a database; the file must not stay open
-        connection.close()
-        raise
-    return connection
+
+    def release(self, keys: Iterable[str], owner: str) -> None:
+        """End the owner's claims, without a value."""
+        rows = [(key, owner) for key in keys]
+        self._database.get().write(
+            lambda connection: connection.executemany("DELETE FROM claims WHERE key = ? AND owner = ?", rows)
+        )
 
 
-def open_cache(cache: Any) -> Store | None:
+def _values(connection: sqlite3.Connection, keys: Sequence[str]) -> list[bytes | None]:
+    marks = ",".join("?" * len(keys))
+    found = dict(connection.execute(f"SELECT key, value FROM vectors WHERE key IN ({marks})", keys).fetchall())
+    return [found.get(key.encode()) for key in keys]  # the connection returns all texts as bytes
+
+
+def _claim(
+    keys: Sequence[str],
+    owner: str,
+    lease_sec: float,
+    usable: Callable[[str, bytes], bool],
+    connection: sqlite3.Connection,
+) -> list[bytes | bool]:
+    now = time.time()
+    values = _values(connection, keys)
+    marks = ",".join("?" * len(keys))
+    # A claim that ends later than any can was made before the clock was set back: nobody knows when it ends.
+    held = connection.execute(
+        f"SELECT key, owner FROM claims WHERE key IN ({marks}) AND owner <> ? AND expires BETWEEN ? AND ?",
+        [*keys, owner, now, now + 2 * lease_sec],
+    ).fetchall()
+    dead = {name: is_dead(name.decode()) for _, name in held}
+    taken = {key for key, name in held if not dead[name]}
+    found: list[bytes | bool] = []
+    for key, value in zip(keys, values, strict=True):
+        has_value = isinstance(value, bytes) and usable(key, value)
+        found.append(value if has_value and value is not None else key.encode() not in taken)
+    connection.executemany(
+        "INSERT OR REPLACE INTO claims (key, owner, expires) VALUES (?, ?, ?)",
+        [(key, owner, now + lease_sec) for key, outcome in zip(keys, found, strict=True) if outcome is True],
+    )
+    return found
+
+
+def portions(keys: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Keys in portions for one statement each."""
+    return (keys[start : start + READ_AT_ONCE] for start in range(0, len(keys), READ_AT_ONCE))
+
+
+def open_store(cache: Any) -> Store | None:
     """The store for a ``cache=`` argument: a path, or an object with ``mget`` and ``mset``.
 
     Raises:
@@ -110,6 +148,10 @@ def open_cache(cache: Any) -> Store | None:
     if cache is None:
         return None
     if isinstance(cache, (str, os.PathLike)):
+        if os.fspath(cache) == ":memory:":
+            raise InvalidInputError(
+                "A cache in memory ends with the process: give a path, or an object like LangChain's InMemoryByteStore."
+            )
         return SqliteStore(cache)
     if callable(getattr(cache, "mget", None)) and callable(getattr(cache, "mset", None)):
         store: Store = cache

@@ -6,56 +6,107 @@ flight. Writes that come together share one transaction.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
 
+from .._errors import CacheError
+from .._net.loop import PerLoop
 from .._results import Embedding, Segment
-from .backend import READ_AT_ONCE, Store
-from .encoding import decode, encode
+from .backend import SqliteStore
+from .batched import Batched
+from .claims import Claims
+from .encoding import decode, encode, unseal
+from .entries import Entries
 
-logger = logging.getLogger("twelvelabs_embeddings")
+Result: TypeAlias = "Embedding | list[Segment]"
+
+
+@dataclass
+class Claimed:
+    """What became of claims.
+
+    Attributes:
+        found: results that are in the cache by now.
+        ours: keys this client has to obtain.
+        theirs: keys that another client or process is about to write.
+    """
+
+    found: dict[str, Result] = field(default_factory=dict)
+    ours: set[str] = field(default_factory=set)
+    theirs: set[str] = field(default_factory=set)
 
 
 class Cache:
-    """Results by key, for use on the background loop."""
+    """Results by key, for use on the background loop.
 
-    def __init__(self, store: Store, space: str) -> None:
-        self._store = store
-        self._space = space
-        self._pending: list[tuple[str, bytes]] = []
-        self._next_write: asyncio.Task[None] | None = None
-        self._last_write: asyncio.Task[None] | None = None
+    Args:
+        entries: of the store.
+        space: the vector space of the results.
+        dimensions: length of every vector of it.
+    """
 
-    async def get_many(self, keys: Sequence[str]) -> dict[str, Embedding | list[Segment]]:
-        """The entries for ``keys``, without those that are missing or cannot be decoded."""
-        found: dict[str, Embedding | list[Segment]] = {}
-        for start in range(0, len(keys), READ_AT_ONCE):
-            part = keys[start : start + READ_AT_ONCE]
-            values = await asyncio.to_thread(self._read, part)
-            found.update((key, value) for key, value in zip(part, values, strict=True) if value is not None)
-        return found
+    def __init__(self, entries: Entries, space: str, dimensions: int) -> None:
+        self._entries = entries
+        self._prefix = f"{space}/"
+        self._decode = partial(decode, space=space, dimensions=dimensions)
+        self._writes: PerLoop[Batched[tuple[str, bytes], bool]] = PerLoop(partial(Batched, entries.write))
+        self._claims: PerLoop[Claims] | None = None
+        if isinstance(entries.store, SqliteStore):
+            usable = partial(entries.usable, self._decode)
+            self._claims = PerLoop(partial(Claims, entries.store, usable))
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Result]:
+        """The results for ``keys``, without those that are missing or damaged.
+
+        Raises:
+            CacheError: the store cannot be read.
+        """
+        found = await self._entries.read([self._prefix + key for key in keys], self._decode)
+        start = len(self._prefix)
+        return {key[start:]: result for key, result in found.items()}
 
     async def put(self, key: str, result: Embedding | Sequence[Segment]) -> None:
-        """Write one result; returns when it is written. A failed write is logged, not raised."""
-        self._pending.append((f"{self._space}/{key}", encode(result)))
-        if self._next_write is None:
-            self._next_write = self._last_write = asyncio.ensure_future(self._write(self._last_write))
-        await asyncio.shield(self._next_write)
+        """Write one result, and end its claim; returns when it is written.
 
-    def _read(self, keys: Sequence[str]) -> list[Embedding | list[Segment] | None]:
-        values = self._store.mget([f"{self._space}/{key}" for key in keys])
-        return [None if value is None else decode(value, self._space) for value in values]
+        Raises:
+            CacheError: the store cannot be written.
+        """
+        full = self._prefix + key
+        (kept,) = await self._writes.get().call([(full, encode(result))])
+        if kept and self._claims is not None:
+            self._claims.get().end([full])
 
-    async def _write(self, before: asyncio.Task[None] | None) -> None:
-        """Write all results that have come until ``before``, the previous write, has ended, in one transaction."""
-        if before is not None:
-            await asyncio.wait([before])
-        else:
-            await asyncio.sleep(0)  # results that arrive in the same turn of the loop share the transaction
-        pairs, self._pending = self._pending, []
-        self._next_write = None
+    async def claim(self, keys: Sequence[str]) -> Claimed:
+        """Claim the results of some keys, so that no other process obtains them too until they are :meth:`put`.
+
+        With a store of the user's there are no claims: every key is ours.
+
+        Raises:
+            CacheError: the file cannot be written.
+        """
+        if self._claims is None or not keys:
+            return Claimed(ours=set(keys))
+        full = [self._prefix + key for key in keys]
         try:
-            await asyncio.to_thread(self._store.mset, pairs)
-        except Exception as error:  # a user's store may raise anything
-            logger.error("%d vectors could not be written to the cache: %s", len(pairs), error)
+            outcomes = await self._claims.get().take(full)
+        except CacheError as error:
+            self._entries.failed(error)
+            return Claimed(ours=set(keys))
+        claimed = Claimed()
+        for key, stored, outcome in zip(keys, full, outcomes, strict=True):
+            if isinstance(outcome, bool):
+                (claimed.ours if outcome else claimed.theirs).add(key)
+            else:
+                claimed.found[key] = self._decode(unseal(stored, outcome) or b"")
+        return claimed
+
+    def holds(self, key: str) -> bool:
+        """Whether a key is claimed by this client and not yet put."""
+        return self._claims is not None and self._prefix + key in self._claims.get().held
+
+    async def release(self, keys: Sequence[str]) -> None:
+        """End the claims of some keys that will not be :meth:`put`; others are left out."""
+        if self._claims is not None:
+            await self._claims.get().release([self._prefix + key for key in keys])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from .._config import PUBLIC_BASE_URL
@@ -48,6 +49,17 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
         part = (media.start_sec, media.end_sec) if isinstance(media, (Audio, Video)) else None
         _add(found, media.kind, media.name or "", repr(part))
         found.update(file.digest)
+    return found.hexdigest()
+
+
+def pieces_key(prefix: bytes, pieces: Sequence[str], weights: Sequence[float]) -> str:
+    """The key of a text that was cut or divided before it was sent: of the pieces themselves, however they were found.
+
+    Args:
+        weights: of the pieces in the mean of their vectors.
+    """
+    found = hashlib.blake2b(prefix, digest_size=20)
+    _add(found, "pieces", repr(tuple(weights)), *pieces)
     return found.hexdigest()
 
 

@@ -6,14 +6,14 @@ import asyncio
 import logging
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from .backend import READ_AT_ONCE, Store
-from .encoding import decode_floats, encode_floats
+from .._errors import CacheError
+from .encoding import decode_kept, encode_kept
+from .entries import Entries
 
 logger = logging.getLogger("twelvelabs_embeddings")
-
-_MAGIC = b"TLR1"
 
 
 class KeptVectors:
@@ -47,62 +47,50 @@ class KeptVectors:
         """Drop one vector from memory; an unknown id is ignored."""
         self._vectors.pop(id, None)
 
-    async def keep(self, vectors: Mapping[str, Sequence[float]], store: Store | None, prefix: str) -> None:
+    async def keep(self, vectors: Mapping[str, Sequence[float]], entries: Entries | None, prefix: str) -> None:
         """Keep vectors; returns when :meth:`find` finds them. If a write fails, it is logged and memory is used.
 
         Args:
             vectors: by id.
-            store: the cache's store; None = keep them in memory.
+            entries: of the cache's store; None = keep them in memory.
             prefix: of the store's keys, see :func:`~.keys.reference_prefix`.
         """
-        if store is not None and await _written({prefix + id: v for id, v in vectors.items()}, store):
+        if entries is not None and await _written({prefix + id: v for id, v in vectors.items()}, entries):
             return
         for id, vector in vectors.items():
             self.hold(id, vector)
 
     async def find(
-        self, ids: Iterable[str], store: Store | None, prefix: str, *, dimensions: int
+        self, ids: Iterable[str], entries: Entries | None, prefix: str, *, dimensions: int
     ) -> dict[str, list[float]]:
-        """The vectors of some ids, by id, without those that are missing or cannot be decoded.
+        """The vectors of some ids, by id, without those that are missing or damaged.
 
         Args:
             ids: what to look for.
-            store, prefix: as for :meth:`keep`.
+            entries, prefix: as for :meth:`keep`.
             dimensions: length of every vector.
+
+        Raises:
+            CacheError: the store cannot be read.
         """
         wanted = list(dict.fromkeys(ids))
-        found = {id: self._vectors[id].tolist() for id in wanted if id in self._vectors}
+        held = ((id, self._vectors.get(id)) for id in wanted)
+        found = {id: vector.tolist() for id, vector in held if vector is not None and len(vector) == dimensions}
         missing = [id for id in wanted if id not in found]
-        if store is None or not missing:
+        if entries is None or not missing:
             return found
-        stored = await asyncio.to_thread(_read, store, [prefix + id for id in missing])
-        length = len(_MAGIC) + 8 * dimensions
-        for id in missing:
-            value = stored.get(prefix + id)
-            if value is not None and value.startswith(_MAGIC) and len(value) == length:
-                found[id] = decode_floats(value[len(_MAGIC) :])
-        return found
+        stored = await entries.read([prefix + id for id in missing], partial(decode_kept, dimensions=dimensions))
+        return found | {id: stored[prefix + id] for id in missing if prefix + id in stored}
 
 
-async def _written(vectors: Mapping[str, Sequence[float]], store: Store) -> bool:
+async def _written(vectors: Mapping[str, Sequence[float]], entries: Entries) -> bool:
     """Write vectors by key; False if the store failed."""
-    pairs = {key: _MAGIC + encode_floats(vector) for key, vector in vectors.items()}
+    pairs = {key: encode_kept(vector) for key, vector in vectors.items()}
     try:
         # In a second run most are stored already, and reading is cheaper than writing.
-        stored = await asyncio.to_thread(_read, store, list(pairs))
-        new = [(key, value) for key, value in pairs.items() if stored.get(key) != value]
-        if new:
-            await asyncio.to_thread(store.mset, new)
-    except Exception as error:  # a user's store may raise anything; the vectors are paid for and must not be lost
-        logger.error("%d vectors could not be written to the cache and stay in memory: %s", len(pairs), error)
+        stored = await entries.read(list(pairs), bytes)
+        new = [(key, content) for key, content in pairs.items() if stored.get(key) != content]
+        return not new or all(await asyncio.to_thread(entries.write, new))
+    except CacheError as error:  # the vectors are paid for and must not be lost
+        logger.error("%d vectors stay in memory. %s", len(pairs), error)
         return False
-    return True
-
-
-def _read(store: Store, keys: Sequence[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for start in range(0, len(keys), READ_AT_ONCE):
-        part = keys[start : start + READ_AT_ONCE]
-        pairs = zip(part, store.mget(part), strict=True)
-        found.update((key, value) for key, value in pairs if isinstance(value, bytes))
-    return found

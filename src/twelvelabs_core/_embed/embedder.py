@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 from .._api import responses, v2
 from .._api.requests import MediaPayload
+from .._cache.cache import Cache
 from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
-from .._errors import TwelveLabsError, with_item
+from .._errors import TwelveLabsError, unexpected, with_item
 from .._inputs import Composed
 from .._media.file import MediaFile
 from .._net.loop import in_thread
@@ -22,7 +23,7 @@ from .jobs import Checker, Job
 from .payload import payload_of
 from .settings import EmbedSettings
 from .texts import TextEmbedder
-from .truncate import mean
+from .truncate import TextPlan, mean
 
 Result: TypeAlias = "Embedding | list[Segment]"
 
@@ -30,59 +31,84 @@ Result: TypeAlias = "Embedding | list[Segment]"
 class Embedder:
     """Embeds checked items through a sender.
 
+    Args:
+        cache: asked for pieces and shorter versions of texts; whole results are read and written by the batch.
+
     Attributes:
         checker: makes jobs of items.
         files, texts: embed a file, a text.
     """
 
-    def __init__(self, settings: EmbedSettings, sender: Sender, journal: Journal) -> None:
+    def __init__(self, settings: EmbedSettings, sender: Sender, journal: Journal, cache: Cache | None = None) -> None:
         self.settings = settings
         self.sender = sender
         self.checker = Checker(settings)
-        self.texts = TextEmbedder(settings, sender)
+        self.texts = TextEmbedder(settings, sender, cache)
         self.files = FileEmbedder(settings, sender, journal)
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
 
     def key(self, job: Job) -> str:
-        """The cache key. Reads media files. ``truncate`` is part of it for texts over the limit only."""
+        """The cache key: of what is sent first. Reads media files, and counts the tokens of texts."""
+        if isinstance(job.item, str):
+            return self.texts.key(self.plan(job))
         if job.options is not None and not self._is_whole(job):
             return self.files.key(job.files[0], job.options)
-        item, options = job.item, ""
-        text = item if isinstance(item, str) else item.text if isinstance(item, Composed) else None
-        if text and self.settings.is_over_limit(text):
-            options = self.settings.truncate
-        elif text is None and job.files[0].kind == "video" and self.settings.model.request_form == "multi_input":
+        options = ""
+        if isinstance(job.item, Composed):
+            if job.item.text and self.settings.is_over_limit(job.item.text):
+                options = self.settings.truncate
+        elif job.files[0].kind == "video" and self.settings.model.request_form == "multi_input":
             options = own_option("video")  # earlier versions cached a fused vector for short videos
-        return item_key(self._key_prefix, item, job.files, options)
+        return item_key(self._key_prefix, job.item, job.files, options)
+
+    def plan(self, job: Job) -> TextPlan:
+        """How the text of a job is sent first."""
+        if job.plan is None:
+            job.plan = self.texts.plan(str(job.item))
+        return job.plan
+
+    def accepts(self, job: Job, known: Result) -> bool:
+        """Whether a cached result is what embedding the job would give: no vector of a text that was cut otherwise."""
+        if not isinstance(known, Embedding):
+            return not isinstance(job.item, (str, Composed))
+        if isinstance(job.item, str):
+            return self.texts.accepts(self.plan(job), known)
+        return not (known.truncated and isinstance(job.item, Composed)) or bool(self._auto_truncate)
 
     def request_count(self, job: Job) -> int:
         """Requests it takes if none fails: more than one only for ``truncate="average"``."""
-        return self.texts.request_count(job.item) if isinstance(job.item, str) else 1
+        return len(self.plan(job).pieces) if isinstance(job.item, str) else 1
 
-    async def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> Result:
+    async def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> tuple[Result, str | None]:
         """The vector of one item, or the segments of one file, sorted by time.
 
         Args:
             prepaid: the framework's limiter has been acquired for its (first) request.
 
+        Returns:
+            The result, and its cache key if that is not :meth:`key`: a text that was cut after a refusal has its own.
+
         Raises:
-            TwelveLabsError: with the item's label.
+            TwelveLabsError: with the item's label; :class:`UnexpectedError` for whatever else was raised.
         """
+        key: str | None = None
         try:
             if isinstance(job.item, str):
-                found = await self.texts.embed(job.item, run, prepaid=prepaid)
+                found, key = await self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
             elif isinstance(job.item, Composed):
                 found = await self._composed(job, job.item, run, prepaid)
             elif job.options is None or self._is_whole(job):
                 found = await self._whole_file(job.files[0], run, prepaid)
             else:
                 segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
-                return segments
+                return segments, None
         except TwelveLabsError as error:
             raise with_item(error, job.label) from error.__cause__
+        except Exception as error:
+            raise unexpected(error, job.label) from error
         if found.truncated:
             run.stats.truncated += 1
-        return found
+        return found, key
 
     def as_segments(self, job: Job, found: Result) -> list[Segment]:
         """A result as segments: the vector of a whole file is its segment of scope ``asset``."""
@@ -97,6 +123,11 @@ class Embedder:
             return False
         return is_whole_file(job.options, self.settings.model, file.kind, is_text=file.is_text)
 
+    @property
+    def _auto_truncate(self) -> bool | None:
+        """The API's control for composed texts; None where it has none."""
+        return self.settings.truncate == "end" if self.settings.model.truncation == "auto_truncate" else None
+
     async def _whole_file(self, file: MediaFile, run: Run, prepaid: bool) -> Embedding:
         options = whole_file(file.kind, is_text=file.is_text)
         segments, used = await self.files.embed(file, options, run, prepaid=prepaid)
@@ -108,8 +139,7 @@ class Embedder:
         return _embedding(responses.single(segments, file.kind), space, used)
 
     async def _composed(self, job: Job, item: Composed, run: Run, prepaid: bool) -> Embedding:
-        model = self.settings.model
-        auto = self.settings.truncate == "end" if model.truncation == "auto_truncate" else None
+        model, auto = self.settings.model, self._auto_truncate
 
         def write() -> tuple[Any, bool]:
             payloads: Sequence[MediaPayload] = [payload_of(file) for file in job.files]
@@ -118,12 +148,15 @@ class Embedder:
             return request, any(payload.data for payload in payloads)
 
         request, has_media = await in_thread(job.on_disk, write)
-        response = await self.sender.send(
-            request, run, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
+
+        def read(response: dict[str, Any]) -> Embedding:
+            kinds = " and ".join(sorted(request.kinds))
+            segment = responses.single(responses.v2_segments(response, self.settings.dimensions), kinds)
+            return _embedding(segment, self.settings.space, responses.usage(response))
+
+        return await self.sender.send(
+            request, run, read=read, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
         )
-        kinds = " and ".join(sorted(request.kinds))
-        segment = responses.single(responses.v2_segments(response, self.settings.dimensions), kinds)
-        return _embedding(segment, self.settings.space, responses.usage(response))
 
 
 def _embedding(segment: Segment, space: str, used: Usage | None) -> Embedding:

@@ -6,6 +6,7 @@ The vector of a whole file is its segment of scope ``asset``, so segments are th
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from .._api import responses, tasks, v1, v2
 from .._api.requests import MediaPayload, Request
@@ -15,7 +16,7 @@ from .._errors import InvalidInputError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.loop import in_thread
 from .._net.sender import Sender
-from .._options import SegmentOptions
+from .._options import SegmentOptions, whole_file
 from .._results import Segment, Usage
 from .._stats import Run
 from .payload import payload_of
@@ -80,14 +81,23 @@ class FileEmbedder:
     ) -> tuple[list[Segment], Usage | None]:
         payload = await self._payload(planned, file, run)
         request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text)
-        response = await self._sender.send(
-            request, run, has_media=bool(payload.data), minutes=_minutes(file), prepaid=prepaid
+        # v1 has no vector of a whole audio file.
+        one = options == whole_file(file.kind, is_text=file.is_text) and (
+            self._settings.api_version == "v2" or file.kind == "image"
         )
-        if self._settings.api_version == "v1":
-            found = responses.v1_segments(response, file.kind, self._settings.dimensions)
-        else:
-            found = responses.v2_segments(response, self._settings.dimensions)
-        return _with_scope(found), responses.usage(response)
+
+        def read(response: dict[str, Any]) -> tuple[list[Segment], Usage | None]:
+            if self._settings.api_version == "v1":
+                found = responses.v1_segments(response, file.kind, self._settings.dimensions)
+            else:
+                found = responses.v2_segments(response, self._settings.dimensions)
+            if one:
+                responses.single(found, file.kind)
+            return _with_scope(found), responses.usage(response)
+
+        return await self._sender.send(
+            request, run, read=read, has_media=bool(payload.data), minutes=_minutes(file), prepaid=prepaid
+        )
 
     async def _run_task(
         self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run

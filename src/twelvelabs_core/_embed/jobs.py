@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._api.v2 import check_composed
-from .._errors import InvalidInputError, with_item
+from .._errors import InvalidInputError, TwelveLabsError, unexpected, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
 from .._models import Kind, models_that
 from .._net.loop import in_thread
 from .._options import SegmentOptions, check_options, with_defaults
 from .settings import EmbedSettings
-from .truncate import too_long
+from .truncate import TextPlan, too_long
 
 # The caller's name of an item. Name and index are joined only for an error, not for each of ten thousand texts.
 Label: TypeAlias = "str | tuple[str, int]"
@@ -31,14 +31,16 @@ class Job:
         item: a text, media or a :class:`Composed`.
         files: its media, opened.
         options: which segments of a file are wanted; None = one vector of the item.
+        plan: how a text is sent first, once that is known.
     """
 
-    __slots__ = ("_label", "files", "item", "options")
+    __slots__ = ("_label", "files", "item", "options", "plan")
 
     def __init__(
         self, item: Item, label: Label, files: tuple[MediaFile, ...] = (), options: SegmentOptions | None = None
     ) -> None:
         self.item, self._label, self.files, self.options = item, label, files, options
+        self.plan: TextPlan | None = None
 
     @property
     def label(self) -> str:
@@ -81,24 +83,42 @@ class Checker:
     async def check_all(
         self, items: Sequence[Item], labels: Iterable[Label], options: SegmentOptions | None = None
     ) -> list[Job]:
-        """The jobs of some items. Files are opened in a thread; texts and URLs need none.
-
-        Args:
-            options: the segments wanted of each; None = one vector each.
+        """The jobs of some items, all of which can be sent. Arguments as for :meth:`check_each`.
 
         Raises:
             InvalidInputError, TextTooLongError: an item cannot be sent; ``item`` names it.
+            UnexpectedError: an item, or the token counter, raised something else.
         """
-        if all(isinstance(item, str) for item in items) and options is None:
-            return [self.check(item, label) for item, label in zip(items, labels, strict=False)]
+        found = await self.check_each(items, labels, options)
+        jobs = [job for job in found if isinstance(job, Job)]
+        if len(jobs) < len(found):
+            raise next(error for error in found if not isinstance(error, Job))
+        return jobs
 
-        def check() -> list[Job]:
-            pairs = zip(items, labels, strict=False)
-            if options is None:
-                return [self.check(item, label) for item, label in pairs]
-            return [self.check_segments(item, options, label_text(label)) for item, label in pairs]
+    async def check_each(
+        self, items: Sequence[Item], labels: Iterable[Label], options: SegmentOptions | None = None
+    ) -> list[Job | TwelveLabsError]:
+        """The job of each item, or why it cannot be sent. Files are opened in a thread; texts and URLs need none.
 
-        return await in_thread(any(map(_needs_disk, items)), check)
+        Args:
+            options: the segments wanted of each; None = one vector each.
+        """
+        pairs = zip(items, labels, strict=False)
+        if all(type(item) is str for item in items) and options is None:
+            return [self._attempt(item, label, None) for item, label in pairs]
+        return await in_thread(
+            any(map(_needs_disk, items)), lambda: [self._attempt(item, label, options) for item, label in pairs]
+        )
+
+    def _attempt(self, item: Item, label: Label, options: SegmentOptions | None) -> Job | TwelveLabsError:
+        try:
+            return self.check(item, label) if options is None else self.check_segments(item, options, label_text(label))
+        except Exception as error:  # also what a PIL image, a file object or a token counter raises
+            found = unexpected(error, label_text(label))
+            if found is error:
+                return with_item(found, label_text(label))
+            found.__cause__ = error
+            return found
 
     def check(self, item: Item, label: Label) -> Job:
         """The job of embedding one item to one vector.
@@ -121,9 +141,10 @@ class Checker:
         if kind not in self._model.inputs[self._settings.api_version]:
             raise InvalidInputError(self._not_taken(kind), item=label)
         if isinstance(item, str):
-            return self._check_text(item, label)
+            return self._check_text(str.__str__(item), label)  # a subclass may print, compare or hash as it likes
         if isinstance(item, Composed):
             return self._check_composed(item, label)
+        _check_names(item, label)
         self._check_v1_range(item, label)
         may_task = self._settings.api_version == "v2" and item.kind != "document"
         file = open_media(item, self._model, label, may_task=may_task)
@@ -135,8 +156,13 @@ class Checker:
         Raises:
             InvalidInputError: it cannot be embedded with these options; ``item`` is ``label``.
         """
-        if not isinstance(media, Media):
+        if not isinstance(media, Media) or type(media) is Media:
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
+        if not isinstance(options, SegmentOptions):
+            raise InvalidInputError(f"options must be SegmentOptions, got a {type(options).__name__}.", item=label)
+        _check_names(media, label)
+        for note in options.time_based_metadata:
+            _check_unicode(note.text, label, "a text of time_based_metadata ")
         check_options(options, self._model, media.kind, label, self._settings.api_version)
         self._check_v1_range(media, label)
         file = open_media(media, self._model, label, may_task=True)
@@ -154,7 +180,11 @@ class Checker:
     def _check_composed(self, item: Composed, label: str) -> Job:
         if not isinstance(item.text, (str, type(None))) or not isinstance(item.media, Sequence):
             raise InvalidInputError("expected Composed(text, [media, …]): a str or None, and a list.", item=label)
-        for media in item.media:
+        if item.text is not None:
+            item = Composed(str.__str__(item.text), item.media)
+            _check_unicode(str(item.text), label)
+        for i, media in enumerate(item.media):
+            _check_names(media, f"{label}.media[{i}]")
             if isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None):
                 raise InvalidInputError("start_sec and end_sec cannot be composed; cut the file first.", item=label)
         files = tuple(
@@ -182,14 +212,31 @@ class Checker:
         )
 
 
-def _check_unicode(text: str, label: Label) -> None:
-    """A lone half of a surrogate pair (a broken emoji) cannot be encoded."""
+def _check_unicode(text: str, label: Label, what: str = "") -> None:
+    """A lone half of a surrogate pair (a broken emoji) cannot be encoded.
+
+    Args:
+        what: which of the item's texts it is, if it has others.
+    """
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidInputError(
-            f"contains broken Unicode at index {error.start}; clean it first.", item=label_text(label)
+            f"{what}contains broken Unicode at index {error.start}; clean it first.", item=label_text(label)
         ) from None
+
+
+def _check_names(media: Media, label: str) -> None:
+    """Check the texts of a media item that are sent: its name and its address. A path may be of any bytes."""
+    for what, text in (("name", getattr(media, "name", None)), ("filename", getattr(media, "filename", None))):
+        if text is None:
+            continue
+        if not isinstance(text, str):
+            raise InvalidInputError(f"its {what} must be a str, got a {type(text).__name__}.", item=label)
+        _check_unicode(text, label, f"its {what} ")
+    source = getattr(media, "source", None)
+    if is_url(source):
+        _check_unicode(str(source), label, "its address ")
 
 
 def _needs_disk(item: Any) -> bool:
@@ -202,4 +249,4 @@ def _needs_disk(item: Any) -> bool:
 def _kind(item: Any) -> Kind | None:
     if isinstance(item, str):
         return "text"
-    return item.kind if isinstance(item, (Media, Composed)) else None
+    return getattr(item, "kind", None) if isinstance(item, (Media, Composed)) else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from .._api import responses, v1
-from .._errors import InvalidInputError, TwelveLabsError, with_item
+from .._errors import InvalidInputError, TwelveLabsError, unexpected, with_item
 from .._inputs import Audio, Image, Item
 from .._net.loop import in_thread
 from .._results import Embedding, Parts
@@ -15,6 +15,7 @@ from .._stats import Run
 from .embedder import Embedder
 from .jobs import Job
 from .payload import payload_of
+from .texts import LONG_TEXT
 from .truncate import TextPlan
 
 
@@ -44,22 +45,33 @@ def parts_of(
     return given
 
 
-async def embed_parts(embedder: Embedder, run: Run, given: dict[str, Item]) -> Parts:
+async def embed_parts(
+    embedder: Embedder, run: Run, given: dict[str, Item], embed_text: Callable[[Job], Awaitable[Embedding]]
+) -> Parts:
     """Embed the items of :func:`parts_of` in one call.
 
     With ``truncate="average"``, an over-long text is embedded before, one request a chunk: a call takes one text.
+
+    Args:
+        embed_text: embeds a text by itself.
+
+    Raises:
+        TwelveLabsError: the call failed, or the service refused a part; ``.results`` has one :class:`Parts` with what
+            was received all the same, if anything was.
     """
     jobs = dict(zip(given, await embedder.checker.check_all(list(given.values()), list(given)), strict=True))
     averaged: Embedding | None = None
-    plan = embedder.texts.plan(str(jobs["text"].item)) if "text" in jobs else None
+    plan = await in_thread(len(str(given["text"])) > LONG_TEXT, embedder.plan, jobs["text"]) if "text" in jobs else None
     if plan is not None and len(plan.pieces) > 1:
-        found = await embedder.embed(jobs.pop("text"), run)
-        assert isinstance(found, Embedding)
-        averaged, plan = found, None
+        averaged, plan = await embed_text(jobs.pop("text")), None
     try:
         parts = await _one_call(embedder, run, jobs, plan) if jobs else Parts()
-    except TwelveLabsError as error:
-        raise with_item(error, "embed_parts") from error.__cause__
+    except Exception as error:
+        ours = with_item(unexpected(error, "embed_parts"), "embed_parts")
+        if averaged is not None:
+            (found,) = ours.results or [Parts()]
+            ours.results = [replace(found, text=averaged)]
+        raise ours from (error.__cause__ if ours is error else error)
     run.finished()
     return parts if averaged is None else replace(parts, text=averaged)
 
@@ -82,15 +94,30 @@ async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Te
         audio=payloads.get("audio"),
     )
     minutes = sum(job.minutes or 0.0 for job in jobs.values())
-    response = await embedder.sender.send(request, run, has_media=bool(payloads), minutes=minutes)
-    segments = {part: responses.v1_segments(response, part, settings.dimensions) for part in jobs}
-
-    def one(part: str, truncated: bool = False) -> Embedding | None:
-        found: Sequence[Any] | None = segments.get(part)
-        return Embedding(responses.single(list(found), part).vector, settings.space, truncated) if found else None
-
     truncated = plan is not None and plan.over
+
+    refused: dict[str, TwelveLabsError] = {}
+
+    def read_parts(response: dict[str, Any]) -> Parts:
+        segments = {}
+        refused.clear()  # of an attempt before
+        for part in jobs:
+            try:
+                segments[part] = responses.v1_segments(response, part, settings.dimensions)
+            except InvalidInputError as error:  # inside a 200: the other parts were embedded
+                refused[part] = with_item(error, jobs[part].label)
+
+        def one(part: str, truncated: bool = False) -> Embedding | None:
+            found = segments.get(part)
+            return Embedding(responses.single(found, part).vector, settings.space, truncated) if found else None
+
+        audio = tuple(segments.get("audio", ()))
+        return Parts(one("text", truncated), one("image"), audio, responses.v1_metadata(response))
+
+    parts = await embedder.sender.send(request, run, read=read_parts, has_media=bool(payloads), minutes=minutes)
+    for error in refused.values():
+        error.results = [parts] if len(refused) < len(jobs) else []
+        raise error
     if truncated:
         run.stats.truncated += 1
-    audio = tuple(segments.get("audio", ()))
-    return Parts(one("text", truncated), one("image"), audio, responses.v1_metadata(response))
+    return parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._models import ApiVersion, Kind, Model
-from .truncate import TokenCounter, Truncate, exceeds
+from .truncate import CheckedCounter, TokenCounter, Truncate, exceeds
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class EmbedSettings:
     count: TokenCounter
     keep_assets: bool = False
     task_timeout: float = 3600.0
+
+    @property
+    def counter(self) -> TokenCounter:
+        """The caller's own function behind :attr:`count`."""
+        return self.count.counter if isinstance(self.count, CheckedCounter) else self.count
 
     @property
     def space(self) -> str:

@@ -7,89 +7,154 @@ from typing import Any
 
 from .._api import responses, v1, v2
 from .._api.requests import Request
+from .._cache.cache import Cache
+from .._cache.keys import item_key, key_prefix, pieces_key
 from .._errors import TextTooLongError
+from .._net.loop import in_thread
 from .._net.sender import Sender
 from .._results import Embedding
 from .._stats import Run
 from .settings import EmbedSettings
-from .truncate import TextPlan, mean, plan_text
+from .truncate import TextPlan, mean, plan_text, shorter_plan
 
-SHORTEST_LIMIT = 8  # tokens; a text is not cut any shorter
-# The token count is an estimate, so each refusal multiplies the limit by this.
-LOWER_BY = 0.7
+# Characters from which a text is divided in a thread: it takes longer than other requests should wait.
+LONG_TEXT = 200_000
 
 
 class TextEmbedder:
-    """Embeds texts through a sender."""
+    """Embeds texts through a sender. Each text is judged by itself: what was refused before changes nothing for it.
 
-    def __init__(self, settings: EmbedSettings, sender: Sender) -> None:
+    Args:
+        cache: asked for a shorter version of a refused text, and for chunks, before they are sent.
+    """
+
+    def __init__(self, settings: EmbedSettings, sender: Sender, cache: Cache | None = None) -> None:
         self._settings = settings
         self._model = settings.model
         self._sender = sender
-        # Tokens to which texts are cut on the client; None until the server has refused a text as too long.
-        self._own_limit: int | None = None
+        self._cache = cache
+        self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
 
-    def request_count(self, text: str) -> int:
-        """Requests one text takes if none fails: more than one only for ``truncate="average"``."""
-        return len(self.plan(text).pieces)
+    def plan(self, text: str) -> TextPlan:
+        """How a text is sent first."""
+        return plan_text(text, self._model, self._settings.truncate, self._settings.count)
 
-    async def embed(self, text: str, run: Run, *, prepaid: bool = False) -> Embedding:
-        """The vector of one text.
+    def key(self, plan: TextPlan) -> str:
+        """The cache key of what is sent: two texts, or two ways of cutting one, never share it.
+
+        A whole text within the limit has the same key for every ``truncate``, as it is sent to be embedded whole; if
+        the server cuts it all the same and says so, :meth:`accepts` keeps it from other ways of cutting.
+        """
+        if not plan.whole:
+            return pieces_key(self._key_prefix, plan.pieces, plan.weights)
+        if isinstance(plan.server_truncate, str):
+            options = plan.server_truncate  # this control's server does not say whether it has cut
+        elif not plan.over:
+            options = ""
+        else:
+            options = self._settings.truncate if plan.server_truncate is not None else "left to the server"
+        return item_key(self._key_prefix, plan.pieces[0], (), options)
+
+    @staticmethod
+    def accepts(plan: TextPlan, known: Embedding) -> bool:
+        """Whether a cached vector is what this plan would give: not that of a text that was cut in another way."""
+        if not plan.whole:
+            return True
+        return known.pooled == 1 and (not known.truncated or plan.over or plan.cut_by_server)
+
+    async def embed(
+        self, text: str, run: Run, *, plan: TextPlan | None = None, prepaid: bool = False
+    ) -> tuple[Embedding, str | None]:
+        """The vector of one text, and the cache key of how it was cut after a refusal (None: as planned first).
+
+        A refusal is not charged, and is not remembered: the server's limit may change, and a text that was refused once
+        must not stay cut for ever.
 
         Args:
+            plan: how it is sent first, if that is known.
             prepaid: the framework's limiter has been acquired for its (first) request.
 
         Raises:
             TextTooLongError: over the limit with ``truncate="none"``, or refused even when cut to a few words.
         """
-        limit = self._own_limit
+        settings = self._settings
+        slow = len(text) > LONG_TEXT
+        plan = plan or await in_thread(slow, self.plan, text)
+        key: str | None = None
+        paid: dict[str, Embedding] = {}
         while True:
-            plan = self._plan(text, limit)
             try:
-                return await self._send(plan, run, prepaid)
-            except TextTooLongError:
-                if self._settings.truncate == "none":
-                    raise
-                limit = self._lower(limit)
+                found = await self._send(plan, run, prepaid, paid)
+            except _RefusedError as refused:
+                if settings.truncate == "none":
+                    raise refused.error from refused.error.__cause__
+                plan = await in_thread(
+                    slow, shorter_plan, text, plan, refused.pieces, self._model, settings.truncate, settings.count
+                )
                 prepaid = False
+            else:
+                return found, key
+            key = self.key(plan)
+            if self._cache is not None:
+                known = (await self._cache.get_many([key])).get(key)
+                if isinstance(known, Embedding):
+                    return known, key
 
-    def plan(self, text: str) -> TextPlan:
-        """How a text is sent first."""
-        return self._plan(text, self._own_limit)
-
-    def _plan(self, text: str, limit: int | None) -> TextPlan:
-        return plan_text(text, self._model, self._settings.truncate, self._settings.count, limit)
-
-    def _lower(self, limit: int | None) -> int:
-        """A lower limit after a refusal, in tokens; later texts start from it.
+    async def _send(self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]) -> Embedding:
+        """Send a plan once.
 
         Args:
-            limit: the limit that was refused; None = the server was to cut.
+            paid: vectors of pieces that an earlier plan has sent; this one's are added.
 
         Raises:
-            TextTooLongError: the limit is at its lowest.
+            _RefusedError: some pieces are too long; all others are in ``paid``.
         """
-        if limit is not None and limit <= SHORTEST_LIMIT:
-            raise TextTooLongError("the server refuses the text as too long even when cut to a few words.")
-        cut_by_server = limit is None and self._model.truncation is None and self._settings.truncate == "end"
-        most = self._model.max_text_tokens
-        lower = most if cut_by_server else int((limit or most) * LOWER_BY)
-        self._own_limit = min(self._own_limit or lower, lower)
-        return lower
-
-    async def _send(self, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
-        requests = [self._request(piece, plan.server_truncate) for piece in plan.pieces]
-        if len(requests) == 1:
-            found = self._read(await self._sender.send(requests[0], run, prepaid=prepaid))
+        if len(plan.pieces) == 1:
+            try:
+                found = await self._send_piece(plan.pieces[0], plan, run, prepaid)
+            except TextTooLongError as error:
+                raise _RefusedError(error, {0}) from error
             reported = found.usage is not None and plan.server_truncate is True
             if plan.over and not found.truncated and not (reported and self._model.truncation == "auto_truncate"):
                 return Embedding(found.vector, found.space, True, 1, found.usage)
             return found
-        found_all = await asyncio.gather(
-            *(self._sender.send(request, run, prepaid=prepaid and i == 0) for i, request in enumerate(requests))
-        )
-        vectors = [self._read(response).vector for response in found_all]
+        await self._send_pieces(plan, run, prepaid, paid)
+        vectors = [paid[piece].vector for piece in plan.pieces]
         return Embedding(mean(vectors, plan.weights), self._settings.space, pooled=len(vectors))
+
+    async def _send_pieces(self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]) -> None:
+        """Send the pieces that have no vector yet. Each is cached by itself, so that a failure loses none."""
+        missing = [piece for piece in dict.fromkeys(plan.pieces) if piece not in paid]
+        alone = {piece: TextPlan((piece,), server_truncate=plan.server_truncate) for piece in missing}
+        if self._cache is not None:
+            keys = {piece: self.key(alone[piece]) for piece in missing}
+            known = await self._cache.get_many(list(keys.values()))
+            for piece, key in keys.items():
+                found = known.get(key)
+                if isinstance(found, Embedding) and self.accepts(alone[piece], found):
+                    paid[piece] = found
+        missing = [piece for piece in missing if piece not in paid]
+
+        async def send(piece: str, prepaid: bool) -> None:
+            paid[piece] = found = await self._send_piece(piece, plan, run, prepaid)
+            if self._cache is not None:
+                await self._cache.put(keys[piece], found)
+
+        outcomes = await asyncio.gather(
+            *(send(piece, prepaid and i == 0) for i, piece in enumerate(missing)), return_exceptions=True
+        )
+        errors = {piece: error for piece, error in zip(missing, outcomes, strict=True) if error is not None}
+        refused = {piece: error for piece, error in errors.items() if isinstance(error, TextTooLongError)}
+        for piece, error in errors.items():
+            if piece not in refused:
+                raise error
+        if refused:
+            pieces = {i for i, piece in enumerate(plan.pieces) if piece in refused}
+            raise _RefusedError(next(iter(refused.values())), pieces)
+
+    async def _send_piece(self, piece: str, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
+        request = self._request(piece, plan.server_truncate)
+        return await self._sender.send(request, run, read=self._read, prepaid=prepaid)
 
     def _request(self, text: str, control: str | bool | None) -> Request:
         if self._settings.api_version == "v1":
@@ -105,3 +170,16 @@ class TextEmbedder:
         segment = responses.single(responses.v2_segments(response, settings.dimensions), "text")
         used = responses.usage(response)
         return Embedding(segment.vector, settings.space, bool(used and used.truncated), 1, used)
+
+
+class _RefusedError(Exception):
+    """The server refused pieces of a plan as too long.
+
+    Attributes:
+        pieces: their indices.
+    """
+
+    def __init__(self, error: TextTooLongError, pieces: set[int]) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.pieces = pieces

@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from .._errors import InvalidInputError
 from .._inputs import Audio, Media, Video, describe, is_url
 from .._models import Kind, MediaLimit, Model
+from .._places import unsigned_url
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
@@ -57,7 +58,7 @@ class MediaFile:
     label: str
     filename: str = ""
     mime: str = "application/octet-stream"
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # it may be signed
     path: Path | None = None
     data: bytes | None = None
     image: Any = None
@@ -99,14 +100,15 @@ class MediaFile:
 
     @cached_property
     def digest(self) -> bytes:
-        """BLAKE2b of the content, 20 bytes; of a URL's address, as changes behind a URL are not seen. Reads the file.
+        """BLAKE2b of the content, 20 bytes. Reads the file. Of a URL, of its address without signature: changes behind
+        a URL are not seen.
 
         Raises:
             InvalidInputError: the file cannot be read, or has changed since it was opened.
         """
         found = hashlib.blake2b(digest_size=20)
         if self.url is not None:
-            found.update(b"url" + self.url.encode())
+            found.update(b"url" + unsigned_url(self.url).encode())
         elif self.image is not None:
             found.update(f"{self.image.mode}{self.image.size}".encode())
             found.update(self.image.tobytes())

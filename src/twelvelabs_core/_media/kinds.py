@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from .._errors import InvalidInputError
 from .._inputs import Audio, Document, Image, Media, Video, describe, file_name
+from .._places import local_path as local_path
 from .formats import MIME, detect_format
 
 MediaKind: TypeAlias = Literal["image", "audio", "video", "document"]
@@ -31,17 +30,6 @@ SUFFIXES: Mapping[str, MediaKind] = {
 
 _DOCUMENT_MIME_TYPES = ("application/pdf", "text/plain", "text/markdown")
 HEAD_BYTES = 32
-
-
-def local_path(place: str) -> Path | None:
-    """The path on this machine that a string stands for (``~`` expanded, ``file://`` decoded); None if it has another
-    scheme (``https://``, ``s3://``, ``data:``).
-    """
-    if place.startswith("file://"):
-        return Path(url2pathname(urlsplit(place).path))
-    if "://" in place or place.startswith("data:"):
-        return None
-    return Path(place).expanduser()
 
 
 def suffix_of(place: str) -> str:

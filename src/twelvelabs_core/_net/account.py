@@ -1,4 +1,4 @@
-"""The rate limiters of an account, one per category, shared by all its clients in the process."""
+"""What all clients of an account share in the process: its rate limiters, one per category, and its circuit."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
+from pydantic import SecretStr
+
 from .._api.requests import Request
 from .._limits import Category, RateLimits
 from .._models import Kind
 from . import loop
+from .circuit import Gate
 from .limiter import Limiter
 
 
-class AccountLimiters:
-    """Rate limits count for an account, so clients with the same address, key and declared limits share these."""
+class Account:
+    """Rate limits count for an account, so clients with the same address, key and declared limits share this.
 
-    def __init__(self, limits: RateLimits) -> None:
+    Attributes:
+        gate: the account's circuit, whatever limits are declared.
+    """
+
+    def __init__(self, limits: RateLimits, gate: Gate) -> None:
+        self.gate = gate
         self._limits = limits
         self._by_category: dict[Category, Limiter] = {
             category: Limiter(limits.windows(category)) for category in get_args(Category)
@@ -24,15 +32,18 @@ class AccountLimiters:
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
 
     @classmethod
-    def of(cls, base_url: str, api_key: str, limits: RateLimits) -> AccountLimiters:
-        """The limiters of an account on the current loop."""
-        account = (base_url, api_key, limits, loop.generation())
-        found = _accounts.get(account)
+    def of(cls, base_url: str, api_key: SecretStr, limits: RateLimits) -> Account:
+        """The account on the current loop."""
+        account = (base_url, api_key, loop.generation())
+        gate = _gates.get(account)
+        if gate is None:
+            gate = _gates[account] = Gate()
+        found = _accounts.get((account, limits))
         if found is None:
-            found = _accounts[account] = cls(limits)
+            found = _accounts[account, limits] = cls(limits, gate)
         return found
 
-    def for_request(self, request: Request) -> Sequence[Limiter]:
+    def limiters(self, request: Request) -> Sequence[Limiter]:
         """The limiters a request must acquire, in the same order for all requests, so that none can deadlock."""
         if request.categories is not None:
             return self._in(request.categories)
@@ -50,4 +61,5 @@ class AccountLimiters:
         return [self._by_category[category] for category in categories]
 
 
-_accounts: weakref.WeakValueDictionary[Any, AccountLimiters] = weakref.WeakValueDictionary()
+_gates: weakref.WeakValueDictionary[Any, Gate] = weakref.WeakValueDictionary()
+_accounts: weakref.WeakValueDictionary[Any, Account] = weakref.WeakValueDictionary()

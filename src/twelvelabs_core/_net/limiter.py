@@ -23,6 +23,7 @@ from .windows import LearnedLimit, ReportedLimit, SlidingWindow
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
 DEFAULT_BLOCK, LONGEST_DEFAULT_BLOCK = 1.0, 60.0
+FAR_OFF = 1e9  # seconds; a declared window may be of any length, a date may not
 
 
 class Limiter:
@@ -42,6 +43,7 @@ class Limiter:
         self._in_flight = 0
         self._blocked_until = 0.0
         self._blocks = 0  # without an accepted request in between
+        self._accepted_at = -math.inf  # the last request that was accepted while not blocked
         self._queue: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -52,15 +54,17 @@ class Limiter:
         self._reserve(minutes)
         return True
 
-    async def acquire(self, minutes: float = 0.0, *, max_wait: float) -> None:
+    async def acquire(self, minutes: float = 0.0, *, max_wait: float, rejected_at: float | None = None) -> None:
         """Wait until a request may start. Each acquire needs one :meth:`release`, however the request ends.
 
         Args:
             minutes: minutes of media in the request.
             max_wait: longest wait, in seconds.
+            rejected_at: when the server first rejected the request, by this limiter's clock; None = it has not.
 
         Raises:
-            QuotaExceededError: the request may start in more than ``max_wait`` seconds.
+            QuotaExceededError: the request may start in more than ``max_wait`` seconds, counted from its first
+                rejection if the server has accepted no other request since.
             InvalidInputError: the request alone has more minutes than a whole window.
         """
         for window in self._minutes:
@@ -68,7 +72,7 @@ class Limiter:
                 raise InvalidInputError(f"has {minutes:.1f} minutes of media; the limit is {window.limit:g}.")
         if self.try_acquire(minutes):
             return
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), minutes, max_wait)
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), minutes, max_wait, rejected_at)
         self._queue.append(waiter)
         self._wake()
         try:
@@ -76,6 +80,8 @@ class Limiter:
         except asyncio.CancelledError:
             if waiter.acquired:  # cancelled between being let through and running
                 self.release(minutes, counted=False)
+            else:
+                self._wake()  # the next in the queue may have to wait for less
             raise
 
     def release(self, minutes: float = 0.0, *, counted: bool, info: RateLimitInfo | None = None) -> None:
@@ -94,6 +100,7 @@ class Limiter:
         self._learned.release(now, counted=counted)
         if counted and now >= self._blocked_until:
             self._blocks = 0
+            self._accepted_at = now
         if info is not None:
             self._update(now, info)
         if self._queue:
@@ -149,9 +156,9 @@ class Limiter:
                 self._queue.popleft()
                 continue
             wait = self._wait(waiter.minutes)
-            if waiter.max_wait < wait < math.inf:
+            if waiter.max_wait - waiter.waited(self._clock(), self._accepted_at) < wait < math.inf:
                 self._queue.popleft()
-                waiter.future.set_exception(_quota_exceeded(wait))
+                waiter.future.set_exception(quota_exceeded(wait))
             elif wait <= 0 or (wait < math.inf and not waiting()):
                 self._queue.popleft()
                 self._reserve(waiter.minutes)
@@ -165,15 +172,22 @@ class Limiter:
 
 
 class _Waiter:
-    __slots__ = ("acquired", "future", "max_wait", "minutes")
+    __slots__ = ("acquired", "future", "max_wait", "minutes", "rejected_at")
 
-    def __init__(self, future: asyncio.Future[None], minutes: float, max_wait: float) -> None:
-        self.future, self.minutes, self.max_wait = future, minutes, max_wait
+    def __init__(
+        self, future: asyncio.Future[None], minutes: float, max_wait: float, rejected_at: float | None
+    ) -> None:
+        self.future, self.minutes, self.max_wait, self.rejected_at = future, minutes, max_wait, rejected_at
         self.acquired = False
 
+    def waited(self, now: float, accepted_at: float) -> float:
+        """Seconds since its first rejection; 0 if another request was accepted since: then there is progress."""
+        return 0.0 if self.rejected_at is None or accepted_at > self.rejected_at else now - self.rejected_at
 
-def _quota_exceeded(wait: float) -> QuotaExceededError:
-    reopens_at = datetime.now(timezone.utc) + timedelta(seconds=wait)
+
+def quota_exceeded(wait: float) -> QuotaExceededError:
+    """The error for a rate limit that reopens in ``wait`` seconds, which is longer than ``max_wait`` allows."""
+    reopens_at = datetime.now(timezone.utc) + timedelta(seconds=min(wait, FAR_OFF))
     return QuotaExceededError(
         f"The rate limit is used up until {reopens_at:%Y-%m-%d %H:%M:%S} UTC, for {wait:.0f} s: longer than max_wait. "
         "Finished results are in .results; with cache= the next run continues from there.",

@@ -15,10 +15,36 @@ import selectors
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """A value that lives and dies with the background loop: made on first use, and again after a fork.
+
+    For whatever a thread or the loop holds: locks, tasks, futures, connections. A child must neither use its parent's
+    (nobody is left to release or finish them) nor close them, so they are kept, unused.
+
+    Args:
+        factory: makes the value; may be called twice for one loop if two threads come first, and one value is dropped.
+    """
+
+    def __init__(self, factory: Callable[[], T]) -> None:
+        self._factory = factory
+        self._made: dict[int, T] = {}
+
+    def get(self) -> T:
+        """The value of the current loop. Takes no lock."""
+        try:
+            return self._made[_generation]
+        except KeyError:
+            return self._made.setdefault(_generation, self._factory())
+
+    def made(self) -> T | None:
+        """The value of the current loop if there is one."""
+        return self._made.get(_generation)
 
 
 class _Background:
@@ -72,6 +98,8 @@ _lock = threading.Lock()
 _background: _Background | None = None
 _generation = 0
 _at_exit: set[Callable[[], Coroutine[Any, Any, None]]] = set()
+_to_finish: set[asyncio.Task[Any]] = set()
+_after_loop: list[Callable[[], None]] = []
 _started: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly only
 
 
@@ -91,6 +119,17 @@ def generation() -> int:
 def close_at_exit(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Have the coroutine function ``closer`` awaited on the loop before the interpreter ends."""
     _at_exit.add(closer)
+
+
+def at_exit(closer: Callable[[], None]) -> None:
+    """Have ``closer`` called when the loop has ended with the interpreter, in this process and in forked children."""
+    _after_loop.append(closer)
+
+
+def finish_at_exit(task: asyncio.Task[Any]) -> None:
+    """Have a task finished before the interpreter ends, where others are cancelled: it keeps what is paid for."""
+    _to_finish.add(task)
+    task.add_done_callback(_to_finish.discard)
 
 
 def forget(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -151,9 +190,10 @@ def _start(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 async def _shut_down() -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
+    for task in tasks - _to_finish:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*_to_finish, return_exceptions=True)  # those that the cancelled ones have begun
     await asyncio.gather(*(closer() for closer in list(_at_exit)), return_exceptions=True)
     _at_exit.clear()
 
@@ -163,6 +203,8 @@ def _stop() -> None:
     background, _background = _background, None
     if background is not None:
         background.stop()
+    for closer in _after_loop:
+        closer()
 
 
 def _after_fork() -> None:
@@ -175,6 +217,7 @@ def _after_fork() -> None:
     _background = None
     _generation += 1
     _at_exit.clear()
+    _to_finish.clear()
 
 
 _disowned: list[_Background] = []  # kept: collecting them would close the parent's sockets

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from .._errors import AuthenticationError, QuotaExceededError, TwelveLabsError
+from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, unexpected
 from .._stats import Run
-from .retry import is_unreachable
+from .circuit import CIRCUIT_OPEN
 
 J = TypeVar("J")
 
-# A batch stops after so many failed jobs, if the host is unreachable and no job has succeeded.
-UNREACHABLE_LIMIT = 3
+# Errors about the account or the cache, not about one job.
+FATAL = (AuthenticationError, QuotaExceededError, CacheError)
 
 
 async def for_each(
@@ -56,12 +56,13 @@ async def attempt_each(
         do: called with the index of a job and the job.
 
     Returns:
-        The errors by index.
+        The errors by index. An exception that is not ours is an UnexpectedError.
 
     Raises:
         AuthenticationError, QuotaExceededError: about the account, so every other job would fail too. No new job
             starts; those in progress are finished first, as they may have been charged.
-        ConnectionFailedError: the host is unreachable; likewise.
+        CacheError: what is charged from now on would not be kept; likewise.
+        ConnectionFailedError, ServerError: the server stays broken (code ``circuit_open``); likewise.
     """
     errors: dict[int, TwelveLabsError] = {}
     fatal: list[TwelveLabsError] = []
@@ -69,15 +70,20 @@ async def attempt_each(
     async def attempt(job: tuple[int, J]) -> None:
         try:
             await do(*job)
-        except (AuthenticationError, QuotaExceededError) as error:
-            run.stopping = True
-            fatal.append(error)
         except TwelveLabsError as error:
-            errors[job[0]] = error
-            run.stats.failed += 1
-            if is_unreachable(error) and run.stats.done == 0 and len(errors) >= UNREACHABLE_LIMIT:
-                run.stopping = True  # host unreachable: stop early
+            if isinstance(error, FATAL) or error.code == CIRCUIT_OPEN:
+                run.stopping = True
                 fatal.append(error)
+            else:
+                failed(job[0], error)
+        except Exception as error:
+            wrapped = unexpected(error)
+            wrapped.__cause__ = error
+            failed(job[0], wrapped)
+
+    def failed(index: int, error: TwelveLabsError) -> None:
+        errors[index] = error
+        run.stats.failed += 1
 
     await for_each(enumerate(jobs), attempt, workers=workers, stopped=lambda: run.stopping)
     if fatal:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._api.errors import error_from_status
-from .._api.rate_headers import read_rate_limits, read_retry_delay
+from .._api.rate_headers import read_rate_limits, read_retry_after, read_retry_delay
 from .._api.requests import Request
 from .._api.responses import parse_json
-from .._errors import ConnectionFailedError, RateLimitError, TwelveLabsError
+from .._errors import (
+    ConnectionFailedError,
+    MalformedResponseError,
+    RateLimitError,
+    ServerError,
+    TwelveLabsError,
+    unexpected,
+)
 from .._stats import Run
 from . import loop
 from .limiter import Limiter
 from .pool import attempt_each
 from .retry import is_unreachable, retry
+from .retry import not_received as not_received
 from .settings import SenderSettings
 
 if TYPE_CHECKING:
@@ -27,8 +35,10 @@ if TYPE_CHECKING:
     from .transport import RawResponse
 
 J = TypeVar("J")
+T = TypeVar("T")
 
 _UNBOUNDED = contextlib.nullcontext()
+MAX_TRACE_ID = 200  # characters
 
 
 class Sender:
@@ -43,8 +53,9 @@ class Sender:
 
     def opens_at(self) -> float | None:
         """Wall clock at which a rate limit lets the next request start; None while none waits for a time."""
-        return self._session.limiters.opens_at() if self._session is not None else None
+        return self._session.account.opens_at() if self._session is not None else None
 
+    @overload
     async def send(
         self,
         request: Request,
@@ -54,10 +65,37 @@ class Sender:
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any]: ...
+
+    @overload
+    async def send(
+        self,
+        request: Request,
+        run: Run,
+        *,
+        read: Callable[[dict[str, Any]], T],
+        has_media: bool = False,
+        minutes: float = 0.0,
+        prepaid: bool = False,
+        repeat: bool = True,
+    ) -> T: ...
+
+    async def send(
+        self,
+        request: Request,
+        run: Run,
+        *,
+        read: Callable[[dict[str, Any]], Any] | None = None,
+        has_media: bool = False,
+        minutes: float = 0.0,
+        prepaid: bool = False,
+        repeat: bool = True,
+    ) -> Any:
         """Send until there is a usable response, or the retry policy gives up. On the background loop only.
 
         Args:
+            read: makes the result of the response's object; None = the object is the result. It is part of the
+                attempt: a MalformedResponseError it raises is retried.
             has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's rate limiter has already been acquired for the first attempt.
@@ -65,76 +103,28 @@ class Sender:
                 created, and charged, twice.
 
         Returns:
-            The JSON object of the response, or its headers if ``request.reads`` says so.
+            What ``read`` makes of the JSON object of the response, or of its headers if ``request.reads`` says so.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
             TwelveLabsError: the server refused, or the retries are used up.
         """
+        if not 0 <= minutes < math.inf:  # of a file whose header is wrong; nothing may spoil the limiters' sums
+            minutes = 0.0
         session = self._open_session()
-        limiters = session.limiters.for_request(request)
+        exchange = _Exchange(self.settings, session, request, run, read, has_media, minutes, prepaid)
+        own_host = "://" not in request.path  # a part of an upload goes to another service
         return await retry(
-            partial(self._attempt, session, limiters, request, run, has_media, minutes, prepaid),
+            exchange.attempt,
             self.settings.retry,
             run,
             repeatable=None if repeat else not_received,
-            limited=bool(limiters),
+            gate=session.account.gate if own_host else None,
+            limited=bool(exchange.limiters),
+            max_wait=self.settings.max_wait,
+            queued=lambda: exchange.queued,
+            paid=bool(request.kinds),
         )
-
-    async def _attempt(
-        self,
-        session: Session,
-        limiters: Sequence[Limiter],
-        request: Request,
-        run: Run,
-        has_media: bool,
-        minutes: float,
-        prepaid: bool,
-        attempts_before: int,
-    ) -> dict[str, Any]:
-        """Acquire the limiters, send once, release them with what the response reports."""
-        if self.settings.rate_limiter is not None and limiters and not (prepaid and attempts_before == 0):
-            await _acquire_external(self.settings.rate_limiter)
-        acquired: list[Limiter] = []
-        counted, info = False, None
-        try:
-            for limiter in limiters:
-                if not limiter.try_acquire(minutes):
-                    asked = time.monotonic()
-                    await limiter.acquire(minutes, max_wait=self.settings.max_wait)
-                    run.stats.waited_sec += time.monotonic() - asked
-                acquired.append(limiter)
-            if self.settings.budget is not None:
-                self.settings.budget.spend(minutes)
-            async with session.media_slots if has_media else _UNBOUNDED, session.slots:
-                run.stats.requests += 1
-                run.stats.minutes += minutes
-                counted = True
-                response = await session.send(request)
-            info = read_rate_limits(response.headers, time.time())
-            if 200 <= response.status < 300:
-                return parse_json(response.body) if request.reads == "json" else _headers(response)
-            error = self._error(response)
-            if isinstance(error, RateLimitError):
-                counted = False
-                run.stats.limited += 1
-                for limiter in limiters:
-                    limiter.block_for(error.retry_after)
-            raise error
-        except ConnectionFailedError as error:
-            counted = counted and not is_unreachable(error)
-            raise
-        finally:
-            for limiter in acquired:
-                limiter.release(minutes, counted=counted, info=info)
-
-    def _error(self, response: RawResponse) -> TwelveLabsError:
-        trace_id = (response.header(b"x-trace-id") or "").replace(self.settings.api_key, "***") or None
-        error = error_from_status(response.status, response.body, trace_id=trace_id)
-        if isinstance(error, RateLimitError):
-            retry_after = response.header(b"retry-after")
-            error.retry_after = read_retry_delay(retry_after, response.headers, response.body, time.time())
-        return error
 
     async def attempt_each(
         self, jobs: Sequence[J], do: Callable[[int, J], Awaitable[None]], run: Run
@@ -153,14 +143,113 @@ class Sender:
         return session
 
 
-def not_received(error: TwelveLabsError) -> bool:
-    """Whether the server cannot have acted on the request: it was not reached, or it rejected the request by rate
-    limit.
-    """
-    return is_unreachable(error) or isinstance(error, RateLimitError)
+class _Exchange:
+    """One request and the attempts to have it answered."""
+
+    __slots__ = (
+        "_has_media",
+        "_minutes",
+        "_prepaid",
+        "_read",
+        "_rejected_at",
+        "_request",
+        "_run",
+        "_session",
+        "_settings",
+        "limiters",
+        "queued",
+    )
+
+    def __init__(
+        self,
+        settings: SenderSettings,
+        session: Session,
+        request: Request,
+        run: Run,
+        read: Callable[[dict[str, Any]], Any] | None,
+        has_media: bool,
+        minutes: float,
+        prepaid: bool,
+    ) -> None:
+        self.limiters = session.account.limiters(request)
+        self._settings, self._session, self._request, self._run = settings, session, request, run
+        self._read, self._has_media, self._minutes, self._prepaid = read, has_media, minutes, prepaid
+        self._rejected_at: float | None = None  # first
+        self.queued = 0.0  # seconds that the first attempt waited for its turn
+
+    async def attempt(self, attempts_before: int) -> Any:
+        """Acquire the limiters, send once, release them with what the response reports."""
+        settings, session, run, minutes = self._settings, self._session, self._run, self._minutes
+        if settings.rate_limiter is not None and self.limiters and not (self._prepaid and attempts_before == 0):
+            await _acquire_external(settings.rate_limiter)
+        acquired: list[Limiter] = []
+        counted, info = False, None
+        try:
+            for limiter in self.limiters:
+                if not limiter.try_acquire(minutes):
+                    asked = time.monotonic()
+                    await limiter.acquire(minutes, max_wait=settings.max_wait, rejected_at=self._rejected_at)
+                    waited = time.monotonic() - asked
+                    run.stats.waited_sec += waited
+                    if attempts_before == 0:
+                        self.queued += waited
+                acquired.append(limiter)
+            if settings.budget is not None:
+                settings.budget.spend(minutes)
+            async with session.media_slots if self._has_media else _UNBOUNDED, session.slots:
+                run.stats.requests += 1
+                run.stats.minutes += minutes
+                counted = True
+                response = await session.send(self._request)
+            info = read_rate_limits(response.headers, time.time())
+            if 200 <= response.status < 300:
+                return self._result(response)
+            error = _error(response)
+            if isinstance(error, RateLimitError):
+                counted = False
+                self._rejected(error)
+            raise error
+        except ConnectionFailedError as error:
+            counted = counted and not is_unreachable(error)
+            raise
+        finally:
+            for limiter in acquired:
+                limiter.release(minutes, counted=counted, info=info)
+
+    def _result(self, response: RawResponse) -> Any:
+        """What the reader makes of a response. Whatever it stumbles over is a response that the API does not document.
+
+        Raises:
+            MalformedResponseError: the response is not usable.
+        """
+        found = parse_json(response.body) if self._request.reads == "json" else _headers(response)
+        if self._read is None:
+            return found
+        try:
+            return self._read(found)
+        except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
+            raise MalformedResponseError(f"The response is not what the API documents: {error!r:.200}.") from error
+
+    def _rejected(self, error: RateLimitError) -> None:
+        self._run.stats.limited += 1
+        if self._rejected_at is None:
+            self._rejected_at = time.monotonic()
+        for limiter in self.limiters:
+            limiter.block_for(error.retry_after)
 
 
-def _headers(response: RawResponse) -> dict[str, str]:
+def _error(response: RawResponse) -> TwelveLabsError:
+    """The error for a response that is not 2xx, with the time that the server asks to wait."""
+    trace_id = (response.header(b"x-trace-id") or "")[:MAX_TRACE_ID] or None
+    error = error_from_status(response.status, response.body, trace_id=trace_id)
+    if isinstance(error, RateLimitError):
+        error.retry_after = read_retry_delay(response.headers, response.body, time.time())
+    elif isinstance(error, ServerError):
+        error.retry_after = read_retry_after(response.headers, time.time())
+    return error
+
+
+def _headers(response: RawResponse) -> dict[str, Any]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
 
 
@@ -168,12 +257,20 @@ async def _acquire_external(limiter: Any) -> None:
     """Acquire a framework's rate limiter.
 
     LangChain's has ``aacquire``, LlamaIndex's ``async_acquire``; of any other, ``acquire`` is called in a thread.
+
+    Raises:
+        UnexpectedError: the limiter raised.
     """
     acquire = getattr(limiter, "aacquire", None) or getattr(limiter, "async_acquire", None)
-    if acquire is not None:
-        await acquire()
-    else:
-        await asyncio.to_thread(limiter.acquire)
+    try:
+        if acquire is not None:
+            await acquire()
+        else:
+            await asyncio.to_thread(limiter.acquire)
+    except TwelveLabsError:
+        raise
+    except Exception as error:
+        raise unexpected(error, raised_by=f"The rate limiter {type(limiter).__name__}") from error
 
 
 def _close(session: Session) -> None:

@@ -14,14 +14,18 @@ import httpx
 
 from .._api.requests import Request
 from . import loop
-from .account import AccountLimiters
-from .transport import AiohttpTransport, RawResponse
-from .wire import LARGE_BODY, NETWORK_ERRORS, RequestWriter, connection_error
+from .account import Account
+from .failures import Failures
+from .key import Key
+from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
+from .wire import LARGE_BODY, RequestWriter
 
 if TYPE_CHECKING:
     from .settings import SenderSettings
 
-CONNECT_TIMEOUT = 10.0
+# Bytes a second, about half a megabit: a body may take its time at this rate beside ``total_timeout``, so that an
+# upload over a slow line, of which parallel parts have a quarter each, is not cut.
+LOWEST_RATE = 64_000
 # A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
 MEDIA_IN_FLIGHT = 8
 
@@ -31,52 +35,65 @@ class Session:
 
     Attributes:
         generation: of the loop it belongs to.
-        limiters: of the account; shared with other sessions of it.
+        account: its limiters and its circuit; shared with other sessions of it.
         slots: bounds the requests in flight.
         media_slots: bounds those of them that hold media.
     """
 
     def __init__(self, settings: SenderSettings) -> None:
         self.generation = loop.generation()
-        self.limiters = AccountLimiters.of(settings.base_url, settings.api_key, settings.limits)
+        self.account = Account.of(settings.base_url, settings.api_key, settings.limits)
         self.slots = asyncio.Semaphore(settings.max_concurrency)
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
         self._base_url = settings.base_url
-        self._timeout_sec = settings.timeout
-        self._key = settings.api_key.encode()
-        timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_TIMEOUT, settings.timeout), pool=None)
-        self._writer = RequestWriter(settings.base_url, settings.api_key, timeout)
-        self._own = AiohttpTransport(settings.base_url, timeout) if settings.transport is None else None
-        self._transport = settings.transport or self._own
+        self._total_timeout = settings.total_timeout
+        self._key = Key(settings.api_key)
+        self._failures = Failures(settings.base_url, self._key, settings.timeout, settings.total_timeout)
+        timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_SEC, settings.timeout), pool=None)
+        self._writer = RequestWriter(settings.base_url, self._key, timeout)
+        self._transport = settings.transport
+        self._own: AiohttpTransport | None = None
+        if settings.transport is None:
+            self._own = AiohttpTransport(settings.base_url, settings.timeout, settings.total_timeout)
         loop.close_at_exit(self.aclose)
 
     async def send(self, request: Request) -> RawResponse:
-        """Send once. The response's body does not contain the API key, even if the server repeats it.
+        """Send once. The response does not contain the API key, even if the server repeats it.
 
         Raises:
             ConnectionFailedError: no complete response; ``code="unreachable"`` if no connection was made.
             InvalidInputError: no connection could carry the request.
+            MalformedResponseError: the response is larger than any answer to the request
+                (``code="response_too_large"``, not to be retried), or encoded in a way that was not asked for.
         """
         try:
-            if self._own is not None and request.json is not None and len(request.json) <= LARGE_BODY:
-                url = f"{self._base_url}/{request.path}"
-                response = await self._own.request("POST", url, self._writer.json_headers, request.json)
-            else:
-                response = await self._send_by_httpx(request)
-        except NETWORK_ERRORS as error:
-            raise connection_error(error, self._base_url, self._timeout_sec) from error
-        if self._key in response.body:
-            return replace(response, body=response.body.replace(self._key, b"***"))
-        return response
+            return self._without_key(await self._send(request), request)
+        except Exception as error:
+            failure = self._failures.translated(error, request)
+        raise failure  # not inside the handler: the original, which holds the key, would be its context
 
-    async def _send_by_httpx(self, request: Request) -> RawResponse:
-        assert self._transport is not None
+    async def _send(self, request: Request) -> RawResponse:
+        limit = request.largest_answer
+        if self._own is not None and request.json is not None and len(request.json) <= LARGE_BODY:
+            url = f"{self._base_url}/{request.path}"
+            return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
         with contextlib.ExitStack() as files:
-            response = await self._transport.handle_async_request(self._writer.write(request, files))
-            try:
-                return RawResponse(response.status_code, response.headers.raw, await response.aread())
-            finally:
-                await response.aclose()
+            written = self._writer.write(request, files)
+            seconds = self._total_timeout + int(written.headers.get("content-length", 0)) / LOWEST_RATE
+            if self._transport is not None:
+                return await asyncio.wait_for(request_by(self._transport, written, limit), seconds)
+            assert self._own is not None
+            headers, body = self._writer.for_aiohttp(written)
+            url = str(written.url)
+            return await self._own.request(written.method, url, headers, body, limit=limit, total_timeout=seconds)
+
+    def _without_key(self, response: RawResponse, request: Request) -> RawResponse:
+        if response.status < 300 and request.reads == "json":  # of its headers, only numbers are read
+            body = self._key.mask_answer(response.body)
+            return response if body is response.body else replace(response, body=body)
+        body = self._key.mask_bytes(response.body)
+        headers = [(name, self._key.mask_bytes(value)) for name, value in response.headers]
+        return replace(response, headers=headers, body=body)
 
     async def aclose(self) -> None:
         """Close the connections, unless the transport is the caller's."""

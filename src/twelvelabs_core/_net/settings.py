@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from .._limits import RateLimits
 from .._stats import Budget
 from .retry import RetryPolicy
@@ -12,23 +14,26 @@ from .retry import RetryPolicy
 if TYPE_CHECKING:
     import httpx
 
+DEFAULT_TOTAL_TIMEOUT = 600.0
+
 
 @dataclass(frozen=True)
 class SenderSettings:
     """The settings of a sender. Nothing in it belongs to a loop, a thread or a process.
 
     Attributes:
-        api_key: plain text; in memory only, never in a repr.
         max_concurrency: most requests in flight.
         max_wait: longest wait for a rate limit, in seconds.
         timeout: seconds without a byte from the server after which a request has failed.
+        total_timeout: seconds after which an attempt has failed, whatever the server has sent; a large body is given
+            more, see :data:`~.session.LOWEST_RATE`.
         limits: declared windows; empty = only what the server reports.
         rate_limiter: a rate limiter of LangChain's or LlamaIndex's kind, asked before every request.
         transport: replaces the default one.
     """
 
     base_url: str
-    api_key: str
+    api_key: SecretStr
     max_concurrency: int
     max_wait: float
     timeout: float
@@ -37,6 +42,7 @@ class SenderSettings:
     budget: Budget | None = None
     rate_limiter: Any = None
     transport: httpx.AsyncBaseTransport | None = None
+    total_timeout: float = DEFAULT_TOTAL_TIMEOUT
 
     def __repr__(self) -> str:
         return f"SenderSettings({self.base_url!r})"

@@ -1,4 +1,4 @@
-"""From a :class:`Request` to httpx's, and from httpx's errors to ours. Imports httpx: see :mod:`.transport`."""
+"""From a :class:`Request` to httpx's. Imports httpx: see :mod:`.transport`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
+from multidict import CIMultiDict
 
 from .._api.requests import FileRange, Request
-from .._errors import ConnectionFailedError, InvalidInputError, TwelveLabsError
+from .._errors import InvalidInputError
 from .._version import __version__
+from .key import Headers, Key
 
 # A larger body is sent in chunks: in one piece it would block every other request on the loop.
 LARGE_BODY = 256 * 1024
 CHUNK = 64 * 1024
 MAX_KNOWN_URLS = 1000  # paths contain ids, so there is no end to them
-NETWORK_ERRORS = (httpx.TransportError, OSError, asyncio.TimeoutError)
 
 
 class ChunkedBody(httpx.AsyncByteStream):
@@ -33,7 +34,7 @@ class ChunkedBody(httpx.AsyncByteStream):
             for start in range(0, len(view), CHUNK):
                 yield bytes(view[start : start + CHUNK])
             return
-        with self._body.path.open("rb") as file:
+        with _open(self._body.path) as file:
             file.seek(self._body.start)
             remaining = self._body.length
             while remaining > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK, remaining))):
@@ -48,18 +49,15 @@ class RequestWriter:
         json_headers: headers of a request with a JSON body.
     """
 
-    def __init__(self, base_url: str, api_key: str, timeout: httpx.Timeout) -> None:
+    def __init__(self, base_url: str, key: Key, timeout: httpx.Timeout) -> None:
         self._base_url = base_url
-        self._headers = httpx.Headers(
-            {
-                "x-api-key": api_key,
-                "user-agent": f"twelvelabs-embeddings/{__version__}",
-                "accept": "application/json",
-                "accept-encoding": "gzip, deflate",
-            }
-        )
-        self.json_headers = {**self._headers, "content-type": "application/json"}
-        self._httpx_json_headers = httpx.Headers(self.json_headers)
+        own = {
+            "user-agent": f"twelvelabs-embeddings/{__version__}",
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
+        }
+        self._headers = key.headers(own)
+        self.json_headers = key.headers({**own, "content-type": "application/json"})
         self._extensions = {"timeout": timeout.as_dict()}
         self._urls: dict[str, httpx.URL] = {}
 
@@ -69,21 +67,31 @@ class RequestWriter:
         Args:
             files: closes the files that the request opens.
         """
-        url = self._url(request.path)
+        url = self._url(request)
         if request.form:
             return self._write_form(url, request, files)
         body: bytes | FileRange
         if request.json is not None:
-            headers, body = self._httpx_json_headers, request.json
+            headers, body = self.json_headers, request.json
         else:
             headers, body = self._headers_for(request), request.content or b""
         if isinstance(body, bytes) and len(body) <= LARGE_BODY:
             return httpx.Request(request.method, url, headers=headers, content=body, extensions=self._extensions)
-        headers = headers.copy()
-        headers["content-length"] = str(len(body) if isinstance(body, bytes) else body.length)
+        length = len(body) if isinstance(body, bytes) else body.length
+        # httpx adds no header of its own to a request with a stream.
+        headers = Headers({"host": url.netloc.decode("ascii"), **headers, "content-length": str(length)})
         return httpx.Request(
             request.method, url, headers=headers, stream=ChunkedBody(body), extensions=self._extensions
         )
+
+    @staticmethod
+    def for_aiohttp(written: httpx.Request) -> tuple[CIMultiDict[str], bytes | AsyncIterator[bytes] | None]:
+        """The headers and the body of a written request, as aiohttp takes them."""
+        headers = CIMultiDict([(k.decode("ascii"), v.decode("latin-1")) for k, v in written.headers.raw])
+        try:
+            return headers, written.content or None
+        except httpx.RequestNotRead:
+            return headers, written.stream  # type: ignore[return-value]  # of our requests, it is asynchronous
 
     def _write_form(self, url: httpx.URL, request: Request, files: contextlib.ExitStack) -> httpx.Request:
         form = [(name, _form_value(value, files)) for name, value in request.form]
@@ -92,17 +100,19 @@ class RequestWriter:
             written.read()
         return written
 
-    def _headers_for(self, request: Request) -> httpx.Headers:
+    def _headers_for(self, request: Request) -> Headers:
         """Headers of a request without JSON or form. A part of an upload goes to another service, without the key."""
-        account = {} if "://" in request.path else self._headers
-        return httpx.Headers({**account, **request.headers})
+        account = {} if request.is_absolute else self._headers
+        return Headers({**account, **request.headers})
 
-    def _url(self, path: str) -> httpx.URL:
-        url = self._urls.get(path)
+    def _url(self, request: Request) -> httpx.URL:
+        if request.is_absolute:
+            return httpx.URL(request.path)
+        url = self._urls.get(request.path)
         if url is None:
             if len(self._urls) >= MAX_KNOWN_URLS:
                 self._urls.clear()
-            url = self._urls[path] = httpx.URL(path if "://" in path else f"{self._base_url}/{path}")
+            url = self._urls[request.path] = httpx.URL(f"{self._base_url}/{request.path}")
         return url
 
 
@@ -113,20 +123,11 @@ def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
     if isinstance(value, str):
         return (None, value)
     filename, content, mime = value
-    return filename, files.enter_context(content.open("rb")) if isinstance(content, Path) else content, mime
+    return filename, files.enter_context(_open(content)) if isinstance(content, Path) else content, mime
 
 
-def connection_error(error: BaseException, base_url: str, timeout: float) -> TwelveLabsError:
-    """Our error for one of ``NETWORK_ERRORS``.
-
-    Returns:
-        ConnectionFailedError, with the code ``unreachable`` if no connection was made; InvalidInputError for a request
-        that no connection could carry.
-    """
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
-        return InvalidInputError(f"The request cannot be sent to {base_url}: {error}.")
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionRefusedError)):
-        return ConnectionFailedError(f"Cannot reach {base_url}: {error}.", code="unreachable")
-    if isinstance(error, (httpx.TimeoutException, asyncio.TimeoutError)):
-        return ConnectionFailedError(f"No response from {base_url} within {timeout:g} s.")
-    return ConnectionFailedError(f"The connection to {base_url} failed: {str(error) or type(error).__name__}.")
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InvalidInputError(f"cannot be read any more: {error.strerror or error}.") from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from .order import id_of, score_of
 
 T = TypeVar("T")
 
@@ -30,30 +33,39 @@ def fuse_ranks(
     weights: Mapping[str, float] | None = None,
     *,
     key: Callable[[T], Hashable] | None = None,
+    order: Callable[[T], Any] | None = None,
     constant: int = RANK_CONSTANT,
 ) -> list[Fused[T]]:
     """Reciprocal rank fusion: for rankings whose scores do not compare, such as visual and audio similarities.
 
+    The result does not depend on the order of the hits in a ranking, nor of the rankings.
+
     Args:
-        rankings: by name: hits with their scores (higher is better), best first.
+        rankings: by name: hits with their scores. Higher is better; a ranking's ranks are those of its scores.
         weights: by name of the ranking; 1 for a ranking without one.
         key: identifies a hit's result, equal in all rankings; None = no two hits are the same result.
+        order: sort key of a hit among others with equal scores; by default its ``id`` or ``node_id``, or how it prints.
         constant: added to each rank; the higher, the smaller the advantage of the first ranks.
 
     Returns:
-        Best first; of equal sums, the result whose hit has the higher score.
+        Best first; of equal sums, the result whose hit has the higher score, then by ``order``.
+
+    Raises:
+        InvalidInputError: a score is not a number.
     """
-    weights = weights or {}
-    found: dict[Hashable, dict[str, tuple[float, float, T]]] = {}
+    weights, order = weights or {}, order or id_of
+    found: dict[Hashable, dict[str, tuple[float, float, Any, str, T]]] = {}
     for name, hits in rankings.items():
-        for rank, (hit, score) in enumerate(hits, start=1):
+        ranked = sorted(((-score_of(score), order(hit), hit) for hit, score in hits), key=lambda entry: entry[:2])
+        for rank, (negative, place, hit) in enumerate(ranked, start=1):
             same = (name, rank) if key is None else key(hit)
             share = weights.get(name, 1.0) / (constant + rank)
             # A store returns a segment twice if its vector was added twice: it counts once, by its best rank.
-            found.setdefault(same, {}).setdefault(name, (share, score, hit))
-    fused: list[tuple[float, float, Fused[T]]] = []
+            found.setdefault(same, {}).setdefault(name, (-share, negative, place, name, hit))
+    fused: list[tuple[tuple[Any, ...], Fused[T]]] = []
     for shares in found.values():
-        ordered = sorted(shares.values(), key=lambda entry: entry[:2], reverse=True)
-        total = sum(share for share, *_ in shares.values())
-        fused.append((total, max(score for _, score, _ in ordered), Fused(tuple(hit for *_, hit in ordered), total)))
-    return [result for *_, result in sorted(fused, key=lambda entry: entry[:2], reverse=True)]
+        ordered = sorted(shares.values(), key=lambda entry: entry[:4])
+        total = math.fsum(-share for share, *_ in ordered)
+        best = min(negative for _, negative, *_ in ordered)
+        fused.append(((-total, best, *ordered[0][2:4]), Fused(tuple(hit for *_, hit in ordered), total)))
+    return [result for _, result in sorted(fused, key=lambda entry: entry[0])]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 from .._errors import InvalidInputError
+from .identity import file_key
+from .order import Order, number, order_of, score_of, time_range
 from .rows import clock, joined_options
 
 T = TypeVar("T")
@@ -23,6 +25,7 @@ class Moment:
         hits: what was merged, in order of time.
         metadata: of the best hit.
         options: what the hits' vectors were made from: ``audio,visual``.
+        best: the hit with the best score; of equal ones, the first in time.
     """
 
     source: str
@@ -32,6 +35,7 @@ class Moment:
     hits: tuple[Any, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     options: str = ""
+    best: Any = None
 
     def __str__(self) -> str:
         return f"{self.source}, {clock(self.start_sec)}-{clock(self.end_sec)}"
@@ -49,12 +53,16 @@ class Moment:
 
     def as_metadata(self) -> dict[str, Any]:
         """Metadata for a store's document or node: the best hit's, with ``start_sec`` and ``end_sec`` of the range,
-        ``embedding_option`` of all hits, ``hits`` (their number) and ``fragment``.
+        ``embedding_option`` of all hits, ``hits`` (their number), ``fragment``, and where the best hit's segment, whose
+        vector stands for the range, begins and ends: ``best_start_sec``, ``best_end_sec``.
         """
+        best = time_range(self.metadata) or (self.start_sec, self.end_sec)
         return {
             **self.metadata,
             "start_sec": self.start_sec,
             "end_sec": self.end_sec,
+            "best_start_sec": self.metadata.get("best_start_sec", best[0]),  # of a range that is merged again
+            "best_end_sec": self.metadata.get("best_end_sec", best[1]),
             "hits": len(self.hits),
             "fragment": self.fragment,
             **({"embedding_option": self.options} if self.options else {}),
@@ -64,9 +72,10 @@ class Moment:
 class _Hit(NamedTuple):
     start: float
     end: float
+    order: Order
+    score: float
     hit: Any
     metadata: Mapping[str, Any]
-    score: float
 
 
 def merge_moments(
@@ -76,47 +85,65 @@ def merge_moments(
     pad: float = 0.0,
     higher_is_better: bool = True,
 ) -> list[Moment]:
-    """Merge neighbouring hits of one source into time ranges, best first. Hits without a time range are left out.
+    """Merge neighbouring hits of one file into time ranges, best first. Hits without a time range are left out.
+
+    Two files of equal content at two places are two files; so are hits that have neither a source nor a digest, which
+    cannot be known to be of one file. The result does not depend on the order of the hits: equal scores are ordered by
+    source, time and id.
 
     Args:
-        hits: hit, its metadata (``source``, ``start_sec``, ``end_sec``, and ``duration_sec`` if known), its score.
+        hits: hit, its metadata (``source``, ``content_digest``, ``start_sec``, ``end_sec``, and ``duration_sec`` if
+            known), its score. Times may be numbers as text. What is no range (not a number, the start after the end)
+            counts as none.
         gap: longest time in seconds between two hits of one range.
         pad: seconds added on both sides, within the file and not into a neighbouring range.
         higher_is_better: False for distances.
 
     Raises:
-        InvalidInputError: ``gap`` or ``pad`` is negative.
+        InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
     """
-    if gap < 0 or pad < 0:
+    return _merged(_timed(((hit, metadata, score, hit) for hit, metadata, score in hits)), gap, pad, higher_is_better)
+
+
+def _timed(hits: Iterable[tuple[Any, Mapping[str, Any], Any, Any]]) -> list[_Hit]:
+    """The hits that have a time range. Of each: what the range is to hold, metadata, score, and what has its id."""
+    found = []
+    for hit, metadata, score, identified in hits:
+        at = time_range(metadata)
+        checked = score_of(score)
+        if at is not None:
+            found.append(_Hit(*at, order_of(metadata, identified), checked, hit, metadata))
+    return found
+
+
+def _merged(hits: Sequence[_Hit], gap: float, pad: float, higher_is_better: bool) -> list[Moment]:
+    if not (gap >= 0 and pad >= 0):
         raise InvalidInputError("gap and pad must be 0 or more seconds.")
-    by_source: dict[str, list[_Hit]] = {}
-    for hit, metadata, score in hits:
-        start, end = metadata.get("start_sec"), metadata.get("end_sec")
-        if start is not None and end is not None and metadata.get("embedding_scope") != "asset":
-            key = str(metadata.get("content_digest") or metadata.get("source"))
-            by_source.setdefault(key, []).append(_Hit(float(start), float(end), hit, metadata, score))
-    best = max if higher_is_better else min
-    moments: list[Moment] = []
-    for found in by_source.values():
+    sign = -1.0 if higher_is_better else 1.0
+    by_file: dict[Hashable, list[_Hit]] = {}
+    for index, hit in enumerate(hits):
+        by_file.setdefault(file_key(hit.metadata) or index, []).append(hit)
+    moments: list[tuple[float, Order, Moment]] = []
+    for found in by_file.values():
         groups = _neighbours(found, gap)
         ranges = [(group[0].start, max(hit.end for hit in group)) for group in groups]
         for group, (start, end) in zip(groups, _padded(ranges, pad), strict=True):
-            top = best(group, key=lambda hit: hit.score)
-            duration = top.metadata.get("duration_sec")
-            if duration is not None:
-                end = min(end, float(duration))
-            moments.append(
-                Moment(
-                    str(top.metadata.get("source", "")),
-                    start,
-                    end,
-                    top.score,
-                    tuple(hit.hit for hit in group),
-                    top.metadata,
-                    joined_options(hit.metadata for hit in group),
-                )
+            top = min(group, key=lambda hit: (sign * hit.score, hit.order))
+            duration = number(top.metadata.get("duration_sec"))
+            if duration is not None and duration > group[-1].start:  # else it is of something else
+                end = min(end, duration)
+            moment = Moment(
+                str(top.metadata.get("source", "")),
+                start,
+                end,
+                top.score,
+                tuple(hit.hit for hit in group),
+                top.metadata,
+                joined_options(hit.metadata for hit in group),
+                top.hit,
             )
-    return sorted(moments, key=lambda m: m.score, reverse=higher_is_better)
+            moments.append((sign * top.score, top.order, moment))
+    return [moment for *_, moment in sorted(moments, key=lambda entry: entry[:2])]
 
 
 def _padded(ranges: Sequence[tuple[float, float]], pad: float) -> list[tuple[float, float]]:
@@ -131,11 +158,14 @@ def _padded(ranges: Sequence[tuple[float, float]], pad: float) -> list[tuple[flo
 
 def _neighbours(hits: Iterable[_Hit], gap: float) -> list[list[_Hit]]:
     groups: list[list[_Hit]] = []
-    for hit in sorted(hits, key=lambda h: (h.start, h.end)):
-        if groups and hit.start - max(h.end for h in groups[-1]) <= gap:
+    last = 0.0
+    for hit in sorted(hits, key=lambda h: (h.start, h.end, h.order)):
+        if groups and hit.start - last <= gap:
             groups[-1].append(hit)
+            last = max(last, hit.end)
         else:
             groups.append([hit])
+            last = hit.end
     return groups
 
 
@@ -149,27 +179,33 @@ def merge_hits(
     """Merge neighbouring hits of a search into time ranges; hits without a time range are kept. Best first.
 
     Args:
-        hits: hit, its metadata and score, best first. If any has no score, they are ranked by their order.
+        hits: hit, its metadata and score. If any has no score, they are ranked by their order, best first; else their
+            order makes no difference.
         gap, pad, higher_is_better: as for :func:`merge_moments`.
 
     Returns:
         A :class:`Moment` for each range (its ``hits`` are those passed in), and every other hit as it is. Equal scores
-        keep their order.
+        are ordered by source, time and id.
 
     Raises:
-        InvalidInputError: ``gap`` or ``pad`` is negative.
+        InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
     """
     if any(score is None for *_, score in hits):
         scores, higher_is_better = [-float(rank) for rank in range(len(hits))], True
     else:
-        scores = [float(score or 0.0) for *_, score in hits]
-    places = ((place, metadata, scores[place]) for place, (_, metadata, _) in enumerate(hits))
-    moments = merge_moments(places, gap=gap, pad=pad, higher_is_better=higher_is_better)
+        scores = [score_of(score) for *_, score in hits]
+    timed = _timed((place, metadata, scores[place], hit) for place, (hit, metadata, _) in enumerate(hits))
+    moments = _merged(timed, gap, pad, higher_is_better)
     merged = {place for moment in moments for place in moment.hits}
-    found: list[tuple[float, int, T | Moment]] = [
-        (moment.score, min(moment.hits), replace(moment, hits=tuple(hits[place][0] for place in moment.hits)))
-        for moment in moments
+    sign = -1.0 if higher_is_better else 1.0
+    found: list[tuple[float, Order, T | Moment]] = []
+    for moment in moments:
+        of = tuple(hits[place][0] for place in moment.hits)
+        best = hits[moment.best][0]
+        found.append((sign * moment.score, order_of(moment.metadata, best), replace(moment, hits=of, best=best)))
+    found += [
+        (sign * scores[place], order_of(metadata, hit), hit)
+        for place, (hit, metadata, _) in enumerate(hits)
+        if place not in merged
     ]
-    found += [(scores[place], place, hit) for place, (hit, *_) in enumerate(hits) if place not in merged]
-    sign = -1 if higher_is_better else 1
-    return [hit for *_, hit in sorted(found, key=lambda f: (sign * f[0], f[1]))]
+    return [hit for *_, hit in sorted(found, key=lambda entry: entry[:2])]

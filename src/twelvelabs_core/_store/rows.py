@@ -5,9 +5,8 @@ Every adapter makes its documents or nodes from these rows, so that a collection
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +14,8 @@ from .._errors import InvalidInputError
 from .._inputs import Media, describe, file_name
 from .._options import SegmentOptions
 from .._results import Segment
-
-# Changing it would give every stored row a new id.
-_NAMESPACE = uuid.UUID("6c9e2f5e-3b1d-5b52-9d0e-0f2f0d7a3a11")
+from .identity import IdFrom, checked_id_from, content_id, name_of, row_id, source_of
+from .metadata import RESERVED, own_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +23,54 @@ class Row:
     """One segment as a store keeps it.
 
     Attributes:
-        id: UUID made from content, option, scope, position and space; equal for equal files.
+        id: UUID made from place and content (or as ``id_from`` says), option, scope, position and space.
         text: for people and text search: ``beach.mp4 00:01:12-00:01:18 visual``.
         metadata: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
             ``embedding_option``, ``embedding_scope``, ``page``, ``quadrant``, ``chunk``, ``content_digest``,
-            ``space``. Strings and numbers only; a key without a value is left out.
+            ``space``: strings and numbers only, a key without a value is left out; and what the caller gave.
         vector: the segment's.
+        content_id: what the id would be with ``id_from="content"``: equal for the rows of copies.
     """
 
     id: str
     text: str
-    metadata: dict[str, str | int | float]
+    metadata: dict[str, Any]
     vector: list[float]
+    content_id: str = ""
+
+
+def known_of(media: Media, metadata: Mapping[str, Any] | None, label: str | None = None) -> dict[str, Any]:
+    """The metadata that all rows of a file have and that is known before it is embedded: ``source``, ``file_name``,
+    ``media_type``, and the caller's.
+
+    Raises:
+        InvalidInputError: the caller's has a key that rows use.
+    """
+    own = own_metadata(metadata, label)
+    source = own.pop("source", None) or source_of(media)
+    name = own.pop("file_name", None) or media.filename or file_name(source or describe(media)) or media.kind
+    return {**({"source": source} if source else {}), "file_name": name, "media_type": media.kind, **own}
+
+
+def name_for_ids(
+    media: Media, metadata: Mapping[str, Any] | None, id_from: IdFrom, label: str | None = None
+) -> str | None:
+    """What the ids of a file's rows are made of beside its content; None = nothing.
+
+    Raises:
+        InvalidInputError, UnexpectedError: as :func:`rows_of`, which this finds before anything is sent.
+    """
+    return name_of(media, known_of(media, metadata, label), checked_id_from(id_from), label)
+
+
+def check_names(
+    media: Sequence[Media], metadata: Sequence[Mapping[str, Any]] | None, id_from: IdFrom, labels: Sequence[str]
+) -> None:
+    """Call :func:`name_for_ids` for some files, for its errors."""
+    if metadata is not None and len(metadata) != len(media):
+        raise InvalidInputError(f"metadata= has {len(metadata)} entries for {len(media)} files; it needs one for each.")
+    for index, label in enumerate(labels):
+        name_for_ids(media[index], None if metadata is None else metadata[index], id_from, label)
 
 
 def rows_of(
@@ -48,6 +82,8 @@ def rows_of(
     duration_sec: float | None = None,
     source: str | None = None,
     options: SegmentOptions | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    id_from: IdFrom = "source",
 ) -> list[Row]:
     """The rows of one file.
 
@@ -57,16 +93,26 @@ def rows_of(
         space: the vector space, for example ``marengo3.0/512``.
         content_digest: digest of the file's bytes; a changed file has other rows.
         duration_sec: length of the file in seconds, which bounds merged ranges; by default the end of the last segment.
-        source: value of the ``source`` key; by default the path or URL.
+        source: value of the ``source`` key; by default that of ``metadata``, or the path or URL. A URL's signature is
+            left out.
         options: how the file was divided. Part of the id where it changes the vector at a position: a chunk's number
             depends on the segmentation, a fused vector on the timed texts.
+        metadata: of your own, for every row. ``source`` and ``file_name`` in it replace those of the file.
+        id_from: what tells the ids of files with equal content apart: ``source``, ``content``, or a function; see
+            :data:`IdFrom`.
+
+    Raises:
+        InvalidInputError: ``metadata`` has a key that rows use, or ``id_from`` returned no name.
+        UnexpectedError: ``id_from`` raised.
     """
-    where = source or _source(media)
-    name = media.filename or file_name(where) or media.kind
+    known: dict[str, Any] = known_of(media, metadata if source is None else {**(metadata or {}), "source": source})
+    file = name_of(media, known, checked_id_from(id_from))
+    where, name = known.pop("source", None) or describe(media), known.pop("file_name")
     ends = [s.end_sec for s in segments if s.end_sec is not None]
     length = duration_sec if duration_sec is not None else max(ends, default=None)
+    part = (getattr(media, "start_sec", None), getattr(media, "end_sec", None))
     rows: list[Row] = []
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[object, ...]] = Counter()
     for segment in segments:
         # JSON writes 6.0 as 6 too, and a store's filter may tell the two apart.
         start, end = (None if at is None else float(at) for at in (segment.start_sec, segment.end_sec))
@@ -75,11 +121,13 @@ def rows_of(
             position = (*position, repr(options.segmentation))
         if options is not None and segment.option == "fused":
             position = (*position, repr(options.time_based_metadata))
-        identity = "|".join(map(str, (content_digest, segment.option, segment.scope, *position, space)))
+        if part != (None, None):  # two parts of one file have its digest, and their vectors may have no times
+            position = (*position, *(None if at is None else float(at) for at in part))
+        identity: tuple[object, ...] = (content_digest, segment.option, segment.scope, *position, space)
         seen[identity] += 1
         if seen[identity] > 1:  # v1 returns two vectors without labels for each time range of audio (marengo3.0)
-            identity += f"|{seen[identity]}"
-        metadata = {
+            identity = (*identity, seen[identity])
+        about = {
             "source": where,
             "file_name": name,
             "media_type": media.kind,
@@ -94,18 +142,33 @@ def rows_of(
             "content_digest": content_digest,
             "space": space,
         }
-        known: dict[str, Any] = {key: value for key, value in metadata.items() if value is not None}
-        rows.append(Row(str(uuid.uuid5(_NAMESPACE, identity)), _text(name, segment), known, segment.vector))
+        kept = {key: value for key, value in about.items() if value is not None}
+        content = content_id(identity)
+        rows.append(
+            Row(row_id(content, file), _text(name, segment), {**kept, **known}, segment.vector, content_id=content)
+        )
     return rows
 
 
-def _source(media: Media) -> str:
-    source = media.source
-    if isinstance(source, str) and not source.startswith("data:"):
-        return source
-    if hasattr(source, "__fspath__"):
-        return str(source.__fspath__())
-    return media.filename or describe(media)
+def rows_of_copy(
+    rows: Iterable[Row], media: Media, metadata: Mapping[str, Any] | None = None, id_from: IdFrom = "source"
+) -> list[Row]:
+    """The rows of a file, made from those of another one with the same content and kind.
+
+    Args:
+        rows: the other file's.
+        media, metadata, id_from: as for :func:`rows_of`.
+    """
+    known = known_of(media, metadata)
+    file = name_of(media, known, checked_id_from(id_from))
+    where, name = known.pop("source", None) or describe(media), known.pop("file_name")
+    copies = []
+    for row in rows:
+        kept = {key: value for key, value in row.metadata.items() if key in RESERVED}
+        text = name + row.text.removeprefix(row.metadata["file_name"])
+        about = {"source": where, "file_name": name, **kept, **known}
+        copies.append(Row(row_id(row.content_id, file), text, about, row.vector, content_id=row.content_id))
+    return copies
 
 
 def _text(name: str, segment: Segment) -> str:
@@ -128,37 +191,6 @@ def clock(seconds: float) -> str:
     return whole + (f".{tenths % 10}" if tenths % 10 else "")
 
 
-def segment_key(metadata: Mapping[str, Any]) -> Hashable | None:
-    """The identity of a row's segment, equal for its vectors of all options; None if the metadata is not a row's."""
-    if "content_digest" not in metadata:
-        return None
-    position = ("start_sec", "end_sec", "page", "quadrant", "chunk", "embedding_scope")
-    return (metadata["content_digest"], *(metadata.get(name) for name in position))
-
-
 def joined_options(metadatas: Iterable[Mapping[str, Any]]) -> str:
     """All ``embedding_option`` values of some rows, sorted: ``audio,visual``; empty if there are none."""
     return ",".join(sorted({str(m["embedding_option"]) for m in metadatas if m.get("embedding_option")}))
-
-
-def check_space(metadatas: Iterable[Mapping[str, Any]], space: str | None) -> None:
-    """Refuse vectors of another space. If they are equally long, a search would return meaningless results silently.
-
-    Args:
-        metadatas: metadata of rows, documents or nodes; those without a ``space`` are not checked.
-        space: the expected space; None = any, but the same for all.
-
-    Raises:
-        InvalidInputError: there is a vector of another space; the message names both.
-    """
-    for metadata in metadatas:
-        other = metadata.get("space")
-        if other is None or other == space:
-            continue
-        if space is None:
-            space = other
-            continue
-        raise InvalidInputError(
-            f"The collection holds vectors of {other}, the embeddings are {space}; the two do not compare. "
-            "Use the model it was written with, or embed everything again."
-        )

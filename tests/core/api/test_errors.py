@@ -188,6 +188,16 @@ def test_a_long_message_is_cut() -> None:
     assert len(read_error_body(flat(message="x" * 100_000)).message) <= 500
 
 
+@pytest.mark.parametrize(
+    "odd", ["c" * 100_000, ["c"] * 10_000, {"c": "c" * 10_000}, int("9" * 4000), "a\nb\x00\x1b[31m"]
+)
+@pytest.mark.parametrize("name", ["code", "message"])
+def test_a_code_or_message_of_any_type_is_one_short_line(name: str, odd: Any) -> None:
+    text = str(error_from_status(400, json.dumps({"code": "c", "message": "m", name: odd}).encode()))
+    assert len(text) < 700
+    assert text.isprintable()
+
+
 def test_the_retry_after_header_is_in_the_error() -> None:
     service = Service(lambda _: httpx.Response(429, content=flat(), headers={"retry-after": "7"}))
     with pytest.raises(RateLimitError) as caught:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import math
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.service import Service, v1_answer, v2_answer, vector
 from twelvelabs_core import (
@@ -162,8 +166,167 @@ def test_infinities_of_opposite_sign_are_malformed() -> None:
         embed_one(httpx.Response(200, content=body.encode()))
 
 
-def test_large_finite_numbers_are_valid() -> None:
-    assert embed_one(v2_answer([1e308] * 512)).vector == [1e308] * 512
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [0.0] * 512,
+        [-0.0, 0.0] * 256,
+        [0] * 512,
+        [5e-324] + [0.0] * 511,  # the smallest number above zero
+        [1e-20] * 512,  # a 32-bit float holds it, but not its square
+        [1e39] + [0.5] * 511,  # more than a 32-bit float holds
+        [-3.5e38] + [0.5] * 511,
+        [1e308] * 512,
+        [1e20] * 512,
+        [10**300] + [0.5] * 511,
+    ],
+    ids=lambda numbers: f"{numbers[0]:g}",
+)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_vector_that_no_store_can_compare_is_malformed(numbers: list[float], version: str) -> None:
+    answer = v2_answer(numbers) if version == "v2" else v1_answer("marengo3.0", text=numbers)
+    with pytest.raises(MalformedResponseError, match=r"of zeros alone|larger than an embedding has"):
+        embed_one(answer, api_version=version)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 1e3, 1e12])
+def test_vectors_of_any_sensible_length_are_valid(scale: float) -> None:
+    numbers = [x * scale for x in vector("a")]
+    assert embed_one(v2_answer(numbers)).vector == numbers
+
+
+@pytest.mark.parametrize("odd", ["0.5", None, True, [0.5], {}, math.nan, -math.inf, 10**400], ids=repr)
+@pytest.mark.parametrize("place", [0, 511])
+def test_one_odd_element_makes_a_vector_malformed(odd: Any, place: int) -> None:
+    numbers: list[Any] = [0.5] * 512
+    numbers[place] = odd
+    with pytest.raises(MalformedResponseError, match="not a finite number"):
+        embed_one(httpx.Response(200, content=json.dumps(v2_answer(numbers)).encode()))
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        *(
+            (name, odd)
+            for name in ("embedding_option", "embedding_scope", "quadrant")
+            for odd in (7, ["visual"], {}, True)
+        ),
+        *(
+            (name, odd)
+            for name in ("start_page_number", "chunk_index")
+            for odd in ("7", 1.5, True, -1, 10**400, [], math.nan)
+        ),
+        *((name, odd) for name in ("start_sec", "end_sec") for odd in ("7", True, 10**400, 1e300, {}, [1])),
+    ],
+)
+def test_a_label_of_an_odd_type_is_malformed(name: str, odd: Any) -> None:
+    with pytest.raises(MalformedResponseError) as caught:
+        responses.v2_segments({"data": [entry(1, **{name: odd})]}, 2)
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("name", ["embedding_option", "embedding_scope"])
+def test_an_odd_label_of_a_v1_segment_is_malformed(name: str) -> None:
+    with pytest.raises(MalformedResponseError, match=name):
+        responses.v1_segments({"audio_embedding": {"segments": [{"float": [1.0], name: {"a": 1}}]}}, "audio", 1)
+
+
+@pytest.mark.parametrize(
+    "message", [{"a": [1]}, ["x"], 7, True, "two\nlines\x00", "x" * 100_000], ids=lambda m: str(m)[:9]
+)
+def test_an_error_message_of_any_type_is_one_short_line(message: Any) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        embed_one({"text_embedding": {"error_message": message}}, api_version="v1")
+    assert len(str(caught.value)) < 600 and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("part", [None, [], "x", 7, {"metadata": []}, {"metadata": {"input_filename": 7}}])
+def test_odd_metadata_are_left_out(part: Any) -> None:
+    assert not responses.v1_metadata({"image_embedding": part}).get("image")
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"input_tokens": {"text": True, "image": 10**30, "audio": -1, "video": 2}}, ({"video": 2}, False, None)),
+        ({"truncated": "false", "truncation_reason": ["x"]}, ({}, False, None)),
+        ({"truncated": 1, "truncation_reason": 7}, ({}, False, None)),
+    ],
+)
+def test_odd_figures_of_usage_are_left_out(usage: Any, expected: Any) -> None:
+    found = responses.usage({"usage": usage})
+    assert found is not None
+    assert (dict(found.input_tokens), found.truncated, found.truncation_reason) == expected
+
+
+JSON: Any = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**320), 10**320) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+VALID: dict[str, Any] = {
+    "data": [
+        {
+            "embedding": [0.5, 1],
+            "embedding_option": "visual",
+            "embedding_scope": "clip",
+            "start_sec": 0,
+            "end_sec": 6.5,
+            "start_page_number": 1,
+            "quadrant": None,
+            "chunk_index": 0,
+            "embedding_uncertainty": [0.1, 0.2],
+        }
+    ],
+    "usage": {"input_tokens": {"text": 1}, "truncated": False, "truncation_reason": None},
+    "video_embedding": {
+        "error_message": None,
+        "segments": [{"float": [0.5, 1], "embedding_scope": "video", "start_offset_sec": 0, "end_offset_sec": 6}],
+    },
+    "image_embedding": {"metadata": {"input_filename": "a.jpg"}},
+}
+
+
+def places(found: Any) -> list[tuple[Any, ...]]:
+    """The path to every value in an answer."""
+    pairs = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    return [(), *((key, *rest) for key, inner in pairs for rest in places(inner))]
+
+
+def with_value(found: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    changed = copy.copy(found)
+    changed[path[0]] = with_value(found[path[0]], path[1:], value)
+    return changed
+
+
+@given(path=st.sampled_from(places(VALID)), value=JSON)
+def test_any_value_in_any_place_is_taken_or_an_error_of_ours(path: tuple[Any, ...], value: Any) -> None:
+    body = json.dumps(with_value(VALID, path, value)).encode()
+    try:
+        response = responses.parse_json(body)
+    except MalformedResponseError:
+        return
+    readers: list[Any] = [
+        lambda: responses.v2_segments(response, 2),
+        lambda: responses.v1_segments(response, "video", 2),
+        lambda: responses.v1_metadata(response),
+        lambda: responses.usage(response),
+    ]
+    for read in readers:
+        with contextlib.suppress(TwelveLabsError):
+            found = read()
+            if found and isinstance(found, list):
+                assert all(type(x) is float and math.isfinite(x) for segment in found for x in segment.vector)
+                assert all(type(s.option) in (str, type(None)) for s in found)
+
+
+@given(body=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_body_is_read_or_an_error_of_ours(body: bytes) -> None:
+    with contextlib.suppress(MalformedResponseError):
+        assert isinstance(responses.parse_json(body), dict)
 
 
 def test_an_integer_too_large_for_a_float_is_malformed() -> None:
@@ -285,8 +448,12 @@ def test_a_v2_segment_has_every_field() -> None:
     assert found == Segment([1.0, 0.5], 1.5, 3, "visual", "page", 4, "top_left", 5, [0.1, 0.2])
 
 
-@pytest.mark.parametrize("uncertainty", [[], [0.1], [0.1] * 3, "ab", 7])
-def test_uncertainty_of_another_length_is_ignored(uncertainty: Any) -> None:
+@pytest.mark.parametrize(
+    "uncertainty",
+    [[], [0.1], [0.1] * 3, "ab", 7, ["a", 0.1], [None, 0.1], [True, 0.1], [math.nan, 0.1], [1e39, 0.1], [10**400, 0.1]],
+    ids=lambda found: str(found)[:12],
+)
+def test_uncertainty_that_is_not_a_number_for_each_element_is_ignored(uncertainty: Any) -> None:
     (found,) = responses.v2_segments({"data": [entry(1, embedding_uncertainty=uncertainty)]}, 2)
     assert found.uncertainty is None
 
@@ -306,8 +473,8 @@ def test_clips_without_end_come_after_those_with_one() -> None:
 
 
 def test_clips_of_one_time_range_keep_their_order() -> None:
-    pairs = [entry(n, start_sec=n // 2, end_sec=n // 2 + 1) for n in range(6)]
-    assert order_of(*pairs[2:4], *pairs[:2], *pairs[4:]) == [0, 1, 2, 3, 4, 5]
+    pairs = [entry(n + 1, start_sec=n // 2, end_sec=n // 2 + 1) for n in range(6)]
+    assert order_of(*pairs[2:4], *pairs[:2], *pairs[4:]) == [1, 2, 3, 4, 5, 6]
 
 
 def test_pages_are_sorted_by_number() -> None:
@@ -316,8 +483,8 @@ def test_pages_are_sorted_by_number() -> None:
 
 
 def test_chunks_are_sorted_by_index_from_0() -> None:
-    chunks = [entry(n, chunk_index=n, embedding_scope="chunk") for n in (2, 0, 11, 1)]
-    assert order_of(entry(99, embedding_scope="asset"), *chunks) == [0, 1, 2, 11, 99]
+    chunks = [entry(n + 1, chunk_index=n, embedding_scope="chunk") for n in (2, 0, 11, 1)]
+    assert order_of(entry(99, embedding_scope="asset"), *chunks) == [1, 2, 3, 12, 99]
 
 
 def test_segments_without_place_come_last() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
 import sqlite3
+from array import array
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -16,9 +18,20 @@ from langchain_core.stores import InMemoryByteStore
 
 from tests.support import media
 from tests.support.service import Service, right_answer, vector
-from twelvelabs_core import BatchError, Composed, Embedding, EmbeddingClient, Image, InvalidInputError, Segment
+from twelvelabs_core import (
+    BatchError,
+    CacheError,
+    Composed,
+    Embedding,
+    EmbeddingClient,
+    Image,
+    InvalidInputError,
+    Segment,
+)
 from twelvelabs_core._cache.backend import SqliteStore
 from twelvelabs_core._cache.cache import Cache
+from twelvelabs_core._cache.encoding import seal
+from twelvelabs_core._cache.entries import Entries
 
 
 @pytest.fixture(params=["file", "store"])
@@ -125,25 +138,25 @@ def test_undecodable_entries_count_as_missing() -> None:
     client = service.client(cache=store)
     client.embed("a")
     (key,) = store.yield_keys()
-    for value in (b"", b"invalid", b"TL1\x00\x01\x00\x00\x00123", b"TL2" + b"\x00" * 13):
+    (whole,) = store.mget([key])
+    for value in (
+        b"",
+        b"invalid",
+        b"TL1\x00\x01\x00\x00\x00" + bytes(8),
+        whole[:-8],
+        whole + bytes(8),
+        whole[8:],
+        "x",
+        7,
+    ):
         store.mset([(key, value)])
         assert not client.embed("a").cached
     assert client.embed("a").cached
 
 
-def test_a_failed_write_is_logged_and_the_vector_returned(caplog: pytest.LogCaptureFixture) -> None:
-    class FullStore(InMemoryByteStore):
-        def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
-            raise OSError("No space left on device")
-
-    found = Service().client(cache=FullStore()).embed_many(["a", "b"])
-    assert [e.vector for e in found] == [vector("a"), vector("b")]
-    assert "No space left on device" in caplog.text
-
-
 def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to look like one" * 50)
-    with pytest.raises(InvalidInputError, match=r"notes\.txt.*cannot be opened"):
+    with pytest.raises(CacheError, match=r"notes\.txt.*cannot be opened"):
         Service().client(cache=tmp_path / "notes.txt").embed("a")
 
 
@@ -170,9 +183,9 @@ def test_the_file_is_created_with_its_folder_and_contains_no_api_key(tmp_path: P
 # -- entries -----------------------------------------------------------------------------------------------------
 
 
-async def stored(result: Embedding | list[Segment]) -> Embedding | list[Segment] | None:
+async def stored(result: Embedding | list[Segment], dimensions: int) -> Embedding | list[Segment] | None:
     """A result, written to a store and read again."""
-    cache = Cache(InMemoryByteStore(), "space")
+    cache = Cache(Entries(InMemoryByteStore()), "space", dimensions)
     await cache.put("key", result)
     return (await cache.get_many(["key"])).get("key")
 
@@ -181,31 +194,31 @@ async def stored(result: Embedding | list[Segment]) -> Embedding | list[Segment]
 @pytest.mark.parametrize("pooled", [1, 300, 70_000])
 async def test_an_embedding_is_kept_exactly(truncated: bool, pooled: int) -> None:
     exact = [0.1 + 0.2, -0.0, 5e-324, 1.7e308, -1 / 3]
-    found = await stored(Embedding(exact, "space", truncated, pooled))
+    found = await stored(Embedding(exact, "space", truncated, pooled), len(exact))
     assert found == Embedding(exact, "space", truncated, pooled, cached=True)
     assert str(found.vector) == str(exact)  # with the sign of zero
 
 
 SEGMENTS = {
     "plain": Segment([0.5, -0.25]),
-    "time": Segment([1.0], 0.0, 6.5, "visual", "clip"),
-    "start only": Segment([1.0], start_sec=1 / 3),
-    "page": Segment([1.0], option="visual", scope="page", page=3, quadrant="top_left"),
-    "chunk": Segment([1.0], option="text", scope="chunk", chunk=0),
-    "uncertainty": Segment([1.0, 2.0, 3.0], 0, 2, "audio", "clip", uncertainty=[0.1, 0.2, 0.3]),
-    "asset": Segment([1.0], scope="asset"),
+    "time": Segment([1.0, 0.5], 0.0, 6.5, "visual", "clip"),
+    "start only": Segment([1.0, 0.5], start_sec=1 / 3),
+    "page": Segment([1.0, 0.5], option="visual", scope="page", page=3, quadrant="top_left"),
+    "chunk": Segment([1.0, 0.5], option="text", scope="chunk", chunk=0),
+    "uncertainty": Segment([1.0, 2.0], 0, 2, "audio", "clip", uncertainty=[0.1, 0.2]),
+    "asset": Segment([1.0, 0.5], scope="asset"),
 }
 
 
 @pytest.mark.parametrize("segment", SEGMENTS.values(), ids=SEGMENTS)
 async def test_every_field_of_a_segment_is_kept(segment: Segment) -> None:
-    assert await stored([segment]) == [segment]
+    assert await stored([segment], 2) == [segment]
 
 
 async def test_many_segments_are_kept_in_order() -> None:
     segments = [*SEGMENTS.values(), *reversed(SEGMENTS.values())]
-    assert await stored(segments) == segments
-    assert await stored([]) == []
+    assert await stored(segments, 2) == segments
+    assert await stored([], 2) == []
 
 
 def test_every_field_of_a_segment_has_a_case() -> None:
@@ -213,34 +226,41 @@ def test_every_field_of_a_segment_has_a_case() -> None:
     assert used == {f.name for f in fields(Segment)}
 
 
+HEADS = b'S[{"uncertainty": %d}]\n'
+NUMBERS = [array("d", numbers).tobytes() for numbers in ([1.0, 2.0], [0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0])]
+GOOD, ZERO, NAN, INFINITE = NUMBERS
+VECTOR_HEAD = b"V\x00\x01\x00\x00\x00"
+
+
 @pytest.mark.parametrize(
-    "value",
+    "content",
     [
-        b"TL1S",
-        b"TL1Snot JSON",
-        b'TL1S[{"floats": 2, "uncertainty": false}]\n' + bytes(8),
-        b'TL1S[{"floats": 2, "uncertainty": false}]\n' + bytes(17),
-        b'TL1S[{"floats": 1, "uncertainty": true}]\n' + bytes(8),
-        b'TL1S[{"floats": 1, "uncertainty": false}]\n' + bytes(16),
-        b'TL1S[{"uncertainty": false}]\n',
-        b"TL1S7\n",
-        b"TL1S[7]\n",
-        b"TL1\x00\x01\x00\x00\x00",
-        b"TL1",
-        b"XL1\x00\x01\x00\x00\x00" + bytes(8),
-        "TL1S[]",
+        *(VECTOR_HEAD + numbers for numbers in (ZERO, NAN, INFINITE, b"", GOOD + bytes(8), GOOD[:8], GOOD[:9])),
+        *(HEADS % 0 + numbers for numbers in (ZERO, NAN, INFINITE, b"", GOOD + bytes(8), GOOD[:8], GOOD[:9])),
+        *(HEADS % 1 + GOOD + numbers for numbers in (b"", GOOD, NAN[:8])),
+        b"S",
+        b"Snot JSON",
+        b"S[{}]\n" + GOOD,
+        b"S7\n",
+        b"S[7]\n",
+        b"S{}\n" + GOOD,
+        b"V",
+        b"X" + GOOD,
+        b"J{}",
+        b"R" + GOOD,
     ],
 )
-async def test_a_damaged_entry_counts_as_missing(value: Any) -> None:
+async def test_an_entry_that_is_no_result_counts_as_missing(content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     store = InMemoryByteStore()
-    store.mset([("space/key", value)])
-    assert await Cache(store, "space").get_many(["key"]) == {}
+    store.mset([("space/key", seal("space/key", content))])
+    assert await Cache(Entries(store), "space", 2).get_many(["key"]) == {}
+    assert "1 of 1 entries read from the cache are damaged" in caplog.text
 
 
 async def test_entries_of_another_space_are_not_found() -> None:
     store = InMemoryByteStore()
-    await Cache(store, "one").put("key", Embedding([1.0], "one"))
-    assert await Cache(store, "two").get_many(["key"]) == {}
+    await Cache(Entries(store), "one", 1).put("key", Embedding([1.0], "one"))
+    assert await Cache(Entries(store), "two", 1).get_many(["key"]) == {}
 
 
 async def test_results_that_come_together_share_a_transaction() -> None:
@@ -251,12 +271,12 @@ async def test_results_that_come_together_share_a_transaction() -> None:
             self.writes.append(len(key_value_pairs))
             super().mset(key_value_pairs)
 
-    cache = Cache(Counting(), "space")
-    await asyncio.gather(*(cache.put(f"{i}", Embedding([float(i)], "space")) for i in range(20)))
+    cache = Cache(Entries(Counting()), "space", 1)
+    await asyncio.gather(*(cache.put(f"{i}", Embedding([i + 1.0], "space")) for i in range(20)))
     assert Counting.writes == [20]
     found = await cache.get_many([f"{i}" for i in range(21)])
     assert {key: value.vector for key, value in found.items() if isinstance(value, Embedding)} == {
-        f"{i}": [float(i)] for i in range(20)
+        f"{i}": [i + 1.0] for i in range(20)
     }
 
 
@@ -268,5 +288,5 @@ async def test_many_keys_are_read_in_portions() -> None:
             self.reads.append(len(keys))
             return super().mget(keys)
 
-    await Cache(Counting(), "space").get_many([f"{i}" for i in range(1001)])
+    await Cache(Entries(Counting()), "space", 1).get_many([f"{i}" for i in range(1001)])
     assert Counting.reads == [500, 500, 1]

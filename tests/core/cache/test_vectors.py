@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from twelvelabs_core._cache.entries import Entries
 from twelvelabs_core._cache.keys import reference_prefix
 from twelvelabs_core._cache.vectors import KeptVectors
 from twelvelabs_core._config import PUBLIC_BASE_URL
@@ -34,7 +35,7 @@ class Store:
 
 
 async def find(vectors: KeptVectors, store: Store | None, *ids: str) -> dict[str, list[float]]:
-    return await vectors.find(ids, store, PREFIX, dimensions=4)
+    return await vectors.find(ids, None if store is None else Entries(store), PREFIX, dimensions=4)
 
 
 async def test_in_memory_without_a_store() -> None:
@@ -50,29 +51,29 @@ async def test_in_memory_without_a_store() -> None:
 
 async def test_in_the_store_if_there_is_one() -> None:
     store, vectors = Store(), KeptVectors()
-    await vectors.keep(VECTORS, store, PREFIX)
+    await vectors.keep(VECTORS, Entries(store), PREFIX)
     assert len(vectors) == 0
     assert await find(KeptVectors(), store, "one", "two", "three") == VECTORS
     # The form in which they are kept: what is in users' caches stays readable.
-    assert store.values[f"{PREFIX}two"] == b"TLR1" + bytes.fromhex(
-        "000000000000f03f000000000000004000000000000008400000000000001040"
+    assert store.values[f"{PREFIX}two"] == b"TLE1" + bytes.fromhex(
+        "80bc7cd552000000000000f03f000000000000004000000000000008400000000000001040"
     )
 
 
 async def test_what_is_there_is_not_written_again() -> None:
     store, vectors = Store(), KeptVectors()
-    await vectors.keep({"one": VECTORS["one"]}, store, PREFIX)
-    await vectors.keep(VECTORS, store, PREFIX)
-    await vectors.keep(VECTORS, store, PREFIX)
+    await vectors.keep({"one": VECTORS["one"]}, Entries(store), PREFIX)
+    await vectors.keep(VECTORS, Entries(store), PREFIX)
+    await vectors.keep(VECTORS, Entries(store), PREFIX)
     assert store.writes == [[f"{PREFIX}one"], [f"{PREFIX}two"]]
-    await vectors.keep({"one": [9.0] * 4}, store, PREFIX)
+    await vectors.keep({"one": [9.0] * 4}, Entries(store), PREFIX)
     assert (await find(vectors, store, "one")) == {"one": [9.0] * 4}
 
 
 async def test_more_than_are_read_at_once() -> None:
     store, vectors = Store(), KeptVectors()
-    many = {f"id{i}": [float(i)] * 4 for i in range(1201)}
-    await vectors.keep(many, store, PREFIX)
+    many = {f"id{i}": [i + 1.0] * 4 for i in range(1201)}
+    await vectors.keep(many, Entries(store), PREFIX)
     assert await find(vectors, store, *many) == many
 
 
@@ -83,15 +84,15 @@ async def test_a_store_that_cannot_be_written_leaves_them_in_memory(caplog: pyte
 
     caplog.set_level(logging.ERROR)
     vectors = KeptVectors()
-    await vectors.keep(VECTORS, Full(), PREFIX)
-    assert "2 vectors could not be written to the cache and stay in memory: disk full" in caplog.text
+    await vectors.keep(VECTORS, Entries(Full()), PREFIX)
+    assert "2 vectors stay in memory. The cache (Full) cannot be written: OSError: disk full" in caplog.text
     assert await find(vectors, Full(), "one", "two") == VECTORS
 
 
-@pytest.mark.parametrize("junk", [b"", b"TLR1", b"TLR1" + bytes(24), b"TLR2" + bytes(32), "text", 7])
+@pytest.mark.parametrize("junk", [b"", b"TLE1", b"TLR1" + bytes(32), b"TLE1" + bytes(36), "text", 7])
 async def test_an_entry_that_cannot_be_decoded_is_missing(junk: Any) -> None:
     store, vectors = Store(), KeptVectors()
-    await vectors.keep(VECTORS, store, PREFIX)
+    await vectors.keep(VECTORS, Entries(store), PREFIX)
     store.values[f"{PREFIX}one"] = junk
     assert await find(vectors, store, "one", "two") == {"two": VECTORS["two"]}
 

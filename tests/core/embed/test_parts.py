@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support import media
-from tests.support.service import Service, fields_of, sent_form, v1_answer, vector
-from twelvelabs_core import Budget, Embedding, InvalidInputError, QuotaExceededError
+from tests.support.service import Service, fields_of, right_answer, sent_form, v1_answer, vector, words
+from twelvelabs_core import Budget, Embedding, InvalidInputError, QuotaExceededError, TextTooLongError, UnexpectedError
 
 OLD = "Marengo-retrieval-2.7"
 old_model = pytest.mark.filterwarnings("ignore:Marengo-retrieval-2.7 was switched off")
@@ -107,10 +108,63 @@ def test_an_over_long_text_is_cut_at_the_side_of_truncate(truncate: Any, kept: s
 
 def test_an_averaged_text_takes_separate_requests() -> None:
     service = Service()
-    found = service.client(truncate="average").embed_parts(text="word " * 1200, image="https://h.example/a.jpg")
+    found = service.client(truncate="average").embed_parts(text=words(1200), image="https://h.example/a.jpg")
     names = [{f.name for f in sent_form(r)} for r in service.requests if r.url.path.endswith("/embed")]
     assert names == [{"model_name", "image_url"}]
     assert len(service.requests) == 4
     assert isinstance(found.text, Embedding)
     assert (found.text.pooled, found.text.truncated) == (3, False)
     assert found.image is not None
+
+
+# -- what was received is kept ---------------------------------------------------------------------------------------
+
+
+def test_parts_beside_a_refused_one_are_in_the_results_of_its_error() -> None:
+    answer = v1_answer("marengo3.0", image=vector("i"), audio=vector("a"))
+    answer["text_embedding"] = {"error_message": "The text is too long."}
+    with pytest.raises(TextTooLongError) as caught:
+        Service(lambda _: answer).client().embed_parts(text="a", image=media.png(), audio=media.wav(440, 6))
+    (parts,) = caught.value.results
+    assert caught.value.item == "text"
+    assert parts.text is None
+    assert parts.image.vector == vector("i")
+    assert [segment.vector for segment in parts.audio] == [vector("a")]
+
+
+def test_nothing_is_in_the_results_if_all_parts_were_refused() -> None:
+    answer = {"text_embedding": {"error_message": "No."}}
+    with pytest.raises(InvalidInputError, match="No") as caught:
+        Service(lambda _: answer).client().embed_parts(text="a")
+    assert caught.value.results == []
+
+
+def test_the_average_is_kept_if_the_call_after_it_fails(tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> Any:
+        return (
+            httpx.Response(400, json={"message": "no"})
+            if request.url.path.endswith("/embed")
+            else right_answer(request)
+        )
+
+    service = Service(answer)
+    client = service.client(truncate="average", cache=tmp_path / "c.sqlite")
+    with pytest.raises(InvalidInputError, match="no") as caught:
+        client.embed_parts(text=words(800), image="https://h.example/a.jpg")
+    (parts,) = caught.value.results
+    assert parts.text.pooled == 2
+    assert len(service.requests) == 3
+    with pytest.raises(InvalidInputError):
+        client.embed_parts(text=words(800), image="https://h.example/a.jpg")
+    assert len(service.requests) == 4  # the text came from the cache
+
+
+def test_whatever_the_counter_raises_is_an_error_of_ours() -> None:
+    def count(text: str) -> int:
+        raise KeyError("x")
+
+    service = Service()
+    with pytest.raises(UnexpectedError) as caught:
+        service.client(truncate="average", count_tokens=count).embed_parts(text="a")
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert service.requests == []

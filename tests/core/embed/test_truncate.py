@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from tests.support.service import words
 from twelvelabs_core import MODELS, InvalidInputError, Model, TextTooLongError, estimate_tokens
-from twelvelabs_core._embed.truncate import TRUNCATE, Truncate, cut, exceeds, mean, plan_text, split
+from twelvelabs_core._embed.truncate import (
+    TRUNCATE,
+    CheckedCounter,
+    TextPlan,
+    Truncate,
+    _longest,
+    cut,
+    exceeds,
+    mean,
+    plan_text,
+    shorter_plan,
+    split,
+)
 
 # -- the estimate --------------------------------------------------------------------------------------------------
 
@@ -244,14 +256,80 @@ def test_plan_of_a_text_over_the_limit(model: Model, truncate: Truncate, control
 
 
 @pytest.mark.parametrize(("model", "control"), [(M27, "none"), (M30, None), (M35, False)])
-@pytest.mark.parametrize(
-    ("truncate", "sent"), [("end", ["aaaaa bbbbb"]), ("start", ["ddddd eeeee"]), ("average", ["aaaaa bbbbb"])]
-)
-def test_a_given_limit_is_cut_to_here(model: Model, control: Any, truncate: Truncate, sent: list[str]) -> None:
-    plan = plan_text("aaaaa bbbbb ccccc ddddd eeeee", model, truncate, limit=2)
-    assert list(plan.pieces[:1]) == sent
-    assert len(plan.pieces) == (3 if truncate == "average" else 1)
-    assert (plan.server_truncate, plan.over) == (control, True)
+@pytest.mark.parametrize(("truncate", "kept"), [("end", "first"), ("start", "last"), ("average", "all")])
+def test_a_refused_text_is_cut_here_and_not_by_the_server(
+    model: Model, control: Any, truncate: Truncate, kept: str
+) -> None:
+    text = words(20)
+    refused = TextPlan((text,), server_truncate=control)
+    plan = shorter_plan(text, refused, {0}, model, truncate, estimate_tokens)
+    assert {"first": [words(14)], "last": [words(14, 6)], "all": [words(10), words(10, 10)]}[kept] == list(plan.pieces)
+    assert (plan.server_truncate, plan.over, plan.whole) == (control, True, False)
+
+
+def test_a_refused_text_over_the_limit_is_first_cut_to_the_limit() -> None:
+    text = words(800)
+    plan = shorter_plan(text, plan_text(text, M30, "end"), {0}, M30, "end", estimate_tokens)
+    assert plan.pieces == (words(500),)
+    plan = shorter_plan(text, plan, {0}, M30, "end", estimate_tokens)
+    assert plan.pieces == (words(350),)
+
+
+def test_only_the_refused_pieces_are_divided_further() -> None:
+    text = words(1200)
+    plan = plan_text(text, M30, "average")
+    again = shorter_plan(text, plan, {1}, M30, "average", estimate_tokens)
+    assert again.pieces == (plan.pieces[0], words(200, 400), words(200, 600), plan.pieces[2])
+    assert again.weights == (400, 200, 200, 400)
+
+
+@pytest.mark.parametrize("truncate", ["end", "start", "average"])
+@pytest.mark.parametrize("count", [estimate_tokens, len, lambda _: 100, lambda _: 9, lambda _: 0])
+def test_refusals_without_end_come_to_an_end(truncate: Truncate, count: Callable[[str], int]) -> None:
+    text = words(700)
+    plan = TextPlan((text,))
+    with pytest.raises(TextTooLongError, match="cut to a few words"):
+        for _ in range(200):
+            plan = shorter_plan(text, plan, range(len(plan.pieces)), M30, truncate, count)
+
+
+@pytest.mark.parametrize("text", ["x" * 2_000_000, "hello wor " * 200_000, "猫" * 400_000], ids=["word", "words", "猫"])
+def test_the_time_does_not_grow_with_the_square_of_the_length(text: str) -> None:
+    looked_at = 0
+
+    def count(part: str) -> int:
+        nonlocal looked_at
+        looked_at += len(part)
+        return len(part) // 4
+
+    assert cut(text, 500, count, side="end")
+    assert cut(text, 500, count, side="start")
+    assert looked_at < 400_000  # what is kept decides, not the length of the text
+    looked_at = 0
+    pieces = split(text, 500, count)
+    assert "".join(map(without_spaces, pieces)) == without_spaces(text)
+    assert looked_at < 20 * len(text)
+
+
+@given(st.integers(1, 60), st.data())
+def test_longest_finds_the_largest_size(most: int, data: st.DataObject) -> None:
+    guess, true = data.draw(st.integers(1, most)), data.draw(st.integers(0, most))
+    assert _longest(lambda size: size <= true, guess, most) == max(1, true)
+
+
+# -- a caller's counter ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, -0.5, None, "7", 10**30, [1]])
+def test_a_count_that_is_no_number_of_tokens_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"count_tokens returned .* for a text of 3 characters"):
+        CheckedCounter(lambda _: value)("abc")
+
+
+@pytest.mark.parametrize(("value", "tokens"), [(0, 0), (7, 7), (7.0, 7), (6.2, 7), (True, 1)])
+def test_a_count_is_rounded_up(value: Any, tokens: int) -> None:
+    found = CheckedCounter(lambda _: value)("abc")
+    assert (found, type(found)) == (tokens, int)
 
 
 def test_none_over_the_limit_is_refused_where_the_server_has_no_control() -> None:

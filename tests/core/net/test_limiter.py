@@ -9,12 +9,10 @@ from collections import deque
 import pytest
 
 from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window
-from twelvelabs_core._api.rate_headers import RateLimitInfo, read_rate_limits, read_retry_delay
+from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._net import pace
 from twelvelabs_core._net.limiter import Limiter
 from twelvelabs_core._net.windows import LearnedLimit, ReportedLimit, SlidingWindow
-
-NOW = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -99,59 +97,6 @@ def test_with_nothing_known_requests_start_one_by_one() -> None:
     learned.reject(until=5.0)
     assert learned.wait(5.0, 0) == 0
     assert learned.wait(5.0, 1) == math.inf
-
-
-# -- what the server reports ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({}, None),
-        ({"Retry-After": "5"}, None),
-        ({"X-Ratelimit-Request-Remaining": "7", "X-Ratelimit-Request-Reset": str(NOW + 30)}, RateLimitInfo(7, 30.0)),
-        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 5)}, RateLimitInfo(0, 5.0)),
-        ({"X-Ratelimit-Remaining": "3", "X-Ratelimit-Reset": "12"}, RateLimitInfo(3, 12.0)),
-        ({"X-Ratelimit-Remaining": "3", "X-Ratelimit-Reset": str((NOW + 4) * 1000)}, RateLimitInfo(3, 4.0)),
-        ({"X-Ratelimit-Duration-Remaining": "36000"}, RateLimitInfo(minutes_remaining=600.0)),
-        ({"X-Ratelimit-Request-Remaining": "many"}, RateLimitInfo()),
-        ({"X-Ratelimit-Gültig": "ja", "X-Ratelimit-Remaining": "3 übrig"}, RateLimitInfo()),
-    ],
-)
-def test_every_family_of_headers(headers: dict[str, str], expected: RateLimitInfo | None) -> None:
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    assert read_rate_limits(raw, NOW) == expected
-
-
-@pytest.mark.parametrize(
-    ("retry_after", "headers", "body", "expected"),
-    [
-        ("11382", [], b"", 11_382.0),
-        ("1.5", [(b"x-ratelimit-reset", b"99")], b"", 1.5),
-        ("Fri, 15 Jan 2027 08:01:00 GMT", [], b"", 60.0),
-        (None, [(b"X-Ratelimit-Reset", b"1800000030")], b"", 30.0),
-        (None, [], b'{"error":{"code":"RATE_LIMIT_EXCEEDED","message":"","details":{"retryAfter":"60"}}}', 60.0),
-        (
-            None,
-            [],
-            b'{"code":"too_many_requests","message":"You have exceeded the rate limit (100req/1day). '
-            b'Please try again later after 2027-01-15T08:00:49Z."}',
-            49.0,
-        ),
-        ("-5", [], b"", 0.0),
-        ("Fri, 15 Jan 2027 07:59:00 GMT", [], b"", 0.0),
-        (None, [(b"X-Ratelimit-Reset", b"-5")], b"", 0.0),
-        (None, [], b'{"error":{"code":"c","message":"","details":{"retryAfter":"-5"}}}', 0.0),
-        (None, [], b'{"message": "after 2027-01-15T07:59:00Z"}', 0.0),
-        (None, [], b"", None),
-        ("soon", [], b"<html>", None),
-        (None, [], b'{"message": "after 2026-99-99T00:00:00Z"}', None),
-    ],
-)
-def test_the_wait_in_the_order_of_trust(
-    retry_after: str | None, headers: object, body: bytes, expected: object
-) -> None:
-    assert read_retry_delay(retry_after, headers, body, NOW) == (None if expected is None else pytest.approx(expected))  # type: ignore[arg-type]
 
 
 # -- the limiter -----------------------------------------------------------------------------------

@@ -8,12 +8,16 @@ import pytest
 
 from twelvelabs_core import (
     AuthenticationError,
+    CacheError,
     ConnectionFailedError,
     InvalidInputError,
     QuotaExceededError,
+    ServerError,
     TwelveLabsError,
+    UnexpectedError,
 )
-from twelvelabs_core._net.pool import UNREACHABLE_LIMIT, attempt_each, for_each
+from twelvelabs_core._net.circuit import CIRCUIT_OPEN
+from twelvelabs_core._net.pool import attempt_each, for_each
 from twelvelabs_core._stats import Run
 
 # -- for_each ------------------------------------------------------------------------------------------------------
@@ -95,8 +99,18 @@ async def test_errors_of_jobs_are_collected_by_index() -> None:
     assert not run.stopping
 
 
-@pytest.mark.parametrize("error", [AuthenticationError("m"), QuotaExceededError("m")])
-async def test_an_error_about_the_account_stops_the_batch_and_what_is_in_progress_is_finished(
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("m"),
+        QuotaExceededError("m"),
+        CacheError("m"),
+        ServerError("m", code=CIRCUIT_OPEN),
+        ConnectionFailedError("m", code=CIRCUIT_OPEN),
+    ],
+    ids=["authentication", "quota", "cache", "server down", "host down"],
+)
+async def test_an_error_about_all_jobs_stops_the_batch_and_what_is_in_progress_is_finished(
     error: TwelveLabsError,
 ) -> None:
     run = Run(10)
@@ -114,37 +128,44 @@ async def test_an_error_about_the_account_stops_the_batch_and_what_is_in_progres
     assert finished == [0, 1]
 
 
-def unreachable() -> ConnectionFailedError:
-    return ConnectionFailedError("m", code="unreachable")
+@pytest.mark.parametrize(
+    "error", [ServerError("m"), ConnectionFailedError("m"), ConnectionFailedError("m", code="unreachable")]
+)
+async def test_a_failure_of_some_jobs_does_not_stop_the_batch(error: TwelveLabsError) -> None:
+    async def do(index: int, job: int) -> None:
+        raise error
+
+    assert len(await attempt_each(range(10), do, Run(10), workers=1)) == 10
 
 
-async def test_an_unreachable_host_stops_the_batch_early() -> None:
-    run, tried = Run(100), 0
+async def test_an_exception_that_is_not_ours_is_the_error_of_its_job() -> None:
+    run, odd = Run(10), ValueError("odd")
+    finished: list[int] = []
 
     async def do(index: int, job: int) -> None:
-        nonlocal tried
-        tried += 1
-        raise unreachable()
+        if index == 3:
+            raise odd
+        await asyncio.sleep(0)
+        finished.append(index)
 
-    with pytest.raises(ConnectionFailedError):
-        await attempt_each(range(100), do, run, workers=1)
-    assert tried == UNREACHABLE_LIMIT
-
-
-async def test_a_host_that_was_reached_before_does_not_stop_the_batch() -> None:
-    run = Run(10)
-
-    async def do(index: int, job: int) -> None:
-        if index:
-            raise unreachable()
-        run.finished()
-
-    assert len(await attempt_each(range(10), do, run, workers=1)) == 9
+    errors = await attempt_each(range(10), do, run, workers=4)
+    assert sorted(finished) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert set(errors) == {3}
+    assert isinstance(errors[3], UnexpectedError)
+    assert errors[3].__cause__ is odd
+    assert "raised ValueError" in errors[3].message
+    assert run.stats.failed == 1
     assert not run.stopping
 
 
-async def test_a_lost_connection_is_not_an_unreachable_host() -> None:
-    async def do(index: int, job: int) -> None:
-        raise ConnectionFailedError("m")
+class Interrupt(BaseException):
+    """As KeyboardInterrupt and SystemExit, which asyncio would raise out of the test's own loop."""
 
-    assert len(await attempt_each(range(10), do, Run(10), workers=1)) == 10
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, Interrupt])
+async def test_what_ends_the_program_ends_the_batch(end: type[BaseException]) -> None:
+    async def do(index: int, job: int) -> None:
+        raise end
+
+    with pytest.raises(end):
+        await attempt_each(range(10), do, Run(10), workers=2)

@@ -12,9 +12,10 @@ import pytest
 
 from tests.support import media
 from tests.support.sender import Clock, Pauses, sender_of
-from tests.support.service import Service, refusal, scripted, v2_answer, vector
+from tests.support.service import Service, refusal, right_answer, scripted, v2_answer, vector, words
 from twelvelabs_core import (
     AuthenticationError,
+    Composed,
     ConnectionFailedError,
     Image,
     InvalidInputError,
@@ -71,11 +72,58 @@ def test_a_failure_that_lasts_is_not_retried(status: int) -> None:
     assert len(service.requests) == 1
 
 
-def test_a_vector_of_the_wrong_length_is_not_requested_again() -> None:
-    service = Service(lambda _: v2_answer([0.5]))
+UNUSABLE = [
+    httpx.Response(200, html="<html>Please log in</html>"),
+    v2_answer([0.5]),
+    {"data": []},
+    {},
+    {"data": [{"embedding": None}]},
+    httpx.Response(200, content=b'{"data": [{"embedding": [%s]}]}' % b",".join([b"NaN"] * 512)),
+]
+
+
+@pytest.mark.parametrize("unusable", UNUSABLE, ids=["html", "short", "empty", "missing", "null", "nan"])
+def test_an_unusable_response_is_asked_for_again_twice(unusable: Any) -> None:
+    service = Service(scripted([unusable, unusable, None]))
+    assert service.client().embed("a").vector == vector("a")
+    lasting = Service(scripted([unusable] * 9))
     with pytest.raises(MalformedResponseError):
-        service.client().embed("a")
-    assert len(service.requests) == 1
+        lasting.client().embed("a")
+    assert len(lasting.requests) == 3
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_an_unusable_response_is_asked_for_again_no_more_than_any_other_failure(retries: int) -> None:
+    service = Service(scripted([{"data": []}] * 9))
+    with pytest.raises(MalformedResponseError):
+        service.client(max_retries=retries).embed("a")
+    assert len(service.requests) == retries + 1
+
+
+@pytest.mark.parametrize(
+    ("item", "options"),
+    [
+        (Image(media.png()), {}),
+        (Image(media.png()), {"api_version": "v1"}),
+        (Composed("a", [Image(media.png())]), {}),
+        (words(500 * 2), {"truncate": "average"}),
+    ],
+    ids=["image", "image by v1", "composed", "average"],
+)
+@pytest.mark.parametrize("unusable", [{"data": []}, {"data": v2_answer(vector("a"))["data"] * 2}], ids=["no", "two"])
+def test_every_kind_of_item_is_asked_for_again(item: Any, options: dict[str, Any], unusable: Any) -> None:
+    first: Iterator[Any] = iter([unusable])
+    service = Service(lambda request: next(first, None) or right_answer(request))
+    assert len(service.client(**options).embed(item).vector) == 512
+    assert len(service.requests) == (3 if options.get("truncate") else 2)
+
+
+def test_parts_are_asked_for_again() -> None:
+    first: Iterator[Any] = iter([{"text_embedding": {"segments": []}}])
+    service = Service(lambda request: next(first, None) or right_answer(request))
+    parts = service.client(api_version="v1").embed_parts(text="a", image=media.png())
+    assert parts.text is not None and parts.image is not None
+    assert len(service.requests) == 2
 
 
 def test_an_invalid_address_is_not_retried() -> None:
@@ -90,9 +138,8 @@ def test_an_invalid_address_is_not_retried() -> None:
     [
         (refusal(503), ServerError),
         (httpx.ReadError("reset"), ConnectionFailedError),
-        (httpx.Response(200, content=b"<html>"), MalformedResponseError),
     ],
-    ids=["503", "reset", "html"],
+    ids=["503", "reset"],
 )
 def test_attempts_are_counted(failure: Any, kind: type[TwelveLabsError], retries: int) -> None:
     service = Service(scripted([failure] * 10))
@@ -108,7 +155,7 @@ def test_an_unreachable_host_is_given_up_sooner() -> None:
     ) as caught:
         service.client(max_retries=5).embed("a")
     assert len(service.requests) == 3
-    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert caught.value.code == "unreachable"
 
 
 def test_rejections_without_end_are_given_up() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import media
 from tests.support.sender import sender_of
-from tests.support.service import Counter, Service, refusal, right_answer, scripted, text_of, vector
+from tests.support.service import Counter, Service, refusal, right_answer, scripted, text_of, vector, words
 from twelvelabs_core import (
     AuthenticationError,
     BatchError,
@@ -64,7 +64,7 @@ def test_the_bound_holds_for_all_threads_of_a_client_together() -> None:
 
 def test_pieces_of_one_text_count_too() -> None:
     counter = Counter()
-    Service(counter).client(max_concurrency=3, truncate="average").embed("x" * 5 * 500 * 10)
+    Service(counter).client(max_concurrency=3, truncate="average").embed(words(500 * 10))
     assert counter.most == 3
 
 

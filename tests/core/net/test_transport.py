@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from tests.support.sender import sender_of
 from tests.support.service import BASE, KEY, Service
-from twelvelabs_core import ConnectionFailedError, InvalidInputError, TwelveLabsError
+from twelvelabs_core import InvalidInputError
 from twelvelabs_core._api.requests import FileRange, Request
 from twelvelabs_core._net import loop
+from twelvelabs_core._net.key import Key
 from twelvelabs_core._net.sender import Sender
 from twelvelabs_core._net.session import Session
 from twelvelabs_core._net.transport import AiohttpTransport, RawResponse, environment_proxy
-from twelvelabs_core._net.wire import CHUNK, LARGE_BODY, ChunkedBody, RequestWriter, connection_error
+from twelvelabs_core._net.wire import CHUNK, LARGE_BODY, ChunkedBody, RequestWriter
 
 URL = f"{BASE}/embed-v2"
 TIMEOUT = httpx.Timeout(7.0, connect=3.0, pool=None)
@@ -34,6 +33,8 @@ class AiohttpSession:
 
     def __init__(self, status: int = 200, headers: Any = (), body: bytes = b"{}", error: Any = None) -> None:
         self.status, self.raw_headers, self._body, self._error = status, headers, body, error
+        self.headers = httpx.Headers(list(headers))
+        self.content = self
         self.asked: list[dict[str, Any]] = []
         self.closed = False
 
@@ -44,8 +45,8 @@ class AiohttpSession:
             raise self._error
         yield self
 
-    async def read(self) -> bytes:
-        return self._body
+    async def iter_any(self) -> Any:
+        yield self._body
 
     async def close(self) -> None:
         self.closed = True
@@ -54,7 +55,7 @@ class AiohttpSession:
 @pytest.fixture
 def transport_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[AiohttpSession], AiohttpTransport]:
     def make(session: AiohttpSession) -> AiohttpTransport:
-        transport = AiohttpTransport(BASE, TIMEOUT)
+        transport = AiohttpTransport(BASE, 7.0, 600.0)
         monkeypatch.setattr(transport, "_session", session)
         return transport
 
@@ -66,62 +67,22 @@ def transport_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[AiohttpSession]
 
 async def test_a_request_goes_to_aiohttp_with_its_timeouts(transport_with: Any) -> None:
     session = AiohttpSession(201, [(b"X-Trace-Id", b"t")], b"body")
-    response = await transport_with(session).request("POST", URL, {"a": "b"}, b"{}")
+    response = await transport_with(session).request("POST", URL, {"a": "b"}, b"{}", limit=100)
     assert (response.status, response.body, response.header(b"x-trace-id")) == (201, b"body", "t")
     assert response.header(b"x-other") is None
-    (asked,) = session.asked
-    assert (asked["method"], asked["url"], asked["headers"], asked["data"]) == ("POST", URL, {"a": "b"}, b"{}")
-    assert (asked["timeout"].sock_connect, asked["timeout"].sock_read, asked["timeout"].total) == (3.0, 7.0, None)
-    assert asked["allow_redirects"] is False
+    await transport_with(session).request("PUT", URL, {}, None, limit=100, total_timeout=900.0)
+    first, second = session.asked
+    assert (first["method"], first["url"], first["headers"], first["data"]) == ("POST", URL, {"a": "b"}, b"{}")
+    assert first["allow_redirects"] is False
+    seconds = first["timeout"]
+    assert (seconds.total, seconds.connect, seconds.sock_connect, seconds.sock_read) == (600.0, 7.0, 7.0, 7.0)
+    own = second["timeout"]
+    assert (own.total, own.connect, own.sock_connect, own.sock_read) == (900.0, 7.0, 7.0, 7.0)
 
 
-CONNECTION_KEY: Any = SimpleNamespace(host="h", port=443, ssl=True, is_ssl=True)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (aiohttp.InvalidURL("x"), httpx.UnsupportedProtocol),
-        (aiohttp.NonHttpUrlClientError("ftp://x"), httpx.UnsupportedProtocol),
-        (aiohttp.ClientConnectorError(CONNECTION_KEY, OSError(111, "refused")), httpx.ConnectError),
-        (aiohttp.ClientConnectorDNSError(CONNECTION_KEY, socket.gaierror(-2, "unknown")), httpx.ConnectError),
-        (aiohttp.ConnectionTimeoutError("slow"), httpx.ConnectError),
-        (aiohttp.SocketTimeoutError("slow"), httpx.ReadTimeout),
-        (asyncio.TimeoutError(), httpx.ReadTimeout),
-        (aiohttp.ServerDisconnectedError(), httpx.ReadError),
-        (aiohttp.ClientPayloadError("short"), httpx.ReadError),
-        (ConnectionResetError(104, "reset"), httpx.ReadError),
-    ],
-    ids=lambda value: getattr(value, "__name__", type(value).__name__),
-)
-async def test_errors_of_aiohttp_become_those_of_httpx(
-    transport_with: Any, error: Exception, kind: type[Exception]
-) -> None:
-    with pytest.raises(httpx.TransportError) as caught:
-        await transport_with(AiohttpSession(error=error)).request("POST", URL, {}, b"{}")
-    assert type(caught.value) is kind
-    assert caught.value.__cause__ is error
-
-
-async def test_as_an_httpx_transport_it_drops_the_headers_of_the_transfer(transport_with: Any) -> None:
-    headers = [(b"Content-Encoding", b"gzip"), (b"Content-Length", b"3"), (b"X-Trace-Id", b"t")]
-    session = AiohttpSession(200, headers, b"decompressed")
-    request = httpx.Request("PUT", URL, headers={b"X-A": "\u00e4".encode("latin-1")}, content=b"content")
-    response = await transport_with(session).handle_async_request(request)
-    assert (response.status_code, await response.aread()) == (200, b"decompressed")
-    assert "content-encoding" not in response.headers
-    assert response.headers["x-trace-id"] == "t"
-    (asked,) = session.asked
-    assert (asked["method"], asked["data"], asked["headers"]["x-a"]) == ("PUT", b"content", "\u00e4")
-
-
-async def test_a_streamed_body_stays_a_stream_and_an_empty_one_is_none(transport_with: Any) -> None:
-    session = AiohttpSession()
-    transport = transport_with(session)
-    body = ChunkedBody(b"x")
-    await transport.handle_async_request(httpx.Request("PUT", URL, stream=body, headers={"content-length": "1"}))
-    await transport.handle_async_request(httpx.Request("GET", URL))
-    assert [asked["data"] for asked in session.asked] == [body, None]
+def test_a_connection_gets_ten_seconds_at_most() -> None:
+    timeout = AiohttpTransport(BASE, 120.0, 600.0)._timeout
+    assert (timeout.connect, timeout.sock_connect, timeout.sock_read) == (120.0, 10.0, 120.0)
 
 
 async def test_closing_closes_the_connections_once(transport_with: Any) -> None:
@@ -134,7 +95,7 @@ async def test_closing_closes_the_connections_once(transport_with: Any) -> None:
 
 
 async def test_connections_are_opened_with_the_first_request() -> None:
-    transport = AiohttpTransport(BASE, TIMEOUT)
+    transport = AiohttpTransport(BASE, 7.0, 600.0)
     assert transport._session is None
     session = transport._open_session()
     assert transport._session is session
@@ -175,7 +136,7 @@ def test_the_proxy_of_the_environment(
 
 @pytest.fixture
 def writer() -> RequestWriter:
-    return RequestWriter(BASE, KEY, TIMEOUT)
+    return RequestWriter(BASE, Key(SecretStr(KEY)), TIMEOUT)
 
 
 @pytest.fixture
@@ -250,24 +211,28 @@ def test_known_addresses_do_not_grow_without_end(
     assert len(writer._urls) <= 3
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "code"),
-    [
-        (httpx.UnsupportedProtocol("m"), InvalidInputError, None),
-        (httpx.LocalProtocolError("m"), InvalidInputError, None),
-        (httpx.ConnectError("m"), ConnectionFailedError, "unreachable"),
-        (httpx.ConnectTimeout("m"), ConnectionFailedError, "unreachable"),
-        (ConnectionRefusedError("m"), ConnectionFailedError, "unreachable"),
-        (httpx.ReadTimeout("m"), ConnectionFailedError, None),
-        (httpx.ReadError(""), ConnectionFailedError, None),
-        (OSError("m"), ConnectionFailedError, None),
-    ],
-    ids=lambda value: getattr(value, "__name__", type(value).__name__),
-)
-def test_network_errors_become_ours(error: Exception, kind: type[TwelveLabsError], code: str | None) -> None:
-    found = connection_error(error, BASE, 7.0)
-    assert (type(found), found.code) == (kind, code)
-    assert BASE in found.message
+async def test_a_written_request_as_aiohttp_takes_it(writer: RequestWriter) -> None:
+    small = httpx.Request("PUT", URL, headers={b"X-A": "\u00e4".encode("latin-1")}, content=b"content")
+    headers, body = writer.for_aiohttp(small)
+    assert (headers["x-a"], body) == ("\u00e4", b"content")
+    stream = ChunkedBody(b"x")
+    assert writer.for_aiohttp(httpx.Request("PUT", URL, stream=stream, headers={"content-length": "1"}))[1] is stream
+    assert writer.for_aiohttp(httpx.Request("GET", URL))[1] is None
+
+
+async def test_a_file_that_cannot_be_opened_is_named_as_the_reason(writer: RequestWriter, tmp_path: Path) -> None:
+    gone = tmp_path / "gone.mp4"
+    with pytest.raises(InvalidInputError, match="cannot be read any more: No such file"):
+        _ = [chunk async for chunk in ChunkedBody(FileRange(gone, 0, 10))]
+    request = Request("assets", form=[("file", ("gone.mp4", gone, "video/mp4"))])
+    with contextlib.ExitStack() as files, pytest.raises(InvalidInputError, match="cannot be read any more"):
+        writer.write(request, files)
+
+
+def test_the_headers_do_not_show_the_key(writer: RequestWriter, files: contextlib.ExitStack) -> None:
+    assert KEY not in repr(writer.json_headers)
+    assert writer.json_headers["x-api-key"] == KEY
+    assert "x-api-key" in repr(writer.json_headers)
 
 
 # -- the session ---------------------------------------------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twelvelabs_core import fuse_ranks
+from twelvelabs_core import InvalidInputError, fuse_ranks
 
 
 def same(hit: str) -> str:
@@ -53,3 +57,31 @@ def test_every_hit_is_found_once_best_first(rankings: list[list[int]]) -> None:
     scores = [result.score for result in found]
     assert scores == sorted(scores, reverse=True)
     assert sum(len(result.hits) for result in found) == sum(map(len, rankings))
+
+
+def test_equal_scores_are_ordered_by_id() -> None:
+    for hits in (["b", "a"], ["a", "b"]):
+        assert [r.hits for r in fuse_ranks({"": [(hit, 0.5) for hit in hits]})] == [("a",), ("b",)]
+    by_length = fuse_ranks({"": [("aa", 0.5), ("b", 0.5)]}, order=len)
+    assert [r.hits for r in by_length] == [("b",), ("aa",)]
+    two = [SimpleNamespace(id=name) for name in "ba"]
+    assert [r.hits[0].id for r in fuse_ranks({"": [(hit, 0.5) for hit in two]})] == ["a", "b"]
+
+
+_ranking = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([0.1, 0.5])), max_size=6).map(
+    lambda found: [(f"{name}/{i}", score) for i, (name, score) in enumerate(found)]
+)
+
+
+@given(st.dictionaries(st.sampled_from(["visual", "audio", "text"]), _ranking), st.randoms(use_true_random=False))
+def test_the_order_of_hits_and_rankings_makes_no_difference(rankings: Any, random: Any) -> None:
+    names = random.sample(list(rankings), len(rankings))
+    shuffled = {name: random.sample(rankings[name], len(rankings[name])) for name in names}
+    for key in (same, None):
+        assert fuse_ranks(rankings, key=key) == fuse_ranks(shuffled, key=key)
+
+
+@pytest.mark.parametrize("score", [math.nan, "high", None])
+def test_a_score_is_a_number(score: Any) -> None:
+    with pytest.raises(InvalidInputError, match="a score must be a number"):
+        fuse_ranks({"": [("a", score)]})

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from twelvelabs_core import (
     Audio,
@@ -18,11 +20,13 @@ from twelvelabs_core import (
     SegmentOptions,
     Sentences,
     TimedText,
+    UnexpectedError,
     Video,
     check_space,
     clock,
     rows_of,
 )
+from twelvelabs_core._store.metadata import RESERVED
 from twelvelabs_core.adapter import joined_options, segment_key
 
 CLIP = Segment([0.5, 0.25], start_sec=72, end_sec=78.5, option="visual", scope="clip")
@@ -76,7 +80,10 @@ def test_the_source_is_a_path_a_url_or_a_description() -> None:
     def source(media: Media, **more: Any) -> Any:
         return rows(media, CLIP, **more)[0].metadata["source"]
 
-    assert source(Video("https://example.com/a.mp4?sign=1")) == "https://example.com/a.mp4?sign=1"
+    assert source(Video("https://example.com/a.mp4?page=1")) == "https://example.com/a.mp4?page=1"
+    assert source(Video("https://me:pw@example.com/a.mp4?sv=1&page=1&sig=2")) == "https://example.com/a.mp4?page=1"
+    assert source(Video("a.mp4"), metadata={"source": Path("b.mp4")}) == "b.mp4"
+    assert source(Video("a.mp4"), source="https://h.example/b.mp4?sv=1&sig=2") == "https://h.example/b.mp4"
     assert source(Video(Path("a") / "b.mp4")) == str(Path("a") / "b.mp4")
     assert source(Video(b"1234")) == "4 bytes"
     assert source(Video("data:video/mp4;base64,AAAA", filename="a.mp4")) == "a.mp4"
@@ -92,8 +99,8 @@ def test_the_length_is_the_last_end_by_default() -> None:
 def test_ids_are_the_same_every_time_and_differ_with_what_they_stand_for() -> None:
     (row,) = rows(Video("a.mp4"), CLIP)
     # What is in users' stores must be found again by later versions.
-    assert row.id == "016fd018-b399-50e7-a914-40b91a217345"
-    assert rows(Video("moved/b.mp4"), CLIP)[0].id == row.id
+    assert ids(Video("/videos/a.mp4")) == ["c33fdc35-7eb7-584d-8c49-25a61fdef0c2"]
+    assert ids(Video("a.mp4"), id_from="content") == ["016fd018-b399-50e7-a914-40b91a217345"]
     assert rows(Video("a.mp4"), replace(CLIP, start_sec=72.0))[0].id == row.id
     others = [
         *rows(Video("a.mp4"), replace(CLIP, option="audio"), replace(CLIP, scope="asset"), replace(CLIP, end_sec=79)),
@@ -115,6 +122,69 @@ def test_options_are_part_of_an_id_only_where_they_change_the_vector() -> None:
     note = SegmentOptions(time_based_metadata=[TimedText(0, 1, "goal")])
     assert id_of(fused, SegmentOptions()) != id_of(fused, note)
     assert id_of(CLIP, SegmentOptions()) == id_of(CLIP, note)
+
+
+def ids(media: Media, *segments: Segment, **more: Any) -> list[str]:
+    return [row.id for row in rows(media, *(segments or (CLIP,)), **more)]
+
+
+def test_copies_have_rows_of_their_own_and_a_path_is_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = ids(Video("a.mp4"))
+    for written in ("./a.mp4", Path("a.mp4"), str(tmp_path / "a.mp4"), (tmp_path / "a.mp4").as_uri()):
+        assert ids(Video(written)) == one, written
+    others = [Video("b.mp4"), Video("copy/a.mp4"), Video(b"x"), Video(b"x", filename="a.mp4"), Video("s3://b/a.mp4")]
+    assert len({*one, *(id for other in others for id in ids(other))}) == 1 + len(others)
+    assert ids(Video(b"x", filename="a.mp4")) == ids(Video("data:video/mp4;base64,eA==", filename="a.mp4"))
+    assert ids(Video(b"x")) == ids(Video("a.mp4"), id_from="content"), "without a name, the content alone"
+    assert ids(Video("a.mp4"), source="b") == ids(Video(b"x"), metadata={"source": "b"})
+    signed = "https://h.example/a.mp4?Expires={0}&Signature={0}"
+    assert ids(Video(signed.format(1))) == ids(Video(signed.format(2))) == ids(Video("https://h.example/a.mp4"))
+
+
+def test_a_place_that_is_not_utf_8_has_an_id() -> None:
+    assert ids(Video("a\udcff.mp4")) != ids(Video("a\udcfe.mp4"))
+
+
+def test_two_parts_of_one_file_have_rows_of_their_own() -> None:
+    whole = Segment([1.0], option="visual", scope="asset")
+    parts = [Video("a.mp4"), Video("a.mp4", end_sec=9), Video("a.mp4", start_sec=9), Video("a.mp4", start_sec=9.5)]
+    assert len({id for part in parts for id in ids(part, whole)}) == len(parts)
+    assert ids(Video("a.mp4", start_sec=9), whole) == ids(Video("a.mp4", start_sec=9.0), whole)
+
+
+def test_a_name_of_the_caller() -> None:
+    def by_id(media: Media, metadata: Any, **more: Any) -> list[str]:
+        return ids(media, metadata=metadata, id_from=lambda known: known["video_id"], **more)
+
+    seven = by_id(Video("a.mp4"), {"video_id": "7"})
+    assert by_id(Video("moved/b.mp4"), {"video_id": "7", "title": "x"}) == seven
+    assert by_id(Video("a.mp4"), {"video_id": "8"}) != seven
+    assert by_id(Video("a.mp4"), {"video_id": "7"}, content_digest="cd" * 20) != seven, "another content"
+    given: list[Any] = []
+    rows(Video("v/a.mp4"), CLIP, metadata={"title": "x"}, id_from=lambda known: given.append(dict(known)) or "7")
+    assert given == [{"source": "v/a.mp4", "file_name": "a.mp4", "media_type": "video", "title": "x"}]
+
+
+@pytest.mark.parametrize("wrong", ["", None, 7])
+def test_a_name_is_a_text(wrong: Any) -> None:
+    with pytest.raises(InvalidInputError, match="id_from returned"):
+        ids(Video("a.mp4"), id_from=lambda _: wrong)
+    with pytest.raises(UnexpectedError, match="id_from raised KeyError: 'video_id'") as failed:
+        ids(Video("a.mp4"), id_from=lambda known: known["video_id"])
+    assert isinstance(failed.value.__cause__, KeyError)
+    for unknown in ("name", None, 7, ["source"]):
+        with pytest.raises(InvalidInputError, match=r"id_from=.* must be 'source', 'content', or a function"):
+            ids(Video("a.mp4"), id_from=unknown)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_names_are_not_taken_for_another_part_of_an_id(one: str, two: str) -> None:
+    def named(name: str, **more: Any) -> list[str]:
+        return ids(Video("a.mp4"), id_from=lambda _: name, **more)
+
+    assert (named(one) == named(two)) == (one == two)
+    assert named(f"{one}|{two}") != named(one, content_digest=f"{two}|{PLACE['content_digest']}")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +213,36 @@ def test_options_joined() -> None:
     assert joined_options([{}]) == ""
 
 
+def test_copies_are_two_segments_and_so_are_two_contents_at_one_place() -> None:
+    def key(path: str, **more: Any) -> Any:
+        return segment_key(rows(Video(path), CLIP, **more)[0].metadata)
+
+    assert key("a.mp4") == key("./a.mp4")
+    assert len({key("a.mp4"), key("copy/a.mp4"), key("a.mp4", content_digest="cd" * 20)}) == 3
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_key_of_rows_is_refused_in_the_metadata_of_a_caller(name: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"the key '{name}'.*Rename it, for example to 'my_{name}'"):
+        rows(Video("a.mp4"), CLIP, metadata={"title": "x", name: "kitchen"})
+
+
+def test_metadata_of_the_caller() -> None:
+    given = {"title": "x", "source": "camera 1", "file_name": "one.mp4", "tags": None}
+    (row,) = rows(Video("a.mp4"), CLIP, metadata=given)
+    assert row.text == "one.mp4 00:01:12-00:01:18.5 visual"
+    assert row.metadata == {**rows(Video("a.mp4"), CLIP)[0].metadata, **given}
+    for wrong in ({"source": 7}, {"file_name": b"a"}):
+        with pytest.raises(InvalidInputError, match="expected a str"):
+            rows(Video("a.mp4"), CLIP, metadata=wrong)
+
+
+def test_every_key_of_a_row_is_reserved_or_the_callers_to_give() -> None:
+    page = replace(CLIP, page=1, quadrant="top_left", chunk=1)
+    (row,) = rows(Video("a.mp4"), page)
+    assert set(row.metadata) == RESERVED | {"source", "file_name"}
+
+
 def test_one_space() -> None:
     old, new, none = {"space": "marengo3.0/512"}, {"space": "marengo3.5/512"}, {"title": "beans"}
     check_space([old, none, old], "marengo3.0/512")
@@ -152,6 +252,28 @@ def test_one_space() -> None:
         check_space([none, old], "marengo3.5/512")
     with pytest.raises(InvalidInputError, match=r"vectors of marengo3\.5/512, the embeddings are marengo3\.0/512"):
         check_space([old, new], None)
+
+
+@pytest.mark.parametrize("foreign", ["kitchen", "kitchen/diner", "a b/512", "", 512, 0, ["marengo3.0/512"], None])
+def test_a_space_of_something_else_is_no_vector_space(foreign: Any) -> None:
+    check_space([{"space": foreign}, {"space": "marengo3.0/512"}, {"space": foreign}], "marengo3.0/512")
+    check_space([{"space": foreign}, {"space": "marengo3.0/512"}], None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"space": "my model", "content_digest": "ab"},
+        {"space": "my model", "embedding_option": "text"},
+        {"space": "mine/64"},
+        {"space": "marengo3.0/512/v1-audio"},
+        rows(Video("a.mp4"), CLIP, space="mine")[0].metadata,
+    ],
+)
+def test_the_space_of_a_row_is_always_compared(row: Any) -> None:
+    for space in ("marengo3.0/512", None):
+        with pytest.raises(InvalidInputError, match="do not compare"):
+            check_space([{"space": "marengo3.0/512"}, row], space)
 
 
 def test_two_unlabelled_vectors_of_one_time_span_have_ids_of_their_own() -> None:

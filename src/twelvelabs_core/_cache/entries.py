@@ -1,0 +1,154 @@
+"""A store's entries, each with a checksum; what a store raises or returns wrongly does not get past this."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
+
+from .._errors import CacheError, InvalidInputError
+from .backend import Store, open_store, portions
+from .encoding import seal, unseal
+
+logger = logging.getLogger("twelvelabs_embeddings")
+
+T = TypeVar("T")
+CacheErrors: TypeAlias = Literal["raise", "ignore"]
+
+# After a failed write that is ignored, no other is tried for so long: each may wait for a locked file.
+PAUSE_SEC = 60.0
+
+
+class Entries:
+    """The entries of a store.
+
+    Args:
+        store: holds them.
+        errors: ``raise`` = a store that fails raises :class:`CacheError`; ``ignore`` = what cannot be read is missing,
+            what cannot be written is not kept, and a warning says so once.
+    """
+
+    def __init__(self, store: Store, errors: CacheErrors = "raise") -> None:
+        self.store, self.errors = store, errors
+        self._failing = False
+        self._silent_until = 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Entries, (self.store, self.errors)
+
+    async def read(self, keys: Sequence[str], decode: Callable[[bytes], T | None]) -> dict[str, T]:
+        """The entries of some keys, without those that are missing.
+
+        A damaged one counts as missing; one warning gives the number of them.
+
+        Args:
+            decode: makes a value of the content of an entry; None = it is damaged.
+
+        Raises:
+            CacheError: the store cannot be read.
+        """
+        found: dict[str, T] = {}
+        damaged: list[str] = []
+        try:
+            for part in portions(keys):
+                found.update(await asyncio.to_thread(self._read, part, decode, damaged))
+        except CacheError as error:
+            self.failed(error)
+        if damaged:
+            logger.warning(
+                "%d of %d entries read from the cache are damaged, or of an earlier version, and count as missing "
+                "(the first: %s).",
+                len(damaged),
+                len(keys),
+                damaged[0],
+            )
+        return found
+
+    def write(self, pairs: Sequence[tuple[str, bytes]]) -> Sequence[bool]:
+        """Keep the contents of some keys, an empty one as good as deleted. Blocking.
+
+        Returns:
+            For each whether it is kept; False only where errors are ignored.
+
+        Raises:
+            CacheError: the store cannot be written.
+        """
+        if time.monotonic() < self._silent_until:
+            return [False] * len(pairs)
+        try:
+            self._write([(key, seal(key, content) if content else b"") for key, content in pairs])
+        except CacheError as error:
+            self.failed(error)
+            self._silent_until = time.monotonic() + PAUSE_SEC
+            return [False] * len(pairs)
+        self._failing = False
+        return [True] * len(pairs)
+
+    def usable(self, decode: Callable[[bytes], Any], key: str, value: bytes) -> bool:
+        """Whether a stored value is an entry that can be decoded."""
+        content = unseal(key, value)
+        return content is not None and decode(content) is not None
+
+    def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> dict[str, T]:
+        found: dict[str, T] = {}
+        for key, value in zip(keys, self._values(keys), strict=True):
+            if value is None or value == b"":  # an empty value stands for a deleted one
+                continue
+            content = unseal(key, value)
+            entry = None if content is None else decode(content)
+            if entry is None:
+                damaged.append(key)
+            else:
+                found[key] = entry
+        return found
+
+    def _values(self, keys: Sequence[str]) -> list[Any]:
+        try:
+            values = list(self.store.mget(keys))
+        except CacheError:
+            raise
+        except Exception as error:  # a user's store may raise anything
+            raise self._error("read", error) from error
+        if len(values) != len(keys):
+            raise CacheError(
+                f"{type(self.store).__name__}.mget returned {len(values)} values for {len(keys)} keys: it must return "
+                "one for each, in order, None for a missing one."
+            )
+        return values
+
+    def _write(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+        try:
+            self.store.mset(pairs)
+        except CacheError:
+            raise
+        except Exception as error:  # a user's store may raise anything
+            raise self._error("written", error) from error
+
+    def _error(self, what: str, error: Exception) -> CacheError:
+        try:
+            said = str(error)
+        except Exception:  # as its errors may
+            said = ""
+        return CacheError(f"The cache ({type(self.store).__name__}) cannot be {what}: {type(error).__name__}: {said}")
+
+    def failed(self, error: CacheError) -> None:
+        """Raise an error of the store, or warn of the first in a row if errors are ignored."""
+        if self.errors == "raise":
+            raise error
+        if not self._failing:
+            logger.warning("%s cache_errors='ignore': the run goes on, and what it pays for may not be kept.", error)
+        self._failing = True
+
+
+def open_cache(cache: Any, errors: CacheErrors = "raise") -> Entries | None:
+    """The entries for a ``cache=`` argument: a path, or an object with ``mget`` and ``mset``.
+
+    Raises:
+        InvalidInputError: it is neither, or ``errors`` is not one of ``raise`` and ``ignore``.
+    """
+    if errors not in get_args(CacheErrors):
+        raise InvalidInputError(f"cache_errors={errors!r} is not one of {', '.join(get_args(CacheErrors))}.")
+    store = open_store(cache)
+    return None if store is None else Entries(store, errors)

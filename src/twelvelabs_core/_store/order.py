@@ -1,0 +1,72 @@
+"""The order of hits with equal scores: the same, whatever order a store returns them in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from .._errors import InvalidInputError
+
+Order: TypeAlias = tuple[str, float, float, str, str, str, str, str]
+
+
+def order_of(metadata: Mapping[str, Any], hit: Any = None) -> Order:
+    """A sort key: by source, time, then the other positions, then id.
+
+    Args:
+        metadata: of the hit.
+        hit: its ``id``, ``node_id`` or itself if it is a text or number, decides between equal metadata.
+    """
+    start, end = time_range(metadata) or (-1.0, -1.0)
+    rest = [metadata.get(name) for name in ("page", "chunk")]
+    position = "/".join(f"{value:09}" if isinstance(value, int) else str(value or "") for value in rest)
+    names = (str(metadata.get(name) or "") for name in ("quadrant", "embedding_option", "content_digest"))
+    return (str(metadata.get("source") or ""), start, end, position, *names, id_of(hit))
+
+
+def id_of(hit: Any) -> str:
+    """The id of a document or node (``id``, ``node_id``); of anything else its representation."""
+    for name in ("node_id", "id"):
+        found = getattr(hit, name, None)
+        if isinstance(found, str):
+            return found
+    return repr(hit)
+
+
+def time_range(metadata: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The time range of a segment, in seconds; None if the metadata has none that can be.
+
+    Numbers may be text, as some stores return them. Not a range: a number missing or not finite, a start before 0 or
+    after the end, and the range of a whole file (scope ``asset``).
+    """
+    start, end = number(metadata.get("start_sec")), number(metadata.get("end_sec"))
+    if start is None or end is None or not 0 <= start <= end or metadata.get("embedding_scope") == "asset":
+        return None
+    return start, end
+
+
+def number(value: Any) -> float | None:
+    """A value of metadata as a finite number; None if it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def score_of(score: Any) -> float:
+    """A score as a float.
+
+    Raises:
+        InvalidInputError: it is not a number, or NaN, which has no place in an order.
+    """
+    try:
+        found = float(score)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if math.isnan(found):
+        raise InvalidInputError(f"A hit has the score {score!r}; a score must be a number. Leave such hits out.")
+    return found

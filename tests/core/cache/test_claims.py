@@ -1,0 +1,222 @@
+"""Claims: who obtains a result, between clients and processes."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.stores import InMemoryByteStore
+
+from twelvelabs_core import Embedding
+from twelvelabs_core._cache import claims
+from twelvelabs_core._cache.backend import SqliteStore
+from twelvelabs_core._cache.cache import Cache, Claimed
+from twelvelabs_core._cache.entries import Entries
+from twelvelabs_core._cache.owners import is_dead, new_owner
+
+RESULT = Embedding([1.0, 2.0], "space")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cache.sqlite"
+
+
+def client(path: Path) -> Cache:
+    return Cache(Entries(SqliteStore(path)), "space", 2)
+
+
+def rows(path: Path) -> dict[str, float]:
+    """The claims of a file and when they end."""
+    with closing(sqlite3.connect(path)) as connection:
+        return dict(connection.execute("SELECT key, expires FROM claims").fetchall())
+
+
+async def test_a_claimed_key_is_another_one_s_until_its_result_is_there(path: Path) -> None:
+    one, two = client(path), client(path)
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    assert await two.claim(["b", "c"]) == Claimed(ours={"c"}, theirs={"b"})
+    assert await one.claim(["a"]) == Claimed(ours={"a"})  # its own
+    await one.put("b", RESULT)
+    found = await two.claim(["a", "b"])
+    assert (found.ours, found.theirs) == (set(), {"a"})
+    assert found.found == {"b": Embedding([1.0, 2.0], "space", cached=True)}
+    assert set(rows(path)) == {"space/a", "space/c"}
+
+
+async def test_a_released_key_is_free(path: Path) -> None:
+    one, two = client(path), client(path)
+    await one.claim(["a", "b"])
+    await two.release(["a"])  # not its own
+    assert (await two.claim(["a"])).theirs == {"a"}
+    await one.release(["a", "never claimed"])
+    assert await two.claim(["a", "b"]) == Claimed(ours={"a"}, theirs={"b"})
+
+
+async def test_claims_that_come_together_share_a_transaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    claim = SqliteStore.claim
+
+    def counted(self: SqliteStore, keys: list[str], **how: Any) -> list[bytes | bool]:
+        calls.append(len(keys))
+        return claim(self, keys, **how)
+
+    monkeypatch.setattr(SqliteStore, "claim", counted)
+    one = client(path)
+    found = await asyncio.gather(*(one.claim([f"{i}", f"{i}+"]) for i in range(20)))
+    assert calls == [40]
+    assert [claimed.ours for claimed in found] == [{f"{i}", f"{i}+"} for i in range(20)]
+
+
+async def test_more_keys_than_one_statement_takes(path: Path) -> None:
+    keys = [f"{i}" for i in range(1201)]
+    assert (await client(path).claim(keys)).ours == set(keys)
+    assert (await client(path).claim(keys)).theirs == set(keys)
+
+
+async def test_only_one_of_many_threads_gets_a_key(path: Path) -> None:
+    store = SqliteStore(path)
+    owners = [new_owner() for _ in range(8)]
+    found = await asyncio.gather(*(asyncio.to_thread(store.claim, ["a"], owner, 30.0) for owner in owners))
+    assert sorted(outcome for (outcome,) in found) == [False] * 7 + [True]
+
+
+async def test_claims_are_renewed_while_they_are_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LEASE_SEC", 0.06)
+    one, two = client(path), client(path)
+    await one.claim(["a", "b"])
+    await one.release(["b"])
+    await asyncio.sleep(0.15)
+    assert await two.claim(["a", "b"]) == Claimed(ours={"b"}, theirs={"a"})
+
+
+async def test_claims_of_a_client_that_is_gone_expire(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LEASE_SEC", 0.06)
+    one, two = client(path), client(path)
+    await one.claim(["a"])
+    del one
+    gc.collect()
+    await asyncio.sleep(0.15)
+    assert (await two.claim(["a"])).ours == {"a"}
+
+
+def test_a_claim_ends_with_its_lease(path: Path) -> None:
+    """Its owner may be frozen: it is alive, and does not renew."""
+    store = SqliteStore(path)
+    assert store.claim(["a"], new_owner(), 0.01) == [True]
+    time.sleep(0.02)
+    other = new_owner()
+    assert store.claim(["a"], other, 30.0) == [True]
+    assert store.claim(["a"], new_owner(), 30.0) == [False]
+
+
+def test_an_owner_that_comes_too_late_renews_and_releases_nothing(path: Path) -> None:
+    store, late, other = SqliteStore(path), new_owner(), new_owner()
+    store.claim(["a"], late, -1.0)
+    store.claim(["a"], other, 30.0)
+    before = rows(path)
+    store.renew(["a"], late, 300.0)
+    store.release(["a"], late)
+    assert rows(path) == before
+
+
+@pytest.mark.parametrize("hours", [-24, -1, 1, 24])
+def test_a_clock_that_jumps_holds_nobody_up(path: Path, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    store = SqliteStore(path)
+    store.claim(["a"], new_owner(), 30.0)
+    now = time.time() + 3600 * hours
+    monkeypatch.setattr("twelvelabs_core._cache.backend.time.time", lambda: now)
+    assert store.claim(["a"], new_owner(), 30.0) == [True]
+
+
+async def test_a_damaged_entry_can_be_claimed(path: Path) -> None:
+    one, two = client(path), client(path)
+    await one.put("a", RESULT)
+    await one.put("b", Embedding([1.0, 2.0, 3.0], "space"))  # whole, but of another length
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE vectors SET value = zeroblob(30) WHERE key = 'space/a'")
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    assert await two.claim(["a", "b"]) == Claimed(theirs={"a", "b"})
+
+
+async def test_a_store_of_the_users_has_no_claims() -> None:
+    one, two = (Cache(Entries(InMemoryByteStore()), "space", 2) for _ in range(2))
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    assert await two.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    await one.release(["a"])
+
+
+# -- owners ------------------------------------------------------------------------------------------------------
+
+CLAIM = """
+import sys, time
+from twelvelabs_core._cache.backend import SqliteStore
+from twelvelabs_core._cache.owners import new_owner
+owner = new_owner()
+assert SqliteStore(sys.argv[1]).claim(["a"], owner, 3600.0) == [True]
+print(owner, flush=True)
+time.sleep(60)
+"""
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+@pytest.fixture
+def other(path: Path) -> Any:
+    """A process that has claimed a key for an hour."""
+    with subprocess.Popen([sys.executable, "-c", CLAIM, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        owner = process.stdout.readline().strip()
+        yield process, owner
+        process.kill()
+
+
+@needs_proc
+def test_a_killed_process_s_claims_are_free_at_once(path: Path, other: Any) -> None:
+    process, owner = other
+    store = SqliteStore(path)
+    assert store.claim(["a"], new_owner(), 3600.0) == [False]
+    assert not is_dead(owner)
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and its parent has not asked for its status
+    assert is_dead(owner)
+    assert store.claim(["a"], new_owner(), 3600.0) == [True]
+    process.wait()
+    assert is_dead(owner)
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    ("change", "dead"),
+    [
+        (lambda machine, pid, started, rest: (machine, pid, started, rest), False),
+        (lambda machine, pid, started, rest: (machine, pid, "1", rest), True),  # the number was given again
+        (lambda machine, pid, started, rest: (machine, pid, "-", rest), False),
+        (lambda machine, pid, started, rest: (machine, "1", started + "0", rest), True),
+        (lambda machine, pid, started, rest: ("another/pid:[1]", "99999999", started, rest), False),
+        (lambda machine, pid, started, rest: ("", pid, "1", rest), False),
+        (lambda machine, pid, started, rest: (machine, "9" * 30, started, rest), False),
+        (lambda machine, pid, started, rest: (machine, "x", started, rest), False),
+        (lambda machine, pid, started, rest: ("",), False),
+    ],
+)
+def test_who_is_dead(change: Callable[..., tuple[str, ...]], dead: bool) -> None:
+    assert is_dead(" ".join(change(*new_owner().split(" ")))) == dead
+
+
+def test_where_processes_cannot_be_told_apart_nobody_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twelvelabs_core._cache.owners._machine", lambda: "")
+    owner = new_owner()
+    assert owner != new_owner()
+    assert not is_dead(owner)
