@@ -238,7 +238,7 @@ _kind(
     ends="error",
 )
 _kind("status_304", "refused", lambda r: r.raw(b"HTTP/1.1 304 Not Modified\r\n\r\n"), mix=False, ends="either")
-_kind("status_600", "refused", _status(600), mix=False, ends="either")
+_kind("status_600", "untold", _status(600), mix=False, ends="either")
 
 # -- untold: nothing was embedded, and the client cannot know -----------------------------------------------------------
 

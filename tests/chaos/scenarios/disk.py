@@ -104,7 +104,7 @@ try:
     told["cached"] = sum(f.cached for f in found)
     client.embed_many(given["new"])
 except TwelveLabsError as error:
-    told["raised"] = type(error).__name__
+    told["raised"], told["error"] = type(error).__name__, str(error)
     told["in_hand"] = sum(r is not None for r in error.results)
 sys.stdout.write(json.dumps(told) + "\\n")
 """

@@ -1,4 +1,4 @@
-"""The fuzz tests of ``tests/core``, many more cases of each."""
+"""The fuzz tests of ``tests/``, many more cases of each."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ from ..scenario import Run, scenario
 
 CASES = 100_000
 # Cases of one test against those of another: those of whole clients take milliseconds, those of readers do not.
-_SHARES = {"api": 3.0, "net": 2.0, "embed": 1.0, "cache": 0.5, "media": 1.0}
+_SHARES = {
+    "core.api": 3.0,
+    "core.net": 2.0,
+    "core.media": 1.0,
+    "core.embed": 1.0,
+    "core.cache": 0.5,
+    "langchain": 0.5,
+    "llama_index": 0.3,
+}
 
 
 def _tests() -> list[tuple[str, ModuleType, str]]:
     found = []
     for room in _SHARES:
-        try:
-            module = importlib.import_module(f"tests.core.{room}.test_fuzz")
-        except ModuleNotFoundError:
-            continue
+        module = importlib.import_module(f"tests.{room}.test_fuzz")
         found += [(room, module, name) for name in vars(module) if name.startswith("test_")]
     return found
 
