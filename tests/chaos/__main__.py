@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: run the scenarios one after another, print a table, end with 1 if a promise was not kept."""
+"""``python -m tests.chaos``: run the scenarios one by one, print a table, end with 1 if a promise was not kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--list", action="store_true", help="name the scenarios")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a name, or a pattern such as 'mix-*'")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a name, or a pattern such as 'mix-*'"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of items and rounds")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")

@@ -112,9 +112,7 @@ def _body(make: Callable[[Reply], bytes], headers: Headers = ()) -> Callable[[Re
 
 def _vector(change: Callable[[list[str]], list[str]]) -> Callable[[Reply], None]:
     """A good response but for the numbers of the vector."""
-    return lambda reply: reply.answer(
-        200, usable_answer(",".join(change(reply.numbers.split(","))), reply.version)
-    )
+    return lambda reply: reply.answer(200, usable_answer(",".join(change(reply.numbers.split(","))), reply.version))
 
 
 def _head(length: int | None, more: str = "", status: str = "200 OK", version: str = "HTTP/1.1") -> bytes:
@@ -128,7 +126,7 @@ def _error(code: str, message: str, **details: object) -> bytes:
 
 _LIMITED = _error("too_many_requests", "You have sent too many requests.")
 
-# -- refusals: nothing was embedded, and the client knows ---------------------------------------------------------------
+# -- refusals: nothing was embedded, and the client knows -------------------------------------------------------------
 
 _kind("status_425", "refused", _status(425, _error("too_early", "Too early.")))
 _kind("status_429_seconds", "refused", _status(429, _LIMITED, [("retry-after", "0.05")]), weight=0.3)
@@ -240,11 +238,13 @@ _kind(
 _kind("status_304", "refused", lambda r: r.raw(b"HTTP/1.1 304 Not Modified\r\n\r\n"), mix=False, ends="either")
 _kind("status_600", "untold", _status(600), mix=False, ends="either")
 
-# -- untold: nothing was embedded, and the client cannot know -----------------------------------------------------------
+# -- untold: nothing was embedded, and the client cannot know ---------------------------------------------------------
 
 _kind("status_408", "untold", _status(408, _error("request_timeout", "Took too long.")))
 _kind("status_504", "untold", _status(504, b"<html>504</html>"))
-_kind("status_502_html", "untold", _status(502, b"<html><h1>502 Bad Gateway</h1></html>", [("content-type", "text/html")]))
+_kind(
+    "status_502_html", "untold", _status(502, b"<html><h1>502 Bad Gateway</h1></html>", [("content-type", "text/html")])
+)
 _kind("drop_before_reading", "untold", lambda r: r.reset())
 _kind("close_without_answer", "untold", lambda r: r.close())
 _kind("status_200_empty", "untold", _status(200))
@@ -263,7 +263,7 @@ _kind("bad_status_line", "untold", lambda r: (r.raw(b"HTTP/x.y OK\r\n\r\n"), r.c
 _kind("garbage_instead_of_http", "untold", lambda r: (r.raw(bytes(range(256)) * 4), r.close())[0])
 
 
-# -- performed, and the answer lost --------------------------------------------------------------------------------------
+# -- performed, and the answer lost -----------------------------------------------------------------------------------
 
 
 def _half(reply: Reply) -> None:
@@ -355,14 +355,26 @@ _kind(
     "performed",
     lambda r: (r.raw(_head(len(_good(r)), "content-length: 7\r\n") + _good(r)), r.close())[0],
 )
-_kind("header_too_long", "performed", lambda r: (r.raw(_head(len(_good(r)), f"x: {'y' * 100_000}\r\n") + _good(r)), r.close())[0])
+_kind(
+    "header_too_long",
+    "performed",
+    lambda r: (r.raw(_head(len(_good(r)), f"x: {'y' * 100_000}\r\n") + _good(r)), r.close())[0],
+)
 _kind("header_null_byte", "performed", lambda r: (r.raw(_head(len(_good(r)), "x: a\0b\r\n") + _good(r)), r.close())[0])
-_kind("header_without_colon", "performed", lambda r: (r.raw(_head(len(_good(r)), "nonsense\r\n") + _good(r)), r.close())[0])
+_kind(
+    "header_without_colon",
+    "performed",
+    lambda r: (r.raw(_head(len(_good(r)), "nonsense\r\n") + _good(r)), r.close())[0],
+)
 _kind("bad_gzip", "performed", _body(lambda r: b"\x1f\x8b\x08" + b"no" * 50, [("content-encoding", "gzip")]))
 _kind("gzip_cut", "performed", _body(lambda r: gzip.compress(_good(r))[:-20], [("content-encoding", "gzip")]))
 _kind("not_gzip", "performed", _body(_good, [("content-encoding", "gzip")]))
 _kind("unknown_encoding", "performed", _body(_good, [("content-encoding", "br")]), ends="either")
-_kind("chunk_size_words", "performed", lambda r: (r.raw(_head(None, "transfer-encoding: chunked\r\n") + b"zz\r\n{}\r\n"), r.close())[0])
+_kind(
+    "chunk_size_words",
+    "performed",
+    lambda r: (r.raw(_head(None, "transfer-encoding: chunked\r\n") + b"zz\r\n{}\r\n"), r.close())[0],
+)
 _kind(
     "chunk_cut",
     "performed",
@@ -376,9 +388,13 @@ _kind(
         r.close(),
     )[0],
 )
-_kind("length_and_chunks", "performed", lambda r: (r.raw(_head(9, "transfer-encoding: chunked\r\n") + _good(r)), r.close())[0])
+_kind(
+    "length_and_chunks",
+    "performed",
+    lambda r: (r.raw(_head(9, "transfer-encoding: chunked\r\n") + _good(r)), r.close())[0],
+)
 
-# -- performed, and the answer not what was asked for --------------------------------------------------------------------
+# -- performed, and the answer not what was asked for -----------------------------------------------------------------
 
 _kind("nan", "performed", _vector(lambda v: ["NaN", *v[1:]]))
 _kind("infinity", "performed", _vector(lambda v: [*v[:-1], "-Infinity"]))
@@ -411,8 +427,16 @@ _kind("null_data", "performed", _instead('{"text_embedding":null}', '{"data":nul
 _kind("data_is_object", "performed", _instead('{"text_embedding":{"segments":{}}}', '{"data":{"embedding":[NUMBERS]}}'))
 _kind("data_of_strings", "performed", _instead('{"text_embedding":{"segments":["x"]}}', '{"data":["x"]}'))
 _kind("no_embedding", "performed", _instead('{"text_embedding":{"segments":[{}]}}', '{"data":[{}]}'))
-_kind("null_embedding", "performed", _instead('{"text_embedding":{"segments":[{"float":null}]}}', '{"data":[{"embedding":null}]}'))
-_kind("text_embedding", "performed", _instead('{"text_embedding":{"segments":[{"float":"NUMBERS"}]}}', '{"data":[{"embedding":"NUMBERS"}]}'))
+_kind(
+    "null_embedding",
+    "performed",
+    _instead('{"text_embedding":{"segments":[{"float":null}]}}', '{"data":[{"embedding":null}]}'),
+)
+_kind(
+    "text_embedding",
+    "performed",
+    _instead('{"text_embedding":{"segments":[{"float":"NUMBERS"}]}}', '{"data":[{"embedding":"NUMBERS"}]}'),
+)
 _kind(
     "two_vectors",
     "performed",
@@ -421,13 +445,22 @@ _kind(
         '{"data":[{"embedding":[NUMBERS]},{"embedding":[NUMBERS]}]}',
     ),
 )
-_kind("the_other_version", "performed", _instead('{"data":[{"embedding":[NUMBERS]}]}', '{"text_embedding":{"segments":[{"float":[NUMBERS]}]}}'))
-_kind("times_are_words", "performed", _instead(
-    '{"text_embedding":{"segments":[{"float":[NUMBERS],"start_offset_sec":"x"}]}}',
-    '{"data":[{"embedding":[NUMBERS],"start_sec":"x","end_sec":{}}]}',
-), ends="either")
+_kind(
+    "the_other_version",
+    "performed",
+    _instead('{"data":[{"embedding":[NUMBERS]}]}', '{"text_embedding":{"segments":[{"float":[NUMBERS]}]}}'),
+)
+_kind(
+    "times_are_words",
+    "performed",
+    _instead(
+        '{"text_embedding":{"segments":[{"float":[NUMBERS],"start_offset_sec":"x"}]}}',
+        '{"data":[{"embedding":[NUMBERS],"start_sec":"x","end_sec":{}}]}',
+    ),
+    ends="either",
+)
 
-# -- performed, and usable in spite of the odd way it comes --------------------------------------------------------------
+# -- performed, and usable in spite of the odd way it comes -----------------------------------------------------------
 
 
 def _after(seconds: float) -> Callable[[Reply], None]:
@@ -446,7 +479,9 @@ def _answer_and_close(reply: Reply) -> None:
 
 def _chunked(reply: Reply) -> None:
     body = _good(reply)
-    parts = b"".join(b"%x;ext=1\r\n%s\r\n" % (len(body[i : i + 700]), body[i : i + 700]) for i in range(0, len(body), 700))
+    parts = b"".join(
+        b"%x;ext=1\r\n%s\r\n" % (len(body[i : i + 700]), body[i : i + 700]) for i in range(0, len(body), 700)
+    )
     reply.raw(_head(None, "transfer-encoding: chunked\r\n") + parts + b"0\r\ntrailer: x\r\n\r\n")
 
 
@@ -468,17 +503,54 @@ _kind("chunks", "performed", _chunked)
 _kind("http_1_0", "performed", _old_http)
 _kind("gzip", "performed", _body(lambda r: gzip.compress(_good(r)), [("content-encoding", "gzip")]))
 _kind("deflate", "performed", _body(lambda r: zlib.compress(_good(r)), [("content-encoding", "deflate")]))
-_kind("wrong_content_type", "performed", lambda r: r.answer(200, _good(r), [("content-type", "image/png; charset=nonsense")]))
-_kind("duplicate_headers", "performed", _body(_good, [("x-trace-id", "a"), ("x-trace-id", "b"), ("content-type", "text/html")]))
+_kind(
+    "wrong_content_type",
+    "performed",
+    lambda r: r.answer(200, _good(r), [("content-type", "image/png; charset=nonsense")]),
+)
+_kind(
+    "duplicate_headers",
+    "performed",
+    _body(_good, [("x-trace-id", "a"), ("x-trace-id", "b"), ("content-type", "text/html")]),
+)
 _kind("extra_fields", "performed", _body(lambda r: _good(r)[:-1] + b',"usage":[1],"_id":null,"error":"\\ud800"}'))
 _kind("byte_order_mark", "performed", _body(lambda r: b"\xef\xbb\xbf" + _good(r)))
-_kind("remaining_nan", "performed", _limits(("x-ratelimit-request-remaining", "nan"), ("x-ratelimit-request-limit", "nan")))
-_kind("remaining_inf", "performed", _limits(("x-ratelimit-request-remaining", "inf"), ("x-ratelimit-request-reset", "inf")))
-_kind("remaining_negative", "performed", _limits(("x-ratelimit-request-remaining", "-7"), ("x-ratelimit-request-reset", "0.05")), weight=0.2)
-_kind("remaining_1e300", "performed", _limits(("x-ratelimit-request-remaining", "1e300"), ("x-ratelimit-request-reset", "1e300")))
-_kind("reset_year_9999", "performed", _limits(("x-ratelimit-request-remaining", "50"), ("x-ratelimit-request-reset", "253402300799")))
-_kind("minutes_inf", "performed", _limits(("x-ratelimit-duration-remaining", "inf"), ("x-ratelimit-duration-reset", "-inf")))
-_kind("headers_latin_1", "performed", lambda r: r.raw(_head(len(_good(r)), "x-trace-id: caf\u00e9\r\n").decode().encode("latin-1") + _good(r)))
+_kind(
+    "remaining_nan",
+    "performed",
+    _limits(("x-ratelimit-request-remaining", "nan"), ("x-ratelimit-request-limit", "nan")),
+)
+_kind(
+    "remaining_inf",
+    "performed",
+    _limits(("x-ratelimit-request-remaining", "inf"), ("x-ratelimit-request-reset", "inf")),
+)
+_kind(
+    "remaining_negative",
+    "performed",
+    _limits(("x-ratelimit-request-remaining", "-7"), ("x-ratelimit-request-reset", "0.05")),
+    weight=0.2,
+)
+_kind(
+    "remaining_1e300",
+    "performed",
+    _limits(("x-ratelimit-request-remaining", "1e300"), ("x-ratelimit-request-reset", "1e300")),
+)
+_kind(
+    "reset_year_9999",
+    "performed",
+    _limits(("x-ratelimit-request-remaining", "50"), ("x-ratelimit-request-reset", "253402300799")),
+)
+_kind(
+    "minutes_inf",
+    "performed",
+    _limits(("x-ratelimit-duration-remaining", "inf"), ("x-ratelimit-duration-reset", "-inf")),
+)
+_kind(
+    "headers_latin_1",
+    "performed",
+    lambda r: r.raw(_head(len(_good(r)), "x-trace-id: caf\u00e9\r\n").decode().encode("latin-1") + _good(r)),
+)
 _kind("garbage_after_body", "performed", lambda r: r.raw(_head(len(_good(r))) + _good(r) + b"\r\n\r\ngarbage"))
 
 
@@ -491,7 +563,7 @@ def _second_response(reply: Reply) -> None:
 
 _kind("second_response", "performed", _second_response)
 
-# -- too large: tried one at a time --------------------------------------------------------------------------------------
+# -- too large: tried one at a time -----------------------------------------------------------------------------------
 
 
 def _endless(reply: Reply, block: bytes, count: int) -> None:
@@ -510,4 +582,11 @@ _BOMB = zlib.compressobj(9, zlib.DEFLATED, 31)
 _BOMB_BODY = b"".join([*(_BOMB.compress(b" " * (1 << 20)) for _ in range(256)), _BOMB.flush()])
 
 _kind("answer_of_1_gb", "performed", _huge, mix=False, ends="error", slow=True)
-_kind("gzip_bomb", "performed", _status(200, _BOMB_BODY, [("content-encoding", "gzip")]), mix=False, ends="error", slow=True)
+_kind(
+    "gzip_bomb",
+    "performed",
+    _status(200, _BOMB_BODY, [("content-encoding", "gzip")]),
+    mix=False,
+    ends="error",
+    slow=True,
+)

@@ -1,8 +1,8 @@
 """Random answers, headers and items for fuzz tests, and what must hold for every one of them.
 
-Unit tests run a few dozen cases of each (``test_fuzz.py`` in the folder of what they attack); ``python -m tests.chaos
---only fuzz`` runs the same functions a hundred thousand times. Whatever comes in, only this package's errors come out, in
-time.
+Unit tests run a few dozen cases of each (``test_fuzz.py`` in the folder of what they attack);
+``python -m tests.chaos --only fuzz`` runs the same functions a hundred thousand times. Whatever comes in, only this
+package's errors come out, in time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def ours_alone(seconds: float = CASE_SEC) -> Iterator[None]:
             signal.signal(signal.SIGALRM, before)
 
 
-# -- JSON ----------------------------------------------------------------------------------------------------------------
+# -- JSON -------------------------------------------------------------------------------------------------------------
 
 _NUMBERS: list[Any] = [
     0, -1, 1, 2, 10**8, 10**18, 10**30, -(10**400), 0.0, -0.0, 0.5, 1e39, 1.7e308, 1e-320,
@@ -165,8 +165,7 @@ class Mutator:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Response headers, those about rate limits most of all, with odd values."""
         return [
-            (self.random.choice(HEADER_NAMES).encode(), self.header_value())
-            for _ in range(self.random.randrange(5))
+            (self.random.choice(HEADER_NAMES).encode(), self.header_value()) for _ in range(self.random.randrange(5))
         ]
 
     def header_value(self) -> bytes:
@@ -178,7 +177,7 @@ class Mutator:
         return self.random.choice(HEADER_VALUES).encode()
 
 
-# -- headers -------------------------------------------------------------------------------------------------------------
+# -- headers ----------------------------------------------------------------------------------------------------------
 
 HEADER_NAMES = [
     "Retry-After", "retry-after", "X-Ratelimit-Request-Remaining", "X-Ratelimit-Request-Reset", "Date",
@@ -186,20 +185,24 @@ HEADER_NAMES = [
     "X-Ratelimit-Duration-Reset", "X-Ratelimit-Dimensions", "x-trace-id", "Content-Type", "ETag", "Location", "x-other",
 ]  # fmt: skip
 HEADER_VALUES = [
-    "", " ", "nan", "NaN", "inf", "-inf", "Infinity", "1e400", "1e300", "-1", "-0", "0", "1", "2.5", "1_000", "0x10", "٣",
+    "", " ", "nan", "NaN", "inf", "-inf", "Infinity", "1e400", "1e300", "-1", "-0", "0", "1", "2.5", "1_000", "0x10",
+    "٣",
     "9" * 400, "253402300799", "999999999999", "1e18", "Thu, 01 Jan 2026 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
-    "Fri, 31 Dec 99999 23:59:59 GMT", "Thu, 32 Foo 2026 25:61:61 GMT", "Thu, 01 Jan 0001 00:00:00 -2400", "soon", "\xff",
+    "Fri, 31 Dec 99999 23:59:59 GMT", "Thu, 32 Foo 2026 25:61:61 GMT", "Thu, 01 Jan 0001 00:00:00 -2400", "soon",
+    "\xff",
     "Thu, 01 Jan 2026 00:00:00 +9999", "1; 2", "1,2", "text=5;window=1", "request,duration", "application/json",
 ]  # fmt: skip
 
-header_values = (st.sampled_from(HEADER_VALUES) | st.text(max_size=12) | st.integers().map(str) | st.floats().map(str)).map(
-    lambda value: value.encode("utf-8", "surrogateescape" if value.isascii() else "replace")
-)
+header_values = (
+    st.sampled_from(HEADER_VALUES) | st.text(max_size=12) | st.integers().map(str) | st.floats().map(str)
+).map(lambda value: value.encode("utf-8", "surrogateescape" if value.isascii() else "replace"))
 header_lists = st.lists(st.tuples(st.sampled_from(HEADER_NAMES).map(str.encode), header_values), max_size=6)
-statuses = st.sampled_from([200, 200, 200, 201, 202, 204, 400, 401, 403, 404, 408, 413, 425, 429, 500, 502, 503, 504, 599])
+statuses = st.sampled_from(
+    [200, 200, 200, 201, 202, 204, 400, 401, 403, 404, 408, 413, 425, 429, 500, 502, 503, 504, 599]
+)
 
 
-# -- a service whose answers are odd -------------------------------------------------------------------------------------
+# -- a service whose answers are odd ----------------------------------------------------------------------------------
 
 
 class OddService:

@@ -137,7 +137,7 @@ def kill_texts(run: Run) -> None:
     run.tried = f"{rounds} rounds of {TEXTS} texts, two processes on one cache, kill -9"
 
 
-# -- tasks and uploads, against the emulator ----------------------------------------------------------------------------
+# -- tasks and uploads, against the emulator --------------------------------------------------------------------------
 
 
 class EmulatorProcess:
@@ -330,7 +330,7 @@ def kill_uploads(run: Run) -> None:
 
 @scenario("kill-uploads-in-parts", limit_sec=900)
 def kill_uploads_in_parts(run: Run) -> None:
-    """Two processes upload videos in parts and embed them by tasks; they are killed at random, and a third completes."""
+    """Two processes upload videos in parts for tasks; they are killed at random, and a third completes."""
     _kill_videos(run, "parts", [])
 
 
@@ -346,7 +346,7 @@ LOST = [
 
 @scenario("lost-task-answers", limit_sec=600)
 def lost_task_answers(run: Run) -> None:
-    """Two fifths of the answers to new tasks are lost: no video gets another's vectors; what is paid again is counted."""
+    """Two fifths of the answers to new tasks are lost: no video gets another's vectors; what is paid again is told."""
     videos = make_videos(run.folder, 6)
     with emulating(task_sec=0.2, chunk_bytes=PART_BYTES) as emulator:
         client = settings(api_key="tlk_chaos", base_url=emulator.base_url, timeout=10.0)
@@ -355,9 +355,7 @@ def lost_task_answers(run: Run) -> None:
         right = embed_videos({"how": "inline", "client": client, "videos": videos})
         for number in range(run.count(24, 3)):
             how = ("inline", "whole", "parts")[number % 3]
-            emulator.reset(
-                task_sec=0.2, chunk_bytes=PART_BYTES, faults=[{**fault, "seed": number} for fault in LOST]
-            )
+            emulator.reset(task_sec=0.2, chunk_bytes=PART_BYTES, faults=[{**fault, "seed": number} for fault in LOST])
             cache = {"cache": str(run.folder / f"lost-{number}.sqlite")} if number % 2 else {}
             given = {"how": how, "client": {**client, "api_key": f"tlk_lost{number}", **cache}, "videos": videos}
             try:
@@ -366,7 +364,7 @@ def lost_task_answers(run: Run) -> None:
                 run.check(False, f"round {number} ({how}): {error!r:.200}")
                 continue
             wrong = _same(found, right)
-            tasks, uploads = _creations(emulator.requests())
+            tasks, _ = _creations(emulator.requests())
             again = tasks.total() - len(videos)
             run.add(rounds=1, videos=len(videos), wrong=wrong, tasks_again=again, paid_again=given["paid_again"])
             run.check(wrong == 0, f"round {number} ({how}): {wrong} videos have another's segments")
@@ -375,5 +373,3 @@ def lost_task_answers(run: Run) -> None:
                 f"round {number} ({how}): {again} tasks created again, the statistics say {given['paid_again']}",
             )
     run.tried = f"{run.outcome.get('rounds', 0)} runs of 6 videos by tasks, 40 % of the answers to a creation lost"
-
-

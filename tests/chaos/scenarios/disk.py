@@ -141,7 +141,19 @@ def damage(path: Path, numbers: random.Random) -> str:
     """Damage a file in one of many ways; returns which."""
     content = bytearray(path.read_bytes())
     how = numbers.choice(
-        ["flips", "many flips", "cut", "cut at a page", "zero page", "foreign page", "swapped pages", "head", "tail", "empty", "text"]
+        [
+            "flips",
+            "many flips",
+            "cut",
+            "cut at a page",
+            "zero page",
+            "foreign page",
+            "swapped pages",
+            "head",
+            "tail",
+            "empty",
+            "text",
+        ]
     )
     pages = max(1, len(content) // 16_384)
 
@@ -218,7 +230,9 @@ def damaged_cache(run: Run) -> None:
             run.check(found["wrong"] + found["misplaced"] == 0, f"{how}: {dict(found)}")
             for left in run.folder.glob(f"{damaged.name}*"):
                 left.unlink()
-    run.tried = f"{run.outcome['files']} damaged copies of a cache of 300 vectors (flips, cuts, foreign and swapped pages)"
+    run.tried = (
+        f"{run.outcome['files']} damaged copies of a cache of 300 vectors (flips, cuts, foreign and swapped pages)"
+    )
 
 
 OPEN = """
@@ -230,7 +244,8 @@ from tests.chaos.truth import identity_of_text, judge
 from tests.chaos.scenarios.disk import damage
 client = EmbeddingClient(**given["client"])
 client.embed_many(given["texts"][:100])
-told = {"how": damage(Path(given["client"]["cache"]), random.Random(given["seed"])), "raised": "nothing", "wrong": 0, "misplaced": 0}
+told = {"raised": "nothing", "wrong": 0, "misplaced": 0}
+told["how"] = damage(Path(given["client"]["cache"]), random.Random(given["seed"]))
 for part in (given["texts"][:100], given["texts"], given["texts"]):
     try:
         found = judge([identity_of_text(t) for t in part], [f.vector for f in client.embed_many(part)])
@@ -250,7 +265,11 @@ def damaged_while_open(run: Run) -> None:
     with serving() as server:
         for number in range(run.count(40, 4)):
             cache = run.folder / f"open-{number}.sqlite"
-            given = {"client": settings(**server.account(), cache=str(cache)), "texts": texts, "seed": run.seed * 1000 + number}
+            given = {
+                "client": settings(**server.account(), cache=str(cache)),
+                "texts": texts,
+                "seed": run.seed * 1000 + number,
+            }
             EmbeddingClient(**given["client"]).embed_many(texts)
             status, told = worker(OPEN, given)
             what = f"{told.get('how', 'killed by ' + _signal(status))}"
@@ -263,5 +282,3 @@ def damaged_while_open(run: Run) -> None:
 
 def _signal(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"status {status}"
-
-

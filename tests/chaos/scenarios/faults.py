@@ -86,7 +86,7 @@ def check_money(run: Run, server: Server, paid_again: int, ended_in_doubt: int, 
     )
 
 
-# -- each kind alone -----------------------------------------------------------------------------------------------------
+# -- each kind alone --------------------------------------------------------------------------------------------------
 
 
 def _one_kind(server: Server, kind: Kind, version: str) -> list[str]:
@@ -123,7 +123,9 @@ def _one_kind(server: Server, kind: Kind, version: str) -> list[str]:
     # The same account must be usable afterwards.
     server.rules()
     again, error = in_time(lambda: EmbeddingClient(**settings(**account), max_wait=5.0).embed("afterwards"), limit)
-    spoiled = again == "hung" or (again == "raised" and (kind.ends == "vector" or not isinstance(error, TwelveLabsError)))
+    spoiled = again == "hung" or (
+        again == "raised" and (kind.ends == "vector" or not isinstance(error, TwelveLabsError))
+    )
     if spoiled:
         failures.append(f"{name}: afterwards a new client of the account {again}: {error!r:.150}")
     return failures
@@ -167,7 +169,7 @@ def each_fault(run: Run) -> None:
     run.outcome["seconds"] = round(time.monotonic() - started, 1)
 
 
-# -- many items, through the adapters ------------------------------------------------------------------------------------
+# -- many items, through the adapters ---------------------------------------------------------------------------------
 
 
 def langchain_model(**given: Any) -> Any:
@@ -263,8 +265,13 @@ def _mix(run: Run, framework: str, is_async: bool, cached: bool) -> None:
             run.add(requests=counts["requests"], paid_again=stats.paid_again, asked_again=len(errors), calls=calls)
             if cached:
                 before = server.counts()["requests"]
-                again = call(MAKERS[framework](api_version=version, **settings(**server.account(), **cache)),
-                             framework, what, is_async, given)
+                again = call(
+                    MAKERS[framework](api_version=version, **settings(**server.account(), **cache)),
+                    framework,
+                    what,
+                    is_async,
+                    given,
+                )
                 kept = judge(identities, again)
                 run.check(kept["right"] == len(items), f"{what} {version}: the cache holds {kept}")
                 run.check(server.counts()["requests"] == before, f"{what} {version}: cached items were sent again")
@@ -288,7 +295,7 @@ for _framework in MAKERS:
             scenario("-".join(("mix", *_parts)), limit_sec=900)(_do)
 
 
-# -- the server away, the key, an error of the server for everybody ------------------------------------------------------
+# -- the server away, the key, an error of the server for everybody ---------------------------------------------------
 
 
 @scenario("away", limit_sec=200)
@@ -297,7 +304,12 @@ def away(run: Run) -> None:
     seconds = max(1.5, 5.0 * min(1.0, run.scale))
     count = run.count(3000, 300)
     patient = RetryPolicy(max_retries=10, max_connect_retries=20, cap=2.0)
-    for framework, retry, cached in (("core", patient, False), ("core", patient, True), ("langchain", None, False), ("llama-index", None, True)):
+    for framework, retry, cached in (
+        ("core", patient, False),
+        ("core", patient, True),
+        ("langchain", None, False),
+        ("llama-index", None, True),
+    ):
         texts = [f"text {i} while the server is away" for i in range(count)]
         identities = [identity_of_text(text) for text in texts]
         with serving(latency_sec=0.02) as server:
@@ -370,16 +382,17 @@ def nothing_but_errors(run: Run) -> None:
             run.check(requests < count, f"{kind}: {requests} requests for {count} items that all fail")
             server.rules()
             again, vectors = in_time(lambda client=client, texts=texts: client.embed_many(texts), 60)  # type: ignore[misc]
-            right = again == "returned" and judge(
-                [identity_of_text(text) for text in texts], [one.vector for one in vectors]
-            )["right"]
+            right = (
+                again == "returned"
+                and judge([identity_of_text(text) for text in texts], [one.vector for one in vectors])["right"]
+            )
             run.check(right == count, f"{kind}: afterwards {again} {vectors if again == 'raised' else right!r:.200}")
     run.tried = f"5 kinds of failure for each of {count:,} items of a batch"
 
 
 @scenario("key", limit_sec=300)
 def key(run: Run) -> None:
-    """The key, after every kind of fault: not in errors, causes, frames' locals, logs at DEBUG, caches or other hosts."""
+    """The key, after every kind of fault: not in errors, causes, frames' locals, logs at DEBUG, or caches."""
     import base64
     import io
     import logging
@@ -398,7 +411,7 @@ def key(run: Run) -> None:
             client = EmbeddingClient(
                 **settings(**account, cache=str(cache)), max_wait=2.0, max_retries=0 if number % 2 else 1
             )
-            outcome, found = in_time(lambda client=client: client.embed("a text"), 15)  # type: ignore[misc]
+            _, found = in_time(lambda client=client: client.embed("a text"), 15)  # type: ignore[misc]
             forms = {
                 "as it is": secret,
                 "in URLs": urllib.parse.quote(secret, safe=""),

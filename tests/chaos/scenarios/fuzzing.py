@@ -80,7 +80,9 @@ def fuzz(run: Run) -> None:
                 run.check(False, f"{room}/{name}: {line}")
         cases += counted.cases
         slowest = max(slowest, time.monotonic() - started)
-        print(f"  {room}/{name}: {counted.cases} cases, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
+        print(
+            f"  {room}/{name}: {counted.cases} cases, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True
+        )
     run.outcome = {"tests": len(tests), "cases": cases, "failures": len(run.failures)}
     run.tried = f"{cases:,} cases by {len(tests)} fuzz tests (hypothesis)"
 

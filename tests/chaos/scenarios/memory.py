@@ -23,7 +23,7 @@ def resident_mb() -> float:
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _stream(run: Run, count: int, cached: bool) -> None:

@@ -84,7 +84,7 @@ from tests.chaos.scenarios.processes import make
 client = make(given["how"], given["client"])
 use(client, given["how"], "before the fork", given["image"])
 background = None
-if given["busy"]:                               # the loop, the cache and the limiter are at work in the moment of the fork
+if given["busy"]:                         # the loop, the cache and the limiter are at work while it forks
     texts = [f"under way {i}" for i in range(3000)]
     model = EmbeddingClient(**given["client"])
     background = threading.Thread(target=lambda: model.embed_many(texts))
@@ -149,7 +149,8 @@ threads = [threading.Thread(target=work, args=(i,)) for i in range(16)]
 assert not failures, failures[:3]
 async def many():                                # several loops at once, one client
     found = await asyncio.gather(*(client.aembed_many([f"loop {i} {j}" for j in range(5)]) for i in range(5)))
-    assert all(v.vector == truth(identity_of_text(f"loop {i} {j}")) for i, row in enumerate(found) for j, v in enumerate(row))
+    for i, row in enumerate(found):
+        assert [v.vector for v in row] == [truth(identity_of_text(f"loop {i} {j}")) for j in range(5)]
 if isinstance(client, EmbeddingClient):
     def loop_work():
         try:

@@ -30,7 +30,12 @@ SEGMENT = {
 }
 V1_SEGMENT = {"float": [0.1, -0.2, 0.3], "start_offset_sec": 0.0, "end_offset_sec": 6.0, "embedding_scope": "video"}
 USAGE = {"input_tokens": {"text": 3, "image": 258}, "truncated": True, "truncation_reason": "model_context_window"}
-TASK = {"_id": "task1", "status": "failed", "error": {"message": "try again later"}, "created_at": "2026-01-01T00:00:00Z"}
+TASK = {
+    "_id": "task1",
+    "status": "failed",
+    "error": {"message": "try again later"},
+    "created_at": "2026-01-01T00:00:00Z",
+}
 
 
 def assert_sound(segments: list[Any]) -> None:
@@ -47,7 +52,9 @@ def assert_sound(segments: list[Any]) -> None:
 def test_v2_answers(seed: int) -> None:
     mutator = Mutator(seed)
     with ours_alone():
-        parsed = responses.parse_json(mutator.body({"data": [SEGMENT, {**SEGMENT, "chunk_index": None}], "usage": USAGE}))
+        parsed = responses.parse_json(
+            mutator.body({"data": [SEGMENT, {**SEGMENT, "chunk_index": None}], "usage": USAGE})
+        )
         responses.usage(parsed)
         segments = responses.v2_segments(parsed, 3)
         assert_sound(segments)
@@ -92,7 +99,9 @@ def test_error_bodies(status: int, body: bytes) -> None:
 
 @given(header_lists, st.none() | header_values.map(lambda value: value.decode("latin-1")), seeds)
 def test_rate_limit_headers(headers: list[tuple[bytes, bytes]], retry_after: str | None, seed: int) -> None:
-    body = Mutator(seed).body({"error": {"code": "c", "message": "until 2026-01-01T00:00:00Z", "details": {"retryAfter": 3}}})
+    body = Mutator(seed).body(
+        {"error": {"code": "c", "message": "until 2026-01-01T00:00:00Z", "details": {"retryAfter": 3}}}
+    )
     delay = read_retry_delay(retry_after, headers, body, NOW)
     assert delay is None or 0 <= delay <= 1e9
     info = read_rate_limits(headers, NOW)
@@ -116,5 +125,7 @@ def test_tasks_and_assets(seed: int) -> None:
         assert isinstance(task.id, str) and task.id
         assert isinstance(tasks.failure(task), TwelveLabsError)
     with ours_alone():
-        asset_id, status = assets.read_asset(responses.parse_json(mutator.body({"_id": "a1", "status": "failed", "error": {}})))
+        asset_id, status = assets.read_asset(
+            responses.parse_json(mutator.body({"_id": "a1", "status": "failed", "error": {}}))
+        )
         assert isinstance(asset_id, str) and isinstance(status, str)

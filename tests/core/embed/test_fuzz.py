@@ -67,7 +67,9 @@ def test_odd_composed(model: tuple[str, str], text: Any, described: list[tuple[A
         client.embed(Composed(text, [made(one) for one in described]))
 
 
-@given(MODEL_NAMES, st.lists(texts, max_size=4), st.sampled_from(["end", "start", "none", "average"]), st.integers(0, 3))
+@given(
+    MODEL_NAMES, st.lists(texts, max_size=4), st.sampled_from(["end", "start", "none", "average"]), st.integers(0, 3)
+)
 def test_odd_texts(model: tuple[str, str], items: list[Any], truncate: Any, how: int) -> None:
     client = Service().client(model[0], api_version=model[1], max_retries=0, truncate=truncate)
     with ours_alone():
@@ -92,7 +94,7 @@ def test_odd_lists(items: Any) -> None:
 
 @given(st.integers(0, 2**32), st.sampled_from(["embed", "segments", "rows", "stream"]), st.booleans(), st.booleans())
 def test_uploads_and_tasks_with_odd_answers(seed: int, how: str, in_parts: bool, old: bool) -> None:
-    """A video that is uploaded (whole or in three parts) and embedded by a task, while answers are changed at random."""
+    """A video is uploaded (whole or in three parts) and embedded by a task, while answers are changed at random."""
     service = OddService(seed)
     known = MODELS["marengo3.0" if old else "marengo3.5"]
     small = {kind: replace(limit, max_inline_bytes=1000, max_sec=1.0) for kind, limit in known.media.items()}

@@ -28,8 +28,8 @@ def test_places(place: str, head: bytes) -> None:
         media_from(place)
 
 
-@given(st.sampled_from(SOURCES), KINDS, st.sampled_from(NAMES), st.booleans())
-def test_sources(source: object, kind: type[Image], filename: object, may_task: bool) -> None:
+@given(st.sampled_from(SOURCES), KINDS, st.sampled_from(NAMES))
+def test_sources(source: object, kind: type[Image], filename: object) -> None:
     made = source()  # type: ignore[operator]
     with ours_alone():
         assert isinstance(describe(made), str)
@@ -38,15 +38,6 @@ def test_sources(source: object, kind: type[Image], filename: object, may_task: 
     with ours_alone():
         given_media = kind(made, filename=filename)  # type: ignore[arg-type]
         assert isinstance(repr(given_media), str)
-        try:
-            file = open_media(given_media, MODELS["marengo3.5"], "item", may_task=may_task)
-        except Exception as error:
-            if "read" in vars(type(made)):  # a file object's own error: the batch wraps it
-                return
-            raise error
-        if file.url is None:
-            assert file.load()
-            assert file.digest == file.digest
 
 
 @given(st.integers(0, 2**32), st.sampled_from([PNG, WAV, MP4, PDF]), KINDS)

@@ -49,7 +49,9 @@ def test_responses(heads: list[tuple[int, list[tuple[bytes, bytes]]]], seed: int
 
     def answer(_: httpx.Request) -> httpx.Response:
         status, headers = next(turn)
-        body = mutator.body({"code": "c", "message": "m", "details": {"retryAfter": 1}}) if status >= 400 else dumped(GOOD)
+        body = (
+            mutator.body({"code": "c", "message": "m", "details": {"retryAfter": 1}}) if status >= 400 else dumped(GOOD)
+        )
         return httpx.Response(status, headers=headers, content=body)
 
     check_client(answer)
