@@ -554,14 +554,20 @@ _kind(
 _kind("garbage_after_body", "performed", lambda r: r.raw(_head(len(_good(r))) + _good(r) + b"\r\n\r\ngarbage"))
 
 
-def _second_response(reply: Reply) -> None:
-    """A whole response that nobody asked for follows: whoever reads it as the answer to the next request is wrong."""
-    false = usable_answer(",".join(["0.25"] * 512), reply.version)
-    reply.raw(_head(len(_good(reply))) + _good(reply))
-    reply.later(0.0, lambda: reply.raw(_head(len(false)) + false))
+def _false(reply: Reply) -> bytes:
+    """A whole response that nobody asked for: whoever takes it for the answer to the next request is wrong."""
+    body = usable_answer(",".join(["0.25"] * 512), reply.version)
+    return _head(len(body)) + body
 
 
-_kind("second_response", "performed", _second_response)
+def _second_response_later(reply: Reply) -> None:
+    reply.answer(200, _good(reply))
+    reply.later(0.02, lambda: reply.raw(_false(reply)))
+
+
+_kind("second_response", "performed", lambda r: r.raw(_head(len(_good(r))) + _good(r) + _false(r)))
+# On a connection that is in use again by then, nobody could tell it from the answer: HTTP/1.1 has no request ids.
+_kind("second_response_later", "performed", _second_response_later, mix=False)
 
 # -- too large: tried one at a time -----------------------------------------------------------------------------------
 

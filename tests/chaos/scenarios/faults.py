@@ -120,8 +120,12 @@ def _one_kind(server: Server, kind: Kind, version: str) -> list[str]:
     told = client.stats.paid_again
     if outcome == "returned" and paid != 1 + told:
         failures.append(f"{name}: money: {paid} paid, the statistics say 1 + {told}")
-    # The same account must be usable afterwards.
+    # The same client and account must be usable afterwards.
     server.rules()
+    time.sleep(0.05)
+    again, found = in_time(lambda: client.embed("the next text").vector, limit)
+    if again == "returned" and found != truth(identity_of_text("the next text")):
+        failures.append(f"{name}: the next text got a wrong vector")
     again, error = in_time(lambda: EmbeddingClient(**settings(**account), max_wait=5.0).embed("afterwards"), limit)
     spoiled = again == "hung" or (
         again == "raised" and (kind.ends == "vector" or not isinstance(error, TwelveLabsError))

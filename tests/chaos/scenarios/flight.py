@@ -48,7 +48,7 @@ def _paid(run: Run, server: Server, expected: int, what: str) -> None:
 
 @scenario("one-flight", limit_sec=300)
 def one_flight(run: Run) -> None:
-    """Equal texts in a stream, in threads, clients, adapters and processes: one paid request for each different text."""
+    """Equal texts in a stream, in threads, clients, adapters and processes: one paid request for each different one."""
     with serving(latency_sec=0.02) as server:
         client = EmbeddingClient(**settings(**server.account()))
         found = [result.embedding.vector for result in client.stream(["the same"] * 128)]  # type: ignore[union-attr]
