@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,6 +110,7 @@ class Server:
             cwd=ROOT,
             env=python_environment(),
         )
+        self._lock = threading.Lock()
         self.port: int = self._read()["port"]
         self.base_url = f"http://127.0.0.1:{self.port}/v1.3"
 
@@ -132,6 +134,11 @@ class Server:
         found: list[tuple[str | None, int]] = self._ask({"last": list(identities)})["last"]
         return found
 
+    def paid(self, identity: str) -> int:
+        """How often one item was embedded, or dropped without a word."""
+        found: int = self._ask({"paid": identity})["paid"]
+        return found
+
     def performed_each(self) -> Mapping[str, int]:
         """How often each item was embedded."""
         found: Mapping[str, int] = self._ask({"performed_each": True})["performed_each"]
@@ -150,9 +157,10 @@ class Server:
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return self._read()
+        with self._lock:
+            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.flush()
+            return self._read()
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -38,6 +38,7 @@ class Rules:
         rate: share of requests that meet a fault.
         kinds: those drawn from; empty = all that may come in a mix.
         most: most faults an item meets; None = no bound.
+        named: a text that ends in ``meets KIND.`` meets that kind, once.
         seed: decides which attempt at which item meets what.
         latency_sec: before each good answer.
         clock_sec: how far the ``Date`` of answers is ahead.
@@ -48,6 +49,7 @@ class Rules:
     rate: float = 0.0
     kinds: Sequence[str] = ()
     most: int | None = None
+    named: bool = False
     seed: int = 0
     latency_sec: float = 0.0
     clock_sec: float = 0.0
@@ -74,6 +76,7 @@ class Service:
         self.faults: Counter[str] = Counter()
         self.did: Counter[str] = Counter()
         self.performed: Counter[str] = Counter()
+        self.untold: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
         self.last: dict[str, Did] = {}
@@ -83,6 +86,9 @@ class Service:
     def fault_for(self, identity: str) -> Kind | None:
         """What this attempt at the item meets: the same in every run with the same seed."""
         rules = self.rules
+        if rules.named:
+            kind = KINDS.get(identity.rstrip(".").rpartition(" ")[2])
+            return kind if self.attempts[identity] == 0 else None
         if not rules.rate:
             return None
         attempt = self.attempts[identity]
@@ -108,6 +114,8 @@ class Service:
                 self.met[identity] += 1
             if did == "performed":
                 self.performed[identity] += 1
+            elif did == "untold":
+                self.untold[identity] += 1
 
     def counts(self) -> dict[str, Any]:
         return {
@@ -151,6 +159,8 @@ class Service:
         found = self.counts()
         if "last" in given:
             found["last"] = [(self.last.get(identity), self.attempts[identity]) for identity in given["last"]]
+        if "paid" in given:
+            found["paid"] = self.performed[given["paid"]] + self.untold[given["paid"]]
         if "performed_each" in given:
             found["performed_each"] = dict(self.performed)
         return found

@@ -15,18 +15,16 @@ load()
 
 SHORT = {
     "each-fault": 0.02,
-    "mix-langchain-sync": 0.02,
-    "mix-langchain-async-cache": 0.02,
-    "mix-llama-index-async": 0.02,
-    "mix-llama-index-sync-cache": 0.02,
+    "mix-langchain-async": 0.01,
+    "mix-llama-index-sync-cache": 0.01,
     "away": 0.02,
     "key": 0.02,
     "one-flight": 0.02,
     "clock": 0.02,
-    "damaged-cache": 0.1,
+    "damaged-cache": 0.05,
     "changing-images": 0.05,
-    "long-stream": 0.003,
-    "many-clients": 0.05,
+    "long-stream": 0.002,
+    "many-clients": 0.02,
 }
 """Scenarios and their share of the full number of items."""
 

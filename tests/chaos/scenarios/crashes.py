@@ -98,7 +98,7 @@ def kill_texts(run: Run) -> None:
     """Two processes embed the same texts into one cache; one or both are killed at random; a third completes."""
     numbers = random.Random(run.seed)
     cache = run.folder / "shared.sqlite"
-    rounds = run.count(ROUNDS, 3)
+    rounds = run.count(ROUNDS)
     with serving() as server:
         for number in range(rounds):
             texts = [f"text {i} of round {number}" for i in range(TEXTS)]
@@ -270,7 +270,7 @@ def _same(found: list[list[Segment]], right: list[list[Segment]]) -> int:
 def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
     numbers = random.Random(run.seed)
     videos = make_videos(run.folder, 6)
-    rounds = run.count(ROUNDS, 3)
+    rounds = run.count(ROUNDS)
     slow = {"task_sec": 0.4, "asset_ready_sec": 0.2, "latency_sec": 0.02, "chunk_bytes": PART_BYTES}
     with emulating(**slow) as emulator:
         client = settings(api_key="tlk_chaos", base_url=emulator.base_url)

@@ -62,8 +62,8 @@ def worker(script: str, given: dict[str, Any], seconds: float = 60, **more: Any)
 @scenario("disk-full", limit_sec=200)
 def disk_full(run: Run) -> None:
     """The disk is full in the middle of a batch: it stops with everything in hand, or goes on if it is told to."""
-    texts = [f"text {i} for a full disk" for i in range(run.count(TEXTS, 200))]
-    for limit in (300_000, 700_000):
+    texts = [f"text {i} for a full disk" for i in range(run.count(TEXTS, 100))]
+    for limit in (300_000, 700_000) if run.scale >= 0.1 else (300_000,):
         for ignore in (False, True):
             with serving(latency_sec=0.01) as server:
                 cache = run.folder / f"full-{limit}-{ignore}.sqlite"
@@ -209,7 +209,7 @@ def damaged_cache(run: Run) -> None:
         with sqlite3.connect(good) as opened:
             opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         opened.close()
-        for number in range(run.count(200, 15)):
+        for number in range(run.count(200, 10)):
             damaged = run.folder / f"damaged-{number}.sqlite"
             shutil.copy(good, damaged)
             how = damage(damaged, numbers)
@@ -263,7 +263,7 @@ def damaged_while_open(run: Run) -> None:
     """A cache that is damaged while a process has it open: the process lives, and no vector is wrong."""
     texts = [f"text {i} in a cache that is open" for i in range(300)]
     with serving() as server:
-        for number in range(run.count(40, 4)):
+        for number in range(run.count(40, 2)):
             cache = run.folder / f"open-{number}.sqlite"
             given = {
                 "client": settings(**server.account(), cache=str(cache)),

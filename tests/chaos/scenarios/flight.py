@@ -86,7 +86,7 @@ def one_flight(run: Run) -> None:
             _check(run, texts, results.get(number, [None] * len(texts)), "both adapters")
         _paid(run, server, len(texts), "both adapters, sync and async, on one cache")
 
-        for processes in (2, 3):
+        for processes in (2, 3) if run.scale >= 0.1 else (2,):
             server.rules(latency_sec=0.005)
             cache = {"cache": str(run.folder / f"processes-{processes}.sqlite")}
             _processes(run, server, processes, run.count(1100, 30), settings(**server.account(), **cache))
