@@ -48,6 +48,7 @@ from twelvelabs_core import (
     EmbeddingClient,
     Fixed,
     Fused,
+    IdFrom,
     Image,
     Item,
     Media,
@@ -110,6 +111,7 @@ def make_client(transport: httpx.AsyncBaseTransport) -> EmbeddingClient:
         retry=RetryPolicy(max_retries=2),
         cache=Path("vectors.sqlite"),
         budget=Budget(requests=100, minutes=5),
+        total_timeout=900,
         transport=transport,
     )
 
@@ -172,8 +174,13 @@ def embed_files(client: EmbeddingClient, videos: list[Video]) -> None:
     assert_type(client.embed_segments_many(videos), list[list[Segment]])
     assert_type(client.rows(videos[0]), list[Row])
     assert_type(client.rows_many(videos), list[list[Row]])
+    client.rows(videos[0], metadata={"video_id": "7"}, id_from=lambda known: str(known["video_id"]))
+    client.rows_many(videos, metadata=[{"video_id": "7"}], id_from="content")
+    client.rows(videos[0], id_from="name")  # type: ignore[arg-type]
     assert_type(client.embed_parts(text="a red bike", image="bike.jpg"), Parts)
     assert_type(rows_of(videos[0], segments, space=client.space, content_digest=""), list[Row])
+    chosen: IdFrom = "source"
+    rows_of(videos[0], segments, space=client.space, content_digest="", metadata={"title": "x"}, id_from=chosen)
     plan_parts(18_000.0)
 
 
@@ -189,7 +196,8 @@ def search_helpers(rows: list[Row], vector: Vector) -> None:
     hits = [(row, row.metadata, 0.5) for row in rows]
     for moment in merge_moments(hits):
         assert_type(moment, Moment)
-    fused = fuse_ranks({"visual": [(row, 0.5) for row in rows]}, {"visual": 1.0})
+        assert moment.best in moment.hits
+    fused = fuse_ranks({"visual": [(row, 0.5) for row in rows]}, {"visual": 1.0}, order=lambda row: row.id)
     assert_type(fused, list[Fused[Row]])
     check_space((row.metadata for row in rows), "marengo3.0/512")
     assert_type(clock(72.5), str)
@@ -220,7 +228,12 @@ def langchain_embeddings(paths: list[str], image_paths: list[Path], pillow: Pill
     TwelveLabsEmbeddings(truncate="middle")  # type: ignore[arg-type]
     TwelveLabsEmbeddings(model_name="marengo3.0")  # type: ignore[call-arg]
     model = TwelveLabsEmbeddings(
-        model="marengo3.0", api_key="tlk_example", cache="vectors.sqlite", budget=500, rate_limits=RateLimits.free()
+        model="marengo3.0",
+        api_key="tlk_example",
+        cache="vectors.sqlite",
+        budget=500,
+        rate_limits=RateLimits.free(),
+        total_timeout=900.0,
     )
     assert_type(model.embed_query("a red bike"), Vector)
     assert_type(model.embed_documents(["a red bike"]), Vectors)
@@ -250,6 +263,7 @@ def langchain_loader(model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iter
     TwelveLabsMediaLoader("videos/", model, on_error="ignore")  # type: ignore[arg-type]
     TwelveLabsMediaLoader(paths, model, suffixes=[".mp4"], on_error="skip")
     TwelveLabsMediaLoader(blobs, model, suffixes={".dat": "video"})
+    TwelveLabsMediaLoader(blobs, model, id_from=lambda known: str(known["video_id"]))
     TwelveLabsMediaLoader(["videos/", Path("a.png"), Video("a.mp4", end_sec=6)], model)
     by_kind = {"video": SegmentOptions(Dynamic(2)), "audio": SegmentOptions(Fixed(10))}
     TwelveLabsMediaLoader("videos/", model, options=by_kind)
@@ -307,6 +321,8 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     documents = reader.load_data(more, extra_info={"owner": "me"})
     SimpleDirectoryReader("mixed/", file_extractor=reader.file_extractor("image", "audio"))
     TwelveLabsMediaReader(segments=True, embed_model=model, options=SegmentOptions(Fixed(5)))
+    TwelveLabsMediaReader(id_from=lambda known: str(known["video_id"]))
+    TwelveLabsMediaEmbedder(embed_model=model, id_from="content")
     embedder = TwelveLabsMediaEmbedder(
         embed_model=model, video_options=SegmentOptions(Dynamic(4), embedding_option=["visual"]), show_progress=True
     )

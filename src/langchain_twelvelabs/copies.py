@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from twelvelabs_core import IdFrom, Row
-from twelvelabs_core.adapter import Adapter, rows_of_copy
+from twelvelabs_core import Row
+from twelvelabs_core.adapter import Adapter, always, rows_of_copy
 
+from .references import one_line
 from .sources import Found
 
 
@@ -19,43 +20,45 @@ class Copies:
 
     Args:
         adapter: keeps the vectors by id.
-        id_from: as the loader's.
     """
 
-    def __init__(self, adapter: Adapter, id_from: IdFrom) -> None:
+    def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
-        self._id_from = id_from
         self._rows: dict[int, asyncio.Future[list[Row]]] = {}
 
     async def rows(self, found: Found, embed: Callable[[], Awaitable[list[Row]]]) -> list[Row]:
-        """The rows of a file: those of an earlier one with the same content, else embedded.
+        """The rows of a file: those of an earlier one with the same content, else embedded. Their vectors are kept.
 
         Args:
             found: the file. Those that are copies of it come later.
             embed: embeds it. Not called for a copy, unless the vectors of the first file are not held any more.
         """
         if found.copy_of is not None:
-            copied = await self._of_copy(found, found.copy_of)
-            return copied or await embed()
-        # Copies are known by the object, which the search for equal files holds until the load ends.
-        done = self._rows[id(found)] = asyncio.get_running_loop().create_future()
-        kept: list[Row] = []
+            rows = await self._of_copy(found, found.copy_of) or await embed()
+            await self._keep(rows)
+            return rows
+        done = self._rows[found.number] = asyncio.get_running_loop().create_future()
+        light: list[Row] = []
         try:
             rows = await embed()
+            await self._keep(rows)
             if self._adapter.cache is None:
-                kept = [replace(row, vector=[]) for row in rows]
+                light = [replace(row, vector=[]) for row in rows]
             return rows
         finally:
-            done.set_result(kept)
+            done.set_result(light)
 
-    async def _of_copy(self, found: Found, first: Found) -> list[Row]:
+    async def _of_copy(self, found: Found, first: int) -> list[Row]:
         """Empty if the first file failed or has changed, or its vectors are kept in a cache or not any more."""
         assert found.media is not None
-        rows = await asyncio.shield(self._rows[id(first)])
+        rows = await asyncio.shield(self._rows[first])
         if any(row.metadata["content_digest"] != found.digest for row in rows):
             return []
         vectors = await self._adapter._kept_vectors(row.id for row in rows)
         if len(vectors) < len(rows):
             return []
         whole = [replace(row, vector=vectors[row.id]) for row in rows]
-        return rows_of_copy(whole, found.media, found.metadata, self._id_from)
+        return rows_of_copy(whole, found.media, found.metadata, always(found.id_name))
+
+    async def _keep(self, rows: list[Row]) -> None:
+        await self._adapter._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
@@ -21,14 +21,14 @@ from twelvelabs_core import (
     Row,
     TwelveLabsError,
 )
-from twelvelabs_core.adapter import MEDIA_TYPES, checked_id_from, name_for_ids
+from twelvelabs_core.adapter import MEDIA_TYPES, always, checked_id_from, name_for_ids
 
 from .copies import Copies
 from .duplicates import Duplicates
 from .embeddings import TwelveLabsEmbeddings
 from .lookahead import Lookahead
 from .options import Options, options_for
-from .references import one_line, reference_to
+from .references import reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -123,6 +123,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
+        seen: set[str | None] = set()
         with contextlib.closing(self._start()) as ahead:
             while ahead.fill():
                 found, future = ahead.first
@@ -131,10 +132,11 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                yield from documents
+                yield from self._new(found, documents, seen)
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Async :meth:`lazy_load`."""
+        seen: set[str | None] = set()
         with contextlib.closing(self._start()) as ahead:
             while await asyncio.to_thread(ahead.fill):
                 found, future = ahead.first
@@ -143,19 +145,20 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                for document in documents:
+                for document in self._new(found, documents, seen):
                     yield document
 
     def _start(self) -> Lookahead:
-        copies = Copies(self.embeddings, self.id_from)
+        copies = Copies(self.embeddings)
         return Lookahead(self._files(), lambda found: self._documents(found, copies), self.files_ahead)
 
     def _files(self) -> Iterator[Found]:
         model = self.embeddings.client.model
         kinds = {kind for kinds in model.inputs.values() for kind in kinds}
         duplicates = Duplicates()
-        for found in find_media(self.paths, glob=self.glob, suffixes=self.suffixes, kinds=kinds, model=model.name):
-            named = self._named(found)
+        files = find_media(self.paths, glob=self.glob, suffixes=self.suffixes, kinds=kinds, model=model.name)
+        for number, found in enumerate(files):
+            named = self._named(replace(found, number=number))
             digest, equal = duplicates.earlier(named)
             first = next((earlier for earlier in equal if earlier.id_name == named.id_name), None)
             if first is not None:
@@ -165,7 +168,7 @@ class TwelveLabsMediaLoader(BaseLoader):
                     first.label,
                 )
             else:
-                yield replace(named, copy_of=equal[0], digest=digest) if equal else named
+                yield replace(named, copy_of=equal[0].number, digest=digest) if equal else named
 
     def _named(self, found: Found) -> Found:
         """The file with what its ids are made of, or with the error of finding that out."""
@@ -176,6 +179,20 @@ class TwelveLabsMediaLoader(BaseLoader):
         except TwelveLabsError as error:
             return replace(found, media=None, error=error)
         return replace(found, id_name=name)
+
+    def _new(self, found: Found, documents: list[Document], seen: set[str | None]) -> list[Document]:
+        """The documents, or none if their ids were yielded before: of streams, which cannot be compared beforehand.
+
+        Args:
+            seen: id of the first document of each file; this file's is added.
+        """
+        if documents and documents[0].id in seen:
+            logger.info(
+                "%s has the ids of an earlier file of the same content and is left out (see id_from)", found.label
+            )
+            return []
+        seen.update(document.id for document in documents[:1])
+        return documents
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
@@ -197,7 +214,6 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        await self.embeddings._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])
         return [
             Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
         ]
@@ -206,7 +222,8 @@ class TwelveLabsMediaLoader(BaseLoader):
         assert found.media is not None
         client = self.embeddings.client
         options = options_for(found.media, self.options, client.model)
-        (rows,) = await client.arows_many([found.media], options, metadata=[found.metadata], id_from=self.id_from)
+        how: dict[str, Any] = {"metadata": [found.metadata], "id_from": always(found.id_name)}
+        (rows,) = await client.arows_many([found.media], options, **how)
         return rows
 
 

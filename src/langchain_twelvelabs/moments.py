@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from langchain_core.documents import Document
 
 from twelvelabs_core import Moment
 from twelvelabs_core.adapter import merge_hits
+
+from .stores import Hits
 
 # Changing it would give every stored range a new id.
 _NAMESPACE = uuid.UUID("c7b7d0c4-5f7e-5d0a-9c38-1e4f8a2b6d35")
@@ -49,12 +51,19 @@ def merge_segments(
     if len({score is None for _, score in pairs}) > 1:
         raise TypeError("hits must be all documents or all pairs of document and score.")
     scored = bool(pairs) and pairs[0][1] is not None
-    merged = merge_hits(
-        [(document, document.metadata, score) for document, score in pairs],
-        gap=gap,
-        pad=pad,
-        higher_is_better=higher_is_better,
-    )
+    return _merged(pairs, gap, pad, scored=scored, higher_is_better=higher_is_better)
+
+
+def merge_ranked(hits: Hits, gap: float, pad: float) -> list[Document]:
+    """:func:`merge_segments` for hits in an order that decides between equal scores."""
+    return _merged(hits, gap, pad, scored=True, ranked=True)
+
+
+def _merged(
+    pairs: Sequence[tuple[Document, float | None]], gap: float, pad: float, *, scored: bool, **how: bool
+) -> list[Document]:
+    hits = [(document, document.metadata, score) for document, score in pairs]
+    merged = merge_hits(hits, gap=gap, pad=pad, **how)
     return [_document(found, scored) if isinstance(found, Moment) else found for found in merged]
 
 

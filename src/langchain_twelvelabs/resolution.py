@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,7 +31,7 @@ _SPLITTER = (
 
 def may_refer(text: Any) -> bool:
     """A quick test, made for every text that is embedded: False if it is neither a reference nor a piece of one."""
-    return isinstance(text, str) and (OPENING in text or torn.may_be_piece(text))
+    return isinstance(text, str) and (("[" in text and OPENING in text) or torn.may_be_piece(text))
 
 
 async def vectors_of_references(adapter: Adapter, texts: Sequence[Any], name: str) -> dict[int, list[float]]:
@@ -161,9 +162,10 @@ async def _refuse_cut_labels(adapter: Adapter, texts: Sequence[Any], answers: Co
     """
     # After a text with a reference a document of its own begins.
     joined = {i: list(torn.labels_joined(texts, i)) for i in answers if i > 0 and i - 1 not in answers}
-    issued = await adapter._kept_labels(label for labels in joined.values() for label in labels)
+    own = {i: torn.bare_label(torn.label_of(texts[i])) for i in joined}
+    issued = await adapter._kept_labels({*filter(None, own.values()), *itertools.chain(*joined.values())})
     for i, labels in joined.items():
-        if not issued.isdisjoint(labels):
+        if own[i] not in issued and not issued.isdisjoint(labels):
             label = _label(name, i - 1)
             raise InvalidInputError(f"{_shown(texts[i - 1])} is a piece of a media document. {_SPLITTER}", item=label)
 

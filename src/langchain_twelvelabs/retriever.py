@@ -14,10 +14,11 @@ from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from twelvelabs_core import Audio, Image, InvalidInputError, Source, Video, check_space
+from twelvelabs_core.adapter import order_ties
 
 from .embeddings import TwelveLabsEmbeddings
 from .fusion import document_order, fuse_documents
-from .moments import merge_segments
+from .moments import merge_ranked
 from .stores import Hits, OptionFilter, Searcher, searcher
 
 OPTIONS = ("visual", "audio", "transcription")
@@ -70,8 +71,8 @@ class TwelveLabsRetriever(BaseRetriever):
     """Hits to fetch of each option before fusing; by default four times ``k``, at least 20. Five times as many where
     the store does not filter by option."""
     merge_gap: float | None = None
-    """Merge hits of one source at most so many seconds apart into time ranges (:func:`merge_segments`); None = do not
-    merge."""
+    """Merge hits of one file at most so many seconds apart into time ranges, as
+    :func:`~langchain_twelvelabs.merge_segments` does; None = do not merge."""
     pad: float = 0.0
     """Seconds added on both sides of a merged range."""
     filter: Any = None
@@ -189,13 +190,10 @@ class TwelveLabsRetriever(BaseRetriever):
         found = {name: [hit for hit in hits if not math.isnan(hit[1])] for name, hits in found.items()}
         if weights and not store.filters:
             found = {name: [h for h in found[""] if _option_filter(name).matches(h[0].metadata)] for name in weights}
-        if weights:
-            ranked = fuse_documents(found, weights)
-        else:
-            ranked = sorted(found[""], key=lambda hit: (-hit[1], document_order(hit[0])))
+        ranked = fuse_documents(found, weights) if weights else order_ties(found[""], document_order)
         best = [(_with_score(document, score), score) for document, score in ranked[: self.k]]
         if self.merge_gap is not None:
-            return merge_segments(best, self.merge_gap, self.pad)
+            return merge_ranked(best, self.merge_gap, self.pad)
         return [document for document, _ in best]
 
 

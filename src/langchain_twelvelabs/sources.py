@@ -46,7 +46,8 @@ class Found:
         error: why it cannot be loaded.
         metadata: of its blob, for the documents.
         id_name: what the ids of its documents are made of beside its content.
-        copy_of: an earlier file with the same content.
+        number: its place among all that were found.
+        copy_of: number of an earlier file with the same content.
         digest: of that content.
     """
 
@@ -55,7 +56,8 @@ class Found:
     error: TwelveLabsError | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     id_name: str | None = None
-    copy_of: Found | None = None
+    number: int = 0
+    copy_of: int | None = None
     digest: str | None = None
 
     @property
@@ -155,8 +157,8 @@ class _Search:
             return
         try:
             path = (local_path(text) if text.startswith("file://") else None) or Path(text).expanduser()
-        except (ValueError, RuntimeError) as error:  # an address that cannot be parsed, a user without a home
-            yield Found(text, None, InvalidInputError(f"cannot be used: {error}.", item=repr(text)))
+        except (ValueError, RuntimeError) as why:  # an address that cannot be parsed, a user without a home
+            yield Found(text, None, InvalidInputError(f"cannot be used: {why}.", item=repr(text)))
             return
         if path.is_dir():
             files = sorted(path.glob(self.glob))

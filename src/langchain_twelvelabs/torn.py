@@ -16,12 +16,12 @@ from .references import LONGEST, OPENING, one_line
 LONGEST_LABEL = 400
 LONGEST_END = 60
 
-# What a label ends with, after the file's name. `_LAST` is a quick test before it.
+# What a label ends with, after the file's name; and the last letters of its words, for a quick test.
 _LABEL = re.compile(
     r"\s(?:whole|\d\d+:\d\d:\d\d(?:\.\d)?-\d\d+:\d\d:\d\d(?:\.\d)?|page \d+(?: \w+)?|part \d+)"
     r"(?: (?:visual|audio|transcription|text|fused))?\Z"
 )
-_LAST = ("visual", "audio", "transcription", "text", "fused", "whole", *"0123456789")
+_LAST = {"sual", "udio", "tion", "text", "used", "hole"}
 # The rest of a reference, from inside its brackets to its end.
 _REST = re.compile(r"[^\n\[\]]{0,260}\]")
 _END = re.compile(r"(?P<id>[0-9a-f]{12})/(?P<check>[0-9a-f]{8})\]\Z")
@@ -29,12 +29,16 @@ _END = re.compile(r"(?P<id>[0-9a-f]{12})/(?P<check>[0-9a-f]{8})\]\Z")
 
 def may_be_piece(text: str) -> bool:
     """A quick test, made for every text that is embedded: False if none of these functions finds anything."""
+    last = text[-1:]
     return (
-        text.endswith(_LAST)
-        or text[-1:].isspace()
-        or text.find("]", 0, LONGEST) >= 0
-        or text.find("[", -len(OPENING)) >= 0
+        last.isdigit() or last.isspace() or text[-4:] in _LAST or (("]" in text or "[" in text) and _in_brackets(text))
     )
+
+
+def _in_brackets(text: str) -> bool:
+    """Whether a text ends with what may be an opening, or has a closing bracket before any other."""
+    closing = text.find("]", 0, LONGEST)
+    return text.find("[", -len(OPENING)) >= 0 or (closing >= 0 and text.find("[", 0, closing) < 0)
 
 
 def bare_label(text: str) -> str | None:
@@ -45,6 +49,11 @@ def bare_label(text: str) -> str | None:
     if len(text) > LONGEST_LABEL or not _LABEL.search(text.rstrip()[-LONGEST_END:]):
         return None
     return one_line(text)
+
+
+def label_of(text: str) -> str:
+    """The words before a text's reference."""
+    return text.partition(OPENING)[0]
 
 
 def label_before_opening(text: str) -> str | None:
@@ -72,10 +81,9 @@ def joined(texts: Sequence[Any], index: int) -> Iterator[str]:
         index: of the piece that ends the reference.
     """
     rest = _REST.match(texts[index])
-    if not rest or index == 0 or not isinstance(texts[index - 1], str):
+    if not rest or index == 0:
         return
-    longest = min(len(texts[index - 1]), len(rest[0]))
-    for overlap in (None, *(n for n in range(longest) if texts[index - 1].endswith(texts[index][:n]))):
+    for overlap in _overlaps(texts[index - 1], rest[0]):
         for whole in _growing(_before(texts, index), rest[0], overlap):
             if OPENING in whole:
                 yield whole
@@ -91,8 +99,10 @@ def labels_joined(texts: Sequence[Any], index: int) -> Iterator[str]:
         texts: pieces in their order.
         index: of the piece with the reference.
     """
-    begin = texts[index].partition(OPENING)[0] + OPENING  # neighbours may overlap in the opening too
-    for overlap, between in ((0, " "), (0, ""), (None, "")):
+    begin = label_of(texts[index]) + OPENING  # neighbours may overlap in the opening too
+    if len(begin) > LONGEST or "\n" in begin.strip():
+        return
+    for overlap, between in ((0, " "), *((overlap, "") for overlap in _overlaps(texts[index - 1], begin))):
         for whole in _growing(_before(texts, index), begin, overlap, between):
             label, _, more = whole.partition(OPENING)
             if more or len(label) > LONGEST_LABEL:
@@ -100,6 +110,13 @@ def labels_joined(texts: Sequence[Any], index: int) -> Iterator[str]:
             found = bare_label(label)
             if found:
                 yield found
+
+
+def _overlaps(first: Any, second: str) -> list[int | None]:
+    """By how many characters all pieces may overlap, as these two do; None = each by the most that fits."""
+    if not isinstance(first, str):
+        return []
+    return [None, *(n for n in range(min(len(first), len(second))) if first.endswith(second[:n]))]
 
 
 def _before(texts: Sequence[Any], index: int) -> Iterator[str]:
@@ -117,15 +134,19 @@ def _growing(pieces: Iterable[str], whole: str, overlap: int | None, between: st
     Args:
         pieces: the nearest first.
         whole: the last piece.
-        overlap: characters by which neighbours overlap; None = the most that fit.
+        overlap: characters by which neighbours overlap, fewer than a piece has; None = the most that fit.
         between: what stood between the pieces.
     """
     following = whole
     for piece in pieces:
+        if not piece:
+            return
         shared = overlap
         if shared is None:
-            shared = next(n for n in range(min(len(piece), len(following)), -1, -1) if piece.endswith(following[:n]))
-        elif not piece.endswith(following[:shared]):
+            shared = next(
+                n for n in range(min(len(piece) - 1, len(following)), -1, -1) if piece.endswith(following[:n])
+            )
+        elif shared >= len(piece) or not piece.endswith(following[:shared]):
             return
         whole, following = piece + between + whole[shared:], piece
         yield whole

@@ -13,7 +13,18 @@ from typing import Any
 
 from llama_index.core.schema import BaseNode, Document
 
-from twelvelabs_core.adapter import MEDIA_TYPES, MediaKind, file_name
+from twelvelabs_core import IdFrom, Media
+from twelvelabs_core.adapter import (
+    MEDIA_TYPES,
+    RESERVED,
+    MediaKind,
+    check_reserved,
+    describe,
+    file_name,
+    name_for_ids,
+    own_metadata,
+    unsigned_url,
+)
 
 # Must not change: every file in an existing docstore would get a new id.
 NAMESPACE = uuid.UUID("b1f7a6c2-5d0e-5a54-8f35-2a3a0f6f9c11")
@@ -33,23 +44,77 @@ _MEDIA_TEXT = re.compile(
 )
 
 
-def file_document(source: str, kind: MediaKind, content_digest: str, extra: Mapping[str, Any]) -> Document:
+class SignedUrl(str):
+    """A URL whose text has no signature, and which knows the whole address.
+
+    A document's ``source`` must not hold a signature, as documents are stored; but the file is fetched later, from
+    what the document says. In every form that is written down (JSON, a store) only the text is left.
+
+    Attributes:
+        full: the address with its signature.
+    """
+
+    full: str
+
+    def __new__(cls, url: str) -> SignedUrl:
+        """The text of ``url`` without its signature."""
+        made = super().__new__(cls, unsigned_url(url))
+        made.full = url
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Documents are copied, and sent to worker processes.
+        return SignedUrl, (self.full,)
+
+
+def fetched_from(source: Any) -> str:
+    """The path or whole URL that a document's ``source`` stands for."""
+    return source.full if isinstance(source, SignedUrl) else str(source)
+
+
+def file_document(
+    source: str,
+    kind: MediaKind,
+    content_digest: str,
+    extra: Mapping[str, Any],
+    *,
+    id_from: IdFrom = "source",
+    in_memory: bool = False,
+) -> Document:
     """The document of a file: its name as text, flat metadata, and an id made from its path or URL.
 
     The id does not depend on the content, so that in a docstore a changed file replaces its earlier version.
 
     Args:
-        source: path or URL.
+        source: path or URL. A signature is not in the metadata.
         kind: ``image``, ``audio``, ``video`` or ``document``.
         content_digest: 40 hexadecimal digits, which change with the content.
-        extra: further metadata; does not replace that of the file.
+        extra: further metadata; ``file_name`` in it replaces the file's.
+        id_from: what the id is made of: ``source``, ``content``, or a function from the metadata to a name.
+        in_memory: the source is not a path on this machine.
+
+    Raises:
+        InvalidInputError: ``extra`` has a key that rows use, or ``id_from`` returned no name.
+        UnexpectedError: ``id_from`` raised.
     """
-    name = file_name(source) or kind
-    metadata = {"source": source, "file_name": name, "media_type": kind, "content_digest": content_digest}
+    label = describe(source)
+    check_reserved(extra, {*RESERVED, "source"}, label)
+    own = own_metadata(extra, label)
+    name = own.pop("file_name", None) or file_name(source) or kind
+    media = MEDIA_TYPES[kind](b"" if in_memory else source)
+    known = {**own, "file_name": name, "source": source}
+    place = name_for_ids(media, known, id_from, label) or content_digest
+    metadata = {
+        "source": source if unsigned_url(source) == source else SignedUrl(source),
+        "file_name": name,
+        "media_type": kind,
+        "content_digest": content_digest,
+    }
     return Document(
         text=name,
-        id_=str(uuid.uuid5(NAMESPACE, source)),
-        metadata=metadata | {key: value for key, value in extra.items() if key not in metadata},
+        # A path need not be UTF-8, which a UUID is made of.
+        id_=str(uuid.uuid5(NAMESPACE, place.encode("utf-8", "backslashreplace").decode())),
+        metadata=metadata | own,
         excluded_embed_metadata_keys=list(HIDDEN_FROM_EMBEDDING),
         excluded_llm_metadata_keys=list(HIDDEN_FROM_LLM),
     )
@@ -69,3 +134,43 @@ def stands_for_media(text: str) -> bool:
     """Whether a text is what LlamaIndex would embed of a file or segment: its name and metadata, not its content."""
     # Anything but a str is refused later, by the client.
     return isinstance(text, str) and _MEDIA_TEXT.match(text.partition("\n\n")[0]) is not None
+
+
+def row_metadata(node: BaseNode, media: Media, space: str) -> dict[str, Any]:
+    """What a node's metadata adds to the rows of its media: all of it but what says the same as the rows themselves.
+
+    Args:
+        node: a file's document, or any node that holds media.
+        media: the node's, as the node names it.
+        space: of the rows.
+
+    Raises:
+        InvalidInputError: it has a key that rows use for something else.
+    """
+    metadata = dict(node.metadata)
+    if is_file_document(node):
+        # The reader's keys; and of an image's node that is embedded again, all that its row wrote.
+        written_before = metadata.get("space") == space and "embedding_option" in metadata
+        for name in RESERVED if written_before else ("media_type", "content_digest"):
+            metadata.pop(name, None)
+    elif isinstance(media.source, str) and "://" in media.source:
+        metadata.setdefault("source", media.source)  # it may be read into memory before it is embedded
+    return own_metadata(metadata, f"node {node.node_id}")
+
+
+def check_text_metadata(node: BaseNode, space: str) -> None:
+    """Refuse a text's metadata that has another value under a key that :func:`~.nodes.text_node` writes.
+
+    Raises:
+        InvalidInputError: it has.
+    """
+    written = {"embedding_option": "text", "space": space}
+    other = [name for name, value in written.items() if node.metadata.get(name, value) != value]
+    check_reserved(node.metadata, other, f"node {node.node_id}")
+
+
+def id_from_name(id_from: IdFrom) -> str:
+    """``id_from`` as LlamaIndex writes settings down, and keys its pipeline cache: a function by its name."""
+    if not callable(id_from):
+        return id_from
+    return f"{id_from.__module__}.{getattr(id_from, '__qualname__', type(id_from).__qualname__)}"

@@ -10,11 +10,12 @@ from typing import Any
 
 import fsspec
 from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
-from pydantic import Field
+from pydantic import Field, field_serializer, field_validator
 
-from twelvelabs_core import InvalidInputError, Media, Row, SegmentOptions, check_space
-from twelvelabs_core.adapter import file_name
+from twelvelabs_core import IdFrom, InvalidInputError, Media, Row, SegmentOptions, check_space
+from twelvelabs_core.adapter import checked_id_from, file_name
 
+from .documents import check_text_metadata, id_from_name, row_metadata
 from .embedding import TwelveLabsEmbedding
 from .nodes import media_in, text_node, vector_nodes
 from .store_check import check_store
@@ -46,9 +47,9 @@ class TwelveLabsMediaEmbedder(TransformComponent):
 
     Returns a ``TextNode`` for each segment, text and page of a document, and a ``Node`` with ``image_resource`` for an
     image. Each has its ``.embedding``; the flat metadata of a :class:`twelvelabs_core.Row` and that of the node it was
-    made from; an id made from content, segment and space; and the original node as ``SOURCE``, so that
-    ``delete_ref_doc`` and docstore upserts work. An image node with a text (a caption) keeps it; the vector is the
-    image's.
+    made from; an id made from path or URL, content, segment and space (see :attr:`id_from`); and the original node as
+    ``SOURCE``, so that ``delete_ref_doc`` and docstore upserts work. An image node with a text (a caption) keeps it;
+    the vector is the image's.
 
     A pipeline's cache may be on: LlamaIndex keys it by text, metadata and :meth:`to_dict`; a reader's document contains
     its content's digest, and :meth:`to_dict` every setting that changes a vector. Image nodes made otherwise need their
@@ -56,8 +57,9 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     API key.
 
     Raises (when called):
-        InvalidInputError: a file or text cannot be embedded, a node's or the store's ``space`` is not the model's, or a
-            node is a segment that has lost its vector.
+        InvalidInputError: a file or text cannot be embedded, a node's or the store's ``space`` is not the model's, a
+            node is a segment that has lost its vector, or its metadata has a key (``space``, ``start_sec`` …) that the
+            nodes made of it use. Nothing was sent.
         BatchError: some files failed. With ``cache=`` on the model, the next run sends only those.
         AuthenticationError, QuotaExceededError: about the account.
     """
@@ -73,6 +75,10 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """For audio, instead of ``options``."""
     document_options: SegmentOptions | None = None
     """For document files (marengo3.5), instead of ``options``."""
+    id_from: IdFrom = "source"
+    """What the ids of nodes are made of, beside the content: ``source``, the path or URL; ``content``, nothing else; or
+    a function from what is known before embedding (``source``, ``file_name``, ``media_type``, and the node's other
+    metadata) to a name. With ``num_workers`` the function must be one that can be pickled."""
     show_progress: bool = Field(default=False, exclude=True)
     """Show tqdm bars that move with each file and text."""
     fs: Any = Field(default=None, exclude=True, repr=False)
@@ -80,6 +86,9 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     Such files are read into memory."""
     vector_store: Any = Field(default=None, exclude=True, repr=False)
     """The vector store, or index, that the nodes are for; it is checked for vectors of another space."""
+
+    _check_id_from = field_validator("id_from", mode="before")(checked_id_from)
+    _write_id_from = field_serializer("id_from")(id_from_name)
 
     def __getstate__(self) -> dict[str, Any]:
         # Worker processes only embed: the store has been checked, and some stores can be open in one process only.
@@ -106,7 +115,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         work, model, show = self._plan(nodes), self.embed_model, self.show_progress
         vectors = model.get_text_embedding_batch(work.texts, show_progress=show) if work.texts else []
         rows = {
-            kind: model.client.rows_many(work.media(kind), self._options(kind), name=kind, progress=show)
+            kind: model.client.rows_many(work.media(kind), self._options(kind), **self._how(work, kind))
             for kind in work.kinds
         }
         return work.result(vectors, rows, model.space)
@@ -116,10 +125,14 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         work, model, show = await asyncio.to_thread(self._plan, nodes), self.embed_model, self.show_progress
         vectors = await model.aget_text_embedding_batch(work.texts, show_progress=show) if work.texts else []
         rows = {
-            kind: await model.client.arows_many(work.media(kind), self._options(kind), name=kind, progress=show)
+            kind: await model.client.arows_many(work.media(kind), self._options(kind), **self._how(work, kind))
             for kind in work.kinds
         }
         return work.result(vectors, rows, model.space)
+
+    def _how(self, work: _Work, kind: str) -> dict[str, Any]:
+        metadata = [metadata for _, _, metadata in work.files[kind]]
+        return {"name": kind, "progress": self.show_progress, "metadata": metadata, "id_from": self.id_from}
 
     def _options(self, kind: str) -> SegmentOptions | None:
         if kind == "image":
@@ -140,11 +153,13 @@ class TwelveLabsMediaEmbedder(TransformComponent):
             if node.embedding is not None:
                 _check_length(node, space, dimensions)
                 continue
-            media = [self._opened(item) for item in media_in(node)]
-            for item in media:
-                work.files.setdefault(item.kind, []).append((index, item))
+            named = media_in(node)
+            media = [self._opened(item) for item in named]
+            for item, opened in zip(named, media, strict=True):
+                work.files.setdefault(item.kind, []).append((index, opened, row_metadata(node, item, space)))
             _warn_about_pipeline_cache(node, media)
             if not media:
+                check_text_metadata(node, space)
                 work.text_nodes.append(index)
                 work.texts.append(node.get_content(MetadataMode.EMBED))
         return work
@@ -191,13 +206,13 @@ class _Work:
         nodes: as they were given.
         text_nodes: indices of the nodes that are texts.
         texts: their texts.
-        files: media by kind, each with the index of its node.
+        files: media by kind, each with the index of its node, and what this adds to the metadata.
     """
 
     nodes: Sequence[BaseNode]
     text_nodes: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    files: dict[str, list[tuple[int, Media]]] = field(default_factory=dict)
+    files: dict[str, list[tuple[int, Media, dict[str, Any]]]] = field(default_factory=dict)
 
     @property
     def kinds(self) -> list[str]:
@@ -205,7 +220,7 @@ class _Work:
         return sorted(self.files, key=lambda kind: kind != "image")
 
     def media(self, kind: str) -> list[Media]:
-        return [media for _, media in self.files[kind]]
+        return [media for _, media, _ in self.files[kind]]
 
     def result(self, vectors: list[list[float]], rows: Mapping[str, list[list[Row]]], space: str) -> list[BaseNode]:
         """Nodes with vectors, in the order of the nodes they were made from.
@@ -220,7 +235,7 @@ class _Work:
             made[index] = [text_node(self.nodes[index], vector, space)]
         seen: set[str] = set()
         for kind, rows_of_files in rows.items():
-            for (index, media), rows_of_file in zip(self.files[kind], rows_of_files, strict=True):
+            for (index, media, _), rows_of_file in zip(self.files[kind], rows_of_files, strict=True):
                 made.setdefault(index, []).extend(vector_nodes(self.nodes[index], media, rows_of_file, seen))
         # Nodes that had a vector are returned unchanged.
         return [

@@ -26,9 +26,9 @@ from llama_index.core.schema import (
 )
 
 from twelvelabs_core import Image, InvalidInputError, Media, Row
-from twelvelabs_core.adapter import MEDIA_TYPES, describe, is_url, local_path
+from twelvelabs_core.adapter import MEDIA_TYPES, describe, is_url, local_path, unsigned_url
 
-from .documents import HIDDEN_FROM_EMBEDDING, HIDDEN_FROM_LLM, NAMESPACE, is_file_document
+from .documents import HIDDEN_FROM_EMBEDDING, HIDDEN_FROM_LLM, NAMESPACE, fetched_from, is_file_document
 
 # -- media of nodes ------------------------------------------------------------------------------------------------
 
@@ -54,7 +54,7 @@ def media_in(node: BaseNode) -> list[Media]:
         if image is not None:
             return [image]
     if is_file:
-        return [MEDIA_TYPES[kind](str(source))]  # type: ignore[index]  # is_file_document: it is a kind
+        return [MEDIA_TYPES[kind](fetched_from(source))]  # type: ignore[index]  # is_file_document: it is a kind
     resources = [
         (kind, _content(getattr(node, f"{kind}_resource", None))) for kind in MEDIA_TYPES if kind != "document"
     ]
@@ -81,31 +81,26 @@ def _content(resource: MediaResource | None) -> Any:
 
 
 def vector_nodes(origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[str]) -> Iterator[BaseNode]:
-    """The nodes of one file's rows, with their vectors and all metadata of the original node.
+    """The nodes of one file's rows, with their vectors.
 
     Args:
         origin: the document or node that held the file. Deleting it from an index deletes these nodes.
         media: the file.
-        rows: its segments.
+        rows: its segments, with the node's metadata.
         seen: ids used so far in this call, which this one adds to; a copy of a file gets other ids.
     """
     relationships = _relationships(origin)
     owner = relationships[NodeRelationship.SOURCE].node_id
-    is_file = is_file_document(origin)
-    caption = "" if is_file else origin.get_content()
+    caption = "" if is_file_document(origin) else origin.get_content()
     image = _image_resource(media)
     for row in rows:
-        metadata: dict[str, Any] = dict(row.metadata)
-        if is_file:
-            metadata["source"] = origin.metadata["source"]
-        metadata |= {key: value for key, value in origin.metadata.items() if key not in metadata}
         id_ = row.id if row.id not in seen else str(uuid.uuid5(NAMESPACE, f"{row.id}|{owner}"))
         seen.add(id_)
         text = f"{caption}\n{row.text}" if caption else row.text
         common: dict[str, Any] = {
             "id_": id_,
             "embedding": row.vector,
-            "metadata": metadata,
+            "metadata": row.metadata,
             "excluded_embed_metadata_keys": _union(HIDDEN_FROM_EMBEDDING, origin.excluded_embed_metadata_keys),
             "excluded_llm_metadata_keys": _union(HIDDEN_FROM_LLM, origin.excluded_llm_metadata_keys),
             "relationships": relationships,
@@ -124,7 +119,7 @@ def _image_resource(media: Media) -> MediaResource | None:
     path = local_path(place)
     if path is not None:
         return MediaResource(path=path)
-    return MediaResource(url=place) if is_url(place) else None  # type: ignore[arg-type]  # pydantic parses the URL
+    return MediaResource(url=unsigned_url(place)) if is_url(place) else None  # type: ignore[arg-type]  # pydantic parses it
 
 
 def text_node(node: BaseNode, vector: list[float], space: str) -> BaseNode:

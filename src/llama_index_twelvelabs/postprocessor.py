@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
 from pydantic import Field
 
 from twelvelabs_core import Moment, check_space
-from twelvelabs_core.adapter import merge_hits
+from twelvelabs_core.adapter import merge_hits, order_of
 
 from .embedding import TwelveLabsEmbedding
 
@@ -27,12 +28,15 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
         )
 
     A range is a ``TextNode``: its text is ``beach.mp4 00:00:34.6-00:01:04 audio,visual``; its metadata is the best
-    hit's, with the range's ``start_sec`` and ``end_sec``, ``embedding_option`` of all its hits, ``hits`` (their number)
-    and ``fragment`` for a player's address (``#t=34.6,64``); its score is the best hit's. Images, texts and whole files
-    stay as they are. The result is sorted by score, best first. Put it before rerankers, which then get fewer nodes.
+    hit's, with the range's ``start_sec`` and ``end_sec``, ``embedding_option`` of all its hits, their number ``hits``,
+    ``best_start_sec``, ``best_end_sec`` and ``best_id`` of the best hit, and ``fragment`` for a player's address
+    (``#t=34.6,64``); its score and vector (if the store returned one) are the best hit's, and its id is none of its
+    hits'. Images, texts and whole files stay as they are. The result is sorted by score, best first; equal scores by
+    source, time and id. Put it before rerankers, which then get fewer nodes.
 
     Raises (when called):
-        InvalidInputError: hits are of another space than the model's, or of two spaces; the message names both.
+        InvalidInputError: hits are of another space than the model's, or of two spaces; the message names both. Or a
+            score is not a number.
     """
 
     gap: float = Field(default=3.0, ge=0)
@@ -59,23 +63,36 @@ def metadata_of(hits: Sequence[NodeWithScore]) -> list[dict[str, object]]:
     return [hit.node.metadata for hit in hits]
 
 
-def merge_nodes(hits: Sequence[NodeWithScore], *, gap: float, pad: float = 0.0) -> list[NodeWithScore]:
-    """Merge neighbouring segments into ranges, best first; see :class:`TwelveLabsMomentPostprocessor`."""
+def node_order(hit: NodeWithScore) -> Any:
+    """Sort key for hits with equal scores."""
+    return order_of(hit.node.metadata, hit.node)
+
+
+def merge_nodes(
+    hits: Sequence[NodeWithScore], *, gap: float, pad: float = 0.0, ranked: bool = False
+) -> list[NodeWithScore]:
+    """Merge neighbouring segments into ranges, best first; see :class:`TwelveLabsMomentPostprocessor`.
+
+    Args:
+        ranked: the hits come in an order that decides between equal scores.
+    """
     scored = all(hit.score is not None for hit in hits)
-    merged = merge_hits([(hit, hit.node.metadata, hit.score) for hit in hits], gap=gap, pad=pad)
+    merged = merge_hits([(hit, hit.node.metadata, hit.score) for hit in hits], gap=gap, pad=pad, ranked=ranked)
     return [_range(found, scored) if isinstance(found, Moment) else found for found in merged]
 
 
 def _range(moment: Moment, scored: bool) -> NodeWithScore:
-    hits: Sequence[NodeWithScore] = moment.hits
-    best = next(hit.node for hit in hits if hit.node.metadata is moment.metadata)
-    members = "|".join(sorted(hit.node.node_id for hit in hits))
+    best: BaseNode = moment.best.node
+    # The seconds are part of it: the same hits make another range with another pad.
+    members = [*sorted(hit.node.node_id for hit in moment.hits), repr((moment.start_sec, moment.end_sec))]
+    added = ["hits", "fragment", "best_start_sec", "best_end_sec", "best_id"]
     node = TextNode(
-        id_=best.node_id if len(hits) == 1 else str(uuid.uuid5(_NAMESPACE, members)),
+        id_=str(uuid.uuid5(_NAMESPACE, "|".join(members))),
         text=moment.text,
-        metadata=moment.as_metadata(),
-        excluded_embed_metadata_keys=[*best.excluded_embed_metadata_keys, "hits", "fragment"],
-        excluded_llm_metadata_keys=[*best.excluded_llm_metadata_keys, "hits", "fragment"],
+        embedding=best.embedding,
+        metadata={**moment.as_metadata(), "best_id": best.metadata.get("best_id", best.node_id)},
+        excluded_embed_metadata_keys=[*best.excluded_embed_metadata_keys, *added],
+        excluded_llm_metadata_keys=[*best.excluded_llm_metadata_keys, *added],
         relationships=best.relationships,
     )
     return NodeWithScore(node=node, score=moment.score if scored else None)

@@ -13,13 +13,14 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import BaseNode, Document
-from pydantic import Field
+from pydantic import Field, field_serializer, field_validator
 
-from twelvelabs_core import InvalidInputError, SegmentOptions
+from twelvelabs_core import IdFrom, InvalidInputError, SegmentOptions
 from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
+    checked_id_from,
     content_digest,
     describe,
     head_of,
@@ -28,7 +29,7 @@ from twelvelabs_core.adapter import (
     local_path,
 )
 
-from .documents import file_document
+from .documents import file_document, id_from_name
 from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding
 
@@ -58,8 +59,9 @@ class TwelveLabsMediaReader(BasePydanticReader):
 
     A file document's text is the file's name; its metadata: ``source`` (path or URL), ``file_name``, ``media_type``
     (``video``, ``audio``, ``image``, ``document``), ``content_digest`` and ``extra_info``. Its id is made from the path
-    or URL, so that in a docstore a changed file replaces its earlier version. It has no media resource: LlamaIndex's
-    splitters and stores drop those.
+    or URL (see :attr:`id_from`), so that in a docstore a changed file replaces its earlier version. The signature of a
+    URL serves to fetch the file, and is in no metadata. A file with the id and content of an earlier one of the same
+    call is left out, with a line in the log. It has no media resource: LlamaIndex's splitters and stores drop those.
 
     Note:
         An index given such a document without the embedder would embed the file's name; ``TwelveLabsEmbedding`` refuses
@@ -82,6 +84,15 @@ class TwelveLabsMediaReader(BasePydanticReader):
     """Kinds to read from a folder, and of :meth:`file_extractor`. ``document`` (PDF) is for marengo3.5."""
     media_type: MediaKind | None = None
     """The kind of every file; by default that of its suffix, or of its content if the suffix is unknown."""
+
+    id_from: IdFrom = "source"
+    """What the ids of documents are made of: ``source``, the path or URL, however it is spelt; ``content``, so that a
+    moved file keeps its id and copies are one document; or a function from the metadata to a name, which must belong to
+    one file: ``lambda metadata: metadata["video_id"]``. With ``segments=True`` as
+    :attr:`TwelveLabsMediaEmbedder.id_from`, too."""
+
+    _check_id_from = field_validator("id_from", mode="before")(checked_id_from)
+    _write_id_from = field_serializer("id_from")(id_from_name)
 
     def model_post_init(self, context: Any, /) -> None:
         """Check the settings."""
@@ -117,11 +128,12 @@ class TwelveLabsMediaReader(BasePydanticReader):
         Args:
             file: path or URL, or a list of them. A folder stands for the files of :attr:`kinds` in it and below, sorted
                 by path.
-            extra_info: metadata for every document or node; flat values suit every store.
+            extra_info: metadata for every document or node; flat values suit every store. ``file_name`` in it replaces
+                the file's; ``source`` and the other keys of :class:`twelvelabs_core.Row` are refused.
             fs: fsspec filesystem of the paths; ``s3://…`` and the like are opened without one too.
 
         Raises:
-            InvalidInputError: a file does not exist, or its kind is unknown.
+            InvalidInputError: a file does not exist, its kind is unknown, or ``extra_info`` has a key of ours.
             TwelveLabsError: from embedding, with ``segments=True``; see :class:`TwelveLabsMediaEmbedder`.
         """
         return list(self.lazy_load_data(file, extra_info, fs))
@@ -132,7 +144,10 @@ class TwelveLabsMediaReader(BasePydanticReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
-        """As :meth:`load_data`, one by one; with ``segments=True`` some files are embedded at a time."""
+        """As :meth:`load_data`, one by one; with ``segments=True`` eight files are embedded at a time.
+
+        Equal files are embedded once among those eight, and with a cache everywhere.
+        """
         documents = self._documents(file, extra_info or {}, fs)
         if not self.segments:
             yield from documents
@@ -168,6 +183,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
             video_options=self.video_options,
             audio_options=self.audio_options,
             document_options=self.document_options,
+            id_from=self.id_from,
             fs=None if isinstance(fs, LocalFileSystem) else fs,
         )
 
@@ -176,9 +192,20 @@ class TwelveLabsMediaReader(BasePydanticReader):
     def _documents(self, given: Any, extra: dict[str, Any], fs: Any) -> Iterator[Document]:
         kept = {key: value for key, value in extra.items() if key not in _VOLATILE}
         remote = None if fs is None or isinstance(fs, LocalFileSystem) else fs
+        seen: dict[tuple[str, str], str] = {}
         for one in [given] if isinstance(given, (str, os.PathLike)) else list(given):
             for source in self._expanded(os.fspath(one), remote):
-                yield self._document(source, kept, remote)
+                document = self._document(source, kept, remote)
+                same = (document.node_id, document.metadata["content_digest"])
+                if same in seen:
+                    logger.info(
+                        "%s has the content of %s and would have the same id; it is left out (see id_from)",
+                        document.metadata["source"],
+                        seen[same],
+                    )
+                else:
+                    seen[same] = document.metadata["source"]
+                    yield document
 
     def _expanded(self, source: str, fs: Any) -> Iterator[str]:
         folder = local_path(source) if fs is None else None
@@ -203,12 +230,14 @@ class TwelveLabsMediaReader(BasePydanticReader):
                 content = file.read()
             name = fs.unstrip_protocol(source)
             kind = self._kind(name, content)
-            return file_document(name, kind, content_digest(MEDIA_TYPES[kind](content)), extra)
+            digest = content_digest(MEDIA_TYPES[kind](content))
+            return file_document(name, kind, digest, extra, id_from=self.id_from, in_memory=True)
         path = local_path(source)
         if path is not None and not path.is_file():
             raise InvalidInputError(f"no such file (looked in {Path.cwd()}).", item=describe(source))
         kind = self._kind(source, b"" if path is None else head_of(path))
-        return file_document(source, kind, content_digest(MEDIA_TYPES[kind](source)), extra)
+        digest = content_digest(MEDIA_TYPES[kind](source))
+        return file_document(source, kind, digest, extra, id_from=self.id_from)
 
     def _kind(self, name: str, head: bytes) -> MediaKind:
         kind = self.media_type or kind_of(name, head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -15,9 +16,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
 
 from twelvelabs_core import Audio, Image, InvalidInputError, Source, Video, check_space, fuse_ranks
+from twelvelabs_core.adapter import order_ties
 
 from .embedding import TwelveLabsEmbedding
-from .postprocessor import merge_nodes, metadata_of
+from .postprocessor import merge_nodes, metadata_of, node_order
 
 OPTIONS = ("visual", "audio", "transcription", "text", "fused")
 """The values of nodes' ``embedding_option``, each searched separately."""
@@ -34,7 +36,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
 
     Vectors of texts are more similar to those of images than of audio, so that one search for everything seldom finds
     audio. Here each ``embedding_option`` is searched separately and the hits are ranked: a hit's score is
-    ``weight / (60 + rank)``; equal scores are ordered by similarity.
+    ``weight / (60 + rank)``; equal scores are ordered by similarity, then by source, time and id. Hits whose similarity
+    is not a number are left out.
 
     Args:
         index: a ``VectorStoreIndex`` whose nodes :class:`TwelveLabsMediaEmbedder` or the reader made; or any other
@@ -163,13 +166,17 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     def _result(self, lists: Sequence[Sequence[NodeWithScore]]) -> list[NodeWithScore]:
         hits = [hit for found in lists for hit in found]
         check_space(metadata_of(hits), self._model.space)
+        # The cosine of a vector of zeros, which is not ours, is NaN.
+        hits = [hit for hit in hits if hit.score is None or not math.isnan(hit.score)]
         if self._cutoff is not None:
             hits = [hit for hit in hits if (hit.score or 0.0) >= self._cutoff]
         if self._weights is not None:
             hits = _by_rank(hits, self._weights)
+        elif all(hit.score is not None for hit in hits):
+            hits = [hit for hit, _ in order_ties([(hit, hit.score or 0.0) for hit in hits], node_order)]
         # Cut before merging: hits of low rank could connect two ranges of high rank.
         hits = hits[: self._top_k]
-        return hits if self._gap is None else merge_nodes(hits, gap=self._gap, pad=self._pad)
+        return hits if self._gap is None else merge_nodes(hits, gap=self._gap, pad=self._pad, ranked=True)
 
 
 def _texts(query: QueryBundle) -> list[str]:
@@ -200,7 +207,5 @@ def _by_rank(hits: Sequence[NodeWithScore], weights: Mapping[str, float]) -> lis
         option = str(hit.node.metadata.get("embedding_option"))
         if weights.get(option, 0.0) > 0:
             by_option.setdefault(option, []).append((hit, hit.score or 0.0))
-    for found in by_option.values():
-        found.sort(key=lambda entry: entry[1], reverse=True)
-    fused = fuse_ranks(by_option, weights)
+    fused = fuse_ranks(by_option, weights, order=node_order)
     return [NodeWithScore(node=result.hits[0].node, score=result.score) for result in fused]

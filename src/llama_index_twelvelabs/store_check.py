@@ -17,8 +17,9 @@ from twelvelabs_core import check_space
 
 logger = logging.getLogger(__name__)
 
-# More than one: in some stores, nodes without a space (texts that an index embedded) match the filter too.
-_NODES_CHECKED = 20
+# More than one: nodes whose "space" is somebody else's key match the filter too, and in some stores nodes without one
+# (texts that an index embedded). If these fill the first answer, more are asked for once.
+_NODES_CHECKED = (20, 1000)
 
 
 def check_store(store: Any, space: str, dimensions: int) -> None:
@@ -39,14 +40,17 @@ def check_store(store: Any, space: str, dimensions: int) -> None:
     if isinstance(store, SimpleVectorStore):
         check_space(store.data.metadata_dict.values(), space)
         return
-    query = VectorStoreQuery(
-        query_embedding=[dimensions**-0.5] * dimensions,
-        similarity_top_k=_NODES_CHECKED,
-        filters=MetadataFilters(filters=[MetadataFilter(key="space", value=space, operator=FilterOperator.NE)]),
-    )
-    try:
-        found = store.query(query).nodes or []
-    except Exception as error:  # each store raises its own
-        logger.info("The space of the vectors in %s could not be checked: %s", type(store).__name__, error)
-        return
-    check_space((node.metadata for node in found), space)
+    for count in _NODES_CHECKED:
+        query = VectorStoreQuery(
+            query_embedding=[dimensions**-0.5] * dimensions,
+            similarity_top_k=count,
+            filters=MetadataFilters(filters=[MetadataFilter(key="space", value=space, operator=FilterOperator.NE)]),
+        )
+        try:
+            found = store.query(query).nodes or []
+        except Exception as error:  # each store raises its own
+            logger.info("The space of the vectors in %s could not be checked: %s", type(store).__name__, error)
+            return
+        check_space((node.metadata for node in found), space)
+        if len(found) < count:
+            return

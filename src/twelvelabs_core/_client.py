@@ -7,6 +7,7 @@ import warnings
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
     Coroutine,
     Iterable,
@@ -44,8 +45,8 @@ from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Run, Stats
-from ._store.identity import IdFrom
-from ._store.rows import Row, check_names, rows_of
+from ._store.identity import IdFrom, always
+from ._store.rows import Row, names_for_ids, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -452,12 +453,18 @@ class EmbeddingClient:
         return await loop.arun(self._segments(as_items(media), options, name, progress=progress))
 
     async def _segments(
-        self, media: Sequence[Media], options: SegmentOptions | None, name: str | None, **how: bool
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str | None,
+        *,
+        many: bool = True,
+        progress: bool = False,
     ) -> list[list[Segment]]:
         def convert(_: int, job: Job, found: Result) -> list[Segment]:
             return self._embedder.as_segments(job, found)
 
-        return await self._files(media, options, name, convert, **how)
+        return await self._files(media, options, name, convert, many=many, progress=progress)
 
     async def _files(
         self,
@@ -466,7 +473,7 @@ class EmbeddingClient:
         name: str | None,
         convert: Callable[[int, Job, Result], T],
         *,
-        check: Callable[[Sequence[Job]], None] | None = None,
+        check: Callable[[Sequence[Job]], Awaitable[None]] | None = None,
         many: bool = True,
         progress: bool = False,
     ) -> list[T]:
@@ -482,7 +489,7 @@ class EmbeddingClient:
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             if check is not None:
-                check(jobs)
+                await check(jobs)
             try:
                 found = await embed_batch(self._embedder, jobs, run, self._cache, single=not many)
             except TwelveLabsError as error:
@@ -563,10 +570,16 @@ class EmbeddingClient:
         name: str | None,
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
-        **how: bool,
+        *,
+        many: bool = True,
+        progress: bool = False,
     ) -> list[list[Row]]:
-        def check(jobs: Sequence[Job]) -> None:
-            check_names(media, metadata, id_from, [job.label for job in jobs])
+        names: list[str | None] = []
+
+        async def check(jobs: Sequence[Job]) -> None:
+            # A function of the user's may take its time: not on the loop.
+            labels = [job.label for job in jobs]
+            names.extend(await loop.in_thread(callable(id_from), names_for_ids, media, metadata, id_from, labels))
 
         def convert(index: int, job: Job, found: Result) -> list[Row]:
             file = job.files[0]
@@ -578,10 +591,10 @@ class EmbeddingClient:
                 duration_sec=file.measured.duration_sec,
                 options=job.options,  # with the default segmentation, which is part of a chunk's id
                 metadata=None if metadata is None else metadata[index],
-                id_from=id_from,
+                id_from=always(names[index]),
             )
 
-        return await self._files(media, options, name, convert, check=check, **how)
+        return await self._files(media, options, name, convert, check=check, many=many, progress=progress)
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 

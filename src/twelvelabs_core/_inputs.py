@@ -10,9 +10,11 @@ Inside a media type the scheme of a ``str`` decides: ``http://``/``https://`` is
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
@@ -47,13 +49,31 @@ class Media:
     filename: str | None = None
 
     def __post_init__(self) -> None:
+        if not hasattr(self, "kind"):
+            raise InvalidInputError("Media(...) has no kind; use Image, Audio, Video or Document.")
         if isinstance(self.source, Media):
             raise InvalidInputError(f"{type(self).__name__}(...) was given {self.source!r}; pass its source instead.")
-        start, end = getattr(self, "start_sec", None), getattr(self, "end_sec", None)
-        if (start is not None and not 0 <= start < float("inf")) or (end is not None and not (start or 0) < end):
-            raise InvalidInputError(
-                f"{self!r}: start_sec={start} and end_sec={end} must be 0 or more, and the end after the start."
-            )
+        for field_name in ("name", "filename"):
+            given = getattr(self, field_name)
+            if given is not None and not isinstance(given, str):
+                raise InvalidInputError(f"{self!r}: {field_name}={given!r:.60} must be a str.")
+        if self.name is not None and not _is_unicode(self.name):
+            raise InvalidInputError(f"{self!r}: name={self.name!a:.60} contains broken Unicode.")
+        start, end = (self._seconds(field_name) for field_name in ("start_sec", "end_sec"))
+        if end is not None and end <= (start or 0):
+            raise InvalidInputError(f"{self!r}: end_sec={end:g} must be after start_sec={start or 0:g}.")
+
+    def _seconds(self, field_name: str) -> float | None:
+        """A time of :class:`Audio` and :class:`Video`, as a plain number: others cannot be sent."""
+        given = getattr(self, field_name, None)
+        if given is None:
+            return None
+        number = isinstance(given, Real) and not isinstance(given, bool)
+        if not number or not 0 <= given < math.inf:
+            raise InvalidInputError(f"{self!r}: {field_name}={given!r:.60} must be a number of seconds, 0 or more.")
+        if type(given) not in (int, float):
+            object.__setattr__(self, field_name, float(given))
+        return float(given)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({describe(self.source)})"
@@ -168,6 +188,15 @@ def as_media(kind: type[Media], sources: Any, **options: Any) -> list[Media]:
     return [s if isinstance(s, kind) else kind(s, **options) for s in as_list(sources)]
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be encoded: half of a surrogate pair (a broken emoji) cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def file_name(place: str) -> str:
     """The last part of a path or URL, without a URL's query."""
     if "://" not in place:
@@ -177,6 +206,13 @@ def file_name(place: str) -> str:
 
 def describe(source: Any) -> str:
     """Describe a source for messages: without its content, and without a URL's query, which may be a signature."""
+    try:
+        return _describe(source)
+    except Exception:  # an object's name or size may raise anything
+        return f"a {type(source).__name__}"
+
+
+def _describe(source: Any) -> str:
     if isinstance(source, Media):
         return describe(source.source)
     if isinstance(source, Composed):

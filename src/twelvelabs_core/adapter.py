@@ -31,17 +31,19 @@ Settings, key and client:
 What a framework passes:
     :func:`as_items`, :func:`as_media`, :func:`media_from`, :func:`describe`; a file's kind by :data:`SUFFIXES`,
     :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its path or URL by :func:`is_url`,
-    :func:`local_path`, :func:`file_name`, :func:`unsigned_url`, :func:`place_of`; its content by :func:`head_of`,
+    :func:`local_path`, :func:`file_name`, :func:`unsigned_url`; its content by :func:`head_of`,
     :func:`content_digest`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
-    made of, by :func:`checked_id_from` and :func:`name_for_ids`; the rows of a copy, by :func:`rows_of_copy`. For
-    stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep
-    vectors by id, :meth:`Adapter._kept_labels` tells which texts were given with them, and :meth:`Adapter._signature`
-    marks texts as written with this API key.
+    made of, by :func:`checked_id_from`, :func:`name_for_ids` and :func:`always`; the rows of a copy, by
+    :func:`rows_of_copy`; what a caller's metadata may not hold, by :data:`RESERVED`, :func:`check_reserved` and
+    :func:`own_metadata`. For stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and
+    :meth:`Adapter._kept_vectors` keep vectors by id, :meth:`Adapter._kept_labels` tells which texts were given with
+    them, and :meth:`Adapter._signature` marks texts as written with this API key.
 Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
-    :func:`merge_hits` into time ranges, :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
+    :func:`merge_hits` into time ranges, :func:`order_ties` and
+    :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
     either.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
@@ -85,22 +87,26 @@ from ._models import Model
 from ._net.loop import arun, run, submit
 from ._net.settings import DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
-from ._places import is_url, local_path, place_of, unsigned_url
+from ._places import is_url, local_path, unsigned_url
 from ._results import Embedding, Segment
 from ._stats import Budget
-from ._store.identity import checked_id_from, segment_key
+from ._store.identity import always, checked_id_from, segment_key
+from ._store.metadata import RESERVED, check_reserved, own_metadata
 from ._store.moments import merge_hits
-from ._store.order import order_of
+from ._store.order import order_of, order_ties
 from ._store.rows import joined_options, name_for_ids, rows_of_copy
 
 __all__ = [
     "MEDIA_TYPES",
+    "RESERVED",
     "SUFFIXES",
     "Adapter",
     "MediaKind",
+    "always",
     "arun",
     "as_items",
     "as_media",
+    "check_reserved",
     "checked_id_from",
     "content_digest",
     "describe",
@@ -117,7 +123,8 @@ __all__ = [
     "merge_hits",
     "name_for_ids",
     "order_of",
-    "place_of",
+    "order_ties",
+    "own_metadata",
     "rows_of_copy",
     "run",
     "segment_key",

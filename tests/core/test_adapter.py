@@ -187,6 +187,34 @@ async def test_vectors_by_id(cache: Any) -> None:
     assert await clone._kept_vectors(["one"]) == {"one": vector("one")}
 
 
+@pytest.mark.parametrize("cache", [None, InMemoryByteStore()])
+async def test_labels_of_vectors(cache: Any) -> None:
+    model = make(Service(), cache=cache)
+    await model._keep_vectors({"one": vector("one")}, ["a.mp4 whole visual"])
+    for clone in (model, model.model_copy(update={"timeout": 9.0})):
+        assert await clone._kept_labels(["a.mp4 whole visual", "b.mp4 whole visual"]) == {"a.mp4 whole visual"}
+
+
+@pytest.mark.parametrize("cache", [None, InMemoryByteStore()])
+async def test_vectors_by_id_of_another_space(cache: Any) -> None:
+    model = make(Service(), cache=cache)
+    await model._keep_vectors({"one": vector("one")})
+    assert await model._kept_vectors(["one"], "marengo3.0/512") == {"one": vector("one")}
+    assert await model._kept_vectors(["one"], "marengo3.0/128") == {}
+    other = model.model_copy(update={"model": "marengo3.5", "dimensions": 128})
+    assert await other._kept_vectors(["one"]) == {}
+    assert await other._kept_vectors(["one"], "marengo3.0/512") == {"one": vector("one")}
+
+
+def test_signatures_are_of_the_key_and_do_not_show_it() -> None:
+    one, two = (Third(api_key=key, transport=Service().transport) for key in ("tlk_one", "tlk_two"))
+    found = one._signature("a text \ud800")
+    assert len(found) == 64
+    assert found == one.model_copy()._signature("a text \ud800") == Third(api_key="tlk_one")._signature("a text \ud800")
+    assert len({found, two._signature("a text \ud800"), one._signature("a text")}) == 3
+    assert "tlk" not in found
+
+
 # -- what it re-exports ------------------------------------------------------------------------------------------------
 
 

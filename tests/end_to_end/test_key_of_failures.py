@@ -134,9 +134,11 @@ def test_a_failure_of_httpx_does_not_show_the_key(
 ) -> None:
     caplog.set_level(logging.DEBUG, "twelvelabs_embeddings")
     with raw_server(FAILURES[name]) as server:
-        settings = {"transport": httpx.AsyncHTTPTransport(), "total_timeout": 0.3, "max_retries": 0}
+        transport = httpx.AsyncHTTPTransport()
+        settings = {"transport": transport, "total_timeout": 0.3, "max_retries": 0}
         model = Model.make(framework, api_key=KEY, base_url=server.base_url, **settings)
         assert_not_shown(call(model, how), model, caplog)
+        run(transport.aclose())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])

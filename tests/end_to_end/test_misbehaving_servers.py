@@ -8,7 +8,7 @@ import json
 import subprocess
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,25 @@ from twelvelabs_core import (
     TwelveLabsError,
     no_waiting,
 )
+from twelvelabs_core.adapter import run
 
 KEY = "tlk_0123456789abcdefSECRET"
 ANSWER = json.dumps(v2_answer(vector("a"))).encode()
 HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+Transport = httpx.AsyncBaseTransport | None
+
+
+@pytest.fixture(params=["default", "httpx"])
+def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    """The client's own connections, or httpx's behind ``transport=``, which their owner closes."""
+    if request.param == "default":
+        yield None
+        return
+    made = httpx.AsyncHTTPTransport()
+    yield made
+    run(made.aclose())
 
 
 def client_of(server: RawServer, **settings: Any) -> EmbeddingClient:
@@ -115,11 +130,9 @@ def within(seconds: float, call: Callable[[], Any]) -> TwelveLabsError:
     return caught.value
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["default", "httpx"])
 @pytest.mark.parametrize("handle", SLOW, ids=lambda handle: handle.__name__)
-def test_an_attempt_ends_at_its_deadline(handle: Writer, own: bool) -> None:
+def test_an_attempt_ends_at_its_deadline(handle: Writer, transport: Transport) -> None:
     with raw_server(handle) as server:
-        transport = None if own else httpx.AsyncHTTPTransport()
         client = client_of(server, timeout=30, total_timeout=SECONDS, transport=transport)
         error = within(SECONDS + 2, lambda: client.embed("a"))
         assert len(server.requests) == 1
@@ -128,25 +141,21 @@ def test_an_attempt_ends_at_its_deadline(handle: Writer, own: bool) -> None:
     assert "within 0.3 s (total_timeout)" in error.message
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["default", "httpx"])
-def test_it_is_retried_as_any_timeout(own: bool) -> None:
+def test_it_is_retried_as_any_timeout(transport: Transport) -> None:
     with raw_server(dribbled_body) as server, no_waiting():
-        transport = None if own else httpx.AsyncHTTPTransport()
         client = client_of(server, total_timeout=0.1, max_retries=2, transport=transport)
         within(3, lambda: client.embed("a"))
         assert len(server.requests) == 3
         assert client.last_run.retries == 2
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["default", "httpx"])
 def test_a_body_that_the_server_does_not_take_ends_too(
-    own: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("twelvelabs_core._net.session.LOWEST_RATE", 1e9)
     content = b"\x89PNG\r\n\x1a\n" + bytes(20_000_000)
     monkeypatch.setattr("twelvelabs_core._embed.embedder.Embedder.embed", _send_large(content))
     with raw_server(slow_reader, read_body=False) as server:
-        transport = None if own else httpx.AsyncHTTPTransport()
         client = client_of(server, timeout=30, total_timeout=SECONDS, transport=transport)
         error = within(SECONDS + 2, lambda: client.embed("a"))
     assert type(error) is ConnectionFailedError
@@ -221,11 +230,9 @@ def flooding(status: str, piece: bytes, taken: list[int], encoding: str = "") ->
     return handle
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["default", "httpx"])
-def test_a_huge_answer_is_not_read_and_not_asked_for_again(own: bool) -> None:
+def test_a_huge_answer_is_not_read_and_not_asked_for_again(transport: Transport) -> None:
     taken = [0]
     with raw_server(flooding("200 OK", b" " * 1_000_000, taken)) as server:
-        transport = None if own else httpx.AsyncHTTPTransport()
         client = client_of(server, max_retries=3, transport=transport)
         error = within(30, lambda: client.embed("a"))
         assert len(server.requests) == 1
@@ -270,29 +277,27 @@ assert grown < 60, grown
 """
 
 
-@pytest.mark.parametrize("transport", [False, True], ids=["default", "httpx"])
+@pytest.mark.parametrize("by_httpx", [False, True], ids=["default", "httpx"])
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_bomb_is_never_held_whole(
-    encoding: str, transport: bool, script: Callable[..., subprocess.CompletedProcess[str]]
+    encoding: str, by_httpx: bool, script: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     bomb = packed_zeros(encoding)
     assert len(bomb) < 3_000_000
     with raw_server(answering(response(bomb, content_encoding=encoding))) as server:
         root = str(Path(__file__).parents[2] / "src")
-        script(BOMB.format(path=root, httpx=transport, url=server.base_url))
+        script(BOMB.format(path=root, httpx=by_httpx, url=server.base_url))
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "raw deflate", "identity", "GZIP"])
-@pytest.mark.parametrize("own", [True, False], ids=["default", "httpx"])
-def test_every_compression_that_is_asked_for_is_read(encoding: str, own: bool) -> None:
+def test_every_compression_that_is_asked_for_is_read(encoding: str, transport: Transport) -> None:
     packed = {
         "deflate": zlib.compress(ANSWER),
         "raw deflate": zlib.compress(ANSWER, wbits=-15),
         "identity": ANSWER,
     }.get(encoding, gzip.compress(ANSWER))
     with raw_server(answering(response(packed, content_encoding=encoding.removeprefix("raw ")))) as server:
-        transport = None if own else httpx.AsyncHTTPTransport()
         assert client_of(server, transport=transport).embed("a").vector == vector("a")
 
 
@@ -361,13 +366,11 @@ ODD: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["default", "httpx"])
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("name", list(ODD))
-def test_an_odd_answer_is_an_error_of_ours(name: str, version: str, own: bool) -> None:
+def test_an_odd_answer_is_an_error_of_ours(name: str, version: str, transport: Transport) -> None:
     handle: Writer = reset if name == "reset" else answering(ODD[name])
     with raw_server(handle) as server:
-        transport = None if own else httpx.AsyncHTTPTransport()
         client = client_of(server, api_version=version, timeout=5, total_timeout=5, transport=transport)
         error = within(4, lambda: client.embed("a"))
     assert KEY not in str(error)

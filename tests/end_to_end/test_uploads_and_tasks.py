@@ -244,12 +244,62 @@ def test_a_task_that_fails_for_good_names_the_file(client: Callable[..., Embeddi
 
 
 def test_a_task_whose_response_is_lost_is_not_created_twice(
-    client: Callable[..., EmbeddingClient], emulator: Emulator
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.configure(faults=({"path": "embed-v2/tasks", "method": "POST", "times": 1, "kind": "lost"},))
-    assert client("marengo3.5").embed_segments(Video(VIDEO))
+    run = client("marengo3.5", cache=tmp_path / "cache.sqlite")
+    assert run.embed_segments(Video(VIDEO))
     assert count(emulator)["POST embed-v2/tasks"] == 1
     assert count(emulator)["GET embed-v2/tasks"] == 1
+    assert run.last_run.paid_again == 0
+
+
+@pytest.fixture(scope="module")
+def alike() -> list[Video]:
+    """Videos of the same length and frame, which no list tells apart but by their names."""
+    return [Video(media.mp4([(c, 5, 220)], size=(360, 360), fps=2)) for c in ("red", "green", "blue", "white")]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("kind", ["lost", "status:503"])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_videos_whose_responses_are_lost_get_their_own_vectors(
+    client: Callable[..., EmbeddingClient],
+    emulator: Emulator,
+    tmp_path: Path,
+    alike: list[Video],
+    cached: bool,
+    shown: bool,
+    kind: str,
+    version: str,
+) -> None:
+    """Three of four at once, while another client of the account has tasks of the same kind."""
+    path, model = ("embed/tasks", "marengo3.0") if version == "v1" else ("embed-v2/tasks", "marengo3.5")
+    settings: dict[str, Any] = {"api_version": version, "cache": tmp_path / "cache.sqlite" if cached else None}
+    expected = client(model, api_version=version).embed_segments_many(alike)
+    emulator.configure(task_list_filenames=shown, faults=({"path": path, "method": "POST", "first": 3, "kind": kind},))
+    run, before = client(model, **settings), count(emulator)[f"POST {path}"]
+    found = run.embed_segments_many(alike)
+    assert [[s.vector for s in one] for one in found] == [[s.vector for s in one] for one in expected]
+    named = shown and (cached or version == "v1")
+    assert run.last_run.paid_again == (3 if kind == "lost" and not named else 0)
+    refused = 3 if kind == "status:503" else 0
+    assert count(emulator)[f"POST {path}"] - before == len(alike) + run.last_run.paid_again + refused
+
+
+def test_without_a_name_in_the_list_it_is_created_again_and_counted(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
+) -> None:
+    """A small file without a cache has no name; with one, the service may not show it."""
+    lost = {"path": "embed-v2/tasks", "method": "POST", "times": 1, "kind": "lost"}
+    for shown, cache in ((True, None), (False, tmp_path / "cache.sqlite")):
+        emulator.reset()
+        emulator.configure(api_keys=(f"tlk_{uuid.uuid4().hex}",), task_list_filenames=shown, faults=(lost,))
+        run = client("marengo3.5", cache=cache)
+        assert run.embed_segments(Video(VIDEO))
+        assert count(emulator)["POST embed-v2/tasks"] == 2
+        assert run.last_run.paid_again == 1
 
 
 def test_a_task_that_takes_too_long_is_taken_up_by_the_next_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import logging
 import threading
@@ -30,7 +31,8 @@ from twelvelabs_core import (
     UnexpectedError,
     Video,
 )
-from twelvelabs_core._media import file as file_module
+from twelvelabs_core._media import opened as opened_module
+from twelvelabs_core.adapter import run
 
 VIDEO = media.mp4((("red", 1, 0),), fps=4)
 OTHER = media.mp4((("blue", 1, 0),), fps=4)
@@ -167,13 +169,13 @@ def test_with_a_cache_a_second_run_sends_nothing(service: Service, folder: Path)
 def test_a_file_is_digested_once(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """For its ids, the cache and the check for files of equal content."""
     digested: list[str] = []
-    update = file_module._update_from
+    update = opened_module._update_from
 
     def count(found: Any, file: Any) -> None:
         digested.append(Path(file.name).name)
         update(found, file)
 
-    monkeypatch.setattr(file_module, "_update_from", count)
+    monkeypatch.setattr(opened_module, "_update_from", count)
     TwelveLabsMediaLoader(folder / name, make(Service(answer), cache=InMemoryByteStore())).load()
     assert digested == [name]
 
@@ -262,9 +264,12 @@ def test_the_signature_of_a_url_is_sent_and_kept_nowhere(service: Service, caplo
 
     first = load(where.format("signed1"))
     assert load(where.format("signed2")) == load(Video(where.format("signed3"))) == first
+    blob = Blob.from_data(VIDEO, mime_type="video/mp4", metadata={"source": where.format("signed4")})
+    assert load(blob)[0].metadata["source"] == first[0].metadata["source"]
     assert {d.metadata["source"] for d in first} == {"https://example.com/videos/one.mp4?page=1"}
-    (request,) = service.requests
-    assert sent_json(request)["video"]["media_source"] == {"url": where.format("signed1")}
+    by_url, by_content = service.requests
+    assert b"signed" not in by_content.content
+    assert sent_json(by_url)["video"]["media_source"] == {"url": where.format("signed1")}
     kept = [*cache.yield_keys(), *map(str, cache.store.values())]
     for text in (*kept, *map(repr, first), caplog.text, repr(model.client.stats)):
         assert "signed" not in text
@@ -375,6 +380,22 @@ def test_the_same_ids_twice_are_left_out_and_named(
     assert len({d.id for d in found}) == len(found)
 
 
+async def test_no_id_comes_twice_of_streams_either(
+    model: TwelveLabsEmbeddings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are compared when they have been embedded."""
+    caplog.set_level(logging.INFO, "twelvelabs_embeddings")
+
+    def loader() -> TwelveLabsMediaLoader:
+        streams = [Video(io.BytesIO(VIDEO)), Video(io.BytesIO(OTHER)), Video(io.BytesIO(VIDEO))]
+        return TwelveLabsMediaLoader([*streams, Video(io.BytesIO(VIDEO), filename="a.mp4")], model)
+
+    documents = loader().load()
+    assert len({d.id for d in documents}) == len(documents) == 18
+    assert caplog.messages == ["video has the ids of an earlier file of the same content and is left out (see id_from)"]
+    assert await loader().aload() == documents
+
+
 def test_ids_from_a_name_of_the_caller(model: TwelveLabsEmbeddings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "twelvelabs_embeddings")
 
@@ -395,6 +416,29 @@ def test_ids_from_a_name_of_the_caller(model: TwelveLabsEmbeddings, caplog: pyte
     assert load(blob(VIDEO, 1, "moved.mp4")) == {"moved.mp4": one["a.mp4"]}
     with pytest.raises(UnexpectedError, match=r"'e\.mp4': id_from raised KeyError"):
         TwelveLabsMediaLoader(Blob.from_data(VIDEO, mime_type="video/mp4", path="e.mp4"), model, id_from=_number).load()
+
+
+def test_a_function_of_the_users_is_asked_once_for_a_file(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    """Also one that gives another name every time, and not on the loop that everybody shares."""
+    threads = []
+
+    def name(_: Any) -> str:
+        threads.append(threading.current_thread().name)
+        return f"file {len(threads)}"
+
+    (folder / "copy.mp4").write_bytes(VIDEO)
+    found = TwelveLabsMediaLoader(folder, model, suffixes=[".mp4"], id_from=name).load()
+    assert len(threads) == 3
+    assert len({d.id for d in found}) == 18
+    model.client.rows_many([Video(VIDEO)], id_from=name)
+    assert not [thread for thread in threads if thread == loop_thread()]
+
+
+def loop_thread() -> str:
+    async def name() -> str:
+        return threading.current_thread().name
+
+    return run(name())
 
 
 def _number(known: Any) -> str:

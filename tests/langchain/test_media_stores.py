@@ -343,7 +343,7 @@ def test_ranges_are_filtered_and_stored_by_the_vector_of_their_best_segment(
     other = InMemoryVectorStore(model)
     other.add_documents([*documents, *ranges])
     assert len(other.store) == ROWS + 2, "a range replaces no segment"
-    assert other.store[ranges[0].id]["vector"] == model.embed_query(best.page_content)
+    assert other.store[str(ranges[0].id)]["vector"] == model.embed_query(best.page_content)
     assert not emulator.requests, "the query was embedded before"
 
 

@@ -129,8 +129,8 @@ def test_the_order_in_which_a_store_returns_equal_hits_makes_no_difference(
     hits.append((Document("loose", id="1"), 0.5))
 
     def found(hits: list[Any]) -> list[Document]:
-        how = "rrf" if fuse else None
-        retriever = TwelveLabsRetriever(vectorstore=Given(hits), embeddings=MODEL, k=7, merge_gap=gap, fuse=how)
+        retriever = TwelveLabsRetriever(vectorstore=Given(hits), embeddings=MODEL, k=7, merge_gap=gap)
+        retriever.fuse = "rrf" if fuse else None
         return retriever.by_vector([0.0] * 512)
 
     assert found(random.sample(hits, len(hits))) == found(hits)

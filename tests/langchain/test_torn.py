@@ -172,6 +172,16 @@ def test_what_speaks_of_media_is_a_text(text: str) -> None:
     assert model.embed_query(text) == vector(text)
 
 
+def test_texts_beside_a_whole_document_are_no_pieces_of_it() -> None:
+    service = Service()
+    model = make(service)
+    whole = keep(model, "a red bike.mp4 00:00:00-00:00:06 visual")
+    keep(model, "this is a red bike.mp4 00:00:00-00:00:06 visual", ID[::-1].replace("-", "0"))
+    texts = ["a red bike", whole, "a", whole, "this is", whole, "film.mp4", f"{whole}\n", "a red"]
+    found = model.embed_documents(texts)
+    assert found == [vector(ID) if ID in text else vector(text) for text in texts]
+
+
 def test_a_file_named_like_a_text_does_not_make_the_text_a_label() -> None:
     service = Service()
     model = make(service)
@@ -238,6 +248,7 @@ def test_a_whole_reference_is_never_sent(texts: list[str], at: int, before: str,
 @example([34], 0, [])
 @example([35], 1, [])
 @example([3, 35], 2, [])
+@example([13], 1, [])
 def test_pieces_in_a_row_are_never_sent(cuts: list[int], overlap: int, texts: list[str]) -> None:
     """Whatever the cuts, every piece of a document in one call is refused: with the label, or joined."""
     service = Service()

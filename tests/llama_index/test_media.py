@@ -6,13 +6,14 @@ from __future__ import annotations
 import base64
 import logging
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
-from llama_index.core.ingestion import IngestionCache, IngestionPipeline
+from llama_index.core.ingestion import DocstoreStrategy, IngestionCache, IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import (
     BaseNode,
@@ -26,10 +27,11 @@ from llama_index.core.schema import (
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
 
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
 from tests.support import media
 from twelvelabs_core import Audio, BatchError, Fixed, InvalidInputError, SegmentOptions
-from twelvelabs_core._media import file as file_module
+from twelvelabs_core._media import opened as opened_module
 from twelvelabs_emulator import Emulator
 
 KEY = "tlk_of_the_pipeline"
@@ -129,13 +131,13 @@ def test_copies_of_a_file_have_ids_of_their_own(embedder: TwelveLabsMediaEmbedde
 def test_an_image_is_read_once(embedder: TwelveLabsMediaEmbedder, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = read(files / "red.png")
     digested: list[str] = []
-    update = file_module._update_from
+    update = opened_module._update_from
 
     def count(found: Any, file: Any) -> None:
         digested.append(Path(file.name).name)
         update(found, file)
 
-    monkeypatch.setattr(file_module, "_update_from", count)
+    monkeypatch.setattr(opened_module, "_update_from", count)
     (node,) = embedder(documents)
     assert digested == ["red.png"]
     assert node.metadata["content_digest"] == documents[0].metadata["content_digest"]
@@ -239,9 +241,12 @@ def test_reader_with_segments(llama: TwelveLabsEmbedding, files: Path, emulator:
     assert index.vector_store.to_dict()["embedding_dict"] == {}
 
 
-def test_reader_hands_on_the_first_files_first(llama: TwelveLabsEmbedding, files: Path, emulator: Emulator) -> None:
+def test_reader_hands_on_the_first_files_first(
+    llama: TwelveLabsEmbedding, files: Path, emulator: Emulator, tmp_path: Path
+) -> None:
     reader = TwelveLabsMediaReader(segments=True, embed_model=llama)
-    lazy = iter(reader.lazy_load_data([files / "red.png"] * 20))
+    copies = [shutil.copy(files / "red.png", tmp_path / f"{number}.png") for number in range(20)]
+    lazy = iter(reader.lazy_load_data(copies))
     assert len(emulator.requests) == 0
     next(lazy)
     assert 0 < len(emulator.requests) <= 8
@@ -362,6 +367,83 @@ async def test_docstore_upserts(
     after = store.data.embedding_dict
     assert len(after) == 4
     assert len(set(after) & set(before)) == 2, "the image and the text"
+
+
+def test_docstore_after_a_move_a_copy_and_a_change(emulator: Emulator, files: Path, tmp_path: Path) -> None:
+    """What LangChain's ``index`` does there, the docstore does here."""
+    model = TwelveLabsEmbedding(
+        api_key=emulator.api_key, base_url=emulator.base_url, cache=str(tmp_path / "vectors.sqlite")
+    )
+    store = SimpleVectorStore()
+    pipeline = IngestionPipeline(
+        transformations=[TwelveLabsMediaEmbedder(embed_model=model)],
+        vector_store=store,
+        docstore=SimpleDocumentStore(),
+        docstore_strategy=DocstoreStrategy.UPSERTS_AND_DELETE,
+    )
+    folder = tmp_path / "media"
+    (folder / "ben").mkdir(parents=True)
+    shutil.copy(files / "low.wav", folder / "low.wav")
+
+    def run() -> list[tuple[str, int]]:
+        pipeline.run(documents=TwelveLabsMediaReader().load_data(folder))
+        sources = Counter(metadata["source"] for metadata in store.data.metadata_dict.values())
+        return sorted((Path(source).relative_to(folder).as_posix(), count) for source, count in sources.items())
+
+    assert run() == [("low.wav", 2)]
+    emulator.reset()
+    ids = set(store.data.embedding_dict)
+    assert run() == [("low.wav", 2)]
+    assert set(store.data.embedding_dict) == ids
+    (folder / "low.wav").rename(folder / "moved.wav")
+    assert run() == [("moved.wav", 2)]
+    assert not set(store.data.embedding_dict) & ids
+    shutil.copy(folder / "moved.wav", folder / "ben" / "moved.wav")  # a second uploader's
+    assert run() == [("ben/moved.wav", 2), ("moved.wav", 2)]
+    assert len(store.data.embedding_dict) == 4
+    assert not emulator.requests
+    (folder / "moved.wav").write_bytes(media.wav(4000, 2))
+    assert run() == [("ben/moved.wav", 2), ("moved.wav", 2)]
+    assert len(emulator.requests) == 1
+    (folder / "moved.wav").unlink()
+    assert run() == [("ben/moved.wav", 2)]
+
+
+def test_ids_and_metadata_are_those_of_the_other_framework(
+    embedder: TwelveLabsMediaEmbedder, files: Path, emulator: Emulator
+) -> None:
+    paths = [files / "red.png", files / "low.wav"]
+    for id_from in ("source", "content", _by_name):
+        made = embedder.model_copy(update={"id_from": id_from})(read(*paths))
+        langchain = TwelveLabsEmbeddings(api_key=emulator.api_key, base_url=emulator.base_url)
+        loaded = TwelveLabsMediaLoader(paths, langchain, id_from=id_from).load()
+        assert [node.node_id for node in made] == [document.id for document in loaded]
+        assert [node.metadata for node in made] == [document.metadata for document in loaded]
+
+
+def _by_name(known: Any) -> str:
+    return f"{known['media_type']} {known['file_name']}"
+
+
+def test_an_image_that_is_embedded_again_keeps_its_id(embedder: TwelveLabsMediaEmbedder, files: Path) -> None:
+    (made,) = embedder(read(files / "red.png"))
+    (again,) = embedder([made.model_copy(update={"embedding": None})])
+    assert (again.node_id, again.metadata, again.embedding) == (made.node_id, made.metadata, made.embedding)
+
+
+def test_a_signature_is_sent_and_is_in_no_node(
+    embedder: TwelveLabsMediaEmbedder, emulator: Emulator, files: Path
+) -> None:
+    where = "https://example.com/low.wav"
+    signed = [f"{where}?X-Amz-Date={date}&X-Amz-Signature=s3cret" for date in (1, 2)]
+    image = "https://example.com/red.png?sv=1&sig=s3cret"
+    emulator.configure(url_files={**dict.fromkeys(signed, files / "low.wav"), image: files / "red.png"})
+    for url in signed:
+        nodes = [*TwelveLabsMediaReader().load_data(url), ImageNode(image_url=image, id_="i")]
+        made = embedder(nodes)
+        assert {node.metadata["source"] for node in made} == {where, "https://example.com/red.png"}
+        assert "s3cret" not in str([node.to_dict() for node in made])
+        assert [node.node_id for node in made] == [node.node_id for node in embedder(nodes)]
 
 
 def test_the_models_cache_makes_a_second_run_free(files: Path, emulator: Emulator, tmp_path: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import math
 import pickle
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.node_parser import SentenceSplitter
-from llama_index.core.schema import ImageNode, MetadataMode, Node, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import Document, ImageNode, MetadataMode, Node, NodeWithScore, QueryBundle, TextNode
+from llama_index.core.storage.docstore import SimpleDocumentStore
+from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryResult
 
 from llama_index_twelvelabs import (
     TwelveLabsEmbedding,
@@ -21,9 +27,11 @@ from llama_index_twelvelabs import (
     TwelveLabsMomentPostprocessor,
     TwelveLabsMomentRetriever,
 )
-from llama_index_twelvelabs.documents import stands_for_media
+from llama_index_twelvelabs.documents import file_document, stands_for_media
+from llama_index_twelvelabs.nodes import media_in
+from llama_index_twelvelabs.store_check import check_store
 from tests.support import media
-from twelvelabs_core import Dynamic, Fixed, InvalidInputError, SegmentOptions
+from twelvelabs_core import Dynamic, Fixed, InvalidInputError, SegmentOptions, UnexpectedError
 from twelvelabs_core.adapter import media_from
 
 SPACE = "marengo3.0/512"
@@ -105,12 +113,58 @@ def test_the_same_hits_give_the_same_id() -> None:
     assert one.node.node_id not in {h.node.node_id for h in hits}
 
 
+def test_a_range_keeps_the_vector_of_its_best_segment_and_has_an_id_of_its_own() -> None:
+    hits = [hit("a", 0, 5, 0.2), hit("a", 5, 9, 0.9), hit("a", 90, 95, 0.1)]
+    for number, found in enumerate(hits):
+        found.node.embedding = [float(number)]
+    one, two = TwelveLabsMomentPostprocessor().postprocess_nodes(hits)
+    assert (one.node.embedding, two.node.embedding) == ([1.0], [2.0])
+    best = {"best_start_sec": 5.0, "best_end_sec": 9.0, "best_id": hits[1].node.node_id}
+    assert one.node.metadata.items() >= best.items()
+    assert len({one.node.node_id, two.node.node_id, *(h.node.node_id for h in hits)}) == 5
+    padded = TwelveLabsMomentPostprocessor(pad=1).postprocess_nodes(hits)
+    assert len({h.node.node_id for h in (one, two, *padded)}) == 4
+    (again,) = TwelveLabsMomentPostprocessor(gap=99).postprocess_nodes([one, two])
+    assert again.node.metadata["best_id"] == hits[1].node.node_id
+    shown = one.node.get_content(MetadataMode.LLM) + one.node.get_content(MetadataMode.EMBED)
+    assert "best_" not in shown
+
+
+def test_copies_are_ranges_of_their_own() -> None:
+    hits = [hit(f"{name}/film.mp4", at, at + 5, content_digest="d") for name, at in (("ben", 0), ("anna", 5))]
+    found = TwelveLabsMomentPostprocessor().postprocess_nodes(hits)
+    assert spans(found) == [("anna/film.mp4", 5, 10, 1), ("ben/film.mp4", 0, 5, 1)]
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from([None, 0.0, 3.0]), st.sampled_from(["rrf", None]))
+@settings(deadline=None)
+def test_the_order_in_which_a_store_returns_equal_hits_makes_no_difference(random: Any, gap: Any, fuse: Any) -> None:
+    model = TwelveLabsEmbedding(api_key="tlk_5ecret")
+    hits = [
+        hit(source, at, at + 5, embedding_option=option)
+        for source in "ba"
+        for at in (5, 0, 60)
+        for option in ("visual", "audio")
+    ]
+    for number, one in enumerate(hits):
+        one.node.id_ = str(number)
+
+    def found(hits: list[NodeWithScore]) -> list[Any]:
+        retriever = TwelveLabsMomentRetriever(Given(hits), model, similarity_top_k=7, gap=gap, fuse=fuse)
+        return [(h.node.node_id, h.score) for h in retriever.retrieve(QueryBundle("", embedding=[1.0]))]
+
+    assert found(random.sample(hits, len(hits))) == found(hits)
+    assert found([*hits, hit("a", 99, 100, math.nan, embedding_option="visual")]) == found(hits)
+
+
 def test_another_space_is_refused(model: TwelveLabsEmbedding) -> None:
     mixed = [hit("a", 0, 5), hit("b", 0, 5, space="marengo3.5/512")]
     for postprocessor in (TwelveLabsMomentPostprocessor(embed_model=model), TwelveLabsMomentPostprocessor()):
         with pytest.raises(InvalidInputError, match=r"marengo3\.5/512.*marengo3\.0/512"):
             postprocessor.postprocess_nodes(mixed)
         assert postprocessor.postprocess_nodes([hit("a", 0, 5)])
+        foreign = NodeWithScore(node=TextNode(text="pots", metadata={"space": "kitchen"}), score=0.1)
+        assert len(postprocessor.postprocess_nodes([hit("a", 0, 5), foreign])) == 2
 
 
 # -- fusing ----------------------------------------------------------------------------------------------------------
@@ -215,6 +269,81 @@ def test_a_file_keeps_its_id_and_a_change_is_noticed(folder: Path) -> None:
     (other,) = reader.load_data(folder / "nameless")
     assert other.metadata["content_digest"] == changed.metadata["content_digest"]
     assert other.id_ != changed.id_
+
+
+def test_a_document_has_one_id_however_its_path_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    reader = TwelveLabsMediaReader()
+    spelt = ["a.wav", "./a.wav", str(folder / "a.wav"), (folder / "a.wav").as_uri()]
+    assert len({reader.load_data(path)[0].id_ for path in spelt}) == 1
+    # What is in users' docstores must be found again by later versions.
+    assert file_document("/a.wav", "audio", "0" * 40, {}).id_ == "595ccf44-8766-5856-8af9-8c3ca685b06b"
+    assert file_document("a\udcff.wav", "audio", "0" * 40, {}).id_, "a name that is not UTF-8"
+
+
+def test_a_document_named_otherwise(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    def ids(*paths: Path, **more: Any) -> list[str]:
+        return [document.id_ for document in TwelveLabsMediaReader(**more).load_data(list(paths))]
+
+    twin = folder / "twin.wav"
+    twin.write_bytes((folder / "a.wav").read_bytes())
+    assert len(set(ids(folder / "a.wav", twin))) == 2
+    assert caplog.messages == []
+    assert len(ids(folder / "a.wav", folder / "a.wav")) == 1
+    assert len(ids(folder / "a.wav", twin, id_from="content")) == 1
+    assert caplog.messages[-1] == (
+        f"{twin} has the content of {folder / 'a.wav'} and would have the same id; it is left out (see id_from)"
+    )
+    assert ids(twin, id_from="content") == ids(folder / "a.wav", id_from="content")
+
+    def named(path: Path, number: int) -> list[Document]:
+        reader = TwelveLabsMediaReader(id_from=lambda known: f"video {known['number']}")
+        return reader.load_data(path, extra_info={"number": number})
+
+    (one,), (moved,), (other,) = named(folder / "a.wav", 1), named(twin, 1), named(twin, 2)
+    assert one.id_ == moved.id_ != other.id_
+    with pytest.raises(UnexpectedError, match="id_from raised KeyError"):
+        TwelveLabsMediaReader(id_from=lambda known: known["number"]).load_data(twin)
+    wrong: Any = "name"
+    for component in (TwelveLabsMediaReader, TwelveLabsMediaEmbedder):
+        with pytest.raises(InvalidInputError, match="id_from='name' must be"):
+            component(id_from=wrong, embed_model=TwelveLabsEmbedding(api_key="k"))
+
+
+def test_metadata_that_would_override_ours_is_refused(folder: Path) -> None:
+    reader = TwelveLabsMediaReader()
+    for name in ("space", "start_sec", "content_digest", "media_type", "source"):
+        with pytest.raises(InvalidInputError, match=f"a.wav'.*the key '{name}'.*'my_{name}'"):
+            reader.load_data(folder / "a.wav", extra_info={name: "kitchen"})
+    (named,) = reader.load_data(folder / "a.wav", extra_info={"file_name": "Bells"})
+    assert (named.text, named.metadata["file_name"]) == ("Bells", "Bells")
+
+
+def test_a_signature_is_not_in_a_document_and_is_sent(folder: Path) -> None:
+    url = "https://me:s3cret@example.com/a.wav?page=1&X-Amz-Date=now&X-Amz-Signature=s3cret"
+    reader = TwelveLabsMediaReader()
+    (made,), (later,) = reader.load_data(url), reader.load_data(url.replace("now", "later"))
+    assert made.metadata["source"] == "https://example.com/a.wav?page=1"
+    assert (made.id_, made.hash) == (later.id_, later.hash)
+    docstore = SimpleDocumentStore()
+    docstore.add_documents([made])
+    written = [
+        made.to_json(),
+        str(made),
+        repr(made),
+        json.dumps(docstore.to_dict()),
+        made.get_content(MetadataMode.ALL),
+    ]
+    assert not [text for text in written if "s3cret" in text]
+    (split,) = SentenceSplitter()([made])
+    for document in (made, split, copy.deepcopy(made), made.model_copy(), pickle.loads(pickle.dumps(made))):
+        (one,) = media_in(document)
+        assert one.source == url
+        assert "s3cret" not in repr(one)
+    (stored,) = media_in(Document.from_json(made.to_json()))
+    assert stored.source == "https://example.com/a.wav?page=1"
 
 
 def test_a_folder(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -343,6 +472,8 @@ def test_what_the_pipeline_cache_is_keyed_by(model: TwelveLabsEmbedding) -> None
         key(model, options=SegmentOptions(Dynamic(4))),
         key(model, video_options=SegmentOptions(Dynamic(4))),
         key(model, audio_options=SegmentOptions(Fixed(4))),
+        key(model, id_from="content"),
+        key(model, id_from=media_from),
     ]
     assert len(set(others)) == len(others)
     assert "0x" not in "".join(others)
@@ -377,6 +508,44 @@ def test_nodes_are_checked_before_anything_is_sent(model: TwelveLabsEmbedding, f
         with pytest.raises(InvalidInputError, match=message):
             embedder([node])
     assert embedder([]) == []
+
+
+def test_metadata_of_nodes_that_would_be_overridden_is_refused(model: TwelveLabsEmbedding, folder: Path) -> None:
+    embedder = TwelveLabsMediaEmbedder(embed_model=model)
+    (document,) = TwelveLabsMediaReader().load_data(folder / "deep" / "c.mov")
+    document.metadata["start_sec"] = 30
+    image = {"image_path": str(folder / "b.PNG"), "text": ""}
+    wrong = [
+        ("start_sec", document),
+        ("space", ImageNode(**image, metadata={"space": "kitchen"})),
+        ("page", ImageNode(**image, metadata={"page": 3, "source": "a paper"})),
+        ("space", TextNode(text="pots", metadata={"space": "kitchen"})),
+        ("embedding_option", TextNode(text="pots", metadata={"embedding_option": "all"})),
+    ]
+    for name, node in wrong:
+        with pytest.raises(InvalidInputError, match=f"node {node.node_id}: .*the key '{name}'.*'my_{name}'"):
+            embedder([node])
+
+
+@pytest.mark.parametrize("foreign", [0, 5, 50, 5000])
+def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(foreign: int) -> None:
+    class Store:
+        def __init__(self) -> None:
+            self.asked = 0
+            self.ours: list[TextNode] = []
+
+        def query(self, query: VectorStoreQuery) -> VectorStoreQueryResult:
+            self.asked += 1
+            pots = [TextNode(text="pots", metadata={"space": "kitchen"})] * foreign
+            return VectorStoreQueryResult(nodes=[*pots, *self.ours][: query.similarity_top_k])
+
+    store = Store()
+    check_store(store, SPACE, 512)
+    assert store.asked == (1 if foreign < 20 else 2)
+    store.ours = [TextNode(text="a", metadata={"space": "marengo3.5/512"})]
+    if foreign < 1000:
+        with pytest.raises(InvalidInputError, match="do not compare"):
+            check_store(store, SPACE, 512)
 
 
 def test_a_vector_that_is_there_is_kept(model: TwelveLabsEmbedding) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, Protocol
 
 from pydantic_core import to_json
 
@@ -18,7 +17,7 @@ from .._models import Kind
 # video in clips of 2 s with three options are 150 MB, twice that with their uncertainty.
 ONE_VECTOR, MANY_VECTORS = 8_000_000, 600_000_000
 ONE_VECTOR_KINDS = frozenset({"text", "image"})
-_TASK = re.compile(r"embed(-v2)?/tasks/")
+_TASKS = ("embed/tasks/", "embed-v2/tasks/")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -29,7 +28,7 @@ class MediaPayload:
     url: str | None = None
     asset_id: str | None = None
     data: bytes = b""
-    path: Path | None = None
+    stream: SentFile | None = None
     filename: str = "file"
     mime: str = "application/octet-stream"
     name: str | None = None
@@ -43,6 +42,13 @@ class MediaPayload:
         if self.url is not None:
             return {"url": self.url}
         return {"base64_string": base64.b64encode(self.data).decode("ascii")}
+
+
+class SentFile(Protocol):
+    """A file that is read when it is sent, once for each attempt."""
+
+    def open(self) -> BinaryIO:
+        """A new reader of its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,8 @@ class Request:
         path: ``embed-v2`` and so on, or a whole http(s) address (of an upload's part), which is sent no key.
         kinds: the kinds of input it embeds, for the limits' categories; empty where it embeds nothing.
         json: body of a JSON request.
-        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or path, mime))``; a path is
-            streamed.
+        form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, bytes or SentFile, mime))``; a
+            SentFile is streamed.
         content: body of any other request, with ``headers``; bytes, or a range of a file, which is streamed.
         categories: the limits it counts in, if not those of ``kinds``.
         reads: what to return of the response: its JSON, or its headers (names in lower case).
@@ -87,7 +93,8 @@ class Request:
     @property
     def largest_answer(self) -> int:
         """Most bytes of a successful response that is believed to be an answer to this request."""
-        return MANY_VECTORS if self.kinds - ONE_VECTOR_KINDS or _TASK.match(self.path) else ONE_VECTOR
+        many = not self.kinds <= ONE_VECTOR_KINDS or self.path.startswith(_TASKS)
+        return MANY_VECTORS if many else ONE_VECTOR
 
 
 def json_request(path: str, kinds: frozenset[Kind], body: dict[str, Any]) -> Request:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic_core import from_json
 
 from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
 from .errors import error_from_message, one_line
-
-T = TypeVar("T")
 
 # Stores keep vectors as 32-bit floats and divide by their length. Within these bounds, the square of the length is a
 # normal number there, and so is every element; embeddings have a length of about 1.
@@ -165,17 +162,21 @@ def _dict(found: Any) -> dict[str, Any]:
 
 def _label(entry: dict[str, Any], name: str) -> str | None:
     """A label of a segment. They decide which vector it is, so one of an unknown type is not left out."""
-    return _checked(entry.get(name), name, lambda found: type(found) is str)
+    found = entry.get(name)
+    if found is None or type(found) is str:
+        return found
+    raise _odd(name, found)
 
 
 def _number(entry: dict[str, Any], name: str) -> int | None:
-    return _checked(entry.get(name), name, lambda found: type(found) is int and 0 <= found < 2**31)
-
-
-def _checked(found: T | None, name: str, valid: Callable[[T], bool]) -> T | None:
-    if found is None or valid(found):
+    found = entry.get(name)
+    if found is None or (type(found) is int and 0 <= found < 2**31):
         return found
-    raise MalformedResponseError(f"The response has an entry whose {name!r} is {_shown(found)}.")
+    raise _odd(name, found)
+
+
+def _odd(name: str, found: Any) -> MalformedResponseError:
+    return MalformedResponseError(f"The response has an entry whose {name!r} is {_shown(found)}.")
 
 
 def _time(found: Any) -> float | None:

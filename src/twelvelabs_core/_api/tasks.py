@@ -9,6 +9,7 @@ from typing import Any
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._models import Model
 from .._options import Fixed, SegmentOptions
+from .names import is_name, read_id
 from .requests import MediaPayload, Request
 from .timestamps import read_timestamp
 
@@ -25,14 +26,12 @@ class Task:
         status: ``processing``, ``ready``, ``failed``.
         error: the server's message, if it failed.
         created_at: epoch seconds; None if the server did not send it.
-        model_name: empty if the server did not send it.
     """
 
     id: str
     status: str
     error: str | None
     created_at: float | None
-    model_name: str
 
 
 def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> Request:
@@ -45,7 +44,7 @@ def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> R
     if payload.url is not None:
         form.append(("video_url", payload.url))
     else:
-        form.append(("video_file", (payload.filename, payload.path or payload.data, payload.mime)))
+        form.append(("video_file", (payload.filename, payload.stream or payload.data, payload.mime)))
     if payload.start_sec is not None or payload.end_sec is not None:
         if payload.start_sec is None or payload.end_sec is None:
             raise InvalidInputError("v1 takes start_sec and end_sec together or neither.")
@@ -79,22 +78,69 @@ def list_recent(path: str, page: int) -> Request:
 
 
 def read_task(response: dict[str, Any]) -> Task:
-    """A task from a response that creates, retrieves or lists it.
+    """A task from a response that creates or retrieves it, or from an entry of a list.
 
     Raises:
         MalformedResponseError: there is no id.
     """
-    task_id = response.get("_id")
-    if not isinstance(task_id, str):
-        raise MalformedResponseError("The response has no task id.")
     error = response.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
     return Task(
-        task_id,
+        read_id(response.get("_id"), "task"),
         str(response.get("status") or "processing"),
-        str(error.get("message")) if isinstance(error, dict) else None,
+        str(message) if message else None,
         read_timestamp(str(response.get("created_at"))),
-        str(response.get("model_name") or ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of a list of tasks.
+
+    Attributes:
+        task: the one that was created with the file name that was looked for; None = it is not on this page.
+        oldest: epoch seconds at which the oldest task of the page was created; None if the page does not say.
+        is_last: there is no page after this one.
+    """
+
+    task: Task | None
+    oldest: float | None
+    is_last: bool
+
+
+def find_named(response: dict[str, Any], filename: str) -> Listed:
+    """Look in a page of a list for a task of the file that was sent as ``filename``, a name that only its creation had.
+
+    The API documents ``input_filename`` in the metadata of a task; whether a list shows it, and for an uploaded asset
+    too, is open. Where it does, the name is proof. Nothing else in a list is: files of equal length, or the same URL
+    with other options, are not told apart by what it shows.
+    """
+    entries = response.get("data")
+    found, times = None, []
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict):
+            continue
+        try:
+            task = read_task(entry)
+        except MalformedResponseError:
+            continue
+        if task.created_at is not None:
+            times.append(task.created_at)
+        # Several have the name if the creation was sent again: any will do, but one that failed.
+        if any(is_name(name, filename) for name in _filenames(entry)) and (found is None or found.status == "failed"):
+            found = task
+    return Listed(found, min(times, default=None), not entries or _is_last(response.get("page_info")))
+
+
+def _is_last(info: Any) -> bool:
+    page, pages = (info.get("page"), info.get("total_page")) if isinstance(info, dict) else (None, None)
+    return type(page) is int and type(pages) is int and page >= pages
+
+
+def _filenames(entry: dict[str, Any]) -> list[Any]:
+    parts = [entry, *(part for name, part in entry.items() if name.endswith("_embedding"))]
+    metadata = [part.get("metadata") for part in parts if isinstance(part, dict)]
+    return [found.get("input_filename") for found in metadata if isinstance(found, dict)]
 
 
 def failure(task: Task) -> TwelveLabsError:

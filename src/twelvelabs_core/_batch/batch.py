@@ -214,6 +214,8 @@ class _Batch:
             flight.land(landed)
             if cache is not None and cache.holds(key):
                 loop.start(partial(cache.release, [key]))  # not waited for: this call may have been cancelled
+        if job.files:
+            await self._embedder.finished(job, self._run)
 
     async def _claim(self, cache: Cache, key: str, job: Job, wait: bool) -> Result | Literal[False] | None:
         """Claim a key, so that no other process embeds the same: its result if there is one by now; None = embed it;

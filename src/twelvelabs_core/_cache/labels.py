@@ -20,7 +20,7 @@ _CONTENT = b"label"
 class KeptLabels:
     """Digests of labels: in the cache's store if there is one, else in memory (about 90 bytes a label).
 
-    Copies and deep copies share the memory; pickling leaves it out.
+    Deep copies share the memory; pickling leaves it out.
     """
 
     def __init__(self) -> None:

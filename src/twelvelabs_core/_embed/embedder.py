@@ -22,6 +22,7 @@ from .files import FileEmbedder
 from .jobs import Checker, Job
 from .payload import payload_of
 from .settings import EmbedSettings
+from .signed import hide_signatures
 from .texts import TextEmbedder
 from .truncate import TextPlan, mean
 
@@ -103,12 +104,19 @@ class Embedder:
                 segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
                 return segments, None
         except TwelveLabsError as error:
-            raise with_item(error, job.label) from error.__cause__
+            raise with_item(hide_signatures(error, job.files), job.label) from error.__cause__
         except Exception as error:
-            raise unexpected(error, job.label) from error
+            raise hide_signatures(unexpected(error, job.label), job.files) from error
         if found.truncated:
             run.stats.truncated += 1
         return found, key
+
+    async def finished(self, job: Job, run: Run) -> None:
+        """To be called when the result of a job is stored, or at once if there is nowhere to store it: deletes what the
+        job left on the server and in the journal. Needed for jobs with files only. Never raises.
+        """
+        for file in job.files:
+            await self.files.settle(file, run)
 
     def as_segments(self, job: Job, found: Result) -> list[Segment]:
         """A result as segments: the vector of a whole file is its segment of scope ``asset``."""

@@ -5,10 +5,18 @@ The vector of a whole file is its segment of scope ``asset``, so segments are th
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
 
 from .._api import responses, tasks, v1, v2
+from .._api.names import unique_name
 from .._api.requests import MediaPayload, Request
 from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
@@ -22,12 +30,22 @@ from .._stats import Run
 from .payload import payload_of
 from .route import Route, route
 from .settings import EmbedSettings
-from .tasks import Tasks
+from .tasks import NewTask, Tasks, Work
 from .uploads import Uploads
+
+logger = logging.getLogger("twelvelabs_embeddings")
+
+
+Found: TypeAlias = "tuple[list[Segment], Usage | None]"
 
 
 class FileEmbedder:
-    """Embeds files through a sender."""
+    """Embeds files through a sender.
+
+    The ids of what was created on the server for a file stay in the journal until :meth:`settle`, which the caller
+    calls when it has stored the result: a process that is killed in between leaves nothing that the next one does not
+    know of.
+    """
 
     def __init__(self, settings: EmbedSettings, sender: Sender, journal: Journal) -> None:
         self._settings = settings
@@ -35,18 +53,17 @@ class FileEmbedder:
         self._sender = sender
         self._journal = journal
         self._key_prefix = key_prefix(settings.space, f"segments-{settings.api_version}", sender.settings.base_url)
-        scope = item_key(self._key_prefix, "")[:8]
+        scope = f"{item_key(self._key_prefix, '')[:8]}-{_account(sender.settings.api_key)}"
         timeout = settings.task_timeout
         self._uploads = Uploads(sender, journal, scope=scope, keep=settings.keep_assets, timeout=timeout)
         self._tasks = Tasks(sender, journal, scope=scope, timeout=timeout)
+        self._unsettled: WeakKeyDictionary[MediaFile, tuple[str, Route]] = WeakKeyDictionary()
 
     def key(self, file: MediaFile, options: SegmentOptions) -> str:
         """Key of a file's segments, for the cache and the journal. Reads the file."""
         return item_key(self._key_prefix, "", (file,), repr(options))
 
-    async def embed(
-        self, file: MediaFile, options: SegmentOptions, run: Run, *, prepaid: bool = False
-    ) -> tuple[list[Segment], Usage | None]:
+    async def embed(self, file: MediaFile, options: SegmentOptions, run: Run, *, prepaid: bool = False) -> Found:
         """The segments of one file, sorted by time, and the usage the server reports (marengo3.5).
 
         Args:
@@ -56,74 +73,112 @@ class FileEmbedder:
         Raises:
             InvalidInputError: the file is refused, or has changed since it was opened.
         """
-        planned = route(self._model, self._settings.api_version, file, options)
         try:
-            found = await self._follow(planned, file, options, run, prepaid)
+            return await self._follow(file, options, run, prepaid)
         except TwelveLabsError as error:
-            await self._clean_up(file, planned, run, error)
+            await self._clean_up(file, run, error)
             raise
-        await self._clean_up(file, planned, run)
-        return found
 
-    async def _follow(
-        self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool
-    ) -> tuple[list[Segment], Usage | None]:
+    async def settle(self, file: MediaFile, run: Run) -> None:
+        """Forget what was created on the server for a file whose result is stored, and delete its asset. Never raises:
+        what cannot be deleted is logged.
+        """
+        key, planned = self._unsettled.pop(file, ("", None))
+        if planned is None:
+            return
+        try:
+            await self._tasks.forget(key)
+            if planned.upload != "inline":
+                await self._uploads.discard(file, key, run)
+        except TwelveLabsError as error:
+            logger.warning("%s: what it left on the server could not be cleaned up: %s", file.label, error)
+
+    async def _follow(self, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool) -> Found:
+        settings = self._settings
+        planned = route(self._model, settings.api_version, file, options)
         if not planned.task:
             try:
                 return await self._send_request(planned, file, options, run, prepaid)
             except InvalidInputError as error:
                 if not (planned.or_task and responses.is_media_too_long(error)):
                     raise
-        return await self._run_task(planned, file, options, run)
+        # Without a cache nothing outlives the process, and a task costs one request less; with one, what was paid for
+        # is to be found again by the next process too. A v1 form has a name for its file anyway.
+        by_name = self._journal.lasting and settings.api_version == "v2" and not settings.keep_assets
+        return await self._run_task(planned.as_task(file, by_name=by_name), file, options, run)
 
     async def _send_request(
         self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool
-    ) -> tuple[list[Segment], Usage | None]:
-        payload = await self._payload(planned, file, run)
+    ) -> Found:
+        payload, _ = await self._payload(planned, file, options, run)
         request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text)
-        # v1 has no vector of a whole audio file.
-        one = options == whole_file(file.kind, is_text=file.is_text) and (
-            self._settings.api_version == "v2" or file.kind == "image"
+        return await self._sender.send(
+            request,
+            run,
+            read=self._reader(file, options),
+            has_media=bool(payload.data),
+            minutes=_minutes(file),
+            prepaid=prepaid,
         )
 
-        def read(response: dict[str, Any]) -> tuple[list[Segment], Usage | None]:
-            if self._settings.api_version == "v1":
-                found = responses.v1_segments(response, file.kind, self._settings.dimensions)
+    def _reader(self, file: MediaFile, options: SegmentOptions) -> Callable[[dict[str, Any]], Found]:
+        """What reads the result in the response of a request or a task."""
+        is_v1, dimensions = self._settings.api_version == "v1", self._settings.dimensions
+        # v1 has no vector of a whole audio file or video.
+        one = options == whole_file(file.kind, is_text=file.is_text) and (not is_v1 or file.kind == "image")
+        asked = options.embedding_option if is_v1 and file.kind == "video" else None
+
+        def read(response: dict[str, Any]) -> Found:
+            if is_v1:
+                found = responses.v1_segments(response, file.kind, dimensions)
             else:
-                found = responses.v2_segments(response, self._settings.dimensions)
+                found = responses.v2_segments(response, dimensions)
             if one:
                 responses.single(found, file.kind)
-            return _with_scope(found), responses.usage(response)
+            return _with_scope([s for s in found if asked is None or s.option in asked]), responses.usage(response)
 
-        return await self._sender.send(
-            request, run, read=read, has_media=bool(payload.data), minutes=_minutes(file), prepaid=prepaid
-        )
+        return read
 
-    async def _run_task(
-        self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run
-    ) -> tuple[list[Segment], Usage | None]:
-        async def create() -> tuple[Request, bool, float]:
+    async def _run_task(self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run) -> Found:
+        async def create() -> NewTask:
             if self._settings.api_version == "v1":
-                return tasks.create_v1(self._model, payload_of(file, stream=True), options), False, _minutes(file)
-            payload = await self._payload(planned, file, run)
+                return await self._new_v1_task(file, options)
+            payload, filename = await self._payload(planned, file, options, run)
             request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text, True)
-            return request, bool(payload.data), _minutes(file)
+            return NewTask(request, bool(payload.data), _minutes(file), filename)
 
         key = await in_thread(file.url is None, self.key, file, options)
-        response = await self._tasks.run(key, create, run)
-        if self._settings.api_version != "v1":
-            return _with_scope(responses.v2_segments(response, self._settings.dimensions)), responses.usage(response)
-        found = responses.v1_segments(response, file.kind, self._settings.dimensions)
-        asked = options.embedding_option
-        return _with_scope([s for s in found if asked is None or s.option in asked]), None
+        self._unsettled[file] = key, planned
+        return await self._tasks.run(Work(key, file.label, create, self._reader(file, options)), run)
 
-    async def _payload(self, planned: Route, file: MediaFile, run: Run) -> MediaPayload:
-        """The file as a request carries it: its content, its URL, or the id of an asset, uploaded now if needed."""
+    async def _new_v1_task(self, file: MediaFile, options: SegmentOptions) -> NewTask:
+        """The form streams the file from the disk, under a name that only this task has."""
+        streamed = file.streamed()
+        filename = unique_name(file.filename, file.suffix) if file.url is None else None
+        payload = await in_thread(
+            file.url is None and streamed is None, payload_of, file, stream=streamed, filename=filename or ""
+        )
+
+        async def confirm() -> None:
+            if streamed is not None:
+                await asyncio.to_thread(file.confirm_sent, streamed)
+
+        return NewTask(tasks.create_v1(self._model, payload, options), False, _minutes(file), filename, confirm)
+
+    async def _payload(
+        self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run
+    ) -> tuple[MediaPayload, str | None]:
+        """The file as a request carries it: its content, its URL, or the id of an asset, uploaded now if needed; and
+        the name by which a task of it is known, if it has one that no other task has.
+        """
         if planned.upload == "inline" or file.url is not None:
-            return await in_thread(file.url is None, payload_of, file)
-        asset_id = await self._uploads.obtain(file, run, in_parts=planned.upload == "multipart")
-        file.check_unchanged()
-        return payload_of(file, asset_id=asset_id)
+            return await in_thread(file.url is None, payload_of, file), None
+        key = await asyncio.to_thread(self.key, file, options)
+        self._unsettled[file] = key, planned
+        uploaded = await self._uploads.obtain(file, key, run, in_parts=planned.upload == "multipart")
+        # An asset that is kept may have tasks with other options too.
+        filename = None if self._settings.keep_assets else uploaded.filename
+        return payload_of(file, asset_id=uploaded.asset_id), filename
 
     def _request(self, payload: MediaPayload, options: SegmentOptions, is_text: bool, task: bool = False) -> Request:
         """The request for a file. It encodes the whole file as base64: not on the loop."""
@@ -133,13 +188,23 @@ class FileEmbedder:
         dimensions = self._settings.dimensions
         return v2.media(self._model, payload, options, dimensions=dimensions, task=task, is_text=is_text)
 
-    async def _clean_up(self, file: MediaFile, planned: Route, run: Run, error: TwelveLabsError | None = None) -> None:
-        """Delete the uploaded asset, unless a later run can use it: after an error that is not about the input, if the
-        journal outlives the process.
+    async def _clean_up(self, file: MediaFile, run: Run, error: TwelveLabsError) -> None:
+        """Delete the asset of a file that failed, unless a later run can use it: after an error that is not about the
+        input, if the journal outlives the process.
         """
-        reusable = self._journal.lasting and error is not None and not isinstance(error, InvalidInputError)
-        if planned.upload != "inline" and not reusable:
-            await self._uploads.discard(file, run)
+        key, planned = self._unsettled.pop(file, ("", None))
+        reusable = self._journal.lasting and not isinstance(error, InvalidInputError)
+        if planned is None or planned.upload == "inline" or reusable:
+            return
+        try:
+            await self._uploads.discard(file, key, run)
+        except TwelveLabsError as failure:
+            logger.warning("%s: its asset could not be deleted: %s", file.label, failure)
+
+
+def _account(api_key: SecretStr) -> str:
+    """What tells accounts apart in the journal; the key cannot be computed from it."""
+    return hashlib.blake2b(api_key.get_secret_value().encode(), digest_size=6, person=b"journal").hexdigest()
 
 
 def _minutes(file: MediaFile) -> float:

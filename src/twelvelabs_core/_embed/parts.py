@@ -15,6 +15,7 @@ from .._stats import Run
 from .embedder import Embedder
 from .jobs import Job
 from .payload import payload_of
+from .signed import hide_signatures
 from .texts import LONG_TEXT
 from .truncate import TextPlan
 
@@ -67,7 +68,8 @@ async def embed_parts(
     try:
         parts = await _one_call(embedder, run, jobs, plan) if jobs else Parts()
     except Exception as error:
-        ours = with_item(unexpected(error, "embed_parts"), "embed_parts")
+        files = [file for job in jobs.values() for file in job.files]
+        ours = with_item(hide_signatures(unexpected(error, "embed_parts"), files), "embed_parts")
         if averaged is not None:
             (found,) = ours.results or [Parts()]
             ours.results = [replace(found, text=averaged)]

@@ -29,6 +29,16 @@ class Route:
     task: bool
     or_task: bool = False
 
+    def as_task(self, file: MediaFile, *, by_name: bool) -> Route:
+        """This way, but by a task.
+
+        Args:
+            by_name: the task is to be found again if its creation is not answered. For that a file of this machine is
+                uploaded first, even a small one: an asset has a name, the content of a request has none.
+        """
+        upload = "direct" if by_name and self.upload == "inline" and file.url is None else self.upload
+        return Route(upload, task=True)
+
 
 def route(model: Model, api_version: ApiVersion, file: MediaFile, options: SegmentOptions) -> Route:
     """Decide how one file is embedded."""

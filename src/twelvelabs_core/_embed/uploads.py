@@ -1,40 +1,49 @@
-"""Uploads of files that are too large for a request, as assets: streamed, above 200 MB in parallel parts, and deleted
-after use.
-"""
+"""Uploads of files as assets: streamed, above 200 MB in parallel parts, and deleted after use."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from typing import Any, TypeAlias
+from dataclasses import dataclass
 
 from .._api import assets
-from .._api.requests import FileRange
+from .._api.assets import Asset
+from .._api.names import read_id, unique_name
 from .._cache.journal import Journal
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._media.file import MediaFile
 from .._net.poll import poll
-from .._net.pool import for_each
-from .._net.retry import retry
-from .._net.sender import Sender, not_received
+from .._net.retry import not_received, retry
+from .._net.sender import Sender
 from .._stats import Run
+from .multipart import MultipartUpload, PartSender
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
-PARALLEL_PARTS = 4
-REPORT_BATCH = 8  # parts; those that were reported are not sent again after a crash
-API_BATCH = 50  # most parts in one request for addresses or in one report
 FIRST_POLL_SEC, SLOWEST_POLL_SEC = 0.5, 10.0
+DELETE_SEC = 30.0  # longest wait for a deletion
 
-Proof: TypeAlias = tuple[int, str, int]  # part number, ETag, size
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file on the server, ready for use.
+
+    Attributes:
+        filename: the name it was uploaded under, which no other asset has.
+    """
+
+    asset_id: str
+    filename: str
 
 
 class Uploads:
     """Creates assets of files.
 
+    Each is uploaded under a name that no other has, so that one whose response was lost is found again by the list of
+    assets, which the API documents to filter by name. The journal has the name before the upload begins.
+
     Args:
-        scope: prefix of the journal's entries, different for each model and address.
+        scope: prefix of the journal's entries, different for each account, model and address.
         keep: leave assets on the server after use; later runs find them by content.
         timeout: seconds the server may take to process an upload.
     """
@@ -42,210 +51,155 @@ class Uploads:
     def __init__(self, sender: Sender, journal: Journal, *, scope: str, keep: bool, timeout: float) -> None:
         self._sender, self._journal = sender, journal
         self._scope, self._keep, self._timeout = scope, keep, timeout
+        self._parts = PartSender(sender, journal)
 
-    async def obtain(self, source: MediaFile, run: Run, *, in_parts: bool) -> str:
-        """The id of an asset with this content, ready for use: an existing one, or one uploaded now.
+    async def obtain(self, source: MediaFile, key: str, run: Run, *, in_parts: bool) -> Uploaded:
+        """An asset with this content, ready for use: an existing one, or one uploaded now.
+
+        Args:
+            key: digest of the file and its options. The asset is used for it alone, unless assets are kept.
 
         Raises:
-            InvalidInputError: the server could not process the file, or takes no file of that kind and size.
+            InvalidInputError: the file has changed meanwhile, the server could not process it, or takes no file of that
+                kind and size.
             ServerError: the asset was not ready in time.
         """
-        name = await self._name(source)
-        asset_id = await self._existing(name, run)
-        if asset_id is None:
-            asset_id = await (self._upload_in_parts if in_parts else self._upload_whole)(source, name, run)
-        await self._wait_until_ready(asset_id, name, run)
-        return asset_id
+        name = self._name(source, key)
+        found = await self._existing(name, source, run)
+        if found is None:
+            upload = self._upload_in_parts if in_parts else self._upload_whole
+            found = await upload(source, name, run)
+            try:
+                await asyncio.to_thread(source.check_unchanged)
+            except InvalidInputError:
+                await self._discard(name, run)
+                raise
+        await self._wait_until_ready(found.asset_id, name, run)
+        return found
 
-    async def discard(self, source: MediaFile, run: Run) -> None:
-        """Delete the asset with this content that this or an earlier process created. A failed deletion is logged."""
-        if self._keep or source.url is not None:
-            return
-        name = await self._name(source)
+    async def discard(self, source: MediaFile, key: str, run: Run) -> None:
+        """Delete the asset of this key that this or an earlier process created. A failed deletion is logged."""
+        if not self._keep and source.url is None:
+            await self._discard(self._name(source, key), run)
+
+    async def _discard(self, name: str, run: Run) -> None:
         entry = await self._journal.find(name)
-        if entry is None:
-            return
-        await self._journal.delete(name)
         try:
-            await self._sender.send(assets.delete(entry["asset_id"]), run)
-        except TwelveLabsError as error:
-            logger.warning("The asset %s could not be deleted: %s", entry["asset_id"], error)
+            asset_id = read_id((entry or {}).get("asset_id"), "asset")
+        except MalformedResponseError:
+            return  # none, or not one of ours
+        try:
+            await asyncio.wait_for(self._sender.send(assets.delete(asset_id), run), DELETE_SEC)
+        except (TwelveLabsError, asyncio.TimeoutError) as error:
+            logger.warning("The asset %s could not be deleted: %s", asset_id, str(error) or "no response")
+        else:
+            await self._journal.delete(name)
 
-    async def _name(self, source: MediaFile) -> str:
-        return f"asset/{self._scope}/{await asyncio.to_thread(lambda: source.content_digest)}"
+    def _name(self, source: MediaFile, key: str) -> str:
+        return f"asset/{self._scope}/{source.content_digest if self._keep else key}"
 
-    async def _existing(self, name: str, run: Run) -> str | None:
-        """The id of the journal's asset, if the server still has it; None also for an unfinished upload."""
+    async def _existing(self, name: str, source: MediaFile, run: Run) -> Uploaded | None:
+        """The journal's asset, if the server still has it; one whose upload was not answered is looked for by its name.
+        None also for an unfinished upload in parts.
+        """
         entry = await self._journal.find(name)
-        if entry is None or "asset_id" not in entry or "upload_id" in entry:
+        if entry is None or "upload_id" in entry:
             return None
+        filename = entry.get("filename")
+        if not isinstance(filename, str):
+            return None
+        if "asset_id" not in entry:
+            asset_id = await self._search(filename, source.size, run)
+            if asset_id is None:
+                return None
+            await self._journal.write(name, asset_id=asset_id, filename=filename)
+            return Uploaded(asset_id, filename)
         try:
-            asset_id, _ = assets.read_asset(await self._sender.send(assets.retrieve(entry["asset_id"]), run))
-            return asset_id
-        except InvalidInputError:
+            asset_id = read_id(entry["asset_id"], "asset")
+            assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run))
+        except (InvalidInputError, MalformedResponseError):
             await self._journal.delete(name)  # the asset was deleted, has expired or failed
             return None
+        return Uploaded(asset_id, filename)
 
-    async def _upload_whole(self, source: MediaFile, name: str, run: Run) -> str:
-        content = source.path if source.path is not None else await asyncio.to_thread(source.load)
-        request = assets.create(content, source.filename, source.mime)
-        asset_id, _ = assets.read_asset(await self._sender.send(request, run))
-        await self._journal.write(name, asset_id=asset_id)
-        run.uploaded(source.size or 0)
-        return asset_id
+    async def _search(self, filename: str, size: int | None, run: Run) -> str | None:
+        """The id of the asset that was uploaded under this name; None if there is none, or the list cannot be read."""
+        try:
+            return assets.find_named(await self._sender.send(assets.find(filename), run), filename, size)
+        except TwelveLabsError as error:
+            logger.warning("The list of assets cannot be read, so none is found there: %s", error)
+            return None
 
-    async def _upload_in_parts(self, source: MediaFile, name: str, run: Run) -> str:
+    async def _upload_whole(self, source: MediaFile, name: str, run: Run) -> Uploaded:
+        filename = unique_name(source.filename, source.suffix)
+        streamed = source.streamed()
+        content = b"" if streamed is not None else await asyncio.to_thread(source.load)
+        size = len(content) if streamed is None else streamed.size
+        request = assets.create(streamed or content, filename, source.mime)
+        await self._journal.write(name, filename=filename)
+
+        async def attempt(_: int) -> str:
+            try:
+                return assets.read_asset(await self._sender.send(request, run, repeat=False)).id
+            except TwelveLabsError:
+                if streamed is not None:
+                    await asyncio.to_thread(source.check_unchanged)  # then another attempt is of no use
+                raise
+
+        async def recover() -> str | None:
+            return await self._search(filename, size, run)
+
+        policy = self._sender.settings.retry
+        try:
+            asset_id = await retry(attempt, policy, run, repeatable=lambda e: not not_received(e), recover=recover)
+        except InvalidInputError:
+            await self._journal.delete(name)  # refused
+            raise
+        await self._journal.write(name, asset_id=asset_id, filename=filename)
+        run.uploaded(size)
+        if streamed is not None:
+            try:
+                await asyncio.to_thread(source.confirm_sent, streamed)
+            except InvalidInputError:
+                await self._discard(name, run)
+                raise
+        return Uploaded(asset_id, filename)
+
+    async def _upload_in_parts(self, source: MediaFile, name: str, run: Run) -> Uploaded:
         if source.kind not in ("audio", "video", "image"):
             raise InvalidInputError(
                 f"has {(source.size or 0) / 1e6:.0f} MB; a document of that size can only be passed as a public URL.",
                 item=source.label,
             )
-        assert source.size is not None
-        upload = await self._resume(name, run)
+        upload = await self._parts.resume(source, name, run)
         if upload is None:
-            request = assets.create_multipart(source.filename, source.kind, source.size)
-            upload = MultipartUpload(await self._sender.send(request, run))
-            await self._journal.write(name, **upload.journal_entry)
-        await self._send_parts(source, upload, run)
-        await self._journal.write(name, asset_id=upload.asset_id)
-        return upload.asset_id
+            upload = await self._begin(source, name, run)
+        await self._parts.send(source, upload, name, run)
+        await self._journal.write(name, asset_id=upload.plan.asset_id, filename=upload.filename)
+        return Uploaded(upload.plan.asset_id, upload.filename)
 
-    async def _resume(self, name: str, run: Run) -> MultipartUpload | None:
-        """The upload an earlier run began, with the parts that have arrived; None if there is none to resume."""
-        entry = await self._journal.find(name)
-        if entry is None or "upload_id" not in entry:
-            return None
-        upload = MultipartUpload(entry)
-        page = pages = 1
-        while page <= pages:
-            try:
-                response = await self._sender.send(assets.uploaded(upload.id, page), run)
-            except InvalidInputError:
-                return None  # expired, 24 hours after its start
-            status = response.get("status")
-            if status == "completed":
-                upload.complete()
-                return upload
-            if status not in ("active", None):
-                return None
-            found = response.get("uploaded_chunks") or []
-            upload.arrived.update(chunk["index"] for chunk in found if chunk.get("status") == "completed")
-            pages = int((response.get("page_info") or {}).get("total_page") or 0)
-            page += 1
-        return upload
-
-    async def _send_parts(self, source: MediaFile, upload: MultipartUpload, run: Run) -> None:
-        """Send the parts that have not arrived, and report them to the server, also if a later part fails."""
-        proofs: list[Proof] = []
-
-        async def send(index: int) -> None:
-            proofs.append(await self._send_part(source, upload, index, run))
-            if len(proofs) >= REPORT_BATCH:
-                await report()
-
-        async def report() -> None:
-            batch = proofs[:API_BATCH]
-            del proofs[: len(batch)]
-            if batch:
-                await self._sender.send(assets.complete(upload.id, batch), run)
-
-        try:
-            await for_each(upload.missing, send, workers=PARALLEL_PARTS)
-        except BaseException:
-            with contextlib.suppress(TwelveLabsError):  # the first error is the one to raise
-                await report()
-            raise
-        await report()
-
-    async def _send_part(self, source: MediaFile, upload: MultipartUpload, index: int, run: Run) -> Proof:
-        """Send one part. Its address is valid for one attempt, so each attempt gets a new one."""
+    async def _begin(self, source: MediaFile, name: str, run: Run) -> MultipartUpload:
         assert source.size is not None
-        start = (index - 1) * upload.part_size
-        length = min(upload.part_size, source.size - start)
-        content: bytes | FileRange
-        if source.path is not None:
-            content = FileRange(source.path, start, length)
-        else:
-            content = (source.data or b"")[start : start + length]
-
-        async def attempt(_: int) -> dict[str, Any]:
-            url = await self._part_url(upload, index, run)
-            return await self._sender.send(assets.part(url, content, upload.headers), run, repeat=False)
-
-        # What the server did not receive, the sender has already sent again, to the same address.
-        response = await retry(attempt, self._sender.settings.retry, run, repeatable=lambda e: not not_received(e))
-        etag = str(response.get("etag", "")).strip('"')
-        if not etag:
-            raise MalformedResponseError(f"The response to part {index} of the upload has no ETag.")
-        run.uploaded(length)
-        return index, etag, length
-
-    async def _part_url(self, upload: MultipartUpload, index: int, run: Run) -> str:
-        if index not in upload.urls:
-            count = min(API_BATCH, upload.parts - index + 1)
-            upload.add_urls(await self._sender.send(assets.more_urls(upload.id, index, count), run))
-        if index not in upload.urls:
-            raise MalformedResponseError(f"The server gave no address for part {index} of the upload.")
-        return upload.urls.pop(index)
+        filename = unique_name(source.filename, source.suffix)
+        request = assets.create_multipart(filename, source.kind, source.size)
+        described = await self._sender.send(request, run)
+        base_url = self._sender.settings.base_url
+        upload = MultipartUpload(assets.read_upload(described, source.size), filename, base_url)
+        upload.add_urls(described)
+        await self._journal.write(name, **upload.journal_entry)
+        return upload
 
     async def _wait_until_ready(self, asset_id: str, name: str, run: Run) -> None:
         """Wait until the server has processed the upload: before that it cannot be used."""
 
-        async def check() -> bool | None:
-            _, status = assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run))
-            return True if status == "ready" else None
+        async def check() -> Asset | None:
+            asset = assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run))
+            return asset if asset.status == "ready" else None
 
         try:
             ready = await poll(check, first=FIRST_POLL_SEC, slowest=SLOWEST_POLL_SEC, timeout=self._timeout)
         except InvalidInputError:
             await self._journal.delete(name)
             raise
-        if not ready:
+        if ready is None:
             raise ServerError(f"The upload (asset {asset_id}) is still being processed after {self._timeout:.0f} s.")
-
-
-class MultipartUpload:
-    """An upload in parts, as a response of the server or an entry of the journal describes it.
-
-    Attributes:
-        part_size: bytes of each part but the last.
-        parts: how many there are, numbered from 1.
-        headers: sent with each part.
-        urls: presigned addresses by part, each valid for one attempt.
-        arrived: the parts that the server has.
-    """
-
-    def __init__(self, described: dict[str, Any]) -> None:
-        try:
-            self.id, self.asset_id = str(described["upload_id"]), str(described["asset_id"])
-            self.part_size, self.parts = int(described["chunk_size"]), int(described["total_chunks"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise MalformedResponseError(f"The response does not describe an upload: {error!r}.") from error
-        self.headers = {str(k): str(v) for k, v in (described.get("upload_headers") or {}).items()}
-        self.urls: dict[int, str] = {}
-        self.arrived: set[int] = set()
-        self.add_urls(described)
-
-    @property
-    def journal_entry(self) -> dict[str, Any]:
-        """What is needed to resume it. Without addresses, as they expire."""
-        return {
-            "upload_id": self.id,
-            "asset_id": self.asset_id,
-            "chunk_size": self.part_size,
-            "total_chunks": self.parts,
-            "upload_headers": self.headers,
-        }
-
-    @property
-    def missing(self) -> list[int]:
-        """The parts to send."""
-        return [index for index in range(1, self.parts + 1) if index not in self.arrived]
-
-    def add_urls(self, response: dict[str, Any]) -> None:
-        """Add the addresses of a response."""
-        self.urls.update({int(u["chunk_index"]): str(u["url"]) for u in response.get("upload_urls") or []})
-
-    def complete(self) -> None:
-        """Mark all parts as arrived."""
-        self.arrived.update(range(1, self.parts + 1))

@@ -9,166 +9,28 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .._errors import InvalidInputError
-from .._inputs import Audio, Media, Video, describe, is_url
-from .._models import Kind, MediaLimit, Model
-from .._places import unsigned_url
+from .._errors import InvalidInputError, TwelveLabsError
+from .._inputs import Media, describe, is_url
+from .._models import MediaLimit, Model
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
-from .kinds import HEAD_BYTES, local_path
-from .probe import Probe, probe
+from .kinds import local_path
+from .opened import SUFFIX, MediaFile
+from .probe import probe
 
-_READ_BYTES = 1 << 20
-_SUFFIX = {"jpeg": "jpg", "matroska": "mkv"}
+__all__ = ["MediaFile", "locate", "open_media"]
 
 # Pages about media, not media: the API refuses them, and says so only after the request (API page, "direct links").
 _HOSTING_PAGES = re.compile(
     r"(^|\.)(youtube\.com|youtu\.be|vimeo\.com|tiktok\.com|dailymotion\.com|drive\.google\.com|dropbox\.com|onedrive\.live\.com|1drv\.ms)$"
 )
-
-
-@dataclass(eq=False)
-class MediaFile:
-    """One opened media input.
-
-    Attributes:
-        media: what the caller gave.
-        label: the caller's name for it (``uris[0] 'cat.jpg'``), for messages.
-        filename: name sent to the server with a file part.
-        mime: MIME type of what :meth:`load` returns (unknown for a URL).
-        url: set when the server is to fetch it; then nothing is read here.
-        path, data, image: where the content is otherwise; ``image`` is a PIL image.
-        convert: the content is an image in a format the API does not take.
-        size: bytes; None for a URL or a PIL image.
-        measured: length and frame size; empty where unknown.
-    """
-
-    media: Media
-    label: str
-    filename: str = ""
-    mime: str = "application/octet-stream"
-    url: str | None = field(default=None, repr=False)  # it may be signed
-    path: Path | None = None
-    data: bytes | None = None
-    image: Any = None
-    convert: bool = False
-    size: int | None = None
-    measured: Probe = field(default_factory=Probe)
-    _opened_as: tuple[int, int] | None = None
-
-    @property
-    def content(self) -> bytes | Path:
-        """The bytes or the path of a file that is neither a URL nor a PIL image."""
-        content = self.data if self.data is not None else self.path
-        assert content is not None
-        return content
-
-    @property
-    def kind(self) -> Kind:
-        """``image``, ``audio``, ``video`` or ``document``."""
-        return self.media.kind
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is a text document (``.txt``, ``.md``), not a PDF."""
-        return self.mime in ("text/plain", "text/markdown")
-
-    @property
-    def has_range(self) -> bool:
-        """Whether only a part of it, by time, is to be embedded."""
-        media = self.media
-        return isinstance(media, (Audio, Video)) and (media.start_sec is not None or media.end_sec is not None)
-
-    @property
-    def range_sec(self) -> float | None:
-        """Seconds to embed; None if the length is unknown."""
-        whole, media = self.measured.duration_sec, self.media
-        if whole is None or not isinstance(media, (Audio, Video)):
-            return whole
-        return max(0.0, min(whole, media.end_sec or whole) - (media.start_sec or 0.0))
-
-    @cached_property
-    def digest(self) -> bytes:
-        """BLAKE2b of the content, 20 bytes. Reads the file. Of a URL, of its address without signature: changes behind
-        a URL are not seen.
-
-        Raises:
-            InvalidInputError: the file cannot be read, or has changed since it was opened.
-        """
-        found = hashlib.blake2b(digest_size=20)
-        if self.url is not None:
-            found.update(b"url" + unsigned_url(self.url).encode())
-        elif self.image is not None:
-            found.update(f"{self.image.mode}{self.image.size}".encode())
-            found.update(self.image.tobytes())
-        elif self.data is not None:
-            found.update(self.data)
-        else:
-            self._read(lambda file: _update_from(found, file))
-        return found.digest()
-
-    @property
-    def content_digest(self) -> str:
-        """:attr:`digest` as hexadecimal text. Reads the file."""
-        return self.digest.hex()
-
-    def load(self) -> bytes:
-        """The bytes to send. Reads the file and may convert an image: call it off the event loop.
-
-        Raises:
-            InvalidInputError: the file cannot be read, or has changed since it was opened.
-        """
-        if self.image is not None:
-            return images.encode(self.image)
-        raw = self.data if self.data is not None else self._read(lambda file: file.read())
-        return images.convert(raw, self.label) if self.convert else raw
-
-    def check_unchanged(self) -> None:
-        """Refuse a file that another program has changed since it was opened: its digest would not be its content's.
-
-        Raises:
-            InvalidInputError: its size or time of change differs, or it is gone.
-        """
-        if self.path is None:
-            return
-        try:
-            now = self.path.stat()
-        except OSError as error:
-            raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
-        if (now.st_size, now.st_mtime_ns) != self._opened_as:
-            raise InvalidInputError("has changed while it was being embedded. Embed it again.", item=self.label)
-
-    def _read(self, read: Callable[[Any], Any]) -> Any:
-        assert self.path is not None
-        try:
-            with self.path.open("rb") as file:
-                content = read(file)
-        except OSError as error:
-            raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
-        self.check_unchanged()
-        return content
-
-    def _head(self) -> bytes:
-        if self.data is not None:
-            return self.data[:HEAD_BYTES]
-        head: bytes = self._read(lambda file: file.read(HEAD_BYTES))
-        return head
-
-
-def _update_from(found: hashlib.blake2b, file: Any) -> None:
-    while block := file.read(_READ_BYTES):
-        found.update(block)
 
 
 def open_media(media: Media, model: Model, label: str, *, may_task: bool = False) -> MediaFile:
@@ -220,8 +82,10 @@ def locate(media: Media, label: str = "") -> MediaFile:
     file = MediaFile(media, label if name in label else f"{label} {name}".strip(), media.filename or "")
     try:
         _find(file, source)
-    except (ValueError, RuntimeError, TypeError) as error:  # of urlsplit, expanduser, a closed file, a path with NUL
-        raise InvalidInputError(f"cannot be used: {error}.", item=file.label) from error
+    except TwelveLabsError:
+        raise
+    except Exception as error:  # of urlsplit, expanduser, a path with NUL; and a file object raises what it likes
+        raise InvalidInputError(f"cannot be used: {str(error) or type(error).__name__}.", item=file.label) from error
     return file
 
 
@@ -260,6 +124,7 @@ def _find_by_scheme(file: MediaFile, source: str) -> None:
 
 def _use_url(file: MediaFile, url: str) -> None:
     parts = urlsplit(url)
+    url.encode()  # broken Unicode (half of a surrogate pair) can be neither sent nor digested
     if _HOSTING_PAGES.search((parts.hostname or "").lower()):
         raise InvalidInputError(
             f"{parts.hostname} serves a page about the media, not the file; the API needs a direct link. "
@@ -283,7 +148,7 @@ def _use_path(file: MediaFile, path: Path) -> None:
     if found.st_size == 0:
         raise InvalidInputError("is an empty file.", item=file.label)
     file.path, file.size, file.filename = path, found.st_size, file.filename or path.name
-    file._opened_as = (found.st_size, found.st_mtime_ns)
+    file.opened_as = found
 
 
 def _use_data(file: MediaFile, data: bytes) -> None:
@@ -303,12 +168,20 @@ def _decode_data_uri(uri: str, label: str) -> bytes:
 
 
 def _read_file_object(source: Any, label: str) -> bytes:
+    end = 0
     if hasattr(source, "seekable") and source.seekable():
+        end = source.seek(0, os.SEEK_END)
         source.seek(0)  # the frameworks pass BytesIO objects that were just written or read
     content = source.read()
-    if not isinstance(content, bytes):
+    if isinstance(content, str):
         raise InvalidInputError('is a text file object; open it in binary mode ("rb").', item=label)
-    return content
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise InvalidInputError(f"is a file object whose read() returned {describe(content)}, not bytes.", item=label)
+    if isinstance(end, int) and len(content) < end:
+        raise InvalidInputError(
+            f"is a file object whose read() returned {len(content)} of its {end} bytes. Pass its bytes.", item=label
+        )
+    return bytes(content)
 
 
 # -- format and size -----------------------------------------------------------------------------------------------
@@ -316,11 +189,11 @@ def _read_file_object(source: Any, label: str) -> bytes:
 
 def _open_image(file: MediaFile, limit: MediaLimit) -> None:
     if file.image is not None:
-        width, height = file.image.size
+        width, height = images.load_image(file.image, file.label)
         check_frame(file.label, width, height, limit)
         file.mime, file.filename = MIME["png"], file.filename or "image.png"
         return
-    found = detect_format(file._head())
+    found = detect_format(file.head())
     if found not in limit.formats:
         if found not in images.CONVERTIBLE:
             raise format_error(file.label, file.kind, found, limit)
@@ -332,15 +205,17 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
             )
         file.convert, found = True, "png"
     if images.has_pillow():
-        width, height = images.image_size(file.content, file.label)
+        width, height, file.turned = images.check_image(file.content, file.label)
         check_frame(file.label, width, height, limit)
+        if file.turned and not file.convert:
+            file.convert, found = True, "png"
     if not file.convert:
         check_bytes(file.label, file.kind, file.size, limit)
     _name(file, found)
 
 
 def _open_file(file: MediaFile, limit: MediaLimit) -> None:
-    head = file._head()
+    head = file.head()
     found = detect_format(head)
     if file.kind == "document":
         found = found or _text_format(file.filename, head)
@@ -367,6 +242,6 @@ def _name(file: MediaFile, found: str | None) -> None:
     if found is None:
         file.filename = file.filename or file.kind
         return
-    name = file.filename or f"{file.kind}.{_SUFFIX.get(found, found)}"
+    name = file.filename or f"{file.kind}.{SUFFIX.get(found, found)}"
     file.filename = Path(name).stem + ".png" if file.convert else name
     file.mime = MIME[found]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from .._errors import InvalidInputError
 
 LARGEST_PNG = 32_000_000  # the API's limit for an image
 CONVERTIBLE = frozenset({"webp", "gif", "bmp", "tiff", "avif", "heic"})
+_ORIENTATION = 0x0112  # EXIF tag; 1 = as stored
+_SENT_AS_THEY_ARE = frozenset({"RGB", "RGBA", "L", "LA", "P", "1"})
+_WITH_ALPHA = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 
 
 def has_pillow() -> bool:
@@ -21,8 +26,9 @@ def has_pillow() -> bool:
     return True
 
 
-def image_size(source: bytes | Path, label: str) -> tuple[int, int]:
-    """Width and height in pixels, from an image that was decoded once to find truncated and corrupt files.
+def check_image(source: bytes | Path, label: str) -> tuple[int, int, bool]:
+    """Width and height in pixels, and whether the EXIF tag turns it, of an image that is decoded once to find truncated
+    and corrupt files.
 
     A JPEG is decoded at its coarsest scale, at a fraction of the cost of a full decode.
 
@@ -36,27 +42,86 @@ def image_size(source: bytes | Path, label: str) -> tuple[int, int]:
             image.load()
         except Exception as error:
             raise _unreadable(error, label) from error
-    return size
+        return *size, is_turned(image)
+
+
+def is_turned(image: Any) -> bool:
+    """Whether a PIL image's EXIF tag says that it is to be turned or mirrored."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+    except Exception:  # broken EXIF: Pillow raises many types
+        return False
+
+
+def load_image(image: Any, label: str) -> tuple[int, int]:
+    """Width and height of a PIL image, whose pixels are read now if they were not yet.
+
+    Raises:
+        InvalidInputError: it is closed or broken, or has no pixels.
+    """
+    try:
+        image.load()
+        width, height = image.size
+    except Exception as error:
+        raise _unreadable(error, label) from error
+    if not width or not height:
+        raise InvalidInputError(f"is an image of {width}x{height} pixels; there is nothing to embed.", item=label)
+    return width, height
+
+
+def digest_image(image: Any, label: str) -> bytes:
+    """BLAKE2b, 20 bytes, of everything in a PIL image that changes what :func:`encode` makes of it.
+
+    Raises:
+        InvalidInputError: it is closed or broken.
+    """
+    try:
+        found = hashlib.blake2b(f"{image.mode}{image.size}".encode(), digest_size=20)
+        found.update(image.tobytes())
+        orientation = image.getexif().get(_ORIENTATION, 1) if is_turned(image) else None
+        more = {name: image.info.get(name) for name in ("transparency", "icc_profile")}
+        more |= {"palette": image.getpalette("RGBA") if image.mode in ("P", "PA") else None, "turned": orientation}
+        for name, value in more.items():
+            if value is not None:
+                found.update(f"\x1f{name}={value!r}".encode())
+    except Exception as error:  # an image object raises what it likes
+        raise _unreadable(error, label) from error
+    return found.digest()
 
 
 def convert(raw: bytes, label: str) -> bytes:
-    """An image in a format the API does not take, as PNG or JPEG.
+    """An image as PNG, or JPEG if that would be too large, turned as its EXIF tag says.
 
     Raises:
         InvalidInputError: it cannot be decoded; ``item`` is ``label``.
     """
-    return encode(_open(raw, label))
+    return encode(_open(raw, label), label)
 
 
-def encode(image: Any) -> bytes:
-    """A PIL image as PNG, rotated as its EXIF tag says; as JPEG if the PNG would be too large to send."""
+def encode(image: Any, label: str) -> bytes:
+    """A PIL image as PNG, turned as its EXIF tag says; as JPEG if the PNG would be too large to send.
+
+    Raises:
+        InvalidInputError: it cannot be read or converted; ``item`` is ``label``.
+    """
+    try:
+        return _encode(image)
+    except Exception as error:  # Pillow raises many types, by format and mode
+        raise _unreadable(error, label) from error
+
+
+def _encode(image: Any) -> bytes:
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(image)  # readers of PNG ignore the EXIF orientation
-    if image.mode.startswith("I"):  # 16 bits a pixel; plain conversion would clip at 255
-        image = image.point(lambda value: value / 256, "L") if image.mode != "I" else _scaled(image)
-    if image.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
-        image = image.convert("RGB")
+    if image.mode.startswith("I;16"):
+        image = _scaled(image.convert("I"), 65_535)
+    elif image.mode == "I":
+        image = _scaled(image, None)
+    elif image.mode == "F":
+        image = _scaled(image, 1.0 if image.getextrema()[1] <= 1.0 else None)
+    elif image.mode not in _SENT_AS_THEY_ARE:
+        image = image.convert(_WITH_ALPHA.get(image.mode, "RGB"))
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=3)
     if out.tell() > LARGEST_PNG:
@@ -79,8 +144,16 @@ def _unreadable(error: Exception, label: str) -> InvalidInputError:
     return InvalidInputError(f"is not a readable image: {reason}.", item=label)
 
 
-def _scaled(image: Any) -> Any:
-    """A 32-bit grayscale image with 8 bits; its values are 16-bit ones if any is over 255."""
-    _, top = image.getextrema()
-    scale = 1 / 256 if top > 255 else 1.0
+def _scaled(image: Any, white: float | None) -> Any:
+    """A grayscale image of mode ``I`` or ``F`` with 8 bits.
+
+    Args:
+        white: the value of white; None = 255, or 65,535 or the largest value if any is over that.
+    """
+    top = float(image.getextrema()[1])
+    if not math.isfinite(top):
+        raise ValueError("it has pixels that are not finite numbers")
+    if white is None:
+        white = 255.0 if top <= 255 else max(65_535.0, top)
+    scale = 255.0 / white if white != 65_535 else 1 / 256  # 16 bits to 8: the upper byte
     return image.point(lambda value: value * scale).convert("L")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import wave
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +37,30 @@ def _by_pyav(content: Path | bytes) -> Probe | None:
     except ImportError:
         return None
     try:
-        with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as container:
+        with contextlib.ExitStack() as opened, av.open(_for_pyav(content, opened)) as container:
             length, unit = container.duration, float(av.time_base)
             seconds = length / unit if length else None
             if not container.streams.video:
                 return Probe(seconds)
             frame = container.streams.video[0].codec_context
             return Probe(seconds, frame.width, frame.height, has_video=True)
-    except (av.FFmpegError, OSError, ValueError):
+    except Exception:  # by format: what it cannot read, the API may
         return None
+
+
+def _for_pyav(content: Path | bytes, opened: contextlib.ExitStack) -> Any:
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
+    try:
+        str(content).encode()
+        return str(content)
+    except UnicodeEncodeError:  # PyAV takes no name that is not UTF-8
+        return opened.enter_context(content.open("rb"))
 
 
 def _by_wave(content: Path | bytes) -> Probe | None:
     try:
         with wave.open(io.BytesIO(content) if isinstance(content, bytes) else str(content)) as audio:
             return Probe(float(audio.getnframes() / audio.getframerate()))
-    except (wave.Error, EOFError, OSError, ZeroDivisionError):
+    except Exception:  # of a damaged header: wave.Error, EOFError, struct.error, ZeroDivisionError
         return None

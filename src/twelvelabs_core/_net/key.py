@@ -29,11 +29,11 @@ class Headers(dict[str, str]):
 class Key:
     """An API key that shows itself in headers only."""
 
-    __slots__ = ("_pattern", "_secret")
+    __slots__ = ("_pattern", "_secret", "_unescaped")
 
     def __init__(self, secret: SecretStr) -> None:
         self._secret = secret
-        self._pattern = _pattern(secret)
+        self._pattern, self._unescaped = _searches(secret)
 
     def headers(self, others: Mapping[str, str]) -> Headers:
         """The header that identifies the account, and others."""
@@ -52,22 +52,31 @@ class Key:
 
         Long lists of numbers are left out of the search: searching a vector would take as long as parsing it.
         """
-        if self._pattern is None or not self._pattern.search(_around_numbers(body)):
+        if self._pattern is None:
             return body
-        return self._without_key(body)
+        around = _around_numbers(body)
+        if (
+            b"\\" not in around and b"%" not in around
+        ):  # nothing is escaped: a short search finds what the long one does
+            lower = around.lower()
+            return self._without_key(body) if any(form in lower for form in self._unescaped) else body
+        return self._without_key(body) if self._pattern.search(around) else body
 
     def _without_key(self, text: bytes) -> bytes:
         return text if self._pattern is None else self._pattern.sub(MASK.encode(), text)
 
 
-def _pattern(secret: SecretStr) -> re.Pattern[bytes] | None:
-    """Finds the key as it is, in other case, percent-encoded, JSON-escaped, and inside base64."""
-    key = secret.get_secret_value()
+def _searches(secret: SecretStr) -> tuple[re.Pattern[bytes] | None, frozenset[bytes]]:
+    """A pattern that finds the key as it is, in other case, percent-encoded, JSON-escaped, and inside base64; and those
+    forms, in lower case, that have no escapes.
+    """
+    key = secret.get_secret_value().encode()
     if len(key) < SHORTEST:
-        return None
-    plain = b"".join(_any_writing(char) for char in key.encode())
-    forms = [plain, *(_in_base64(key.encode(), offset) for offset in range(3))]
-    return re.compile(b"|".join(forms), re.IGNORECASE)
+        return None, frozenset()
+    packed = [_in_base64(key, offset) for offset in range(3)]
+    forms = [b"".join(map(_any_writing, key)), *(b"".join(_of_base64(char) for char in form) for form in packed)]
+    unescaped = {key, *packed, *(form.translate(bytes.maketrans(b"+/", b"-_")) for form in packed)}
+    return re.compile(b"|".join(forms), re.IGNORECASE), frozenset(form.lower() for form in unescaped)
 
 
 def _any_writing(char: int) -> bytes:
@@ -78,8 +87,12 @@ def _any_writing(char: int) -> bytes:
 def _in_base64(key: bytes, offset: int) -> bytes:
     """The characters that the key always has in base64 if it begins at byte ``offset`` of a group of three."""
     start, end = (offset * 8 + 5) // 6, (offset + len(key)) * 8 // 6
-    written = base64.b64encode(bytes(offset) + key)[start:end]
-    return b"".join({43: rb"[+-]", 47: rb"(?:\\?/|_)"}.get(char, bytes([char])) for char in written)
+    return base64.b64encode(bytes(offset) + key)[start:end]
+
+
+def _of_base64(char: int) -> bytes:
+    """A character of base64 in either alphabet; JSON may escape the slash."""
+    return {43: rb"[+-]", 47: rb"(?:\\*/|_)"}.get(char, bytes([char]))
 
 
 def _is_numbers(body: bytes, begin: int, end: int) -> bool:

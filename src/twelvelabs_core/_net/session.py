@@ -15,6 +15,7 @@ import httpx
 from .._api.requests import Request
 from . import loop
 from .account import Account
+from .deadline import Deadlines
 from .failures import Failures
 from .key import Key
 from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
@@ -47,6 +48,7 @@ class Session:
         self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
         self._base_url = settings.base_url
         self._total_timeout = settings.total_timeout
+        self._deadlines = Deadlines(settings.total_timeout)
         self._key = Key(settings.api_key)
         self._failures = Failures(settings.base_url, self._key, settings.timeout, settings.total_timeout)
         timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_SEC, settings.timeout), pool=None)
@@ -54,7 +56,7 @@ class Session:
         self._transport = settings.transport
         self._own: AiohttpTransport | None = None
         if settings.transport is None:
-            self._own = AiohttpTransport(settings.base_url, settings.timeout, settings.total_timeout)
+            self._own = AiohttpTransport(settings.base_url, settings.timeout)
         loop.close_at_exit(self.aclose)
 
     async def send(self, request: Request) -> RawResponse:
@@ -76,16 +78,17 @@ class Session:
         limit = request.largest_answer
         if self._own is not None and request.json is not None and len(request.json) <= LARGE_BODY:
             url = f"{self._base_url}/{request.path}"
-            return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
+            with self._deadlines.of(self._total_timeout):
+                return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
         with contextlib.ExitStack() as files:
             written = self._writer.write(request, files)
             seconds = self._total_timeout + int(written.headers.get("content-length", 0)) / LOWEST_RATE
-            if self._transport is not None:
-                return await asyncio.wait_for(request_by(self._transport, written, limit), seconds)
-            assert self._own is not None
-            headers, body = self._writer.for_aiohttp(written)
-            url = str(written.url)
-            return await self._own.request(written.method, url, headers, body, limit=limit, total_timeout=seconds)
+            with self._deadlines.of(seconds):
+                if self._transport is not None:
+                    return await request_by(self._transport, written, limit)
+                assert self._own is not None
+                headers, body = self._writer.for_aiohttp(written)
+                return await self._own.request(written.method, str(written.url), headers, body, limit=limit)
 
     def _without_key(self, response: RawResponse, request: Request) -> RawResponse:
         if response.status < 300 and request.reads == "json":  # of its headers, only numbers are read

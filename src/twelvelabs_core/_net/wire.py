@@ -37,7 +37,10 @@ class ChunkedBody(httpx.AsyncByteStream):
         with _open(self._body.path) as file:
             file.seek(self._body.start)
             remaining = self._body.length
-            while remaining > 0 and (chunk := await asyncio.to_thread(file.read, min(CHUNK, remaining))):
+            while remaining > 0:
+                chunk = await asyncio.to_thread(file.read, min(CHUNK, remaining))
+                if not chunk:
+                    raise InvalidInputError("The file has become shorter while it was being sent. Embed it again.")
                 remaining -= len(chunk)
                 yield chunk
 
@@ -123,7 +126,7 @@ def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
     if isinstance(value, str):
         return (None, value)
     filename, content, mime = value
-    return filename, files.enter_context(_open(content)) if isinstance(content, Path) else content, mime
+    return filename, content if isinstance(content, bytes) else files.enter_context(content.open()), mime
 
 
 def _open(path: Path) -> BinaryIO:

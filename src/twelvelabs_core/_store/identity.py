@@ -40,6 +40,11 @@ def checked_id_from(id_from: IdFrom) -> IdFrom:
     return id_from
 
 
+def always(name: str | None) -> IdFrom:
+    """An ``id_from`` that gives this name, found before by :func:`name_of`."""
+    return "content" if name is None else lambda _: name
+
+
 def source_of(media: Media) -> str | None:
     """The path, URL (without signature) or given file name of media; None if it has none."""
     return _place(media) or media.filename

@@ -102,18 +102,14 @@ def merge_moments(
     Raises:
         InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
     """
-    return _merged(_timed(((hit, metadata, score, hit) for hit, metadata, score in hits)), gap, pad, higher_is_better)
+    scored = ((hit, metadata, score_of(score)) for hit, metadata, score in hits)
+    timed = (_timed(hit, metadata, score, order_of(metadata, hit)) for hit, metadata, score in scored)
+    return _merged([hit for hit in timed if hit is not None], gap, pad, higher_is_better)
 
 
-def _timed(hits: Iterable[tuple[Any, Mapping[str, Any], Any, Any]]) -> list[_Hit]:
-    """The hits that have a time range. Of each: what the range is to hold, metadata, score, and what has its id."""
-    found = []
-    for hit, metadata, score, identified in hits:
-        at = time_range(metadata)
-        checked = score_of(score)
-        if at is not None:
-            found.append(_Hit(*at, order_of(metadata, identified), checked, hit, metadata))
-    return found
+def _timed(hit: Any, metadata: Mapping[str, Any], score: float, order: Order) -> _Hit | None:
+    at = time_range(metadata)
+    return None if at is None else _Hit(*at, order, score, hit, metadata)
 
 
 def _merged(hits: Sequence[_Hit], gap: float, pad: float, higher_is_better: bool) -> list[Moment]:
@@ -133,7 +129,7 @@ def _merged(hits: Sequence[_Hit], gap: float, pad: float, higher_is_better: bool
             if duration is not None and duration > group[-1].start:  # else it is of something else
                 end = min(end, duration)
             moment = Moment(
-                str(top.metadata.get("source", "")),
+                str(top.metadata.get("source") or ""),
                 start,
                 end,
                 top.score,
@@ -175,6 +171,7 @@ def merge_hits(
     gap: float = 3.0,
     pad: float = 0.0,
     higher_is_better: bool = True,
+    ranked: bool = False,
 ) -> list[T | Moment]:
     """Merge neighbouring hits of a search into time ranges; hits without a time range are kept. Best first.
 
@@ -182,10 +179,11 @@ def merge_hits(
         hits: hit, its metadata and score. If any has no score, they are ranked by their order, best first; else their
             order makes no difference.
         gap, pad, higher_is_better: as for :func:`merge_moments`.
+        ranked: the hits come in an order that decides between equal scores.
 
     Returns:
         A :class:`Moment` for each range (its ``hits`` are those passed in), and every other hit as it is. Equal scores
-        are ordered by source, time and id.
+        are ordered by source, time and id, or as they came if ``ranked``.
 
     Raises:
         InvalidInputError: ``gap`` or ``pad`` is negative, or a score is not a number.
@@ -194,18 +192,20 @@ def merge_hits(
         scores, higher_is_better = [-float(rank) for rank in range(len(hits))], True
     else:
         scores = [score_of(score) for *_, score in hits]
-    timed = _timed((place, metadata, scores[place], hit) for place, (hit, metadata, _) in enumerate(hits))
-    moments = _merged(timed, gap, pad, higher_is_better)
+    orders: list[Order] = [
+        (place,) if ranked else order_of(metadata, hit) for place, (hit, metadata, _) in enumerate(hits)
+    ]
+    timed = (_timed(place, hits[place][1], scores[place], orders[place]) for place in range(len(hits)))
+    moments = _merged([hit for hit in timed if hit is not None], gap, pad, higher_is_better)
     merged = {place for moment in moments for place in moment.hits}
     sign = -1.0 if higher_is_better else 1.0
-    found: list[tuple[float, Order, T | Moment]] = []
-    for moment in moments:
-        of = tuple(hits[place][0] for place in moment.hits)
-        best = hits[moment.best][0]
-        found.append((sign * moment.score, order_of(moment.metadata, best), replace(moment, hits=of, best=best)))
-    found += [
-        (sign * scores[place], order_of(metadata, hit), hit)
-        for place, (hit, metadata, _) in enumerate(hits)
-        if place not in merged
+    found: list[tuple[float, Order, T | Moment]] = [
+        (
+            sign * moment.score,
+            orders[moment.best],
+            replace(moment, hits=tuple(hits[place][0] for place in moment.hits), best=hits[moment.best][0]),
+        )
+        for moment in moments
     ]
+    found += [(sign * scores[place], orders[place], hit) for place, (hit, *_) in enumerate(hits) if place not in merged]
     return [hit for *_, hit in sorted(found, key=lambda entry: entry[:2])]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import Any, TypeAlias, TypeVar
 
 from .._errors import InvalidInputError
 
-Order: TypeAlias = tuple[str, float, float, str, str, str, str, str]
+T = TypeVar("T")
+
+Order: TypeAlias = tuple[Any, ...]
+"""Sort key of a hit among others with equal scores."""
 
 
 def order_of(metadata: Mapping[str, Any], hit: Any = None) -> Order:
@@ -23,6 +27,20 @@ def order_of(metadata: Mapping[str, Any], hit: Any = None) -> Order:
     position = "/".join(f"{value:09}" if isinstance(value, int) else str(value or "") for value in rest)
     names = (str(metadata.get(name) or "") for name in ("quadrant", "embedding_option", "content_digest"))
     return (str(metadata.get("source") or ""), start, end, position, *names, id_of(hit))
+
+
+def order_ties(hits: Iterable[tuple[T, float]], order: Callable[[T], Order]) -> list[tuple[T, float]]:
+    """Hits of a search, best first, with equal scores in order. Hits that are not sorted by score stay as they are:
+    whoever ranked them had another reason.
+
+    Args:
+        hits: with their scores, higher is better.
+        order: sort key for hits with equal scores.
+    """
+    found = list(hits)
+    if any(score < following for (_, score), (_, following) in pairwise(found)):
+        return found
+    return sorted(found, key=lambda entry: (-entry[1], order(entry[0])))
 
 
 def id_of(hit: Any) -> str:

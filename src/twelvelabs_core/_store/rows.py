@@ -63,14 +63,21 @@ def name_for_ids(
     return name_of(media, known_of(media, metadata, label), checked_id_from(id_from), label)
 
 
-def check_names(
+def names_for_ids(
     media: Sequence[Media], metadata: Sequence[Mapping[str, Any]] | None, id_from: IdFrom, labels: Sequence[str]
-) -> None:
-    """Call :func:`name_for_ids` for some files, for its errors."""
+) -> list[str | None]:
+    """:func:`name_for_ids` of some files.
+
+    Args:
+        metadata: for each file; None = of none.
+        labels: what to call each in errors.
+    """
     if metadata is not None and len(metadata) != len(media):
         raise InvalidInputError(f"metadata= has {len(metadata)} entries for {len(media)} files; it needs one for each.")
-    for index, label in enumerate(labels):
+    return [
         name_for_ids(media[index], None if metadata is None else metadata[index], id_from, label)
+        for index, label in enumerate(labels)
+    ]
 
 
 def rows_of(

@@ -51,6 +51,10 @@ async def respond_with_fault(fault: Fault, endpoint: Endpoint, request: Request)
     if name == "slow":
         await _delay(float(value), request)
         return await endpoint(request)
+    if name == "late":
+        response = await endpoint(request)
+        await _delay(float(value), request)
+        return response
     if name in ALTERATIONS:
         return _altered(name, await endpoint(request))
     if name == "drop_half":

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serial
 #: Kinds that alter a successful response.
 ALTERATIONS = ("part_error", "no_segments", "extra_fields", "no_metadata", "nan", "wrong_dimension", "empty_data")
 _KIND = re.compile(
-    r"status:[45]\d\d(:\w+)?|html:[2345]\d\d|slow:\d+(\.\d+)?|drop|drop_half|lost|not_json|echo_key|"
+    r"status:[45]\d\d(:\w+)?|html:[2345]\d\d|(slow|late):\d+(\.\d+)?|drop|drop_half|lost|not_json|echo_key|"
     + "|".join(ALTERATIONS),
     re.ASCII,
 )
@@ -29,6 +29,7 @@ class Fault(BaseModel):
     - ``drop``, ``drop_half``: the connection closes before, or in the middle of, the response
     - ``lost``: the request is performed, then the connection closes
     - ``slow:2.0``: a delay in seconds
+    - ``late:2.0``: the request is performed, and its response delayed
     - ``not_json``: a truncated JSON body
     - ``echo_key``: an error that repeats the API key
     - an altered response: ``part_error`` (v1: ``error_message``), ``no_segments`` (``segments`` and ``data``

@@ -196,6 +196,8 @@ class Settings(BaseModel):
     fractional_clip_length: Literal["refuse", "accept"] = "refuse"
     #: marengo3.5 video tasks without ``embedding_option``: sources disagree about the default.
     default_video_options_marengo35: Literal["visual_audio", "refuse"] = "visual_audio"
+    #: Whether lists of tasks show ``input_filename``, the name that the file was sent or uploaded under.
+    task_list_filenames: bool = True
     #: Names of lists in the metadata that ``GET /embed-v2/tasks`` returns: ``…_option`` or ``…_options``.
     task_list_metadata: Literal["singular", "plural"] = "singular"
 

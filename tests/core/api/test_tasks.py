@@ -9,8 +9,10 @@ import pytest
 
 from twelvelabs_core import MODELS, Fixed, InvalidInputError, MalformedResponseError, SegmentOptions, ServerError
 from twelvelabs_core._api import tasks
+from twelvelabs_core._api.names import unique_name
 from twelvelabs_core._api.requests import MediaPayload
-from twelvelabs_core._api.tasks import Task
+from twelvelabs_core._api.tasks import Listed, Task
+from twelvelabs_core._media.streamed import StreamedFile
 
 M30 = MODELS["marengo3.0"]
 URL = "https://h.example/a.mp4"
@@ -45,9 +47,10 @@ def test_a_v1_task_with_a_range_fixed_clips_and_the_whole_video() -> None:
 
 
 def test_a_v1_task_of_a_file_streams_it() -> None:
-    streamed = MediaPayload("video", path=Path("a.mp4"), filename="a.mp4", mime="video/mp4")
+    file = StreamedFile(Path("a.mp4"), 5, "a")
+    streamed = MediaPayload("video", stream=file, filename="a.mp4", mime="video/mp4")
     held = MediaPayload("video", data=b"x", filename="b.mp4", mime="video/mp4")
-    assert form_of(streamed)[1] == ("video_file", ("a.mp4", Path("a.mp4"), "video/mp4"))
+    assert form_of(streamed)[1] == ("video_file", ("a.mp4", file, "video/mp4"))
     assert form_of(held)[1] == ("video_file", ("b.mp4", b"x", "video/mp4"))
 
 
@@ -78,9 +81,8 @@ def test_a_task_with_all_fields() -> None:
         "status": "failed",
         "error": {"message": "broken file"},
         "created_at": "2026-11-01T10:00:00Z",
-        "model_name": "marengo3.0",
     }
-    expected = Task("t1", "failed", "broken file", 1793527200.0, "marengo3.0")
+    expected = Task("t1", "failed", "broken file", 1793527200.0)
     assert tasks.read_task(response) == expected
 
 
@@ -89,11 +91,11 @@ def test_a_task_with_all_fields() -> None:
     [
         {"_id": "t1"},
         {"_id": "t1", "status": None, "error": None, "created_at": None, "model_name": None},
-        {"_id": "t1", "status": "", "error": "text", "created_at": "yesterday"},
+        {"_id": "t1", "status": "", "error": {}, "created_at": "yesterday"},
     ],
 )
 def test_absent_fields_of_a_task(response: dict[str, Any]) -> None:
-    assert tasks.read_task(response) == Task("t1", "processing", None, None, "")
+    assert tasks.read_task(response) == Task("t1", "processing", None, None)
 
 
 @pytest.mark.parametrize("response", [{}, {"_id": None}, {"_id": 7}, {"id": "t1"}])
@@ -103,7 +105,7 @@ def test_a_task_without_id_is_malformed(response: dict[str, Any]) -> None:
 
 
 def failed(message: str | None) -> Task:
-    return Task("t1", "failed", message, None, "")
+    return Task("t1", "failed", message, None)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +129,31 @@ def test_a_failure_of_the_file_is_an_invalid_input(message: str) -> None:
 def test_a_failure_without_message_is_an_invalid_input() -> None:
     assert "without a reason" in tasks.failure(failed(None)).message
     assert type(tasks.failure(failed(None))) is InvalidInputError
+
+
+# -- lists ---------------------------------------------------------------------------------------------------------
+
+NAME = unique_name("a.mp4", ".mp4")
+
+
+@pytest.mark.parametrize("part", ["video_embedding", "audio_embedding", "document_embedding", "image_embedding", None])
+def test_a_task_is_found_by_the_name_of_its_file(part: str | None) -> None:
+    metadata = {"metadata": {"input_filename": NAME, "duration": 5}}
+    entry = {
+        "_id": "t1",
+        "status": "ready",
+        "created_at": "2026-11-01T10:00:00Z",
+        **({part: metadata} if part else metadata),
+    }
+    other = {"_id": "t2", "created_at": "2026-11-01T09:00:00Z", "video_embedding": {"metadata": {"duration": 5}}}
+    found = tasks.find_named({"data": [other, entry]}, NAME)
+    assert found == Listed(Task("t1", "ready", None, 1793527200.0), 1793523600.0, False)
+
+
+@pytest.mark.parametrize(
+    ("info", "is_last"),
+    [({"page": 1, "total_page": 1}, True), ({"page": 1, "total_page": 2}, False), ({"page": "1"}, False), (5, False)],
+)
+def test_the_last_page_of_a_list(info: Any, is_last: bool) -> None:
+    assert tasks.find_named({"data": [{}], "page_info": info}, NAME).is_last is is_last
+    assert tasks.find_named({"data": [], "page_info": info}, NAME).is_last

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,21 @@ import httpx
 import pytest
 
 from tests.support import media
-from tests.support.service import Service, fields_of, right_answer, sent_json, v1_answer, v2_answer, vector
+from tests.support.service import (
+    Service,
+    fields_of,
+    right_answer,
+    sent_form,
+    sent_json,
+    v1_answer,
+    v2_answer,
+    vector,
+)
 from twelvelabs_core import (
     MODELS,
     Audio,
     BatchError,
+    CacheError,
     Composed,
     Document,
     Fixed,
@@ -26,11 +38,13 @@ from twelvelabs_core import (
     Media,
     SegmentOptions,
     Sentences,
+    ServerError,
     TwelveLabsError,
     Video,
 )
+from twelvelabs_core._cache.encoding import decode_json, unseal
 from twelvelabs_core._embed.settings import EmbedSettings
-from twelvelabs_core._media import file as file_module
+from twelvelabs_core._media import opened as opened_module
 from twelvelabs_core._media.file import MediaFile
 
 M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
@@ -46,11 +60,12 @@ class Tasks:
     """Responds to assets and tasks like the API; each is ready at once."""
 
     def __init__(self, *data: dict[str, Any]) -> None:
+        self.status = "ready"
         self.data = list(data) or [segment("visual", None, None, "asset")]
         self.service = Service(self.answer)
 
     def answer(self, request: httpx.Request) -> Any:
-        path, task = request.url.path, {"_id": "t1", "status": "ready"}
+        path, task = request.url.path, {"_id": "t1", "status": self.status}
         if path.endswith("/assets"):
             return httpx.Response(201, json={"_id": "a1", "status": "ready"})
         if "/assets/" in path:
@@ -82,7 +97,7 @@ def test_an_uploaded_video_is_opened_and_digested_once(
     large_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, digested = [], []
-    real_open, real_update = av.open, file_module._update_from
+    real_open, real_update = av.open, opened_module._update_from
 
     def count_open(*arguments: Any, **options: Any) -> Any:
         opened.append(arguments)
@@ -93,7 +108,7 @@ def test_an_uploaded_video_is_opened_and_digested_once(
         real_update(found, content)
 
     monkeypatch.setattr(av, "open", count_open)
-    monkeypatch.setattr(file_module, "_update_from", count_digest)
+    monkeypatch.setattr(opened_module, "_update_from", count_digest)
     found = Tasks(segment("visual", 0, 6)).service.client(cache=tmp_path / "c.sqlite").rows(Video(large_video))
     assert [row.metadata["end_sec"] for row in found] == [6.0]
     assert len(opened) == 1
@@ -352,6 +367,177 @@ def test_an_uploaded_asset_is_deleted_unless_kept(keep: bool, large_video: Path)
     )
     (request,) = [r for r in tasks.service.requests if r.url.path.endswith("/embed-v2")]
     assert sent_json(request)["video"]["media_source"] == {"asset_id": "a1"}
+
+
+class OrderedStore(dict[str, bytes]):
+    """A store that keeps the order of what is written and what is sent."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def mget(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
+
+    def mset(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+        for key, value in pairs:
+            entry = (decode_json(unseal(key, value) or b"") if key.startswith("journal/") else None) or {}
+            kind = key.split("/")[1] if key.startswith("journal/") else "result"
+            state = "known" if "task_id" in entry or "asset_id" in entry else "intended" if entry else "deleted"
+            self.lines.append(kind if kind == "result" else f"{kind} {state}")
+        self.update(pairs)
+
+
+def test_the_intention_comes_first_and_the_result_is_stored_before_anything_is_deleted() -> None:
+    tasks = Tasks(segment("visual", 0, 6))
+    lines: list[str] = []
+
+    def answer(request: httpx.Request) -> Any:
+        lines.append(f"{request.method} {request.url.path.removeprefix('/v1.3/')}")
+        return tasks.answer(request)
+
+    video = Video(media.mp4([("red", 6, 220)]))
+    Service(answer).client("marengo3.5", cache=OrderedStore(lines)).embed_segments(video)
+    assert lines == [
+        "asset intended",
+        "POST assets",
+        "asset known",
+        "GET assets/a1",
+        "task intended",
+        "POST embed-v2/tasks",
+        "task known",
+        "GET embed-v2/tasks/t1",
+        "result",
+        "task deleted",
+        "DELETE assets/a1",
+        "asset deleted",
+    ]
+
+
+def test_a_result_that_cannot_be_stored_leaves_its_task_to_the_next_run() -> None:
+    """The task is asked for again, not made again."""
+    tasks = Tasks(segment("visual", 0, 6))
+    store = OrderedStore([])
+    video = Video(media.mp4([("red", 6, 220)]))
+    client = tasks.service.client("marengo3.5", cache=store)
+
+    async def fail(*_: Any) -> None:
+        raise CacheError("disk full")
+
+    client._cache.put = fail  # type: ignore[union-attr, method-assign]
+    with contextlib.suppress(TwelveLabsError):
+        client.embed_segments(video)
+    assert tasks.service.client("marengo3.5", cache=store).embed_segments(video)
+    assert tasks.paths.count("POST embed-v2/tasks") == 1
+
+
+def test_a_deletion_that_hangs_does_not_hold_back_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twelvelabs_core._embed.uploads.DELETE_SEC", 0.05)
+    tasks = Tasks(segment("visual", 0, 6))
+    lines: list[str] = []
+
+    async def never() -> Any:
+        await asyncio.sleep(60)
+
+    service = Service(lambda request: never() if request.method == "DELETE" else tasks.answer(request))
+    video = Video(media.mp4([("red", 6, 220)]))
+    assert service.client("marengo3.5", cache=OrderedStore(lines)).embed_segments(video)
+    assert lines[-2:] == ["result", "task deleted"]
+
+
+def test_accounts_have_their_own_journals() -> None:
+    tasks = Tasks(segment("visual", 0, 6))
+    store = OrderedStore([])
+    video = Video(media.mp4([("red", 6, 220)]))
+    keys = ["tlk_one", "tlk_another"]
+    for key in keys:
+        with pytest.raises(ServerError):
+            client = tasks.service.client("marengo3.5", cache=store, api_key=key, task_timeout=0)
+            tasks.status = "processing"
+            client.embed_segments(video)
+    assert tasks.paths.count("POST embed-v2/tasks") == 2
+    assert not any(key in name + value.decode("latin-1") for name, value in store.items() for key in keys)
+
+
+# -- a file that changes ----------------------------------------------------------------------------------------
+
+
+def test_a_file_changed_between_digest_and_sending_is_never_kept(tmp_path: Path) -> None:
+    """With its size and its times as they were: what is sent is digested too."""
+    path = tmp_path / "a.png"
+    first, second = media.png("red"), media.png("blue")
+    size = max(len(first), len(second))
+    first, second = first.ljust(size, b"\0"), second.ljust(size, b"\0")
+    path.write_bytes(first)
+    service = Service()
+    client = service.client(cache=tmp_path / "c.sqlite", max_concurrency=1)
+    load = MediaFile.load
+
+    def change_and_load(file: MediaFile) -> bytes:
+        before = path.stat()
+        path.write_bytes(second)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return load(file)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MediaFile, "load", change_and_load)
+        with pytest.raises(InvalidInputError, match=r"a\.png.*has changed"):
+            client.embed(Image(path))
+    assert service.requests == []
+    path.write_bytes(first)
+    assert not client.embed(Image(path)).cached
+
+
+@pytest.mark.parametrize("change", ["shorter", "other"])
+def test_a_v1_video_changed_while_it_is_sent_is_refused(change: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    content = media.mp4([("red", 6, 220)])
+    path.write_bytes(content)
+    service = Service(v1_video)
+    client = service.client(api_version="v1", cache=tmp_path / "c.sqlite")
+    streamed = MediaFile.streamed
+
+    def change_and_stream(file: MediaFile) -> Any:
+        found = streamed(file)
+        path.write_bytes(content[:-1] if change == "shorter" else content[::-1])
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MediaFile, "streamed", change_and_stream)
+        with pytest.raises(InvalidInputError, match=r"a\.mp4.*has changed"):
+            client.embed_segments(Video(path))
+    path.write_bytes(content)
+    assert client.embed_segments(Video(path))
+    assert [r.url.path for r in service.requests].count("/v1.3/embed/tasks") == (1 if change == "shorter" else 2)
+
+
+def test_each_v1_video_is_sent_under_its_own_name(tmp_path: Path) -> None:
+    service = Service(v1_video)
+    client = service.client(api_version="v1")
+    content = media.mp4([("red", 6, 220)])
+    for name in ("a.mp4", "a.mp4", 'a"b\r\nc: d.mp4'):
+        client.embed_segments(Video(content, filename=name))
+    path = tmp_path / os.fsdecode(b"\xff.mp4")
+    path.write_bytes(content)
+    client.embed_segments(Video(path))
+    forms = [sent_form(r) for r in service.requests if r.url.path.endswith("/embed/tasks")]
+    names = [field.filename for form in forms for field in form if field.name == "video_file"]
+    assert len(set(names)) == 4
+    assert all(name is not None and name.isprintable() and name.endswith(".mp4") for name in names)
+
+
+@pytest.mark.parametrize("name", [b'a"b\r\nx-evil: c.png', b"\xff.png"])
+def test_an_odd_file_name_changes_nothing_else_of_a_v1_form(name: bytes, tmp_path: Path) -> None:
+    service = Service()
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(media.png())
+    service.client(api_version="v1").embed(Image(path))
+    (request,) = service.requests
+    fields = {field.name: field for field in sent_form(request)}
+    assert set(fields) == {"model_name", "image_file"}
+    assert fields["image_file"].value == media.png()
+
+
+# -- assets -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,23 @@ def test_a_model_without_tasks_takes_requests() -> None:
     assert route(Model("p", (2,), 9), "v2", file(VIDEO, size=999 * MB), SegmentOptions()) == Route("inline", task=False)
 
 
+@pytest.mark.parametrize(
+    ("item", "upload", "by_name", "expected"),
+    [
+        (VIDEO, "inline", True, "direct"),
+        (VIDEO, "inline", False, "inline"),
+        (VIDEO, "multipart", True, "multipart"),
+        (Video("https://h.example/a.mp4"), "inline", True, "inline"),
+    ],
+)
+def test_a_small_file_is_uploaded_if_its_task_is_to_be_found_by_name(
+    item: Media, upload: Any, by_name: bool, expected: Any
+) -> None:
+    opened = file(item)
+    opened.url = item.source if isinstance(item.source, str) and "://" in item.source else None
+    assert Route(upload, task=False, or_task=True).as_task(opened, by_name=by_name) == Route(expected, task=True)
+
+
 # -- parts of over-long files ------------------------------------------------------------------------------------
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
+import json
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.support.anyjson import answer_of, anything
 from tests.support.sender import Clock, Pauses, sender_of
 from tests.support.service import Service, refusal
 from twelvelabs_core import (
+    AuthenticationError,
     ConnectionFailedError,
     InvalidInputError,
+    MalformedResponseError,
     RetryPolicy,
     ServerError,
     TwelveLabsError,
 )
+from twelvelabs_core._api.names import unique_name
 from twelvelabs_core._api.requests import Request
 from twelvelabs_core._cache.journal import Journal
-from twelvelabs_core._embed.tasks import Tasks
+from twelvelabs_core._embed.tasks import MAX_LIST_PAGES, NewTask, Tasks, Work
 from twelvelabs_core._net import loop
 from twelvelabs_core._stats import Run
 
@@ -38,6 +48,7 @@ class TaskServer:
         faults: of the requests to create a task, one each: a response or exception instead; with ``lost``, the task is
             created all the same.
         on_create: called before each creation.
+        shows_names: lists show the name of a task's file.
     """
 
     def __init__(self, path: str = PATH, **settings: Any) -> None:
@@ -46,6 +57,7 @@ class TaskServer:
         self.failures: list[str] = []
         self.faults: list[Any] = []
         self.lost = False
+        self.shows_names = True
         self.on_create: Callable[[], None] = lambda: None
         self.__dict__.update(settings)
         self.tasks: dict[str, dict[str, Any]] = {}
@@ -64,7 +76,7 @@ class TaskServer:
         path = request.url.path.partition("/v1.3/")[2]
         self.asked.append(f"{request.method} {path}")
         if path == self.path:
-            return self._create() if request.method == "POST" else self._list()
+            return self._create(json.loads(request.content)) if request.method == "POST" else self._list()
         task_id, _, status_only = path.removeprefix(f"{self.path}/").partition("/")
         if task_id not in self.tasks:
             return refusal(404)
@@ -75,17 +87,23 @@ class TaskServer:
                 self._finish(task)
         return {"_id": task_id, "status": task["status"]} if status_only else task
 
-    def _create(self) -> Any:
+    def _create(self, body: dict[str, Any]) -> Any:
         self.on_create()
         fault = self.faults.pop(0) if self.faults else None
         if fault is None or self.lost:
-            task_id = self.add()
+            task_id = self.add(of=body["of"], name=body["filename"])
         if isinstance(fault, BaseException):
             raise fault
         return fault or {"_id": task_id, "status": "processing"}
 
     def _list(self) -> Any:
-        return {"data": list(reversed(self.tasks.values()))}
+        listed = [self._listed(task) for task in reversed(self.tasks.values())]
+        return {"data": listed, "page_info": {"page": 1, "total_page": 1}}
+
+    def _listed(self, task: dict[str, Any]) -> dict[str, Any]:
+        shown = {name: task[name] for name in ("_id", "status", "created_at", "model_name")}
+        name = {"input_filename": task.get("name")} if self.shows_names else {}
+        return {**shown, "video_embedding": {"metadata": {"duration": 12, **name}}}
 
     def _finish(self, task: dict[str, Any]) -> None:
         if self.failures:
@@ -98,25 +116,53 @@ class TaskServer:
 
 
 class Client:
-    """Runs tasks on a server; another one with the same journal stands for the next process."""
+    """Runs tasks on a server; another one with the same journal stands for the next process.
 
-    def __init__(self, server: TaskServer, journal: Journal | None = None, timeout: float = 60, **settings: Any):
+    Args:
+        named: its files have a name that no other has.
+    """
+
+    def __init__(
+        self,
+        server: TaskServer,
+        journal: Journal | None = None,
+        timeout: float = 60,
+        named: bool = True,
+        **settings: Any,
+    ) -> None:
         self.journal = journal or Journal(None)
         self.run_state = Run(1)
         self.created = 0
+        self.confirm: Callable[[], None] = lambda: None
+        self.read: Callable[[dict[str, Any]], dict[str, Any]] = lambda response: response
+        self._named = named
         self._path = server.path
         self._tasks = Tasks(sender_of(server.service, **settings), self.journal, scope="s", timeout=timeout)
 
     def run(self, key: str = "k") -> dict[str, Any]:
-        return loop.run(self._tasks.run(key, self._create, self.run_state))
+        return loop.run(self.running(key))
+
+    async def running(self, key: str) -> dict[str, Any]:
+        work = Work(key, f"video {key}", lambda: self._create(key), self.read)
+        found = await self._tasks.run(work, self.run_state)
+        await self._tasks.forget(key)
+        return found
 
     def entry(self, key: str = "k") -> dict[str, Any] | None:
         return loop.run(self.journal.find(f"task/s/{key}"))
 
-    async def _create(self) -> tuple[Request, bool, float]:
+    @property
+    def paid_again(self) -> int:
+        return self.run_state.stats.paid_again
+
+    async def _create(self, key: str) -> NewTask:
         self.created += 1
-        body = f'{{"model_name": "{MODEL}"}}'.encode()
-        return Request(self._path, frozenset({"video"}), json=body), False, 2.0
+        name = unique_name("same.mp4", ".mp4") if self._named else None
+        body = json.dumps({"model_name": MODEL, "of": key, "filename": name}).encode()
+        return NewTask(Request(self._path, frozenset({"video"}), json=body), False, 2.0, name, self._confirm)
+
+    async def _confirm(self) -> None:
+        self.confirm()
 
 
 # -- polling -------------------------------------------------------------------------------------------------------
@@ -206,96 +252,186 @@ def test_a_failure_because_of_the_file_does_not() -> None:
     assert client.entry() is None
 
 
-# -- creating ------------------------------------------------------------------------------------------------------
+# -- creating: a response that is lost -----------------------------------------------------------------------------
 
 
 LOST = [refusal(503), httpx.ReadError("reset"), httpx.Response(200, content=b"<html>"), {"status": "processing"}]
+NAMES = ["503", "reset", "html", "no id"]
 
 
-@pytest.mark.parametrize("fault", LOST, ids=["503", "reset", "html", "no id"])
-def test_a_task_whose_response_is_lost_is_found_and_not_created_again(fault: Any) -> None:
+@pytest.mark.parametrize("fault", LOST, ids=NAMES)
+def test_a_task_whose_response_is_lost_is_found_by_its_name_and_not_created_again(fault: Any) -> None:
     server = TaskServer(faults=[fault], lost=True)
-    assert Client(server).run()["_id"] == "task1"
-    assert server.asked[:2] == [f"POST {PATH}", f"GET {PATH}"]
-    assert server.count(f"POST {PATH}") == 1
-
-
-@pytest.mark.parametrize("fault", LOST, ids=["503", "reset", "html", "no id"])
-def test_a_task_that_is_not_found_is_created_again(fault: Any) -> None:
-    server = TaskServer(faults=[fault])
     client = Client(server)
     assert client.run()["_id"] == "task1"
-    assert server.asked[:3] == [f"POST {PATH}", f"GET {PATH}", f"POST {PATH}"]
+    assert server.asked[:2] == [f"POST {PATH}", f"GET {PATH}"]
+    assert server.count(f"POST {PATH}") == 1
+    assert client.paid_again == 0
+
+
+@pytest.mark.parametrize("fault", LOST, ids=NAMES)
+@pytest.mark.parametrize(("named", "shown"), [(False, True), (True, False)])
+def test_without_proof_it_is_created_again_counted_and_logged(
+    fault: Any, named: bool, shown: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 503 is documented as a failure, so that nothing was paid."""
+    server = TaskServer(faults=[fault], lost=True, shows_names=shown)
+    client = Client(server, named=named)
+    with caplog.at_level(logging.WARNING):
+        assert client.run()["_id"] == "task2"
+    paid_again = int(not isinstance(fault, httpx.Response) or fault.status_code != 503)
+    assert client.paid_again == paid_again
+    assert ("video k: its task is created again" in caplog.text) is bool(paid_again)
+    assert server.count(f"GET {PATH}") == int(named)
     assert client.run_state.stats.retries == 1
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"created_at": (datetime.now(timezone.utc) - timedelta(seconds=30)).isoformat()},
-        {"model_name": "marengo2.7"},
-        {"created_at": "2020-01-01T00:00:00.12Z"},
-        {"created_at": "2020-01-01T00:00:00.123456789+00:00"},
-        {"created_at": None},
-    ],
-    ids=["older", "another model", "two decimals", "nine decimals", "unknown age"],
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_task_of_another_client_is_never_taken(shown: bool) -> None:
+    """Same model, same length, created in the same moment, and the only one in the list."""
+    server = TaskServer(faults=[httpx.ReadError("reset")], shows_names=shown)
+    server.add(of="another client's", name=unique_name("same.mp4", ".mp4"))
+    assert Client(server).run()["of"] == "k"
+
+
+@given(
+    creations=st.lists(st.sampled_from(["answered", "lost", "html", "503", "dropped"]), min_size=2, max_size=6),
+    shown=st.booleans(),
+    named=st.booleans(),
+    others=st.sets(st.integers(0, 8)),
+    order=st.randoms(use_true_random=False),
 )
-def test_a_task_that_does_not_fit_is_not_taken(fields: dict[str, Any]) -> None:
-    server = TaskServer(faults=[refusal(503)])
-    server.add(**fields)
+def test_whatever_is_lost_each_video_gets_its_own_vectors_and_each_payment_is_counted(
+    creations: list[str], shown: bool, named: bool, others: set[int], order: Any
+) -> None:
+    """All files have the same length and options, other clients create tasks of the same kind in between, and answers
+    are lost with the task created (lost, html) or not (503, dropped).
+    """
+    server = TaskServer(shows_names=shown)
+    faults: dict[str, Callable[[], Any]] = {
+        "lost": lambda: httpx.ReadError("reset"),
+        "html": lambda: httpx.Response(200, content=b"<html>"),
+        "503": lambda: refusal(503),
+        "dropped": lambda: httpx.ReadError("reset"),
+    }
+    first = {f"k{i}": kind for i, kind in enumerate(creations)}
+    bought: list[str] = []
+
+    def create(body: dict[str, Any]) -> Any:
+        kind = first.pop(body["of"], "answered")
+        if len(bought) in others:
+            server.add(of="another client's", name="same.mp4")
+        if kind in ("answered", "lost", "html"):
+            bought.append(body["of"])
+            task_id = server.add(of=body["of"], name=body["filename"])
+        if kind == "answered":
+            return {"_id": task_id, "status": "processing"}
+        fault = faults[kind]()
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    server._create = create  # type: ignore[method-assign]
+    client = Client(server, named=named)
+    keys = list(first)
+    order.shuffle(keys)
+
+    async def all_at_once() -> list[dict[str, Any]]:
+        return await asyncio.gather(*(client.running(key) for key in keys))
+
+    found = loop.run(all_at_once())
+    assert [task["of"] for task in found] == keys
+    proven = shown and named
+    assert client.paid_again == sum(k == "dropped" or (k in ("lost", "html") and not proven) for k in creations)
+    assert len(bought) == len(keys) + client.paid_again - creations.count("dropped")
+
+
+def test_a_task_that_an_attempt_long_ago_created_is_found_too() -> None:
+    """The list did not show it at first, and shows both when the second response is lost."""
+    server = TaskServer(faults=[httpx.ReadError("reset"), httpx.ReadError("reset")], lost=True)
+    shown = server._list
+    server._list = lambda: {"data": []} if len(server.tasks) < 2 else shown()  # type: ignore[method-assign]
+    client = Client(server)
+    assert client.run()["of"] == "k"
+    assert server.count(f"POST {PATH}") == 2
+    assert client.paid_again == 1
+
+
+def test_a_name_that_the_list_shows_changed_is_known_by_its_unique_part() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True)
+    shown = server._listed
+
+    def changed(task: dict[str, Any]) -> dict[str, Any]:
+        listed = shown(task)
+        metadata = listed["video_embedding"]["metadata"]
+        metadata["input_filename"] = "/tmp/" + metadata["input_filename"].upper()
+        return listed
+
+    server._listed = changed  # type: ignore[method-assign]
+    assert Client(server).run()["_id"] == "task1"
+
+
+def test_a_failed_task_is_not_taken_if_another_of_the_name_did_not_fail() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")])
+
+    def two() -> None:
+        server.on_create = lambda: None
+
+    server.on_create = two
+    create = server._create
+
+    def twice(body: dict[str, Any]) -> Any:
+        server.add(of="k", name=body["filename"])
+        server.add(of="k", name=body["filename"], status="failed")
+        return create(body)
+
+    server._create = twice  # type: ignore[method-assign]
+    assert Client(server).run()["_id"] == "task1"
+
+
+def test_a_list_that_cannot_be_read_is_no_proof() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True)
+    server._list = lambda: refusal(400)  # type: ignore[method-assign]
+    client = Client(server)
+    assert client.run()["_id"] == "task2"
+    assert client.paid_again == 1
+
+
+@pytest.mark.parametrize("listed", [{"data": 5}, {"data": [5, None, {"_id": 5}, {"_id": "../x"}]}, {}, {"data": None}])
+def test_a_list_of_nonsense_is_no_proof(listed: Any) -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True)
+    server._list = lambda: listed  # type: ignore[method-assign]
     assert Client(server).run()["_id"] == "task2"
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(-1, "task1"), (-2, "task2")])
-def test_a_task_is_found_by_a_timestamp_in_whole_seconds(
-    seconds: int, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
-    server = TaskServer(faults=[refusal(503)])
-    server.add(created_at=datetime.fromtimestamp(1_800_000_000 + seconds, timezone.utc).isoformat())
-    assert Client(server).run()["_id"] == expected
-
-
-def test_a_task_that_another_key_of_ours_has_is_not_taken() -> None:
-    server = TaskServer()
-    client = Client(server)
-    client.run("a")
-    server.faults = [refusal(503)]
-    assert client.run("b")["_id"] == "task2"
-
-
-def test_a_list_that_cannot_be_read_finds_nothing() -> None:
-    server = TaskServer(faults=[refusal(503)])
-
-    def listing() -> Any:
-        return refusal(400)
-
-    server._list = listing  # type: ignore[method-assign]
-    assert Client(server).run()["_id"] == "task1"
-    assert server.count(f"POST {PATH}") == 2
-
-
-def test_the_list_is_searched_for_some_pages_only() -> None:
-    server = TaskServer(faults=[refusal(503)])
-    others = [{"_id": f"other{i}", "model_name": "marengo2.7"} for i in range(50)]
+@pytest.mark.parametrize(("age_sec", "pages"), [(60, MAX_LIST_PAGES), (7200, 1)])
+def test_the_list_is_searched_as_far_back_as_the_creation(age_sec: int, pages: int) -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")])
+    created_at = (datetime.now(timezone.utc) - timedelta(seconds=age_sec)).isoformat()
+    others = [{"_id": f"other{i}", "created_at": created_at} for i in range(50)]
     server._list = lambda: {"data": others}  # type: ignore[method-assign]
     Client(server).run()
-    assert server.count(f"GET {PATH}") == 5
+    assert server.count(f"GET {PATH}") == pages
 
 
 def test_an_unreachable_host_needs_no_search_and_is_given_up_as_for_any_request() -> None:
     server = TaskServer(faults=[httpx.ConnectError("refused")] * 20)
+    client = Client(server)
     with pytest.raises(ConnectionFailedError):
-        Client(server).run()
+        client.run()
     assert server.asked == [f"POST {PATH}"] * 3
+    assert client.entry() is None
 
 
 @pytest.mark.parametrize("status", [400, 401])
 def test_a_refused_task_is_not_tried_again(status: int) -> None:
     server = TaskServer(faults=[refusal(status)])
+    client = Client(server)
     with pytest.raises(TwelveLabsError):
-        Client(server).run()
+        client.run()
     assert server.asked == [f"POST {PATH}"]
+    assert client.entry() is None
+    assert client.paid_again == 0
 
 
 def test_creations_are_counted() -> None:
@@ -315,3 +451,223 @@ def test_no_creation_starts_after_max_elapsed(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ServerError):
         Client(server, retry=RetryPolicy(max_retries=10, max_elapsed=100)).run()
     assert server.count(f"POST {PATH}") == 3
+
+
+# -- creating: the journal knows before the server does -----------------------------------------------------------
+
+
+NO_RETRY = RetryPolicy(max_retries=0)
+
+
+def test_no_retries_still_search_once() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True)
+    assert Client(server, retry=NO_RETRY).run()["_id"] == "task1"
+    assert server.count(f"POST {PATH}") == 1
+
+
+def test_a_run_that_could_not_find_its_task_leaves_its_name_to_the_next() -> None:
+    server = TaskServer(faults=[httpx.ReadError("reset")], lost=True)
+    shown = server._list
+    server._list = lambda: {"data": []}  # type: ignore[method-assign]
+    client = Client(server, retry=NO_RETRY)
+    with pytest.raises(ConnectionFailedError):
+        client.run()
+    server._list = shown  # type: ignore[method-assign]
+    later = Client(server, client.journal, retry=NO_RETRY)
+    assert later.run()["_id"] == "task1"
+    assert later.created == later.paid_again == 0
+
+
+@pytest.mark.parametrize(("fault", "paid_again"), [(httpx.ReadError("reset"), 1), (refusal(503), 0)])
+def test_without_proof_the_next_run_creates_it_again(fault: Any, paid_again: int) -> None:
+    server = TaskServer(faults=[fault], shows_names=False)
+    client = Client(server, retry=NO_RETRY)
+    with pytest.raises(TwelveLabsError):
+        client.run()
+    later = Client(server, client.journal)
+    later.run()
+    assert later.paid_again == paid_again
+    assert later.entry() is None
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_process_killed_before_the_response_is_followed_by_one_that_knows(shown: bool) -> None:
+    server = TaskServer(shows_names=shown)
+    client = Client(server)
+    create = server._create
+
+    async def killed(body: dict[str, Any]) -> Any:
+        create(body)
+        running[0].cancel()
+        await asyncio.sleep(1)
+
+    running: list[asyncio.Task[Any]] = []
+
+    async def run_and_kill() -> None:
+        running.append(asyncio.ensure_future(client.running("k")))
+        await asyncio.gather(*running, return_exceptions=True)
+
+    server._create = killed  # type: ignore[method-assign]
+    loop.run(run_and_kill())
+    server._create = create  # type: ignore[method-assign]
+    later = Client(server, client.journal)
+    assert later.run()["of"] == "k"
+    assert server.count(f"POST {PATH}") == (1 if shown else 2)
+    assert later.paid_again == (0 if shown else 1)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"path": "../indexes", "task_id": "x"},
+        {"path": PATH, "task_id": "../../../v1.3/indexes/x"},
+        {"path": PATH, "task_id": 5},
+        {"path": PATH, "filename": 5, "begun_at": "x"},
+        {},
+    ],
+)
+def test_a_journal_entry_that_cannot_be_one_is_not_followed(entry: dict[str, Any]) -> None:
+    server = TaskServer()
+    client = Client(server)
+    loop.run(client.journal.write("task/s/k", **entry))
+    assert client.run()["_id"] == "task1"
+    assert server.asked[0] == f"POST {PATH}"
+
+
+def test_what_was_not_the_files_content_is_not_waited_for() -> None:
+    server = TaskServer()
+    client = Client(server)
+
+    def changed() -> None:
+        raise InvalidInputError("has changed")
+
+    client.confirm = changed
+    with pytest.raises(InvalidInputError, match="has changed"):
+        client.run()
+    assert client.entry() is None
+    server.faults = [httpx.ReadError("reset")]
+    with pytest.raises(InvalidInputError, match="has changed"):
+        client.run()
+    assert server.asked == [f"POST {PATH}"] * 2
+    assert client.entry() is None
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def unusable(times: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    left = iter(range(times))
+
+    def read(response: dict[str, Any]) -> dict[str, Any]:
+        if next(left, None) is not None:
+            raise MalformedResponseError("NaN")
+        return response
+
+    return read
+
+
+def test_a_finished_task_whose_vectors_are_not_usable_is_read_again() -> None:
+    server = TaskServer(polls=0)
+    client = Client(server)
+    client.read = unusable(2)
+    assert client.run()["_id"] == "task1"
+    assert server.asked == [f"POST {PATH}", *[f"GET {PATH}/task1"] * 3]
+    assert client.paid_again == 0
+
+
+def test_after_three_readings_it_is_an_error_and_the_next_run_reads_again() -> None:
+    server = TaskServer(polls=0)
+    client = Client(server)
+    client.read = unusable(3)
+    with pytest.raises(MalformedResponseError):
+        client.run()
+    assert server.count(f"GET {PATH}/task1") == 3
+    later = Client(server, client.journal)
+    assert later.run()["_id"] == "task1"
+    assert later.created == 0
+
+
+def test_an_error_in_place_of_vectors_is_the_end_of_the_task() -> None:
+    client = Client(TaskServer(polls=0))
+
+    def refused(_: dict[str, Any]) -> dict[str, Any]:
+        raise InvalidInputError("no sound")
+
+    client.read = refused
+    with pytest.raises(InvalidInputError, match="no sound"):
+        client.run()
+    assert client.entry() is None
+
+
+def test_a_new_task_that_the_server_does_not_know_yet_is_asked_for_again() -> None:
+    server = TaskServer()
+    real = server.answer
+    unknown = iter(range(3))
+
+    def answer(request: httpx.Request) -> Any:
+        if "/task1" in request.url.path and next(unknown, None) is not None:
+            return refusal(404)
+        return real(request)
+
+    server.service = Service(answer)
+    assert Client(server).run()["_id"] == "task1"
+    assert server.count(f"POST {PATH}") == 1
+
+
+def test_a_new_task_that_stays_unknown_is_an_error() -> None:
+    server = TaskServer()
+    real = server.answer
+    server.service = Service(lambda r: refusal(404) if "/task1" in r.url.path else real(r))
+    with pytest.raises(InvalidInputError):
+        Client(server).run()
+    assert server.count(f"POST {PATH}") == 1
+
+
+def test_an_account_error_while_waiting_keeps_the_task() -> None:
+    server = TaskServer()
+    real = server.answer
+    server.service = Service(lambda r: refusal(401) if "/task1" in r.url.path else real(r))
+    client = Client(server)
+    with pytest.raises(AuthenticationError):
+        client.run()
+    entry = client.entry()
+    assert entry is not None and entry["task_id"] == "task1"
+
+
+# -- any JSON ------------------------------------------------------------------------------------------------------
+
+words = st.sampled_from(["ready", "processing", "failed", "x", "../x"]) | anything
+
+
+@given(
+    answers=st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "_id": words,
+                "status": words,
+                "error": anything | st.fixed_dictionaries({"message": anything}),
+                "created_at": anything,
+                "data": anything,
+                "video_embedding": anything | st.fixed_dictionaries({"metadata": anything}),
+            },
+        )
+        | st.dictionaries(st.text(max_size=5), anything, max_size=2),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_any_json_gives_a_result_or_one_of_our_errors(answers: list[dict[str, Any]]) -> None:
+    server = TaskServer()
+    asked: list[str] = []
+    script = itertools.cycle(answers)
+
+    def answer(request: httpx.Request) -> Any:
+        asked.append(request.url.path)
+        return answer_of(next(script))
+
+    server.service = Service(answer)
+    client = Client(server, timeout=0, retry=RetryPolicy(max_retries=1))
+    with contextlib.suppress(TwelveLabsError):
+        client.run()
+    assert all(".." not in path and path.startswith(f"/v1.3/{PATH}") for path in asked)

@@ -8,12 +8,15 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from tests.support import media
@@ -249,6 +252,158 @@ def test_a_closed_file_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "cat.png").open("rb") as file:
         pass
     assert "closed" in refusal_of(Image(file))
+
+
+class Stream:
+    """A file object that answers ``read`` by a function; seekable if it has a size."""
+
+    def __init__(self, read: Callable[[], Any], size: Any = None) -> None:
+        self._read, self._size = read, size
+
+    def read(self) -> Any:
+        return self._read()
+
+    def seekable(self) -> bool:
+        return self._size is not None
+
+    def seek(self, offset: int, whence: int = 0) -> Any:
+        return self._size if whence else offset
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def read() -> Any:
+        raise error
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"),
+    [
+        (Stream(raising(OSError("gone"))), "cannot be used: gone"),
+        (Stream(raising(KeyError("k"))), "cannot be used: 'k'"),
+        (Stream(raising(AttributeError())), "cannot be used: AttributeError"),
+        (Stream(lambda: None), "read() returned a NoneType, not bytes"),
+        (Stream(lambda: 7), "read() returned a int, not bytes"),
+        (Stream(lambda: [1]), "read() returned a list, not bytes"),
+        (Stream(lambda: "text"), 'is a text file object; open it in binary mode ("rb")'),
+        (Stream(lambda: PNG[:50], len(PNG)), f"read() returned 50 of its {len(PNG)} bytes. Pass its bytes"),
+        (Stream(lambda: b""), "has no content (0 bytes)"),
+        (Stream(lambda: PNG[: len(PNG) // 2]), "is not a readable image"),
+    ],
+)
+def test_an_odd_file_object_is_refused_with_its_item(stream: Any, words: str) -> None:
+    message = refusal_of(Image(stream))
+    assert message.startswith("uris[0]")
+    assert words in message
+
+
+@pytest.mark.parametrize("content", [PNG, bytearray(PNG), memoryview(PNG)])
+@pytest.mark.parametrize("size", [None, len(PNG), "no number"])
+def test_a_file_object_may_return_any_bytes(content: Any, size: Any) -> None:
+    assert opened(Image(Stream(lambda: content, size))).load() == PNG  # type: ignore[arg-type]
+
+
+def test_bytes_that_change_later_are_what_they_were() -> None:
+    content = bytearray(PNG)
+    file = opened(Image(content))
+    content[:] = bytes(len(content))
+    assert file.load() == PNG
+
+
+class OddName:
+    """A file object whose name cannot be told."""
+
+    @property
+    def name(self) -> str:
+        raise KeyError("name")
+
+    def read(self) -> bytes:
+        return PNG
+
+
+def test_a_source_that_cannot_be_described_is_read() -> None:
+    assert opened(Image(OddName())).load() == PNG  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.mp4", b'a\n"b.mp4'])
+def test_a_path_that_is_not_utf_8_is_measured(name: bytes, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(name)
+    try:
+        path.write_bytes(media.mp4([("red", 6, 220)]))
+    except OSError:
+        pytest.skip("the file system has no such names")
+    file = opened(Video(path))
+    assert file.measured.duration_sec == pytest.approx(6, abs=0.3)
+    assert file.suffix == ".mp4"
+
+
+@pytest.mark.parametrize("url", ["https://h.example/\ud800.png", "http://\udcff/"])
+def test_a_url_of_broken_unicode_is_refused(url: str) -> None:
+    assert "cannot be used" in refusal_of(Image(url))
+
+
+@given(
+    st.sampled_from([Image, Audio, Video, Document]),
+    st.sampled_from(
+        [PNG[:40], media.jpeg()[:200], media.wav()[:60], b"%PDF-1.4\n", b"\x00\x00\x00\x18ftypmp42", b"fLaC", b""]
+    ),
+    st.binary(max_size=200),
+    st.booleans(),
+)
+def test_any_bytes_are_a_file_or_one_of_our_errors(kind: type[Media], head: bytes, rest: bytes, may_task: bool) -> None:
+    try:
+        file = open_media(kind(head + rest), M35, "uris[0]", may_task=may_task)
+        assert file.load()
+        assert len(file.digest) == 20
+    except InvalidInputError as error:
+        assert error.item is not None and error.item.startswith("uris[0]")
+
+
+# -- media as they are made ---------------------------------------------------------------------------------------
+
+
+def test_media_itself_has_no_kind() -> None:
+    with pytest.raises(InvalidInputError, match="use Image, Audio, Video or Document"):
+        Media("x")
+
+
+@pytest.mark.parametrize("kind", [Audio, Video])
+@pytest.mark.parametrize("field", ["start_sec", "end_sec"])
+@pytest.mark.parametrize("value", ["a", "1", True, float("nan"), float("inf"), -1, 1j, [1], b"1"])
+def test_a_time_that_is_no_number_of_seconds_is_refused(kind: Any, field: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=rf"'a\.mp4'.*{field}=.* must be a number of seconds, 0 or more"):
+        kind("a.mp4", **{field: value})
+
+
+@pytest.mark.parametrize(("start", "end"), [(5, 5), (5, 4), (None, 0)])
+def test_an_end_before_the_start_is_refused(start: Any, end: Any) -> None:
+    with pytest.raises(InvalidInputError, match="must be after start_sec"):
+        Video("a.mp4", start_sec=start, end_sec=end)
+
+
+@pytest.mark.parametrize("value", [np.float64(1.5), np.float32(1.5), Fraction(3, 2), 1.5])
+def test_times_of_other_numbers_are_plain_floats(value: Any) -> None:
+    """Others can be sent by no JSON, and have another repr in the key."""
+    assert type(Video("a.mp4", start_sec=value).start_sec) is float
+    assert Video("a.mp4", start_sec=value) == Video("a.mp4", start_sec=1.5)
+    assert type(Video("a.mp4", start_sec=2).start_sec) is int
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"name": 5}, "name=5 must be a str"),
+        ({"filename": b"x"}, "filename=b'x' must be a str"),
+        ({"name": "\ud800"}, "broken Unicode"),
+    ],
+)
+def test_a_name_that_cannot_be_sent_is_refused(fields: Any, words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        Image("a.png", **fields)
+
+
+# -- paths of other types -----------------------------------------------------------------------------------------
 
 
 def test_a_bytes_path_is_read(tmp_path: Path) -> None:
@@ -574,6 +729,53 @@ def test_a_file_changed_since_it_was_opened_is_refused(change: str, use: str, tm
     with pytest.raises(InvalidInputError, match=r"has changed while it was being embedded\. Embed it again") as caught:
         _ = found.digest if use == "digest" else getattr(found, use)()
     assert caught.value.item == f"uris[0] {str(path)!r}"
+
+
+def test_another_content_of_the_same_size_and_times_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    assert found.digest
+    before = path.stat()
+    path.write_bytes(PNG[::-1])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(InvalidInputError, match="has changed"):
+        found.load()
+    with pytest.raises(InvalidInputError, match="has changed"):
+        found.check_unchanged()
+
+
+def test_another_file_in_its_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    before = path.stat()
+    path.rename(tmp_path / "b.png")
+    path.write_bytes(PNG)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(InvalidInputError, match="has changed"):
+        found.check_unchanged()
+
+
+def test_other_attributes_are_no_change(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    assert found.digest
+    path.chmod(0o600)
+    found.check_unchanged()
+    assert found.load() == PNG
+
+
+@pytest.mark.parametrize("kind", ["digest first", "load first"])
+def test_digest_and_content_are_of_one_read(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PNG)
+    found = opened(Image(path))
+    uses: list[Callable[[], Any]] = [lambda: found.digest, found.load]
+    for use in uses if kind == "digest first" else uses[::-1]:
+        use()
+    assert found.digest == hashlib.blake2b(PNG, digest_size=20).digest()
 
 
 def test_a_deleted_file_is_refused_by_the_check(tmp_path: Path) -> None:

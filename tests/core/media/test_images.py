@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from tests.support import media
 from twelvelabs_core import MODELS, Image, InvalidInputError, Media
-from twelvelabs_core._media.file import MediaFile, open_media
+from twelvelabs_core._media.file import MediaFile, locate, open_media
 
 M30 = MODELS["marengo3.0"]
 M35 = MODELS["marengo3.5"]
@@ -160,9 +160,35 @@ ROTATED = Pillow.Exif()
 ROTATED[0x0112] = 6  # display rotated by 90 degrees
 
 
-def test_a_jpeg_keeps_its_orientation_tag() -> None:
-    content = saved(media.image("red", (300, 200)), "JPEG", exif=ROTATED)
-    assert opened(Image(content), M30).load() == content
+def turned_jpeg(orientation: int) -> bytes:
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    return saved(media.image("red", (300, 200), pattern="split", second="blue"), "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_turned_jpeg_is_one_image_as_a_file_and_as_a_pil_image(orientation: int) -> None:
+    content = turned_jpeg(orientation)
+    file = opened(Image(content, filename="my.cat.jpg"), M30)
+    assert (file.mime, file.filename) == ("image/png", "my.cat.png")
+    sent = file.load()
+    assert sent == opened(Image(Pillow.open(io.BytesIO(content))), M30).load()
+    with Pillow.open(io.BytesIO(sent)) as upright:
+        assert upright.size == ((200, 300) if orientation > 4 else (300, 200))
+
+
+def test_a_turned_jpeg_has_another_key_than_its_bytes_as_they_are() -> None:
+    """Its row has the digest of the file itself, which can be computed without Pillow."""
+    file = opened(Image(turned_jpeg(6)), M30)
+    assert file.digest.hex() != file.content_digest == locate(Image(turned_jpeg(6))).content_digest
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 9])
+def test_a_jpeg_that_is_not_turned_is_sent_unchanged(orientation: int) -> None:
+    content = turned_jpeg(orientation)
+    file = opened(Image(content), M30)
+    assert file.load() == content
+    assert file.digest.hex() == file.content_digest
 
 
 @pytest.mark.parametrize("as_pil", [False, True], ids=["webp", "pil"])
@@ -179,6 +205,98 @@ def test_an_image_too_large_as_png_becomes_a_jpeg() -> None:
     content = opened(Image(Pillow.fromarray(noise)), M30).load()
     assert content.startswith(b"\xff\xd8\xff")
     assert len(content) < 32_000_000
+
+
+# -- odd images ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L"])
+def test_16_bit_modes_keep_their_brightness(mode: str) -> None:
+    order = ">u2" if mode == "I;16B" else "<u2"
+    image = Pillow.frombytes(mode, (256, 256), np.full((256, 256), 32768, dtype=order).tobytes())
+    with sent_image(Image(image)) as sent:
+        assert (sent.mode, sent.getpixel((9, 9))) == ("L", 128)
+
+
+@pytest.mark.parametrize(
+    ("values", "grey"),
+    [([0.0, 0.5], [0, 127]), ([0.0, 128.0], [0, 128]), ([0.0, 32768.0], [0, 128]), ([-5.0, 0.5], [0, 127])],
+)
+def test_floats_are_scaled_by_their_largest_value(values: list[float], grey: list[int]) -> None:
+    pixels = np.repeat(np.array(values, dtype=np.float32), 128 * 256).reshape(256, 256)
+    with sent_image(Image(Pillow.fromarray(pixels))) as sent:
+        assert [sent.getpixel((9, 9)), sent.getpixel((9, 200))] == pytest.approx(grey, abs=1)
+
+
+@pytest.mark.parametrize("mode", ["PA", "La", "RGBa", "RGBX"])
+def test_rare_modes_are_converted(mode: str) -> None:
+    start = {"PA": "P", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"}[mode]
+    image = media.image((128, 128, 128)).convert(start, palette=Pillow.Palette.ADAPTIVE).convert(mode)
+    with sent_image(Image(image)) as sent:
+        assert all(abs(value - 128) < 4 for value in sent.convert("RGB").getpixel((9, 9)))
+
+
+def closed() -> Any:
+    image = Pillow.open(io.BytesIO(PNG))
+    image.close()
+    return image
+
+
+class Broken:
+    """Looks like a PIL image."""
+
+    size, mode = (256, 256), "RGB"
+
+    def getbands(self) -> Any:
+        raise KeyError("bands")
+
+    load = save = tobytes = getexif = getbands
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        closed(),
+        Pillow.new("RGB", (0, 0)),
+        Pillow.new("RGB", (0, 300)),
+        Pillow.fromarray(np.full((256, 256), np.nan, dtype=np.float32)),
+        Pillow.open(io.BytesIO(PNG[: len(PNG) // 2])),
+        Broken(),
+    ],
+    ids=["closed", "no pixels", "no width", "not a number", "half", "broken"],
+)
+@pytest.mark.parametrize("model", [M30, M35])
+def test_an_odd_pil_image_is_refused_with_its_item(image: Any, model: Any) -> None:
+    assert "uris[0]" in refusal_of(Image(image), model)
+
+
+def test_a_decompression_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", 1000)
+    assert "decompression bomb" in refusal_of(Image(PNG), M30)
+
+
+def test_equal_indices_with_other_palettes_have_other_keys() -> None:
+    red, blue = (media.image(colour).convert("P", palette=Pillow.Palette.ADAPTIVE) for colour in ("red", "blue"))
+    assert red.tobytes() == blue.tobytes()
+    assert opened(Image(red)).digest != opened(Image(blue)).digest
+
+
+def test_what_else_changes_a_pil_image_as_sent_changes_its_key() -> None:
+    content = saved(media.image("red", (300, 200)), "PNG")
+    images = [Pillow.open(io.BytesIO(content)) for _ in range(3)]
+    images[1].getexif()[0x0112] = 6
+    images[2].info["transparency"] = (255, 0, 0)
+    files = [opened(Image(image), M30) for image in images]
+    assert len({file.digest for file in files}) == len({file.load() for file in files}) == 3
+
+
+def test_a_pil_image_that_changes_before_it_is_sent_is_refused() -> None:
+    image = media.image("red")
+    file = opened(Image(image))
+    assert file.digest
+    image.putpixel((0, 0), (0, 0, 0))
+    with pytest.raises(InvalidInputError, match="has changed"):
+        file.load()
 
 
 # -- without Pillow --------------------------------------------------------------------------------------------

@@ -139,6 +139,8 @@ def test_text_and_metadata_of_a_range() -> None:
     assert (again.as_metadata()["best_start_sec"], again.as_metadata()["best_end_sec"]) == (34.6, 40)
     (plain,) = merge_moments([("x", {"source": "a", "start_sec": 0, "end_sec": 6}, 1.0)])
     assert plain.text == "a 00:00:00-00:00:06"
+    (nameless,) = merge_moments([("x", {"source": None, "start_sec": 0, "end_sec": 6}, 1.0)])
+    assert (nameless.source, nameless.text) == ("", "00:00:00-00:00:06")
     assert "embedding_option" not in plain.as_metadata()
 
 
@@ -166,6 +168,14 @@ def test_equal_scores_are_ordered_by_source_time_and_id() -> None:
             (60, 65, ("a.mp4 60",)),
             (0, 5, ("b.mp4 0",)),
         ]
+
+
+def test_ranked_hits_keep_their_order() -> None:
+    hits = [hit(60, 65), ("text", {}, 0.5), hit(0, 5), hit(66, 69)]
+    assert spans(merge_hits(hits, ranked=True)) == [(60, 69, ("a.mp4 60", "a.mp4 66")), "text", (0, 5, ("a.mp4 0",))]
+    assert spans(merge_hits(hits[::-1], ranked=True)) == [
+        *((60, 69, ("a.mp4 60", "a.mp4 66")), (0, 5, ("a.mp4 0",)), "text"),
+    ]
 
 
 # Few values, so that much is equal.

@@ -162,7 +162,12 @@ def test_a_name_of_the_caller() -> None:
     assert by_id(Video("a.mp4"), {"video_id": "8"}) != seven
     assert by_id(Video("a.mp4"), {"video_id": "7"}, content_digest="cd" * 20) != seven, "another content"
     given: list[Any] = []
-    rows(Video("v/a.mp4"), CLIP, metadata={"title": "x"}, id_from=lambda known: given.append(dict(known)) or "7")
+
+    def name(known: Any) -> str:
+        given.append(dict(known))
+        return "7"
+
+    rows(Video("v/a.mp4"), CLIP, metadata={"title": "x"}, id_from=name)
     assert given == [{"source": "v/a.mp4", "file_name": "a.mp4", "media_type": "video", "title": "x"}]
 
 

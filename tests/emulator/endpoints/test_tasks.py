@@ -734,3 +734,21 @@ def test_start_again_after_close() -> None:
             assert http.get("embed-v2/tasks").json()["data"] == []
             again = Tasks(http)
             assert again.wait(again.create("image", media.png()))["status"] == "ready"
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_file_names_in_lists(emulator: Emulator, http: httpx.Client, tasks: Tasks, shown: bool) -> None:
+    """Of a form's file and of an asset; a file inside a JSON request has no name."""
+    emulator.configure(task_list_filenames=shown, asset_polls=0)
+    assert tasks.v1(red_then_blue()).status_code == 200
+    form = {"method": (None, "direct"), "file": ("upload-1.mp4", red_then_blue())}
+    asset_id = http.post("assets", files=form).json()["_id"]
+    body = {"input_type": "video", "model_name": "marengo3.5", "video": {"media_source": {"asset_id": asset_id}}}
+    assert http.post("embed-v2/tasks", json=body).status_code == 202
+    assert tasks.create("video", red_then_blue()).status_code == 202
+
+    def names(path: str) -> list[Any]:
+        return [task["video_embedding"]["metadata"].get("input_filename") for task in http.get(path).json()["data"]]
+
+    assert names("embed/tasks") == ["film.mp4" if shown else None]
+    assert names("embed-v2/tasks") == [None, "upload-1.mp4" if shown else None]

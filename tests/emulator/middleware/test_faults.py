@@ -12,6 +12,7 @@ import pytest
 from twelvelabs import TwelveLabs
 from twelvelabs.errors import InternalServerError
 
+from tests.support import media
 from twelvelabs_emulator import Emulator, Settings, create_app
 
 TEXT = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": "a"}}
@@ -135,6 +136,15 @@ def test_slow(emulator: Emulator, http: httpx.Client) -> None:
     fault(emulator, "slow:5", first=1)
     with pytest.raises(httpx.ReadTimeout):
         http.post("embed-v2", json=TEXT, timeout=0.1)
+
+
+def test_late(emulator: Emulator, http: httpx.Client) -> None:
+    """Performed at once, also for a client that is gone before the response."""
+    fault(emulator, "late:5", first=1, path="assets")
+    form = {"method": (None, "direct"), "file": ("a.png", media.png())}
+    with pytest.raises(httpx.ReadTimeout):
+        http.post("assets", files=form, timeout=0.3)
+    assert http.get("assets").json()["page_info"]["total_results"] == 1
 
 
 def test_not_json(emulator: Emulator, http: httpx.Client) -> None:

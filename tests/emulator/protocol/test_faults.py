@@ -16,6 +16,7 @@ from twelvelabs_emulator.protocol.faults import Fault, FaultSchedule
         {"kind": "earthquake"},
         {"kind": "status:200"},
         {"kind": "slow:now"},
+        {"kind": "late"},
         {"path": "embed"},
         {"kind": "drop", "often": 3},
         {"kind": "drop", "every": 0},

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from ...protocol.settings import Settings
 from ...store.state import State
 from ...store.tasks import Task, status_of
 from .paging import page_of, query_strings, query_time
@@ -26,14 +27,17 @@ async def task_list(request: Request, state: State, version: int) -> dict[str, A
     ]
     statuses = [status_of(result) for result in await asyncio.gather(*(task.result(settings) for task in tasks))]
     found = [pair for pair in zip(tasks, statuses, strict=True) if not wanted or pair[1] in wanted]
-    return page_of(found, request, lambda pair: _as_json(*pair))
+    return page_of(found, request, lambda pair: _as_json(*pair, settings))
 
 
-def _as_json(task: Task, status: str) -> dict[str, Any]:
+def _as_json(task: Task, status: str, settings: Settings) -> dict[str, Any]:
+    shown = (
+        task.listed if settings.task_list_filenames else {k: v for k, v in task.listed.items() if k != "input_filename"}
+    )
     return {
         "_id": task.id,
         "model_name": task.model_name,
         "status": status,
         **task.times(),
-        f"{task.kind}_embedding": {"metadata": task.listed},
+        f"{task.kind}_embedding": {"metadata": shown},
     }
