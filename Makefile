@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations bench clean
+.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -22,6 +22,7 @@ help: ## list what make can do
 	@echo 'make typecheck   mypy, strict'
 	@echo 'make coverage    all tests, with line and branch coverage'
 	@echo 'make mutations   change 60 random places of the core, and see whether a unit test fails'
+	@echo 'make chaos       every way to fail, the long form (an hour or two); some of it: make chaos CHAOS="--only mix-* --scale 0.1"'
 	@echo 'make bench       how fast it is'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
 
@@ -57,6 +58,9 @@ coverage: $(DEV)
 
 mutations: $(DEV)
 	$(BIN)/python tests/mutations.py
+
+chaos: $(DEV)
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
