@@ -24,11 +24,6 @@ def is_of_job(error: TwelveLabsError) -> bool:
     return not is_fatal(error) and error.code != NOT_SENT
 
 
-def is_fatal(error: TwelveLabsError) -> bool:
-    """Whether an error ends a batch: it is about the account, the cache or a server that stays broken."""
-    return isinstance(error, FATAL) or error.code == CIRCUIT_OPEN
-
-
 async def for_each(
     jobs: Iterable[J],
     do: Callable[[J], Awaitable[None]],

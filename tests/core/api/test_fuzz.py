@@ -125,7 +125,5 @@ def test_tasks_and_assets(seed: int) -> None:
         assert isinstance(task.id, str) and task.id
         assert isinstance(tasks.failure(task), TwelveLabsError)
     with ours_alone():
-        asset = assets.read_asset(
-            responses.parse_json(mutator.body({"_id": "a1", "status": "failed", "error": {}}))
-        )
+        asset = assets.read_asset(responses.parse_json(mutator.body({"_id": "a1", "status": "failed", "error": {}})))
         assert isinstance(asset.id, str) and isinstance(asset.status, str)
