@@ -72,7 +72,7 @@ class Scenario:
     """A scenario of the suite.
 
     Attributes:
-        limit_sec: after so many seconds at full scale it counts as hung, and is killed. At least 150 at any scale.
+        limit_sec: after so many seconds at full scale it counts as hung, and is killed. At least 300 at any scale.
     """
 
     name: str

@@ -273,10 +273,7 @@ def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
     rounds = run.count(ROUNDS)
     slow = {"task_sec": 0.4, "asset_ready_sec": 0.2, "latency_sec": 0.02, "chunk_bytes": PART_BYTES}
     with emulating(**slow) as emulator:
-        client = settings(api_key="tlk_chaos", base_url=emulator.base_url)
-        client.update(timeout=10.0)
-        if "total_timeout" in client:
-            client["total_timeout"] = 30.0
+        client = settings(api_key="tlk_chaos", base_url=emulator.base_url, timeout=10.0, total_timeout=30.0)
         right = embed_videos({"how": "inline", "client": client, "videos": videos})
         for number in range(rounds):
             emulator.reset(**slow, faults=[{**fault, "seed": number} for fault in faults])
@@ -349,9 +346,7 @@ def lost_task_answers(run: Run) -> None:
     """Two fifths of the answers to new tasks are lost: no video gets another's vectors; what is paid again is told."""
     videos = make_videos(run.folder, 6)
     with emulating(task_sec=0.2, chunk_bytes=PART_BYTES) as emulator:
-        client = settings(api_key="tlk_chaos", base_url=emulator.base_url, timeout=10.0)
-        if "total_timeout" in client:
-            client["total_timeout"] = 30.0
+        client = settings(api_key="tlk_chaos", base_url=emulator.base_url, timeout=10.0, total_timeout=30.0)
         right = embed_videos({"how": "inline", "client": client, "videos": videos})
         for number in range(run.count(24, 3)):
             how = ("inline", "whole", "parts")[number % 3]

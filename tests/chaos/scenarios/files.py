@@ -128,9 +128,7 @@ def changing_videos(run: Run) -> None:
 
     numbers = random.Random(run.seed)
     with emulating(latency_sec=0.03, chunk_bytes=PART_BYTES, task_sec=0.05) as emulator:
-        account = settings(api_key="tlk_files", base_url=emulator.base_url, timeout=10.0)
-        if "total_timeout" in account:
-            account["total_timeout"] = 30.0
+        account = settings(api_key="tlk_files", base_url=emulator.base_url, timeout=10.0, total_timeout=30.0)
         plain = EmbeddingClient(small_model(10**8), **account)
         right = {name: plain.embed_segments(Video(content)) for name, content in (("one", one), ("two", two))}
         for how in ("whole", "parts"):

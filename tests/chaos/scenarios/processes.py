@@ -328,7 +328,8 @@ def _caches(run: Run, cached: bool) -> dict[str, Any]:
 
 
 def _client(server: Server, **more: Any) -> dict[str, Any]:
-    return settings(**server.account(), **more)
+    """Settings with patience: many processes share a processor here."""
+    return {**settings(**server.account(), **more), "timeout": 20.0, "total_timeout": 30.0}
 
 
 @scenario("forks", limit_sec=1500)
