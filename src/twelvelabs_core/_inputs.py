@@ -10,7 +10,6 @@ Inside a media type the scheme of a ``str`` decides: ``http://``/``https://`` is
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
     Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PILImage
 else:
     Source: TypeAlias = Any
+
+
+# Longest time in a file, in seconds: thirty years. An int over what a float holds could not even be compared.
+MAX_SECONDS = 1e9
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,7 +72,7 @@ class Media:
         if given is None:
             return None
         number = isinstance(given, Real) and not isinstance(given, bool)
-        if not number or not 0 <= given < math.inf:
+        if not number or not 0 <= given <= MAX_SECONDS:
             raise InvalidInputError(f"{self!r}: {field_name}={given!r:.60} must be a number of seconds, 0 or more.")
         if type(given) not in (int, float):
             object.__setattr__(self, field_name, float(given))

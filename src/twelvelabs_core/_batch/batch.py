@@ -162,8 +162,8 @@ class _Batch:
         while not self._run.stopping:
             if landing is not None:
                 # In steps, so that a batch that has to end does not wait for another one's long video.
-                ended, _ = await asyncio.wait([landing], timeout=STEP_SEC)
-                if not ended:
+                done, _ = await asyncio.wait([landing], timeout=STEP_SEC)
+                if not done:
                     continue
                 if await self._take(key, indices, landing.result()):
                     return

@@ -53,20 +53,23 @@ class Gate:
 
 
 async def joined(count: int) -> None:
-    """Wait until others wait for so many items under way, or a moment if they do not."""
+    """Wait until so many calls wait for items under way, or a moment if they do not."""
     for _ in range(50):
-        flights = [flight for table in list(_flights.values()) for flight in list(table.values())]
-        if sum(flight._landing is not None for flight in flights) >= count:
+        flights = [flight for table in list(_flights.get().values()) for flight in list(table.values())]
+        landings = [flight._landing for flight in flights if flight._landing is not None]
+        if sum(len(landing._callbacks or ()) for landing in landings) >= count:
             return
         await asyncio.sleep(0.002)
 
 
-async def both(first: Any, gate: Gate, second: Any) -> list[Any]:
-    """Start one call, another when the first has sent its request, then let the service answer."""
+async def both(first: Any, gate: Gate, second: Any, *, waiting: int = 1) -> list[Any]:
+    """Start one call, another when the first has sent its request, and let the service answer when ``waiting`` calls
+    wait for the first.
+    """
     tasks = [asyncio.ensure_future(first)]
     await asyncio.to_thread(gate.arrived.wait, 5)
     tasks.append(asyncio.ensure_future(second))
-    await joined(1)
+    await joined(waiting)
     gate.open()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -114,7 +117,8 @@ def test_a_whole_file_is_sent_once_whoever_asks_for_it(tmp_path: Path) -> None:
     calls = [one.aembed(Image(tmp_path / "a.png")), other.aembed_many([Image(media.png())])]
 
     async def main() -> list[Any]:
-        return await both(asyncio.gather(*calls), gate, other.aembed_segments(Image(media.png()), SegmentOptions()))
+        segments = other.aembed_segments(Image(media.png()), SegmentOptions())
+        return await both(asyncio.gather(*calls), gate, segments, waiting=2)
 
     (embedding, (again,)), (segment,) = asyncio.run(main())
     assert len(service.requests) == 1
@@ -168,7 +172,7 @@ async def test_a_cancelled_call_is_taken_over() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(5)]
-    await joined(1)
+    await joined(waiting)
     assert len(service.requests) == 1
     first.cancel()
     await until(lambda: len(service.requests) == 2)
@@ -183,7 +187,7 @@ async def test_a_waiting_call_can_be_cancelled() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(3)]
-    await joined(1)
+    await joined(waiting)
     waiting[1].cancel()
     await asyncio.sleep(0)
     gate.open()
@@ -228,7 +232,7 @@ async def test_another_callers_own_error_is_not_inherited(error: Exception) -> N
     first = asyncio.ensure_future(service.client(rate_limiter=limiter).aembed("a"))
     await asyncio.to_thread(limiter.arrived.wait, 5)
     second = asyncio.ensure_future(service.client().aembed("a"))
-    await joined(1)
+    await joined(waiting)
     limiter.go.set()
     assert (await second).vector == vector("a")
     with pytest.raises((QuotaExceededError, UnexpectedError)):
