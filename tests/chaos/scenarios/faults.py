@@ -361,7 +361,10 @@ def away(run: Run) -> None:
                 count <= paid <= count + client.stats.paid_again + lost_connections,
                 f"{name}: {paid} paid for {count}, the statistics say {client.stats.paid_again} again",
             )
-    run.tried = f"{len(variants)} batches of {count:,} texts, the server away for {seconds:g} s: client with patience, both adapters"
+    run.tried = (
+        f"{len(variants)} batches of {count:,} texts, the server away for {seconds:g} s: client with patience, both "
+        "adapters"
+    )
 
 
 @scenario("nothing-but-errors", limit_sec=900)
