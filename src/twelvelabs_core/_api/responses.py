@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
 from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
@@ -16,6 +16,10 @@ from .errors import error_from_message, one_line
 # normal number there, and so is every element; embeddings have a length of about 1.
 SHORTEST, LONGEST = 1e-18, 1e18
 LARGEST_UNCERTAINTY = 3.4e38  # of a 32-bit float
+
+
+# Accepts floats and whole numbers that are finite, and gives floats; in less time than Python needs to look at types.
+_FLOATS = SchemaValidator(core_schema.list_schema(core_schema.float_schema(strict=True, allow_inf_nan=False)))
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -200,25 +204,19 @@ def _vector(found: Any, dimensions: int) -> list[float]:
     if vector is None:
         raise MalformedResponseError("The response has a vector with something that is not a finite number.")
     length = math.hypot(*vector)
-    if SHORTEST < length < LONGEST:  # false for NaN
+    if SHORTEST < length < LONGEST:
         return vector
-    if not all(map(math.isfinite, vector)):
-        raise MalformedResponseError("The response has a vector with something that is not a finite number.")
     wrong = "of zeros alone" if length <= SHORTEST else "with numbers larger than an embedding has"
     raise MalformedResponseError(f"The response has a vector {wrong} (length {length:.1g}).")
 
 
 def _floats(found: list[Any]) -> list[float] | None:
-    """The numbers as floats; None if something else is among them."""
-    types = set(map(type, found))
-    if types == {float}:
-        return found
-    if not types <= {float, int}:
-        return None
+    """The numbers as floats; None if something else is among them, or one that is not finite."""
     try:
-        return [float(x) for x in found]  # JSON writers may drop ".0", and stores ask for floats
-    except OverflowError:
+        vector: list[float] = _FLOATS.validate_python(found)  # JSON writers may drop ".0", and stores ask for floats
+    except ValidationError:
         return None
+    return vector
 
 
 def _uncertainty(found: Any, dimensions: int) -> list[float] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import sys
 from array import array
 from collections.abc import Sequence
@@ -157,10 +158,7 @@ def _is_finite(data: bytes, numbers: Sequence[float]) -> bool:
 
 def encode_floats(numbers: Sequence[float]) -> bytes:
     """Numbers as little-endian doubles, so that a cached vector equals the one the server sent."""
-    found = array("d", numbers)
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found.tobytes()
+    return struct.pack(f"<{len(numbers)}d", *numbers)
 
 
 def decode_floats(data: bytes) -> list[float]:

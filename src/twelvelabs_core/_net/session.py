@@ -77,7 +77,8 @@ class Session:
                 return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
         with contextlib.ExitStack() as files:
             written = self._writer.write(request, files)
-            seconds = self._total_timeout + seconds_to_send(int(written.headers.get("content-length", 0)))
+            size = len(request.json) if request.json is not None else int(written.headers.get("content-length", 0))
+            seconds = self._total_timeout + seconds_to_send(size)
             with self._deadlines.of(seconds) as deadline:
                 watch(written, deadline, self._timeout)
                 if self._transport is not None:

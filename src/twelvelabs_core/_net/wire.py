@@ -73,6 +73,13 @@ class _WatchedBody(httpx.AsyncByteStream):
         self._deadline.within(math.inf)
 
 
+class _HttpxHeaders(httpx.Headers):
+    """Headers as httpx keeps them, so that they are not read anew for each request; their ``repr`` has no values."""
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+
 class RequestWriter:
     """Writes requests as httpx's, with the account's headers and timeouts.
 
@@ -89,6 +96,7 @@ class RequestWriter:
         }
         self._headers = key.headers(own)
         self.json_headers = key.headers({**own, "content-type": "application/json"})
+        self._httpx_json_headers = _HttpxHeaders(self.json_headers)
         self._extensions = {"timeout": timeout.as_dict()}
         self._urls: dict[str, httpx.URL] = {}
 
@@ -101,6 +109,14 @@ class RequestWriter:
         url = self._url(request)
         if request.form:
             return self._write_form(url, request, files)
+        if request.json is not None and len(request.json) <= LARGE_BODY:
+            return httpx.Request(
+                request.method,
+                url,
+                headers=self._httpx_json_headers,
+                content=request.json,
+                extensions=self._extensions,
+            )
         body: bytes | FileRange
         if request.json is not None:
             headers, body = self.json_headers, request.json
