@@ -26,6 +26,7 @@ from .._net.pace import pause
 from .._net.pool import attempt_each, is_of_job
 from .._results import Embedding
 from .._stats import Run
+from .ahead import ClaimsAhead
 from .flights import Flight, Flights, Landed, is_shared, own_copy, own_error
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -119,6 +120,7 @@ class _Batch:
         self._later: list[Later] = []
         # What this batch has embedded, for others that want it until it ends.
         self._landed: list[tuple[Flights, str]] = []
+        self._ahead: ClaimsAhead | None = None
         self.outcome = Outcome([None] * len(jobs))
 
     async def embed(self) -> None:
@@ -128,11 +130,29 @@ class _Batch:
         self._run.stats.failed += len(errors)
         self._run.stats.deduplicated += len(self._jobs) - len(errors) - len(groups)
         if self._cache is not None:
-            for key, known in (await self._cache.get_many(list(groups))).items():
-                if self._embedder.accepts(self._jobs[groups[key][0]], known):
-                    self._finish_cached(groups.pop(key), known)
+            await self._read(self._cache, groups)
         todo = list(groups.items())
-        await self._embedder.sender.attempt_each(todo, self._first, self._run)
+        if self._cache is not None:
+            # Media may wait for hours for their tasks: none is claimed before it starts.
+            count = self._embedder.sender.settings.max_concurrency if self._media is self._texts else 1
+            self._ahead = ClaimsAhead(self._cache, list(groups), count)
+        try:
+            await self._embedder.sender.attempt_each(todo, self._first, self._run)
+        finally:
+            if self._ahead is not None:
+                self._ahead.end(lambda key: self._is_under_way(key, groups[key]))
+
+    async def _read(self, cache: Cache, groups: dict[str, list[int]]) -> None:
+        """Take those that are in the cache out of the groups."""
+        cached = 0
+        for key, known in (await cache.get_many(list(groups))).items():
+            job = self._jobs[groups[key][0]]
+            if self._embedder.accepts(job, known):
+                indices = groups.pop(key)
+                self._keep(indices, _with_space(self._embedder, job, known))
+                cached += len(indices)
+        self._run.stats.cached += cached
+        self._run.finished(cached)
 
     async def follow(self) -> None:
         """Take what is under way elsewhere."""
@@ -151,8 +171,11 @@ class _Batch:
         flights, name = self._flight_of(key, indices)
         flight = flights.get(name)
         if flight is None:
-            await self._lead(key, indices, order < self._prepaid, flights, name)
-        elif not await self._take(key, indices, flight):
+            await self._lead(key, indices, order < self._prepaid, flights, name, order=order)
+            return
+        if self._ahead is not None and flight.cache is not self._cache:
+            self._ahead.give_up(key)
+        if not await self._take(key, indices, flight):
             self._later.append((key, indices, order < self._prepaid, flight.landing()))
 
     async def _follow(self, _: int, group: Later) -> None:
@@ -168,24 +191,31 @@ class _Batch:
                     return
             found = flights.get(name)
             if found is None:
-                await self._lead(key, indices, prepaid, flights, name, wait=True)
+                await self._lead(key, indices, prepaid, flights, name)
                 return
             landing = found.landing()
 
     async def _lead(
-        self, key: str, indices: list[int], prepaid: bool, flights: Flights, name: str, *, wait: bool = False
+        self,
+        key: str,
+        indices: list[int],
+        prepaid: bool,
+        flights: Flights,
+        name: str,
+        *,
+        order: int | None = None,
     ) -> None:
         """Embed a group; others that want the same wait for it.
 
         Args:
-            wait: if another process is embedding it, wait for that; False = put it off.
+            order: its place in the batch: it is put off if another process is embedding it. None = it was; wait.
         """
         job, cache = self._jobs[indices[0]], self._cache
         flight = flights[name] = Flight(job, self._embedder.sender.settings, cache)
         landed: Landed | None = None
         try:
             if cache is not None:
-                known = await self._claim(cache, key, job, wait)
+                known = await self._claim(cache, key, job, order)
                 if known is False:
                     self._later.append((key, indices, prepaid, None))
                     return
@@ -219,23 +249,25 @@ class _Batch:
         if job.files:
             await self._embedder.finished(job, self._run)
 
-    async def _claim(self, cache: Cache, key: str, job: Job, wait: bool) -> Result | Literal[False] | None:
+    async def _claim(self, cache: Cache, key: str, job: Job, order: int | None) -> Result | Literal[False] | None:
         """Claim a key, so that no other process embeds the same: its result if there is one by now; None = embed it;
-        False = another process is embedding it (``wait``: not any more).
+        False = another process is embedding it (without ``order``: not any more).
         """
         seconds = FIRST_LOOK_SEC
         while True:
             try:
-                claimed = await cache.claim([key])
+                if self._ahead is None or order is None:
+                    found = (await cache.claim([key])).outcome(key)
+                else:
+                    found = await self._ahead.claim(order)
             except asyncio.CancelledError:
                 loop.start(partial(_give_back, cache, key))  # it may be claimed all the same
                 raise
-            known = claimed.found.get(key)
-            if known is not None:
-                return known if self._embedder.accepts(job, known) else None
-            if key in claimed.ours:
+            if not isinstance(found, bool):
+                return found if self._embedder.accepts(job, found) else None
+            if found:
                 return None
-            if not wait or self._run.stopping:
+            if order is not None or self._run.stopping:
                 return False
             await pause(seconds)
             seconds = min(2 * seconds, SLOWEST_LOOK_SEC)
@@ -271,6 +303,12 @@ class _Batch:
             await self._cache.put(cut_key or key, found)
         self._run.finished(len(indices))
         return True
+
+    def _is_under_way(self, key: str, indices: list[int]) -> bool:
+        """Whether another call of this client is embedding a group."""
+        flights, name = self._flight_of(key, indices)
+        flight = flights.get(name)
+        return flight is not None and flight.outcome is None and flight.cache is self._cache
 
     def _flight_of(self, key: str, indices: list[int]) -> tuple[Flights, str]:
         """Where a group's flight is, and its name there."""
@@ -329,8 +367,7 @@ async def equal_jobs(
     if not for_cache and all(isinstance(job.item, str) for job in jobs):
         keys = [str(job.item) for job in jobs]
     else:
-        slow = any(job.on_disk or (isinstance(job.item, str) and len(job.item) > LONG_TEXT) for job in jobs)
-        keys = await in_thread(slow, lambda: [key_of(job) for job in jobs])
+        keys = await in_thread(any(map(_is_slow, jobs)), lambda: [key_of(job) for job in jobs])
     groups: dict[str, list[int]] = {}
     errors: Errors = {}
     for index, key in enumerate(keys):
@@ -339,6 +376,11 @@ async def equal_jobs(
         else:
             errors[index] = key
     return groups, errors
+
+
+def _is_slow(job: Job) -> bool:
+    """Whether the key of a job takes longer than other requests should wait."""
+    return job.on_disk if job.files else isinstance(job.item, str) and len(job.item) > LONG_TEXT
 
 
 def _with_space(embedder: Embedder, job: Job, known: Result) -> Result:

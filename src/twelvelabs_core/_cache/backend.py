@@ -61,7 +61,8 @@ class SqliteStore:
                 "INSERT OR REPLACE INTO vectors (key, value, created) VALUES (?, ?, ?)",
                 [(key, value, now) for key, value in key_value_pairs],
             )
-            connection.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key, _ in key_value_pairs])
+            for part in portions([key for key, _ in key_value_pairs]):
+                connection.execute(f"DELETE FROM claims WHERE key IN ({','.join('?' * len(part))})", part)
 
         self._database.get().write(write)
 

@@ -32,11 +32,18 @@ class Claimed:
         found: results that are in the cache by now.
         ours: keys this client has to obtain.
         theirs: keys that another client or process is about to write.
+        written: the claims stand in the file; False = the store has none, or cannot be written and that is ignored.
     """
 
     found: dict[str, Result] = field(default_factory=dict)
     ours: set[str] = field(default_factory=set)
     theirs: set[str] = field(default_factory=set)
+    written: bool = True
+
+    def outcome(self, key: str) -> Result | bool:
+        """What became of one: its result; True = ours; False = another's."""
+        found = self.found.get(key)
+        return found if found is not None else key in self.ours
 
 
 class Cache:
@@ -87,12 +94,12 @@ class Cache:
             CacheError: the file cannot be written.
         """
         if self._claims is None or not keys:
-            return Claimed(ours=set(keys))
+            return Claimed(ours=set(keys), written=False)
         try:
             outcomes = await self._claims.get().take([self._prefix + key for key in keys])
         except CacheError as error:
             self._entries.failed(error)
-            return Claimed(ours=set(keys))
+            return Claimed(ours=set(keys), written=False)
         claimed = Claimed()
         for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, bool):

@@ -37,10 +37,10 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
         files: the item's media, opened.
         options: whatever else changes the vector, for example how a text is cut; empty = nothing.
     """
-    found = hashlib.blake2b(prefix, digest_size=20)
     if isinstance(item, str):
-        _add(found, "text", options, item)
-    elif isinstance(item, Composed):
+        return text_key(prefix, item, options)
+    found = hashlib.blake2b(prefix, digest_size=20)
+    if isinstance(item, Composed):
         _add(found, "composed", options, "" if item.text is None else f"={item.text}")
     elif options:
         _add(found, "options", options)
@@ -50,6 +50,12 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
         _add(found, media.kind, media.name or "", repr(part))
         found.update(file.digest)
     return found.hexdigest()
+
+
+def text_key(prefix: bytes, text: str, options: str = "") -> str:
+    """:func:`item_key` of a text."""
+    parts = f"4,{len(options)},{len(text)}\x1ftext\x1f{options}\x1f{text}"
+    return hashlib.blake2b(prefix + parts.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
 def pieces_key(prefix: bytes, pieces: Sequence[str], weights: Sequence[float]) -> str:

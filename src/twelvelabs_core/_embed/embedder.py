@@ -51,7 +51,7 @@ class Embedder:
     def key(self, job: Job) -> str:
         """The cache key: of what is sent first. Reads media files, and counts the tokens of texts."""
         if isinstance(job.item, str):
-            return self.texts.key(self.plan(job))
+            return self.texts.short_key(job.item) or self.texts.key(self.plan(job))
         if job.options is not None and not self._is_whole(job):
             return self.files.key(job.files[0], job.options)
         options = ""
@@ -73,7 +73,8 @@ class Embedder:
         if not isinstance(known, Embedding):
             return not isinstance(job.item, (str, Composed))
         if isinstance(job.item, str):
-            return self.texts.accepts(self.plan(job), known)
+            as_it_is = known.pooled == 1 and not known.truncated  # then it is what any plan of the same key gives
+            return as_it_is or self.texts.accepts(self.plan(job), known)
         return not (known.truncated and isinstance(job.item, Composed)) or bool(self._auto_truncate)
 
     def request_count(self, job: Job) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._models import ApiVersion, Kind, Model
-from .truncate import CheckedCounter, TokenCounter, Truncate, exceeds
+from .truncate import CheckedCounter, TokenCounter, Truncate, exceeds, has_no_more_bytes
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class EmbedSettings:
             kind == "audio" and self.api_version == "v1" and "transcription" in self.model.segment_options.get(kind, ())
         )
         return f"{self.space}/v1-audio" if mixed else self.space
+
+    def is_short(self, text: str) -> bool:
+        """Whether a text is within the limit by its length alone."""
+        return has_no_more_bytes(text, self.model.max_text_tokens, self.count)
 
     def is_over_limit(self, text: str) -> bool:
         """Whether a text has more tokens than the model takes, by :attr:`count`."""

@@ -8,7 +8,7 @@ from typing import Any
 from .._api import responses, v1, v2
 from .._api.requests import Request
 from .._cache.cache import Cache
-from .._cache.keys import item_key, key_prefix, pieces_key
+from .._cache.keys import key_prefix, pieces_key, text_key
 from .._errors import TextTooLongError
 from .._net.loop import in_thread
 from .._net.sender import Sender
@@ -34,6 +34,7 @@ class TextEmbedder:
         self._sender = sender
         self._cache = cache
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
+        self._sent_as_it_is = self._model.truncation != "text_truncate"  # else how it is cut is in the key
 
     def plan(self, text: str) -> TextPlan:
         """How a text is sent first."""
@@ -53,7 +54,11 @@ class TextEmbedder:
             options = ""
         else:
             options = self._settings.truncate if plan.server_truncate is not None else "left to the server"
-        return item_key(self._key_prefix, plan.pieces[0], (), options)
+        return text_key(self._key_prefix, plan.pieces[0], options)
+
+    def short_key(self, text: str) -> str | None:
+        """:meth:`key` of a text that is certainly within the limit, without a plan for it; None for any other."""
+        return text_key(self._key_prefix, text) if self._sent_as_it_is and self._settings.is_short(text) else None
 
     @staticmethod
     def accepts(plan: TextPlan, known: Embedding) -> bool:

@@ -193,17 +193,19 @@ def too_long(model: Model, tokens: int) -> TextTooLongError:
 
 
 def exceeds(text: str, limit: int, count: TokenCounter) -> bool:
-    """Whether the text has more than ``limit`` tokens by ``count``.
-
-    No text has more tokens than bytes (byte-level tokenizers), so most texts need no counting. A very long one is
-    counted only until it is over.
-    """
-    if count is estimate_tokens:
-        if len(text) <= limit and (text.isascii() or len(text.encode()) <= limit):
-            return False
-        if len(text) > _LONG * limit and count(text[: _LONG * limit]) > limit:
-            return True
+    """Whether the text has more than ``limit`` tokens by ``count``. A very long one is counted until it is over."""
+    if has_no_more_bytes(text, limit, count):
+        return False
+    if count is estimate_tokens and len(text) > _LONG * limit and count(text[: _LONG * limit]) > limit:
+        return True
     return count(text) > limit
+
+
+def has_no_more_bytes(text: str, limit: int, count: TokenCounter) -> bool:
+    """Whether the text has at most ``limit`` bytes, and so no more tokens (byte-level tokenizers): most texts need no
+    counting. False if a caller's function counts.
+    """
+    return count is estimate_tokens and len(text) <= limit and (text.isascii() or len(text.encode()) <= limit)
 
 
 def cut(text: str, limit: int, count: TokenCounter, *, side: Literal["start", "end"]) -> str:

@@ -45,7 +45,7 @@ def rows(path: Path) -> dict[str, float]:
 
 async def test_a_claimed_key_is_another_one_s_until_its_result_is_there(path: Path) -> None:
     one, two = client(path), client(path)
-    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"}, written=False)
     assert await two.claim(["b", "c"]) == Claimed(ours={"c"}, theirs={"b"})
     assert await one.claim(["a"]) == Claimed(ours={"a"})  # its own
     await one.put("b", RESULT)
@@ -146,13 +146,13 @@ async def test_a_damaged_entry_can_be_claimed(path: Path) -> None:
     await one.put("b", Embedding([1.0, 2.0, 3.0], "space"))  # whole, but of another length
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE vectors SET value = zeroblob(30) WHERE key = 'space/a'")
-    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"}, written=False)
     assert await two.claim(["a", "b"]) == Claimed(theirs={"a", "b"})
 
 
 async def test_a_store_of_the_users_has_no_claims() -> None:
     one, two = (Cache(Entries(InMemoryByteStore()), "space", 2) for _ in range(2))
-    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"}, written=False)
     assert await two.claim(["a", "b"]) == Claimed(ours={"a", "b"})
     await one.release(["a"])
 
