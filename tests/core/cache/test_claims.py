@@ -45,7 +45,7 @@ def rows(path: Path) -> dict[str, float]:
 
 async def test_a_claimed_key_is_another_one_s_until_its_result_is_there(path: Path) -> None:
     one, two = client(path), client(path)
-    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"}, written=False)
+    assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
     assert await two.claim(["b", "c"]) == Claimed(ours={"c"}, theirs={"b"})
     assert await one.claim(["a"]) == Claimed(ours={"a"})  # its own
     await one.put("b", RESULT)
