@@ -135,9 +135,9 @@ def _claim(
     return found
 
 
-def portions(keys: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Keys in portions for one statement each."""
-    return (keys[start : start + READ_AT_ONCE] for start in range(0, len(keys), READ_AT_ONCE))
+def portions(keys: Sequence[str], size: int = READ_AT_ONCE) -> Iterable[Sequence[str]]:
+    """Keys in portions, by default for one statement each."""
+    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def open_store(cache: Any) -> Store | None:

@@ -167,8 +167,7 @@ def decode_floats(data: bytes) -> list[float]:
     Raises:
         ValueError: the length is not a multiple of 8 bytes.
     """
-    found = array("d")
-    found.frombytes(data)
+    found = array("d", data)
     if sys.byteorder == "big":
         found.byteswap()
     return found.tolist()

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .._errors import CacheError, InvalidInputError
-from .backend import Store, open_store, portions
+from .backend import SqliteStore, Store, open_store, portions
 from .encoding import is_whole, seal
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -20,6 +20,9 @@ CacheErrors: TypeAlias = Literal["raise", "ignore"]
 
 # After a failed write that is ignored, no other is tried for so long: each may wait for a locked file.
 PAUSE_SEC = 60.0
+# Entries of a file that are read before they are decoded: vectors of 400 kB stay in the processor's cache until then,
+# which takes a tenth less time than five times as many (measured).
+DECODED_AT_ONCE = 100
 
 
 class Entries:
@@ -89,14 +92,16 @@ class Entries:
 
     def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> dict[str, T]:
         found: dict[str, T] = {}
-        for key, value in zip(keys, self._values(keys), strict=True):
-            if value is None or value == b"":  # an empty value stands for a deleted one
-                continue
-            entry = decode(value) if is_whole(key, value) else None
-            if entry is None:
-                damaged.append(key)
-            else:
-                found[key] = entry
+        at_once = DECODED_AT_ONCE if isinstance(self.store, SqliteStore) else len(keys)
+        for part in portions(keys, at_once):
+            for key, value in zip(part, self._values(part), strict=True):
+                if value is None or value == b"":  # an empty value stands for a deleted one
+                    continue
+                entry = decode(value) if is_whole(key, value) else None
+                if entry is None:
+                    damaged.append(key)
+                else:
+                    found[key] = entry
         return found
 
     def _values(self, keys: Sequence[str]) -> list[Any]:
