@@ -321,8 +321,8 @@ def _identify(head: bytes, kind: str, body: bytes) -> tuple[str, str]:
         message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
             b"content-type: " + kind.encode() + b"\r\n\r\n" + body
         )
-        fields = {
-            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)
+        fields: dict[str, bytes] = {
+            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)  # type: ignore[misc]
             for part in message.iter_parts()
         }
         model = fields["model_name"].decode()
