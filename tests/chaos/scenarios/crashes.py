@@ -278,7 +278,7 @@ def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
         for number in range(rounds):
             emulator.reset(**slow, faults=[{**fault, "seed": number} for fault in faults])
             cache = run.folder / f"videos-{number}.sqlite"
-            given = {
+            given: dict[str, Any] = {
                 "how": how,
                 "client": {**client, "api_key": f"tlk_chaos{number}", "cache": str(cache)},
                 "videos": videos,
@@ -352,7 +352,11 @@ def lost_task_answers(run: Run) -> None:
             how = ("inline", "whole", "parts")[number % 3]
             emulator.reset(task_sec=0.2, chunk_bytes=PART_BYTES, faults=[{**fault, "seed": number} for fault in LOST])
             cache = {"cache": str(run.folder / f"lost-{number}.sqlite")} if number % 2 else {}
-            given = {"how": how, "client": {**client, "api_key": f"tlk_lost{number}", **cache}, "videos": videos}
+            given: dict[str, Any] = {
+                "how": how,
+                "client": {**client, "api_key": f"tlk_lost{number}", **cache},
+                "videos": videos,
+            }
             try:
                 found = embed_videos(given)
             except Exception as error:

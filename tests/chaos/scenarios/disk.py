@@ -265,7 +265,7 @@ def damaged_while_open(run: Run) -> None:
     with serving() as server:
         for number in range(run.count(40, 2)):
             cache = run.folder / f"open-{number}.sqlite"
-            given = {
+            given: dict[str, Any] = {
                 "client": settings(**server.account(), cache=str(cache)),
                 "texts": texts,
                 "seed": run.seed * 1000 + number,
