@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from twelvelabs_core import BatchError, EmbeddingClient, Image, QuotaExceededError, RetryPolicy, TwelveLabsError
+from twelvelabs_core import BatchError, EmbeddingClient, Image, QuotaExceededError, RetryPolicy, Stats, TwelveLabsError
 
 from ..faults import KINDS, Kind
 from ..scenario import Run, Server, scenario, serving
@@ -73,15 +73,20 @@ class Doubts:
             self.count += sent and did in ("performed", "untold")
 
 
-def check_money(run: Run, server: Server, paid_again: int, ended_in_doubt: int, distinct: int, what: str = "") -> None:
-    """Paid requests, with those that may have been, are the different items plus what the statistics say."""
+def check_money(run: Run, server: Server, stats: Stats, ended_in_doubt: int, items: int, what: str = "") -> None:
+    """Paid requests, with those that may have been, are the different items plus what the statistics say.
+
+    A request that the client wrote on a connection that was already closed never arrives: the client cannot know.
+    """
     counts = server.counts()
-    paid = counts["performed"] + counts["untold"]
+    never_arrived = stats.requests - counts["requests"]
+    paid = counts["performed"] + counts["untold"] + never_arrived
+    run.add(never_arrived=never_arrived)
+    told = items + stats.paid_again + ended_in_doubt
     run.check(
-        paid == distinct + paid_again + ended_in_doubt,
-        f"money{what}: {counts['performed']} performed + {counts['untold']} untold is not {distinct} items "
-        f"+ {paid_again} paid again + {ended_in_doubt} given up in doubt (off by "
-        f"{paid - distinct - paid_again - ended_in_doubt})",
+        paid == told and never_arrived >= 0,
+        f"money{what}: {counts['performed']} performed + {counts['untold']} untold + {never_arrived} never arrived "
+        f"is not {items} items + {stats.paid_again} paid again + {ended_in_doubt} given up in doubt (off by {paid - told})",
     )
 
 
@@ -258,7 +263,7 @@ def _mix(run: Run, framework: str, is_async: bool, cached: bool) -> None:
             raw = Counter(f"{type(e).__name__}: {e}"[:150] for e in errors if not isinstance(e, TwelveLabsError))
             run.check(not raw, f"{what} {version}: raw errors {dict(raw)}")
             stats = model.client.stats
-            check_money(run, server, stats.paid_again, in_doubt, len(items) - found["missing"], f" ({what} {version})")
+            check_money(run, server, stats, in_doubt, len(items) - found["missing"], f" ({what} {version})")
             counts = server.counts()
             met.update(counts["faults"])
             run.add(requests=counts["requests"], paid_again=stats.paid_again, asked_again=len(errors), calls=calls)
