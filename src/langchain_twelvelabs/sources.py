@@ -134,7 +134,7 @@ def find_media(
 
 
 def _each(paths: Any) -> Iterator[Any]:
-    if isinstance(paths, (bytes, bytearray, memoryview, Mapping)):
+    if isinstance(paths, (bytes, bytearray, memoryview, Mapping)) or hasattr(paths, "read"):
         raise InvalidInputError(_TAKES.format(type(paths).__name__))
     try:
         entries = iter(paths)
@@ -177,17 +177,26 @@ class _Search:
         except (ValueError, RuntimeError) as why:  # an address that cannot be parsed, a user without a home
             yield Found(text, None, InvalidInputError(f"cannot be used: {why}.", item=repr(text)))
             return
-        if path.is_dir():
-            files = sorted(path.glob(self.glob))
-            yield from self._selected(file for file in files if not _is_hidden(file.relative_to(path)))
-        elif isinstance(place, str) and globbing.has_magic(text) and not path.exists():
-            matches = globbing.glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern
-            if not matches:
-                error = InvalidInputError(f"matches no file (looked in {Path.cwd()}).", item=repr(text))
-                yield Found(text, None, error)
-            yield from self._selected(map(Path, sorted(matches)))
-        else:
+        try:
+            files = self._listed(path, is_text=isinstance(place, str))
+        except OSError as why:  # a name that is too long, a folder that may not be read
+            yield Found(text, None, InvalidInputError(f"cannot be read: {why.strerror or why}.", item=describe(text)))
+            return
+        if files is None:
             yield self._from_name(text, path)
+        elif not files and not path.is_dir():
+            yield Found(text, None, InvalidInputError(f"matches no file (looked in {Path.cwd()}).", item=repr(text)))
+        else:
+            yield from self._selected(files)
+
+    def _listed(self, path: Path, *, is_text: bool) -> list[Path] | None:
+        """The files of a folder or a glob, sorted; None if it names one file."""
+        if path.is_dir():
+            return [file for file in sorted(path.glob(self.glob)) if not _is_hidden(file.relative_to(path))]
+        if is_text and globbing.has_magic(str(path)) and not path.exists():
+            matches = globbing.glob(str(path), recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern
+            return [Path(match) for match in sorted(matches)]
+        return None
 
     def _selected(self, files: Iterable[Path]) -> Iterator[Found]:
         for file in files:

@@ -67,7 +67,7 @@ SOURCES: list[Callable[[], Any]] = [
     lambda: "a" * 5000,
     lambda: ".",
     lambda: Path(),
-    lambda: Path("/proc/self/fdinfo"),  # a folder without media; the root itself would be searched whole
+    lambda: Path(__file__).parent,
     lambda: b"",
     lambda: b"\xff",
     lambda: bytearray(PNG),

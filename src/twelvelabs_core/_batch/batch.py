@@ -162,8 +162,7 @@ class _Batch:
         while not self._run.stopping:
             if landing is not None:
                 # In steps, so that a batch that has to end does not wait for another one's long video.
-                done, _ = await asyncio.wait([landing], timeout=STEP_SEC)
-                if not done:
+                if not (await asyncio.wait([landing], timeout=STEP_SEC))[0]:
                     continue
                 if await self._take(key, indices, landing.result()):
                     return

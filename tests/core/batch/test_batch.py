@@ -297,7 +297,7 @@ def test_a_progress_bar_that_raises_is_drawn_no_more(
     assert (client.last_run.done, client.last_run.failed) == (2, 0)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "BrokenPipeError" in caplog.text
-    tqdm._instances.clear()  # it would draw what was not closed again when it is collected
+    tqdm._instances.clear()  # type: ignore[attr-defined]  # it would draw what was not closed again when it is collected
 
 
 def test_a_progress_bar_that_cannot_be_made_is_left_out(

@@ -172,7 +172,7 @@ async def test_a_cancelled_call_is_taken_over() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(5)]
-    await joined(waiting)
+    await joined(1)
     assert len(service.requests) == 1
     first.cancel()
     await until(lambda: len(service.requests) == 2)
@@ -187,7 +187,7 @@ async def test_a_waiting_call_can_be_cancelled() -> None:
     first = asyncio.ensure_future(service.client().aembed("a"))
     await asyncio.to_thread(gate.arrived.wait, 5)
     waiting = [asyncio.ensure_future(service.client().aembed("a")) for _ in range(3)]
-    await joined(waiting)
+    await joined(1)
     waiting[1].cancel()
     await asyncio.sleep(0)
     gate.open()
@@ -232,7 +232,7 @@ async def test_another_callers_own_error_is_not_inherited(error: Exception) -> N
     first = asyncio.ensure_future(service.client(rate_limiter=limiter).aembed("a"))
     await asyncio.to_thread(limiter.arrived.wait, 5)
     second = asyncio.ensure_future(service.client().aembed("a"))
-    await joined(waiting)
+    await joined(1)
     limiter.go.set()
     assert (await second).vector == vector("a")
     with pytest.raises((QuotaExceededError, UnexpectedError)):

@@ -741,8 +741,8 @@ def test_file_names_in_lists(emulator: Emulator, http: httpx.Client, tasks: Task
     """Of a form's file and of an asset; a file inside a JSON request has no name."""
     emulator.configure(task_list_filenames=shown, asset_polls=0)
     assert tasks.v1(red_then_blue()).status_code == 200
-    form = {"method": (None, "direct"), "file": ("upload-1.mp4", red_then_blue())}
-    asset_id = http.post("assets", files=form).json()["_id"]
+    file = {"file": ("upload-1.mp4", red_then_blue())}
+    asset_id = http.post("assets", data={"method": "direct"}, files=file).json()["_id"]
     body = {"input_type": "video", "model_name": "marengo3.5", "video": {"media_source": {"asset_id": asset_id}}}
     assert http.post("embed-v2/tasks", json=body).status_code == 202
     assert tasks.create("video", red_then_blue()).status_code == 202

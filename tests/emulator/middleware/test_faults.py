@@ -141,9 +141,9 @@ def test_slow(emulator: Emulator, http: httpx.Client) -> None:
 def test_late(emulator: Emulator, http: httpx.Client) -> None:
     """Performed at once, also for a client that is gone before the response."""
     fault(emulator, "late:5", first=1, path="assets")
-    form = {"method": (None, "direct"), "file": ("a.png", media.png())}
+    file = {"file": ("a.png", media.png())}
     with pytest.raises(httpx.ReadTimeout):
-        http.post("assets", files=form, timeout=0.3)
+        http.post("assets", data={"method": "direct"}, files=file, timeout=0.3)
     assert http.get("assets").json()["page_info"]["total_results"] == 1
 
 
