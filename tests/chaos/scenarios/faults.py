@@ -86,7 +86,7 @@ def check_money(run: Run, server: Server, stats: Stats, ended_in_doubt: int, ite
     run.check(
         paid == told and never_arrived >= 0,
         f"money{what}: {counts['performed']} performed + {counts['untold']} untold + {never_arrived} not arrived "
-        f"is not {items} items + {stats.paid_again} paid again + {ended_in_doubt} given up in doubt (off by {paid - told})",
+        f"is not {items} items + {stats.paid_again} paid again + {ended_in_doubt} in doubt (off by {paid - told})",
     )
 
 
