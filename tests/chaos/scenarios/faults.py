@@ -20,8 +20,8 @@ from ..faults import KINDS, Kind
 from ..scenario import Run, Server, scenario, serving
 from ..truth import identity_of_media, identity_of_text, judge, truth
 
-TIMEOUT = 1.0
-TOTAL_TIMEOUT = 3.0
+TIMEOUT = 2.0
+TOTAL_TIMEOUT = 5.0
 FAULTS_SHARE = 0.2
 
 
@@ -161,7 +161,7 @@ def each_fault(run: Run) -> None:
         (kind, version)
         for kind in KINDS.values()
         for version in ("v2", "v1")
-        if (version == "v2" or kind.mix) and not (kind.slow and run.scale < 0.1)
+        if (version == "v2" or (kind.mix and run.scale >= 0.05)) and not (kind.slow and run.scale < 0.1)
     ]
     with serving(named=True) as server, ThreadPoolExecutor(12) as pool:
         for failures in pool.map(lambda pair: _one_kind(server, *pair), tries):
