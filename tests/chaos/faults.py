@@ -216,7 +216,8 @@ def _refuse(reply: Reply) -> None:
     reply.answer(503, b"")
 
 
-_kind("connections_refused", "refused", _refuse, weight=0.1)
+# Not in a mix: a refused connection is a request of the client's that the server cannot count.
+_kind("connections_refused", "refused", _refuse, mix=False)
 _kind("status_400", "refused", _status(400, _error("parameter_invalid", "The text is odd.")), mix=False, ends="error")
 _kind(
     "status_400_echo_key",
