@@ -7,6 +7,7 @@ Everything is computed, always the same, and small; existing files are not chang
 
 from __future__ import annotations
 
+import os
 import sys
 import wave
 from collections.abc import Callable
@@ -314,8 +315,9 @@ def make(folder: Path = FOLDER) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [folder / name for name in SAMPLES if not (folder / name).exists()]
     for path in missing:
-        # Written under another name first: an interrupted run must not leave part of a file as if it were complete.
-        part = path.with_name(f".{path.name}.part")
+        # Written under another name first: an interrupted run must not leave part of a file as if it were complete, nor
+        # two runs at once disturb each other.
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         if path.name in IMAGES:
             IMAGES[path.name]().save(part, format="PNG")
         elif path.name in AUDIO:

@@ -173,8 +173,8 @@ class _Search:
             yield self._from_name(unsigned_url(text), text)
             return
         try:
-            path = (local_path(text) if text.startswith("file://") else None) or Path(text).expanduser()
-        except (ValueError, RuntimeError) as why:  # an address that cannot be parsed, a user without a home
+            path = local_path(text) or Path(text)
+        except ValueError as why:  # an address that cannot be parsed
             yield Found(text, None, InvalidInputError(f"cannot be used: {why}.", item=repr(text)))
             return
         try:

@@ -124,7 +124,15 @@ def local_path(place: str) -> Path | None:
         return Path(url2pathname(urlsplit(place).path))
     if "://" in place or place.startswith("data:"):
         return None
-    return Path(place).expanduser()
+    return expanded(place)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with ``~`` expanded; as it is if there is no such user, as a shell leaves it."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def place_of(source: str) -> str:

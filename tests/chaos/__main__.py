@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import faulthandler
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -91,6 +92,7 @@ def run_scenario(found: Scenario, seed: int, scale: float) -> dict[str, Any]:
 
 def _child(found: Scenario, seed: int, scale: float, result: Path) -> int:
     """The scenario itself, in this process."""
+    logging.getLogger().addHandler(logging.NullHandler())  # a hundred thousand warnings are of no use here
     faulthandler.dump_traceback_later(max(1.0, float(os.environ["CHAOS_LIMIT"]) - 2))
     folder = result.parent / "work"
     folder.mkdir()

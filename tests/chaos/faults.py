@@ -124,6 +124,17 @@ def _error(code: str, message: str, **details: object) -> bytes:
     return json.dumps({"code": code, "message": message, **({"details": details} if details else {})}).encode()
 
 
+def _bytes_and_end(make: Callable[[Reply], bytes]) -> Callable[[Reply], None]:
+    """Send these bytes as they are, and end."""
+
+    def act(reply: Reply) -> None:
+        reply.raw(make(reply))
+        reply.close()
+
+    return act
+
+
+_CHUNKED = "transfer-encoding: chunked\r\n"
 _LIMITED = _error("too_many_requests", "You have sent too many requests.")
 
 # -- refusals: nothing was embedded, and the client knows -------------------------------------------------------------
@@ -205,7 +216,8 @@ def _refuse(reply: Reply) -> None:
     reply.answer(503, b"")
 
 
-_kind("connections_refused", "refused", _refuse, weight=0.1)
+# Not in a mix: a refused connection is a request of the client's that the server cannot count.
+_kind("connections_refused", "refused", _refuse, mix=False)
 _kind("status_400", "refused", _status(400, _error("parameter_invalid", "The text is odd.")), mix=False, ends="error")
 _kind(
     "status_400_echo_key",
@@ -259,8 +271,8 @@ _kind("json_number", "untold", _status(200, b"1e999"))
 _kind("deep_json", "untold", _status(200, b'{"data":' + b"[" * 50_000 + b"]" * 50_000 + b"}"))
 _kind("utf16_json", "untold", _status(200, '{"data":[]}'.encode("utf-16")))
 _kind("null_bytes", "untold", _status(200, b"\0" * 5000))
-_kind("bad_status_line", "untold", lambda r: (r.raw(b"HTTP/x.y OK\r\n\r\n"), r.close())[0])
-_kind("garbage_instead_of_http", "untold", lambda r: (r.raw(bytes(range(256)) * 4), r.close())[0])
+_kind("bad_status_line", "untold", _bytes_and_end(lambda r: b"HTTP/x.y OK\r\n\r\n"))
+_kind("garbage_instead_of_http", "untold", _bytes_and_end(lambda r: bytes(range(256)) * 4))
 
 
 # -- performed, and the answer lost -----------------------------------------------------------------------------------
@@ -348,23 +360,23 @@ def _declares_less(reply: Reply) -> None:
 
 _kind("length_too_long", "performed", _declares_more)
 _kind("length_too_short", "performed", _declares_less)
-_kind("length_negative", "performed", lambda r: (r.raw(_head(-1) + _good(r)), r.close())[0])
-_kind("length_words", "performed", lambda r: (r.raw(_head(None, "content-length: many\r\n") + _good(r)), r.close())[0])
+_kind("length_negative", "performed", _bytes_and_end(lambda r: _head(-1) + _good(r)))
+_kind("length_words", "performed", _bytes_and_end(lambda r: _head(None, "content-length: many\r\n") + _good(r)))
 _kind(
     "lengths_differ",
     "performed",
-    lambda r: (r.raw(_head(len(_good(r)), "content-length: 7\r\n") + _good(r)), r.close())[0],
+    _bytes_and_end(lambda r: _head(len(_good(r)), "content-length: 7\r\n") + _good(r)),
 )
 _kind(
     "header_too_long",
     "performed",
-    lambda r: (r.raw(_head(len(_good(r)), f"x: {'y' * 100_000}\r\n") + _good(r)), r.close())[0],
+    _bytes_and_end(lambda r: _head(len(_good(r)), f"x: {'y' * 100_000}\r\n") + _good(r)),
 )
-_kind("header_null_byte", "performed", lambda r: (r.raw(_head(len(_good(r)), "x: a\0b\r\n") + _good(r)), r.close())[0])
+_kind("header_null_byte", "performed", _bytes_and_end(lambda r: _head(len(_good(r)), "x: a\0b\r\n") + _good(r)))
 _kind(
     "header_without_colon",
     "performed",
-    lambda r: (r.raw(_head(len(_good(r)), "nonsense\r\n") + _good(r)), r.close())[0],
+    _bytes_and_end(lambda r: _head(len(_good(r)), "nonsense\r\n") + _good(r)),
 )
 _kind("bad_gzip", "performed", _body(lambda r: b"\x1f\x8b\x08" + b"no" * 50, [("content-encoding", "gzip")]))
 _kind("gzip_cut", "performed", _body(lambda r: gzip.compress(_good(r))[:-20], [("content-encoding", "gzip")]))
@@ -373,25 +385,22 @@ _kind("unknown_encoding", "performed", _body(_good, [("content-encoding", "br")]
 _kind(
     "chunk_size_words",
     "performed",
-    lambda r: (r.raw(_head(None, "transfer-encoding: chunked\r\n") + b"zz\r\n{}\r\n"), r.close())[0],
+    _bytes_and_end(lambda r: _head(None, _CHUNKED) + b"zz\r\n{}\r\n"),
 )
 _kind(
     "chunk_cut",
     "performed",
-    lambda r: (r.raw(_head(None, "transfer-encoding: chunked\r\n") + b"ffff\r\n" + _good(r)), r.close())[0],
+    _bytes_and_end(lambda r: _head(None, _CHUNKED) + b"ffff\r\n" + _good(r)),
 )
 _kind(
     "chunks_without_end",
     "performed",
-    lambda r: (
-        r.raw(_head(None, "transfer-encoding: chunked\r\n") + b"%x\r\n%s\r\n" % (len(_good(r)), _good(r))),
-        r.close(),
-    )[0],
+    _bytes_and_end(lambda r: _head(None, _CHUNKED) + b"%x\r\n%s\r\n" % (len(_good(r)), _good(r))),
 )
 _kind(
     "length_and_chunks",
     "performed",
-    lambda r: (r.raw(_head(9, "transfer-encoding: chunked\r\n") + _good(r)), r.close())[0],
+    _bytes_and_end(lambda r: _head(9, _CHUNKED) + _good(r)),
 )
 
 # -- performed, and the answer not what was asked for -----------------------------------------------------------------
@@ -482,7 +491,12 @@ def _chunked(reply: Reply) -> None:
     parts = b"".join(
         b"%x;ext=1\r\n%s\r\n" % (len(body[i : i + 700]), body[i : i + 700]) for i in range(0, len(body), 700)
     )
-    reply.raw(_head(None, "transfer-encoding: chunked\r\n") + parts + b"0\r\ntrailer: x\r\n\r\n")
+    reply.raw(_head(None, _CHUNKED) + parts + b"0\r\ntrailer: x\r\n\r\n")
+
+
+def _closes(reply: Reply) -> None:
+    reply.answer(200, _good(reply), [("connection", "close")])
+    reply.close()
 
 
 def _old_http(reply: Reply) -> None:
@@ -498,7 +512,7 @@ _kind("slow_first_byte", "performed", _after(0.2), weight=0.5)
 _kind("dribbles", "performed", _dribble(400, 0.005), weight=0.5)
 _kind("continues_20_times", "performed", _continues)
 _kind("closes_after_answer", "performed", _answer_and_close)
-_kind("connection_close", "performed", lambda r: (r.answer(200, _good(r), [("connection", "close")]), r.close())[0])
+_kind("connection_close", "performed", _closes)
 _kind("chunks", "performed", _chunked)
 _kind("http_1_0", "performed", _old_http)
 _kind("gzip", "performed", _body(lambda r: gzip.compress(_good(r)), [("content-encoding", "gzip")]))

@@ -63,6 +63,7 @@ class Service:
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
+        self._bound: socket.socket | None = None
         self.port = 0
         self.set(Rules())
 
@@ -134,14 +135,24 @@ class Service:
         bound.bind(("127.0.0.1", self.port))
         bound.listen(2048)
         self.port = bound.getsockname()[1]
+        bound.setblocking(False)
+        self._bound = bound
         self._listener = await loop.create_server(lambda: Connection(self), sock=bound)
 
     def stop_listening(self, seconds: float) -> None:
-        if self._listener is None:
+        if self._listener is None or self._bound is None:
             return
-        self._listener.close()
-        self._listener = None
         loop = asyncio.get_running_loop()
+        # Whoever has connected already is served: closing the socket would drop a request that nobody has counted.
+        while True:
+            try:
+                waiting, _ = self._bound.accept()
+            except OSError:
+                break
+            waiting.setblocking(False)
+            _keep(loop.create_task(loop.connect_accepted_socket(lambda: Connection(self), waiting)))
+        self._listener.close()
+        self._listener = self._bound = None
         loop.call_later(seconds, lambda: _keep(asyncio.ensure_future(self.listen())))
 
     def go_away(self, seconds: float) -> None:
@@ -321,8 +332,8 @@ def _identify(head: bytes, kind: str, body: bytes) -> tuple[str, str]:
         message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
             b"content-type: " + kind.encode() + b"\r\n\r\n" + body
         )
-        fields = {
-            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)
+        fields: dict[str, bytes] = {
+            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)  # type: ignore[misc]
             for part in message.iter_parts()
         }
         model = fields["model_name"].decode()

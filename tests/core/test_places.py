@@ -156,8 +156,14 @@ def test_a_link_is_a_place_of_its_own(tmp_path: Path) -> None:
 
 
 def test_what_is_no_path_is_its_own_place() -> None:
-    assert place_of("~nobody_of_this_name/a.mp4") == "~nobody_of_this_name/a.mp4"
     assert place_of("file://[/a.mp4") == "file://[/a.mp4"
     assert place_of("s3://bucket/./a.mp4") == "s3://bucket/./a.mp4"
     assert place_of(f"{BUCKET}?{SIGNATURES['Azure']}") == BUCKET
     assert local_path("data:video/mp4;base64,AA") is None
+
+
+def test_a_home_that_does_not_exist_is_a_name() -> None:
+    """As in a shell; the search for a user of that name raises."""
+    assert local_path("~0/a.png") == Path("~0/a.png")
+    assert local_path("~/a.png") == Path.home() / "a.png"
+    assert Path(place_of("~0/a.png")) == Path.cwd() / "~0" / "a.png"

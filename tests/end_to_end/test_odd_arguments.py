@@ -21,7 +21,7 @@ from llama_index_twelvelabs import (
 )
 from tests.support import media
 from tests.support.service import Service
-from twelvelabs_core import Audio, TwelveLabsError
+from twelvelabs_core import Audio, TwelveLabsError, UnexpectedError
 
 
 def generator(*items: Any) -> Iterator[Any]:
@@ -164,13 +164,14 @@ def test_options_of_segments(options: Any) -> None:
     refused(lambda odd: loading(options={"audio": odd}), options)
 
 
-def test_an_exception_of_an_iterable_is_its_own() -> None:
+def test_an_exception_of_an_iterable_is_the_cause_of_ours() -> None:
     def failing() -> Iterator[str]:
         yield "a"
         raise KeyError("of the caller")
 
     sent = len(SERVICE.requests)
     for method in (LANGCHAIN.embed_documents, LLAMA.get_text_embedding_batch):
-        with pytest.raises(KeyError, match="of the caller"):
+        with pytest.raises(UnexpectedError, match="raised KeyError after 1 of them") as caught:
             method(failing())  # type: ignore[arg-type]  # any iterable is taken
+        assert isinstance(caught.value.__cause__, KeyError)
     assert len(SERVICE.requests) == sent

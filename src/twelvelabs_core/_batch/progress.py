@@ -50,10 +50,14 @@ class Bar:
         self._stats = Stats()
 
     def update(self, stats: Stats) -> None:
-        """Draw changed statistics."""
+        """Draw changed statistics. A bar that cannot be drawn is drawn no more."""
         self._stats = stats
-        self._bar.set_postfix_str(self._note(), refresh=False)
-        self._bar.update(stats.done - self._bar.n)
+        try:
+            self._bar.set_postfix_str(self._note(), refresh=False)
+            self._bar.update(stats.done - self._bar.n)
+        except Exception:
+            self._ticker.cancel()
+            raise
 
     def close(self, stats: Stats) -> None:
         """Draw the last statistics and end the line."""

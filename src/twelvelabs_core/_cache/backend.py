@@ -7,11 +7,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 from .._errors import InvalidInputError
 from .._net.forks import PerLoop
+from .._places import expanded
 from .database import Database, database_of
 from .owners import is_dead
 
@@ -39,7 +39,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = expanded(path).absolute()
         self._database: PerLoop[Database] = PerLoop(partial(database_of, self.path))
 
     def __reduce__(self) -> tuple[Any, ...]:

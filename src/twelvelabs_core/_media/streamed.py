@@ -28,21 +28,25 @@ class StreamedFile:
         self.digest: bytes | None = None
 
     def open(self) -> BinaryIO:
-        """A new reader. Raises :class:`InvalidInputError` when it is read and the file has become shorter."""
+        """A new reader.
+
+        Raises:
+            InvalidInputError: the file cannot be opened; when it is read, it has become shorter.
+        """
         self.digest = None
-        return cast(BinaryIO, _Reader(self))
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
+        return cast(BinaryIO, _Reader(self, file))
 
 
 class _Reader(io.RawIOBase):
     """Reads from the beginning to the end; ``seek`` knows these two places only, which is what httpx uses."""
 
-    def __init__(self, owner: StreamedFile) -> None:
+    def __init__(self, owner: StreamedFile, file: BinaryIO) -> None:
         super().__init__()
-        self._owner = owner
-        try:
-            self._file = owner.path.open("rb")
-        except OSError as error:
-            raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=owner.label) from error
+        self._owner, self._file = owner, file
         self._rewind()
 
     def _rewind(self) -> None:

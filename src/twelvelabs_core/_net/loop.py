@@ -14,7 +14,7 @@ import os
 import selectors
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from .._errors import UnexpectedError
@@ -166,6 +166,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     future = submit(coroutine)
     try:
         return future.result()
+    except CancelledError:  # nobody else cancels it
+        raise UnexpectedError("The interpreter is ending: the call was cancelled.") from None
     except BaseException:
         future.cancel()
         raise

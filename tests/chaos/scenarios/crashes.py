@@ -269,7 +269,7 @@ def _same(found: list[list[Segment]], right: list[list[Segment]]) -> int:
 
 def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
     numbers = random.Random(run.seed)
-    videos = make_videos(run.folder, 6)
+    videos = make_videos(run.folder, 6 if run.scale >= 0.02 else 3)
     rounds = run.count(ROUNDS)
     slow = {"task_sec": 0.4, "asset_ready_sec": 0.2, "latency_sec": 0.02, "chunk_bytes": PART_BYTES}
     with emulating(**slow) as emulator:
@@ -278,7 +278,7 @@ def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
         for number in range(rounds):
             emulator.reset(**slow, faults=[{**fault, "seed": number} for fault in faults])
             cache = run.folder / f"videos-{number}.sqlite"
-            given = {
+            given: dict[str, Any] = {
                 "how": how,
                 "client": {**client, "api_key": f"tlk_chaos{number}", "cache": str(cache)},
                 "videos": videos,
@@ -310,7 +310,9 @@ def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
             run.check(tasks_twice >= 0, f"round {number}: vectors without a task")
             run.check(sound(cache), f"round {number}: the cache is corrupt")
             run.check(took < 90, f"round {number}: the next process took {took:.1f} s")
-    run.tried = f"{rounds} rounds of 6 videos ({how}) by tasks, two processes on one cache, kill -9, then resumed"
+    run.tried = (
+        f"{rounds} rounds of {len(videos)} videos ({how}) by tasks, two processes on one cache, kill -9, then resumed"
+    )
 
 
 @scenario("kill-tasks", limit_sec=900)
@@ -352,7 +354,11 @@ def lost_task_answers(run: Run) -> None:
             how = ("inline", "whole", "parts")[number % 3]
             emulator.reset(task_sec=0.2, chunk_bytes=PART_BYTES, faults=[{**fault, "seed": number} for fault in LOST])
             cache = {"cache": str(run.folder / f"lost-{number}.sqlite")} if number % 2 else {}
-            given = {"how": how, "client": {**client, "api_key": f"tlk_lost{number}", **cache}, "videos": videos}
+            given: dict[str, Any] = {
+                "how": how,
+                "client": {**client, "api_key": f"tlk_lost{number}", **cache},
+                "videos": videos,
+            }
             try:
                 found = embed_videos(given)
             except Exception as error:

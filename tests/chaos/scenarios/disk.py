@@ -263,9 +263,9 @@ def damaged_while_open(run: Run) -> None:
     """A cache that is damaged while a process has it open: the process lives, and no vector is wrong."""
     texts = [f"text {i} in a cache that is open" for i in range(300)]
     with serving() as server:
-        for number in range(run.count(40, 2)):
+        for number in range(run.count(40)):
             cache = run.folder / f"open-{number}.sqlite"
-            given = {
+            given: dict[str, Any] = {
                 "client": settings(**server.account(), cache=str(cache)),
                 "texts": texts,
                 "seed": run.seed * 1000 + number,

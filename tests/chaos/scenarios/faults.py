@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from twelvelabs_core import BatchError, EmbeddingClient, Image, RetryPolicy, TwelveLabsError
+from twelvelabs_core import BatchError, EmbeddingClient, Image, RetryPolicy, Stats, TwelveLabsError
 
 from ..faults import KINDS, Kind
 from ..scenario import Run, Server, scenario, serving
 from ..truth import identity_of_media, identity_of_text, judge, truth
 
-TIMEOUT = 1.0
-TOTAL_TIMEOUT = 3.0
+TIMEOUT = 2.0
+TOTAL_TIMEOUT = 5.0
 FAULTS_SHARE = 0.2
 
 
@@ -73,15 +73,20 @@ class Doubts:
             self.count += sent and did in ("performed", "untold")
 
 
-def check_money(run: Run, server: Server, paid_again: int, ended_in_doubt: int, distinct: int, what: str = "") -> None:
-    """Paid requests, with those that may have been, are the different items plus what the statistics say."""
+def check_money(run: Run, server: Server, stats: Stats, ended_in_doubt: int, items: int, what: str = "") -> None:
+    """Paid requests, with those that may have been, are the different items plus what the statistics say.
+
+    A request that the client wrote on a connection that was already closed never arrives: the client cannot know.
+    """
     counts = server.counts()
-    paid = counts["performed"] + counts["untold"]
+    never_arrived = stats.requests - counts["requests"]
+    paid = counts["performed"] + counts["untold"] + never_arrived
+    run.add(never_arrived=never_arrived)
+    told = items + stats.paid_again + ended_in_doubt
     run.check(
-        paid == distinct + paid_again + ended_in_doubt,
-        f"money{what}: {counts['performed']} performed + {counts['untold']} untold is not {distinct} items "
-        f"+ {paid_again} paid again + {ended_in_doubt} given up in doubt (off by "
-        f"{paid - distinct - paid_again - ended_in_doubt})",
+        paid == told and never_arrived >= 0,
+        f"money{what}: {counts['performed']} performed + {counts['untold']} untold + {never_arrived} not arrived "
+        f"is not {items} items + {stats.paid_again} paid again + {ended_in_doubt} in doubt (off by {paid - told})",
     )
 
 
@@ -156,7 +161,7 @@ def each_fault(run: Run) -> None:
         (kind, version)
         for kind in KINDS.values()
         for version in ("v2", "v1")
-        if (version == "v2" or kind.mix) and not (kind.slow and run.scale < 0.1)
+        if (version == "v2" or (kind.mix and run.scale >= 0.05)) and not (kind.slow and run.scale < 0.1)
     ]
     with serving(named=True) as server, ThreadPoolExecutor(12) as pool:
         for failures in pool.map(lambda pair: _one_kind(server, *pair), tries):
@@ -258,7 +263,7 @@ def _mix(run: Run, framework: str, is_async: bool, cached: bool) -> None:
             raw = Counter(f"{type(e).__name__}: {e}"[:150] for e in errors if not isinstance(e, TwelveLabsError))
             run.check(not raw, f"{what} {version}: raw errors {dict(raw)}")
             stats = model.client.stats
-            check_money(run, server, stats.paid_again, in_doubt, len(items) - found["missing"], f" ({what} {version})")
+            check_money(run, server, stats, in_doubt, len(items) - found["missing"], f" ({what} {version})")
             counts = server.counts()
             met.update(counts["faults"])
             run.add(requests=counts["requests"], paid_again=stats.paid_again, asked_again=len(errors), calls=calls)
@@ -361,10 +366,7 @@ def away(run: Run) -> None:
                 count <= paid <= count + client.stats.paid_again + lost_connections,
                 f"{name}: {paid} paid for {count}, the statistics say {client.stats.paid_again} again",
             )
-    run.tried = (
-        f"{len(variants)} batches of {count:,} texts, the server away for {seconds:g} s: client with patience, both "
-        "adapters"
-    )
+    run.tried = f"{len(variants)} batches of {count:,} texts, the server away for {seconds:g} s"
 
 
 @scenario("nothing-but-errors", limit_sec=900)
@@ -373,23 +375,30 @@ def nothing_but_errors(run: Run) -> None:
     count = run.count(2000, 300)
     for kind in ("status_500", "status_503_html", "close_without_answer", "not_json", "status_429_empty"):
         with serving() as server:
-            client = EmbeddingClient(**settings(**server.account()), max_wait=5.0)
+            account = server.account()
+            client = EmbeddingClient(**settings(**account), max_wait=5.0)
             texts = [f"text {i} for a server that fails" for i in range(count)]
             good = [found.vector for found in client.embed_many(texts[: count // 10])]
             run.check(len(good) == count // 10, f"{kind}: before")
             server.rules(rate=1.0, kinds=[kind])
-            outcome, found = in_time(lambda client=client, texts=texts: client.embed_many(texts), 100)  # type: ignore[misc]
+            do = partial(client.embed_many, texts)
+            outcome, found = in_time(do, 100)
             requests = server.counts()["requests"]
             run.add(batches=1, requests=requests)
             run.check(outcome == "raised" and isinstance(found, TwelveLabsError), f"{kind}: {outcome} {found!r:.150}")
             run.check(requests < count, f"{kind}: {requests} requests for {count} items that all fail")
             server.rules()
-            again, vectors = in_time(lambda client=client, texts=texts: client.embed_many(texts), 60)  # type: ignore[misc]
+            if kind.startswith("status_429"):  # the limiter has learned a rate from the refusals, and keeps to it
+                texts = texts[:20]
+                do = partial(EmbeddingClient(**settings(**account), max_wait=60.0).embed_many, texts)
+            again, vectors = in_time(do, 90)
             right = (
                 again == "returned"
                 and judge([identity_of_text(text) for text in texts], [one.vector for one in vectors])["right"]
             )
-            run.check(right == count, f"{kind}: afterwards {again} {vectors if again == 'raised' else right!r:.200}")
+            run.check(
+                right == len(texts), f"{kind}: afterwards {again} {vectors if again == 'raised' else right!r:.200}"
+            )
     run.tried = f"5 kinds of failure for each of {count:,} items of a batch"
 
 

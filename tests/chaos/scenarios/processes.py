@@ -284,9 +284,7 @@ del client
 }
 
 
-def _worker(
-    run: Run, what: str, code: str, server: Server, options: tuple[str, ...] = STRICT, **given: Any
-) -> subprocess.CompletedProcess[str] | None:
+def _worker(run: Run, what: str, code: str, **given: Any) -> subprocess.CompletedProcess[str] | None:
     """Run a script; note a failure unless it ends with status 0 in time and leaves nothing on stderr."""
     image = run.folder / "image.png"
     image.write_bytes(png(7))
@@ -298,7 +296,7 @@ def _worker(
     out_path, err_path = run.folder / "stdout", run.folder / "stderr"
     with out_path.open("w") as stdout, err_path.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, *options, str(script), described],
+            [sys.executable, *STRICT, str(script), described],
             stdout=stdout,
             stderr=stderr,
             cwd=ROOT,
@@ -340,8 +338,8 @@ def forks(run: Run) -> None:
     chosen = combinations[:: max(1, round(0.2 / run.scale))] if run.scale < 0.2 else combinations
     with serving(latency_sec=0.005) as server:
         for number, (how, cached, busy) in itertools.product(range(rounds), chosen):
-            given = {"how": how, "busy": busy, "client": _client(server, **_caches(run, cached))}
-            _worker(run, f"fork, {how}, cached {cached}, busy {busy}, round {number}", FORK, server, **given)
+            given: dict[str, Any] = {"how": how, "busy": busy, "client": _client(server, **_caches(run, cached))}
+            _worker(run, f"fork, {how}, cached {cached}, busy {busy}, round {number}", FORK, **given)
     run.tried = f"{run.outcome['scripts']} scripts with 4 children and 4 grandchildren each, {len(chosen)} kinds of use"
 
 
@@ -352,8 +350,8 @@ def pools(run: Run) -> None:
         for how, cached, method in itertools.product(USES, (False, True), ("fork", "spawn", "forkserver")):
             if run.scale < 0.5 and (how not in ("texts", "langchain") or (cached and method != "fork")):
                 continue
-            given = {"how": how, "method": method, "client": _client(server, **_caches(run, cached))}
-            _worker(run, f"{method} pool, {how}, cached {cached}", POOLS, server, **given)
+            given: dict[str, Any] = {"how": how, "method": method, "client": _client(server, **_caches(run, cached))}
+            _worker(run, f"{method} pool, {how}, cached {cached}", POOLS, **given)
 
 
 @scenario("threads-and-loops", limit_sec=600)
@@ -363,8 +361,8 @@ def threads(run: Run) -> None:
         for how, cached in itertools.product(USES, (False, True)):
             if run.scale < 0.5 and how not in ("texts", "llama-index"):
                 continue
-            given = {"how": how, "client": _client(server, **_caches(run, cached))}
-            _worker(run, f"threads, {how}, cached {cached}", THREADS, server, **given)
+            given: dict[str, Any] = {"how": how, "client": _client(server, **_caches(run, cached))}
+            _worker(run, f"threads, {how}, cached {cached}", THREADS, **given)
 
 
 @scenario("exits", limit_sec=900)
@@ -374,8 +372,8 @@ def exits(run: Run) -> None:
         for (name, code), cached in itertools.product(ENDS.items(), (False, True)):
             if run.scale < 0.5 and cached and "suspended" not in name:
                 continue
-            given = {"client": _client(server, **_caches(run, cached))}
-            done = _worker(run, f"{name}, cached {cached}", code, server, **given)
+            given: dict[str, Any] = {"client": _client(server, **_caches(run, cached))}
+            done = _worker(run, f"{name}, cached {cached}", code, **given)
             if "outlives" in name and done is not None:
                 run.check("done" in done.stdout, f"{name}, cached {cached}: the thread did not finish")
     run.tried = f"{len(ENDS)} ways to end a script, with and without a cache, under -X dev -W error"

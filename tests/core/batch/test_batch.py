@@ -291,13 +291,14 @@ def test_a_progress_bar_that_raises_is_drawn_no_more(
 
     monkeypatch.setattr(progress_module, "REFRESH_SEC", 0.001)
     monkeypatch.setattr(tqdm, method, raising(BrokenPipeError("gone")))
+    monkeypatch.setattr(tqdm, "__del__", lambda bar: None)  # it would close, when it is collected, what was not closed
     client = Service(Counter(0.005)).client()
     found = client.embed_many(["a", "b"], progress=True)
     assert [e.vector for e in found] == [vector("a"), vector("b")]
     assert (client.last_run.done, client.last_run.failed) == (2, 0)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "BrokenPipeError" in caplog.text
-    tqdm._instances.clear()  # type: ignore[attr-defined]  # it would draw what was not closed again when it is collected
+    tqdm._instances.clear()  # type: ignore[attr-defined]  # it would draw again what was not closed
 
 
 def test_a_progress_bar_that_cannot_be_made_is_left_out(

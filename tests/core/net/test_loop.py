@@ -9,7 +9,7 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from tests.support.processes import QUIET_FORK
 from tests.support.service import KEY, Counter, Service, right_answer, scripted, sent_json, v2_answer, vector
 from twelvelabs_core import (
     EmbeddingClient,
+    UnexpectedError,
 )
 
 # -- loops, threads, cancelling ------------------------------------------------------------------------------------
@@ -78,6 +79,18 @@ async def test_cancelling_the_await_cancels_the_request() -> None:
     with pytest.raises(asyncio.CancelledError):
         await call
     assert await asyncio.to_thread(stuck.cancelled.wait, 2)
+
+
+def test_a_call_that_the_end_of_the_interpreter_cancels_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(coroutine: Any) -> Future[Any]:
+        coroutine.close()
+        cancelled: Future[Any] = Future()
+        cancelled.cancel()
+        return cancelled
+
+    monkeypatch.setattr("twelvelabs_core._net.loop.submit", submit)
+    with pytest.raises(UnexpectedError, match="ending"):
+        Service().client().embed("a")
 
 
 async def test_cancelling_a_batch_starts_no_other_request() -> None:
