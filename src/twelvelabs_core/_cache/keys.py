@@ -37,10 +37,12 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
         files: the item's media, opened.
         options: whatever else changes the vector, for example how a text is cut; empty = nothing.
     """
-    if isinstance(item, str):
+    if isinstance(item, str) and not files:
         return text_key(prefix, item, options)
     found = hashlib.blake2b(prefix, digest_size=20)
-    if isinstance(item, Composed):
+    if isinstance(item, str):
+        _add(found, "text", options, item)
+    elif isinstance(item, Composed):
         _add(found, "composed", options, "" if item.text is None else f"={item.text}")
     elif options:
         _add(found, "options", options)

@@ -50,6 +50,8 @@ KEYS = {
     "audio with start": key_of(Audio(b"a", start_sec=1)),
     "image by URL": key_of(Image("https://h.example/a")),
     "image by another URL": key_of(Image("https://h.example/b")),
+    "segments of an image": item_key(PREFIX, "", located(Image(b"a")), "x"),
+    "segments of another image": item_key(PREFIX, "", located(Image(b"b")), "x"),
     "composed image": key_of(Composed(None, [Image(b"a")])),
     "composed text and image": key_of(Composed("a", [Image(b"a")])),
     "composed empty text and image": key_of(Composed("", [Image(b"a")])),
