@@ -62,7 +62,7 @@ async def test_the_next_ones_are_claimed_with_the_first(path: Path) -> None:
     ahead = ClaimsAhead(client(path), KEYS, 3)
     assert await ahead.claim(0) is True
     assert claimed(path) == ["space/a", "space/b", "space/c"]
-    assert await asyncio.gather(ahead.claim(1), ahead.claim(2), ahead.claim(3)) == [True, True, True]
+    assert [await ahead.claim(order) for order in (1, 2, 3)] == [True, True, True]
     assert claimed(path) == ["space/a", "space/b", "space/c", "space/d"]
 
 
