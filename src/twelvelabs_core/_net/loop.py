@@ -57,7 +57,14 @@ class _Background:
         self.executor = _Threads(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
-        self.thread.start()
+        try:
+            self.thread.start()
+        except RuntimeError as error:
+            self.loop.close()
+            raise UnexpectedError(
+                f"The client's thread could not be started: {error}. Python 3.12 starts none when the main thread has "
+                "ended: make the first call of the process before."
+            ) from None
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
