@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .._errors import CacheError, InvalidInputError
@@ -42,8 +41,8 @@ class Entries:
     def __reduce__(self) -> tuple[Any, ...]:
         return Entries, (self.store, self.errors)
 
-    async def read(self, keys: Sequence[str], decode: Callable[[bytes], T | None]) -> dict[str, T]:
-        """The entries of some keys, without those that are missing.
+    async def read(self, keys: Sequence[str], decode: Callable[[bytes], T | None]) -> Sequence[T | None]:
+        """The entries of some keys, in order, None for a missing one.
 
         A damaged one counts as missing; one warning gives the number of them.
 
@@ -53,13 +52,14 @@ class Entries:
         Raises:
             CacheError: the store cannot be read.
         """
-        found: dict[str, T] = {}
+        found: list[T | None] = []
         damaged: list[str] = []
         try:
             for part in portions(keys):
-                found.update(await asyncio.to_thread(partial(self._read, part, decode, damaged)))
+                found += await asyncio.to_thread(self._read, part, decode, damaged)
         except CacheError as error:
             self.failed(error)
+            found += [None] * (len(keys) - len(found))
         if damaged:
             logger.warning(
                 "%d of %d entries read from the cache are damaged, or of an earlier version, and count as missing "
@@ -90,18 +90,15 @@ class Entries:
         self._failing = False
         return [True] * len(pairs)
 
-    def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> dict[str, T]:
-        found: dict[str, T] = {}
+    def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> list[T | None]:
+        found: list[T | None] = []
         at_once = DECODED_AT_ONCE if isinstance(self.store, SqliteStore) else len(keys)
         for part in portions(keys, at_once):
             for key, value in zip(part, self._values(part), strict=True):
-                if value is None or value == b"":  # an empty value stands for a deleted one
-                    continue
                 entry = decode(value) if is_whole(key, value) else None
-                if entry is None:
+                if entry is None and value is not None and value != b"":  # an empty value stands for a deleted one
                     damaged.append(key)
-                else:
-                    found[key] = entry
+                found.append(entry)
         return found
 
     def _values(self, keys: Sequence[str]) -> list[Any]:

@@ -71,7 +71,9 @@ def _key(digest: bytes) -> str:
 
 
 async def _stored(digests: Iterable[bytes], entries: Entries) -> set[str]:
-    return set(await entries.read([_key(digest) for digest in digests], bytes))
+    keys = [_key(digest) for digest in digests]
+    found = await entries.read(keys, bytes)
+    return {key for key, entry in zip(keys, found, strict=True) if entry is not None}
 
 
 async def _written(digests: set[bytes], entries: Entries) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from .._errors import CacheError
-from .encoding import decode_kept, encode_kept, seal
+from .encoding import decode_kept, encode_kept, made_together, seal
 from .entries import Entries
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -79,8 +79,9 @@ class KeptVectors:
         missing = [id for id in wanted if id not in found]
         if entries is None or not missing:
             return found
-        stored = await entries.read([prefix + id for id in missing], partial(decode_kept, dimensions=dimensions))
-        return found | {id: stored[prefix + id] for id in missing if prefix + id in stored}
+        empty: Callable[[], list[float]] = made_together(len(missing), list).__next__
+        stored = await entries.read([prefix + id for id in missing], partial(decode_kept, dimensions, empty))
+        return found | {id: vector for id, vector in zip(missing, stored, strict=True) if vector is not None}
 
 
 async def _written(vectors: Mapping[str, Sequence[float]], entries: Entries) -> bool:
@@ -89,7 +90,7 @@ async def _written(vectors: Mapping[str, Sequence[float]], entries: Entries) -> 
     try:
         # In a second run most are stored already, and reading is cheaper than writing.
         stored = await entries.read(list(pairs), bytes)
-        new = [(key, content) for key, content in pairs.items() if stored.get(key) != seal(key, content)]
+        new = [pair for pair, value in zip(pairs.items(), stored, strict=True) if value != seal(*pair)]
         return not new or all(await asyncio.to_thread(entries.write, new))
     except CacheError as error:  # the vectors are paid for and must not be lost
         logger.error("%d vectors stay in memory. %s", len(pairs), error)
