@@ -82,7 +82,8 @@ class Entries:
         if time.monotonic() < self._silent_until:
             return [False] * len(pairs)
         try:
-            self._write([(key, seal(key, content) if content else b"") for key, content in pairs])
+            sealed = [(key, seal(key, content) if content else b"") for key, content in pairs]
+            self._attempt("written", lambda: self.store.mset(sealed))
         except CacheError as error:
             self.failed(error)
             self._silent_until = time.monotonic() + PAUSE_SEC
@@ -102,12 +103,7 @@ class Entries:
         return found
 
     def _values(self, keys: Sequence[str]) -> list[Any]:
-        try:
-            values = list(self.store.mget(keys))
-        except CacheError:
-            raise
-        except Exception as error:  # a user's store may raise anything
-            raise self._error("read", error) from error
+        values = self._attempt("read", lambda: list(self.store.mget(keys)))
         if len(values) != len(keys):
             raise CacheError(
                 f"{type(self.store).__name__}.mget returned {len(values)} values for {len(keys)} keys: it must return "
@@ -115,20 +111,14 @@ class Entries:
             )
         return values
 
-    def _write(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+    def _attempt(self, what: str, step: Callable[[], T]) -> T:
         try:
-            self.store.mset(pairs)
+            return step()
         except CacheError:
             raise
         except Exception as error:  # a user's store may raise anything
-            raise self._error("written", error) from error
-
-    def _error(self, what: str, error: Exception) -> CacheError:
-        try:
-            said = str(error)
-        except Exception:  # as its errors may
-            said = ""
-        return CacheError(f"The cache ({type(self.store).__name__}) cannot be {what}: {type(error).__name__}: {said}")
+            said = f"{type(error).__name__}: {_printed(error)}"
+            raise CacheError(f"The cache ({type(self.store).__name__}) cannot be {what}: {said}") from error
 
     def failed(self, error: CacheError) -> None:
         """Raise an error of the store, or warn of the first in a row if errors are ignored."""
@@ -137,6 +127,13 @@ class Entries:
         if not self._failing:
             logger.warning("%s cache_errors='ignore': the run goes on, and what it pays for may not be kept.", error)
         self._failing = True
+
+
+def _printed(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a user's class, which may raise anything too
+        return ""
 
 
 def open_cache(cache: Any, errors: CacheErrors = "raise") -> Entries | None:
