@@ -23,6 +23,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "killed": resume.killed,
     "equal": resume.equal,
     "cached": resume.again,
+    "cached-stream": resume.again_stream,
     "memory": memory.stream,
     "imports": imports.imports,
 }

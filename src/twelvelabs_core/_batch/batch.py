@@ -130,27 +130,27 @@ class _Batch:
         self._run.stats.failed += len(errors)
         self._run.stats.deduplicated += len(self._jobs) - len(errors) - len(groups)
         if self._cache is not None:
-            await self._read(self._cache, groups)
-        todo = list(groups.items())
-        if self._cache is not None:
             # Media may wait for hours for their tasks: none is claimed before it starts.
             count = self._embedder.sender.settings.max_concurrency if self._media is self._texts else 1
-            self._ahead = ClaimsAhead(self._cache, list(groups), count)
+            self._ahead = ClaimsAhead(self._cache, count)
         try:
-            await self._embedder.sender.attempt_each(todo, self._first, self._run)
+            if self._ahead is not None:
+                await self._read(self._ahead, groups)
+            await self._embedder.sender.attempt_each(list(groups.items()), self._first, self._run)
         finally:
             if self._ahead is not None:
                 self._ahead.end(lambda key: self._is_under_way(key, groups[key]))
 
-    async def _read(self, cache: Cache, groups: dict[str, list[int]]) -> None:
+    async def _read(self, ahead: ClaimsAhead, groups: dict[str, list[int]]) -> None:
         """Take those that are in the cache out of the groups."""
         cached = 0
-        for key, known in (await cache.get_many(list(groups))).items():
+        for key, known in (await ahead.read(list(groups))).items():
             job = self._jobs[groups[key][0]]
             if self._embedder.accepts(job, known):
                 indices = groups.pop(key)
                 self._keep(indices, _with_space(self._embedder, job, known))
                 cached += len(indices)
+        ahead.keys = list(groups)
         self._run.stats.cached += cached
         self._run.finished(cached)
 
