@@ -136,6 +136,8 @@ class _Batch:
         try:
             if self._ahead is not None:
                 await self._read(self._ahead, groups)
+            if self._media is self._texts:  # how many requests media take is not known
+                self._run.expect(len(groups))
             await self._embedder.sender.attempt_each(list(groups.items()), self._first, self._run)
         finally:
             if self._ahead is not None:
@@ -176,6 +178,8 @@ class _Batch:
         if self._ahead is not None and flight.cache is not self._cache:
             self._ahead.give_up(key)
         if not await self._take(key, indices, flight):
+            if self._run.lane == "interactive":
+                flight.hurry()
             self._later.append((key, indices, order < self._prepaid, flight.landing()))
 
     async def _follow(self, _: int, group: Later) -> None:
@@ -193,6 +197,8 @@ class _Batch:
             if found is None:
                 await self._lead(key, indices, prepaid, flights, name)
                 return
+            if self._run.lane == "interactive":
+                found.hurry()
             landing = found.landing()
 
     async def _lead(

@@ -18,6 +18,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from .._errors import UnexpectedError
+from .._lanes import lane_of
 from .forks import uncut
 
 P = ParamSpec("P")
@@ -26,15 +27,29 @@ T = TypeVar("T")
 
 # Seconds the interpreter waits at its end for what is being written.
 EXIT_SEC = 10.0
+# Threads beside those that a batch keeps busy by reading and encoding files.
+INTERACTIVE_THREADS = 2
 
 
 class _Threads(ThreadPoolExecutor):
-    """Threads for blocking calls. When the main thread has ended no job gets a thread any more, while other threads may
-    go on: then a job is done at once, on the loop.
+    """Threads for blocking calls; interactive calls have a few of their own.
+
+    When the main thread has ended no job gets a thread any more, while other threads may go on: then a job is done at
+    once, on the loop.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._interactive = ThreadPoolExecutor(INTERACTIVE_THREADS, **settings)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._interactive.shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         try:
+            if lane_of("bulk") == "interactive":
+                return self._interactive.submit(function, *args, **kwargs)
             return super().submit(function, *args, **kwargs)
         except RuntimeError as error:
             if "schedule new futures" not in str(error):

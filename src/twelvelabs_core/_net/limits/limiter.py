@@ -17,10 +17,11 @@ from datetime import datetime, timedelta, timezone
 
 from ..._api.rate_headers import RateLimitInfo
 from ..._errors import InvalidInputError, QuotaExceededError
+from ..._lanes import Lane
 from ..._limits import Window
-from ..._stats import Lane, Run
+from ..._stats import Run
 from ..pace import waiting
-from .lanes import Turns
+from .lanes import Turns, is_promoted, may_be_promoted
 from .windows import DEFAULT_SHARE, LearnedLimit, ReportedLimit, Share, SlidingWindow, Source
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
@@ -89,7 +90,7 @@ class Limiter:
         if self._turns and (bulk or self._turns.next("interactive") is not None):
             return False
         now = self._clock()
-        if self._wait(now, run, minutes) > 0:
+        if self._wait(now, run.lane, run, minutes) > 0:
             return False
         if not bulk:
             self._demand.asked(now, bulk=self._bulk_in_flight > 0 or bool(self._turns))
@@ -120,10 +121,16 @@ class Limiter:
         if run.lane == "interactive":
             self._demand.asked(self._clock(), bulk=self._bulk_in_flight > 0 or bool(self._turns))
         waiter = _Waiter(asyncio.get_running_loop().create_future(), run, minutes, max_wait, rejected_at)
-        self._turns.add(waiter, run.lane, run)
+        self._turns.add(waiter, "interactive" if is_promoted() else run.lane, run)
         self._wake()
+
+        def look_again() -> None:
+            self._turns.promote(waiter, run)
+            self._wake()
+
         try:
-            await waiter.future
+            with may_be_promoted(look_again):
+                await waiter.future
         except asyncio.CancelledError:
             if waiter.acquired:  # cancelled between being let through and running
                 self.release(run, minutes, counted=False)
@@ -171,11 +178,11 @@ class Limiter:
         if info.minutes_remaining is not None and info.minutes_remaining <= 0 and info.reset_in:
             self._blocked_until = max(self._blocked_until, now + info.reset_in)
 
-    def _wait(self, now: float, run: Run, minutes: float) -> float:
+    def _wait(self, now: float, lane: Lane, run: Run, minutes: float) -> float:
         """Seconds until the next request may start; 0 = now, inf = not before a response arrives."""
         if now < self._blocked_until:
             return self._blocked_until - now
-        bulk = run.lane == "bulk"
+        bulk = lane == "bulk"
         busy = bulk and self._demand.is_busy(now)
         held = busy or (bulk and self._holds(now, run))
         wait = 0.0
@@ -236,9 +243,9 @@ class Limiter:
                 self._turns.take(lane)
                 continue
             now = self._clock()
-            wait = self._wait(now, waiter.run, waiter.minutes)
+            wait = self._wait(now, lane, waiter.run, waiter.minutes)
             if wait > 0 and lane == "bulk" and not self._demand.is_busy(now) and self._learned.grow(now):
-                wait = self._wait(now, waiter.run, waiter.minutes)
+                wait = self._wait(now, lane, waiter.run, waiter.minutes)
             if waiter.max_wait - waiter.waited(now, self._accepted_at) < wait < math.inf:
                 self._turns.take(lane)
                 waiter.future.set_exception(quota_exceeded(wait))
