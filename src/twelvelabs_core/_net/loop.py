@@ -28,7 +28,7 @@ T = TypeVar("T")
 EXIT_SEC = 10.0
 
 
-class _Threads(ThreadPoolExecutor):
+class Threads(ThreadPoolExecutor):
     """Threads for blocking calls. When the main thread has ended no job gets a thread any more, while other threads may
     go on: then a job is done at once, on the loop.
     """
@@ -54,7 +54,7 @@ class _Background:
         self.selector = selectors.DefaultSelector() if hasattr(os, "fork") else None
         self.loop = asyncio.SelectorEventLoop(self.selector) if self.selector else asyncio.new_event_loop()
         # The loop's own way to end its executor starts a thread, which Python 3.12 refuses at the interpreter's end.
-        self.executor = _Threads(thread_name_prefix="asyncio")
+        self.executor = Threads(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
         try:

@@ -15,9 +15,9 @@ local function new_learned(ramp)
   return {opened = -1, accepted = 0, rejected = 0, quiet = 0, ramp = ramp, limit = 0, seconds = 0, entries = {}}
 end
 
-local function new_state()
+local function new_state(born)
   return {
-    now = 0, workers = {}, logs = {}, blocked = 0, blocks = 0, accepted = -1, left = -1, resets = 0, told = -1,
+    born = born, now = 0, workers = {}, logs = {}, blocked = 0, blocks = 0, accepted = -1, left = -1, resets = 0, told = -1,
     turn = 0, learned = new_learned(FIRST_FLIGHT),
   }
 end
@@ -308,7 +308,7 @@ local function decide(state, report, elapsed)
     tight = unmet > 0 or need > slow or rest <= 0,
     free = free,
     accepted = state.accepted >= 0 and now - state.accepted or -1,
-    workers = workers, age = now,
+    workers = workers, born = state.born, age = now,
   }
 end
 
@@ -317,7 +317,7 @@ local time = redis.call("TIME")
 local clock = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stored = redis.call("GET", KEYS[1])
 local report = cjson.decode(ARGV[1])
-local state = stored and cmsgpack.unpack(stored) or new_state()
+local state = stored and cmsgpack.unpack(stored) or new_state(clock)
 local elapsed = state.clock and clock - state.clock or 0
 if ARGV[2] then elapsed = tonumber(ARGV[2]) end -- a test's
 state.clock = clock

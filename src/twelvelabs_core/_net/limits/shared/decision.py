@@ -71,6 +71,7 @@ class Grant(TypedDict):
         free: what is left of each of ``windows``, in their order.
         accepted: seconds since the server accepted a request of any worker; -1 = never, or not since the last 429.
         workers: seen lately, this one included.
+        born: of the state; another one means that the state was lost.
         age: seconds since the state was made.
     """
 
@@ -82,6 +83,7 @@ class Grant(TypedDict):
     free: list[float]
     accepted: float
     workers: int
+    born: float
     age: float
 
 
@@ -95,9 +97,10 @@ class _Bound(NamedTuple):
     entries: Sequence[Sequence[float]]
 
 
-def new_state() -> State:
-    """The state of a limit of which nothing is known."""
+def new_state(born: float = 0.0) -> State:
+    """The state of a limit of which nothing is known; ``born`` tells it from one that was lost."""
     return {
+        "born": born,
         "now": 0.0,
         "workers": {},
         "logs": [],
@@ -175,6 +178,7 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
         ],
         "accepted": now - state["accepted"] if state["accepted"] >= 0 else -1.0,
         "workers": workers,
+        "born": state["born"],
         "age": now,
     }
 
