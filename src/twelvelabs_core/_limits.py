@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ._errors import InvalidInputError
@@ -51,6 +51,11 @@ class RateLimits:
         image: images, if they have a counter of their own.
         audio, video: audio and video.
         upload: uploads of assets.
+        interactive_share: share of each window that batches leave to queries, 0 to 0.5; None = 5 %, and only while
+            there are queries.
+        reserve: requests of each window of a day or longer that batches leave to queries.
+        shared: where processes (path of a SQLite file) or machines (``redis://…``) share these limits; None = this
+            process keeps them alone.
     """
 
     text: tuple[Window, ...] = ()
@@ -58,16 +63,26 @@ class RateLimits:
     audio: tuple[Window, ...] = ()
     video: tuple[Window, ...] = ()
     upload: tuple[Window, ...] = ()
+    interactive_share: float | None = field(default=None, kw_only=True)
+    reserve: int = field(default=0, kw_only=True)
+    shared: str | None = field(default=None, kw_only=True)
 
     @classmethod
-    def free(cls) -> RateLimits:
+    def free(cls, *, interactive_share: float | None = None, reserve: int = 0, shared: str | None = None) -> RateLimits:
         """The free plan: 600 texts and images a minute, 3,000 a day; 25 audio and 25 video requests a minute, with 600
         media minutes an hour each.
         """
-        return cls.developer(tier=1)
+        return cls.developer(tier=1, interactive_share=interactive_share, reserve=reserve, shared=shared)
 
     @classmethod
-    def developer(cls, tier: Literal[1, 2, 3] = 1) -> RateLimits:
+    def developer(
+        cls,
+        tier: Literal[1, 2, 3] = 1,
+        *,
+        interactive_share: float | None = None,
+        reserve: int = 0,
+        shared: str | None = None,
+    ) -> RateLimits:
         """The developer plan: tier 1 with a payment method (the free plan's numbers), 2 and 3 by monthly spending."""
         if tier not in _TIERS:
             raise InvalidInputError(f"tier={tier!r} is not one of 1, 2, 3.")
@@ -83,13 +98,32 @@ class RateLimits:
             audio=media,
             video=media,
             upload=(Window(up_minute, MINUTE), Window(up_day, DAY)),
+            interactive_share=interactive_share,
+            reserve=reserve,
+            shared=shared,
         )
 
     @classmethod
-    def own(cls, *, per_minute: float | None = None, per_day: float | None = None) -> RateLimits:
+    def own(
+        cls,
+        *,
+        per_minute: float | None = None,
+        per_day: float | None = None,
+        interactive_share: float | None = None,
+        reserve: int = 0,
+        shared: str | None = None,
+    ) -> RateLimits:
         """The same numbers for every category, for example this program's share of an account's limits."""
         windows = tuple(Window(n, s) for n, s in ((per_minute, MINUTE), (per_day, DAY)) if n is not None)
-        return cls(text=windows, audio=windows, video=windows, upload=windows)
+        return cls(
+            text=windows,
+            audio=windows,
+            video=windows,
+            upload=windows,
+            interactive_share=interactive_share,
+            reserve=reserve,
+            shared=shared,
+        )
 
     def windows(self, category: Category) -> tuple[Window, ...]:
         """The windows of one category."""

@@ -7,11 +7,14 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
 
 logger = logging.getLogger("twelvelabs_embeddings")
+
+#: ``interactive`` = somebody waits for the answer, such as a user for a query's; ``bulk`` = batches, streams, loaders.
+Lane = Literal["interactive", "bulk"]
 
 
 @dataclass
@@ -118,12 +121,14 @@ class Run:
     Args:
         items: how many items the call has.
         progress: a progress bar, or None; gets every change of the statistics.
+        lane: of all its requests. In the bulk lane, runs take turns.
 
     Attributes:
         stopping: set when the batch must end; no new request is sent then.
     """
 
-    def __init__(self, items: int, progress: Progress | None = None) -> None:
+    def __init__(self, items: int, progress: Progress | None = None, *, lane: Lane = "bulk") -> None:
+        self.lane: Lane = lane
         self.stats = Stats(items=items)
         self.stopping = False
         self.progress = progress

@@ -20,7 +20,7 @@ from .._errors import (
     ServerError,
     TwelveLabsError,
 )
-from .._net.circuit import CIRCUIT_OPEN
+from .._net.limits.circuit import CIRCUIT_OPEN
 from .._net.pace import pause
 from .._net.poll import poll
 from .._net.retry import NOT_SENT, maybe_performed, not_received, retry

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, as_error
 from .._stats import Run
-from .circuit import CIRCUIT_OPEN
+from .limits.circuit import CIRCUIT_OPEN
 from .retry import NOT_SENT
 
 J = TypeVar("J")

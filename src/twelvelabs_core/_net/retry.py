@@ -19,8 +19,8 @@ from .._errors import (
     TwelveLabsError,
 )
 from .._stats import Run
-from .circuit import CIRCUIT_OPEN, Circuit, Gate, Visit
-from .limiter import quota_exceeded
+from .limits.circuit import CIRCUIT_OPEN, Circuit, Gate, Visit
+from .limits.limiter import quota_exceeded
 from .pace import pause
 
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import time
 import weakref
@@ -26,7 +25,8 @@ from .._errors import (
 from .._stats import Run
 from . import loop
 from .forks import PerLoop, uncut
-from .limiter import Limiter
+from .limits.lanes import Capacity
+from .limits.limiter import Limiter
 from .pool import attempt_each
 from .retry import is_unreachable, retry
 from .retry import not_received as not_received
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 J = TypeVar("J")
 T = TypeVar("T")
 
-_UNBOUNDED = contextlib.nullcontext()
 MAX_TRACE_ID = 200  # characters
 
 
@@ -176,6 +175,7 @@ class _Exchange:
         if settings.rate_limiter is not None and self.limiters and not (self._prepaid and attempts_before == 0):
             await _acquire_external(settings.rate_limiter)
         acquired: list[Limiter] = []
+        held: list[Capacity] = []
         counted, info = False, None
         try:
             for limiter in self.limiters:
@@ -189,11 +189,17 @@ class _Exchange:
                 acquired.append(limiter)
             if settings.budget is not None:
                 settings.budget.spend(minutes)
-            async with session.media_slots if self._has_media else _UNBOUNDED, session.slots:
-                run.stats.requests += 1
-                run.stats.minutes += minutes
-                counted = True
-                response = await session.send(self._request)
+            for capacity in (session.media, session.slots) if self._has_media else (session.slots,):
+                if not capacity.try_acquire(run.lane):
+                    await capacity.acquire(run.lane, run)
+                held.append(capacity)
+            run.stats.requests += 1
+            run.stats.minutes += minutes
+            counted = True
+            response = await session.send(self._request)
+            for capacity in held:
+                capacity.release()
+            held.clear()
             info = read_rate_limits(response.headers, time.time())
             if 200 <= response.status < 300:
                 return self._result(response)
@@ -206,6 +212,8 @@ class _Exchange:
             counted = counted and not is_unreachable(error)
             raise
         finally:
+            for capacity in held:
+                capacity.release()
             for limiter in acquired:
                 limiter.release(minutes, counted=counted, info=info)
 

@@ -5,7 +5,6 @@ Imports httpx: see :mod:`.transport`.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,10 +13,11 @@ import httpx
 
 from .._api.requests import Request
 from . import loop
-from .account import Account
 from .deadline import Deadlines
 from .failures import Failures
 from .key import Key
+from .limits.account import Account
+from .limits.lanes import Capacity
 from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
 from .wire import LARGE_BODY, RequestWriter, seconds_to_send, watch
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
 MEDIA_IN_FLIGHT = 8
+# Requests that queries may have in flight beside those of a batch, which may be slow ones.
+INTERACTIVE_SLOTS = 4
 
 
 class Session:
@@ -34,13 +36,14 @@ class Session:
     Attributes:
         account: its limiters and its circuit; shared with other sessions of it.
         slots: bounds the requests in flight.
-        media_slots: bounds those of them that hold media.
+        media: bounds those of them that hold media.
     """
 
     def __init__(self, settings: SenderSettings) -> None:
         self.account = Account.of(settings.base_url, settings.api_key, settings.limits)
-        self.slots = asyncio.Semaphore(settings.max_concurrency)
-        self.media_slots = asyncio.Semaphore(min(MEDIA_IN_FLIGHT, settings.max_concurrency))
+        spare = INTERACTIVE_SLOTS if settings.max_concurrency > 1 else 0
+        self.slots = Capacity(settings.max_concurrency, spare=spare)
+        self.media = Capacity(min(MEDIA_IN_FLIGHT, settings.max_concurrency), spare=spare)
         self._base_url = settings.base_url
         self._timeout, self._total_timeout = settings.timeout, settings.total_timeout
         self._deadlines = Deadlines(settings.total_timeout)

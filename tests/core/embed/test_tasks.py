@@ -33,7 +33,7 @@ from twelvelabs_core._api.requests import Request
 from twelvelabs_core._cache.journal import Journal
 from twelvelabs_core._embed.tasks import MAX_LIST_PAGES, NewTask, Tasks, Work
 from twelvelabs_core._net import loop
-from twelvelabs_core._net.circuit import CIRCUIT_OPEN, FAILURES, Gate
+from twelvelabs_core._net.limits.circuit import CIRCUIT_OPEN, FAILURES, Gate
 from twelvelabs_core._stats import Run
 
 MODEL = "marengo3.5"

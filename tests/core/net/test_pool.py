@@ -16,7 +16,7 @@ from twelvelabs_core import (
     TwelveLabsError,
     UnexpectedError,
 )
-from twelvelabs_core._net.circuit import CIRCUIT_OPEN
+from twelvelabs_core._net.limits.circuit import CIRCUIT_OPEN
 from twelvelabs_core._net.pool import attempt_each, for_each
 from twelvelabs_core._net.retry import NOT_SENT
 from twelvelabs_core._stats import Run

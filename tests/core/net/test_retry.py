@@ -343,7 +343,7 @@ async def test_a_server_that_accepts_nothing_is_a_quota_error_after_max_wait(
 ) -> None:
     """Real waits, of a hundredth."""
     monkeypatch.setattr(pace, "_waiting", True)
-    monkeypatch.setattr("twelvelabs_core._net.limiter.DEFAULT_BLOCK", 0.01)
+    monkeypatch.setattr("twelvelabs_core._net.limits.limiter.DEFAULT_BLOCK", 0.01)
     service = Service(lambda _: refusal(429, **hint))
     started = time.perf_counter()
     with pytest.raises(QuotaExceededError):

@@ -349,7 +349,7 @@ async def test_every_slot_is_free_again_whatever_happened(monkeypatch: pytest.Mo
             assert (limiter._in_flight, len(limiter._queue)) == (0, 0)
             for window in (*limiter._requests, *limiter._minutes):
                 assert window.in_flight == pytest.approx(0, abs=1e-6)
-        assert (session.slots._value, session.media_slots._value) == (8, 8)
+        assert (session.slots.in_use, session.media.in_use) == (0, 0)
 
     await loop.arun(many())
 

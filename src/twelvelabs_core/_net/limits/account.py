@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
-from .._api.requests import Request
-from .._limits import Category, RateLimits
-from .._models import Kind
+from ..._api.requests import Request
+from ..._limits import Category, RateLimits
+from ..._models import Kind
+from ..forks import PerLoop
 from .circuit import Gate
-from .forks import PerLoop
 from .limiter import Limiter
 
 

@@ -23,7 +23,7 @@ from twelvelabs_core import (
     TwelveLabsError,
 )
 from twelvelabs_core._net import pace
-from twelvelabs_core._net.circuit import (
+from twelvelabs_core._net.limits.circuit import (
     CIRCUIT_OPEN,
     FAILURES,
     FAILURES_UNREACHED,
@@ -333,7 +333,7 @@ async def test_a_server_that_is_away_for_some_time_costs_no_item(
     monkeypatch: pytest.MonkeyPatch, waits: None, down: Any, concurrency: int
 ) -> None:
     """With waits of a tenth: away for 0.5 s, while the retries of an item take 0.8 s at least."""
-    monkeypatch.setattr("twelvelabs_core._net.circuit.FIRST_PROBE_SEC", 0.05)
+    monkeypatch.setattr("twelvelabs_core._net.limits.circuit.FIRST_PROBE_SEC", 0.05)
     away: list[float] = []
 
     async def answer(request: httpx.Request) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from .._api.rate_headers import RateLimitInfo
+from ..._api.rate_headers import RateLimitInfo
 
 EPSILON = 1e-6  # sums of fractions of minutes are not exact; what is in flight is a sum over the whole run
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .._errors import ConnectionFailedError, MalformedResponseError, ServerError, TwelveLabsError
-from .pace import waiting
+from ..._errors import ConnectionFailedError, MalformedResponseError, ServerError, TwelveLabsError
+from ..pace import waiting
 
 logger = logging.getLogger("twelvelabs_embeddings")
 

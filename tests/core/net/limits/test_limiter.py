@@ -11,8 +11,8 @@ import pytest
 from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window
 from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._net import pace
-from twelvelabs_core._net.limiter import Limiter, quota_exceeded
-from twelvelabs_core._net.windows import LearnedLimit, ReportedLimit, SlidingWindow
+from twelvelabs_core._net.limits.limiter import Limiter, quota_exceeded
+from twelvelabs_core._net.limits.windows import LearnedLimit, ReportedLimit, SlidingWindow
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
-from .._api.rate_headers import RateLimitInfo
-from .._errors import InvalidInputError, QuotaExceededError
-from .._limits import Window
-from .pace import waiting
+from ..._api.rate_headers import RateLimitInfo
+from ..._errors import InvalidInputError, QuotaExceededError
+from ..._limits import Window
+from ..pace import waiting
 from .windows import LearnedLimit, ReportedLimit, SlidingWindow
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
