@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, get_args
 
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from ..._models import Kind
 from ..forks import PerLoop
 from .circuit import Gate
 from .limiter import Limiter
+from .shared.stores import leased
 
 
 class Account:
@@ -23,24 +25,30 @@ class Account:
         gate: the account's circuit, whatever limits are declared.
     """
 
-    def __init__(self, limits: RateLimits, gate: Gate) -> None:
+    def __init__(self, limits: RateLimits, gate: Gate, base_url: str, api_key: SecretStr) -> None:
         self.gate = gate
         self._limits = limits
+        lease = partial(leased, base_url, api_key, limits) if limits.shared is not None else None
         self._by_category: dict[Category, Limiter] = {
-            category: Limiter(limits.windows(category)) for category in get_args(Category)
+            category: Limiter(limits.windows(category), share=lease and partial(lease, category))
+            for category in get_args(Category)
         }
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
 
     @classmethod
     def of(cls, base_url: str, api_key: SecretStr, limits: RateLimits) -> Account:
-        """The account on the current loop."""
+        """The account on the current loop.
+
+        Raises:
+            SharedLimitsError: the package for shared limits is missing.
+        """
         accounts, gates, account = _accounts.get(), _gates.get(), (base_url, api_key)
         gate = gates.get(account)
         if gate is None:
             gate = gates[account] = Gate()
         found = accounts.get((account, limits))
         if found is None:
-            found = accounts[account, limits] = cls(limits, gate)
+            found = accounts[account, limits] = cls(limits, gate, base_url, api_key)
         return found
 
     def limiters(self, request: Request) -> Sequence[Limiter]:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from ..._api.rate_headers import RateLimitInfo
-from ..._errors import InvalidInputError, QuotaExceededError
+from ..._errors import InvalidInputError, QuotaExceededError, TwelveLabsError, copied
 from ..._limits import Window
 from ..pace import waiting
+from .shared.lease import Lease
 from .windows import LearnedLimit, ReportedLimit, SlidingWindow
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
@@ -33,7 +34,19 @@ class Limiter:
         opens_at: wall clock (epoch seconds) at which the next request may start; None while none waits for a time.
     """
 
-    def __init__(self, windows: Sequence[Window] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        windows: Sequence[Window] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        share: Callable[[Callable[[], None], Callable[[TwelveLabsError], None]], Lease] | None = None,
+    ) -> None:
+        """Make a limiter.
+
+        Args:
+            share: makes the lease of slots that processes share, of what it is to call when a slot may be free, and
+                when there can be none; None = this process keeps the limits alone.
+        """
         self.opens_at: float | None = None
         self._clock = clock
         self._requests = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "requests"]
@@ -46,6 +59,7 @@ class Limiter:
         self._accepted_at = -math.inf  # the last request that was accepted while not blocked
         self._queue: deque[_Waiter] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._lease = share(self._wake, self._fail) if share is not None else None
 
     def try_acquire(self, minutes: float = 0.0) -> bool:
         """Acquire without waiting; False if the window is full or others wait."""
@@ -103,6 +117,8 @@ class Limiter:
             self._accepted_at = now
         if info is not None:
             self._update(now, info)
+        if self._lease is not None:
+            self._lease.release(now, minutes, counted=counted)
         if self._queue:
             self._wake()
 
@@ -111,10 +127,13 @@ class Limiter:
         now = self._clock()
         if now >= self._blocked_until:  # requests sent together are rejected together: that is one block
             self._blocks += 1
+        given = seconds
         if seconds is None:
             seconds = min(LONGEST_DEFAULT_BLOCK, DEFAULT_BLOCK * 2.0 ** (self._blocks - 1))
         self._blocked_until = max(self._blocked_until, now + seconds)
         self._learned.reject(self._blocked_until)
+        if self._lease is not None:
+            self._lease.reject(given)
 
     def _update(self, now: float, info: RateLimitInfo) -> None:
         self._reported.update(now, info, self._in_flight)
@@ -122,12 +141,19 @@ class Limiter:
             self._learned = LearnedLimit()  # the server reports its count: nothing to learn
         if info.minutes_remaining is not None and info.minutes_remaining <= 0 and info.reset_in:
             self._blocked_until = max(self._blocked_until, now + info.reset_in)
+        if self._lease is not None:
+            self._lease.update(now, info, max(0.0, self._blocked_until - now))
 
     def _wait(self, minutes: float) -> float:
         """Seconds until the next request may start; 0 = now, inf = not before a response arrives."""
         now = self._clock()
         if now < self._blocked_until:
             return self._blocked_until - now
+        if self._lease is not None:
+            leased = self._lease.wait(now, "bulk", minutes)
+            if not self._lease.is_down:
+                return leased
+            return max(leased, self._reported.wait(now, self._in_flight), self._learned.wait(now, self._in_flight))
         wait = max(self._reported.wait(now, self._in_flight), self._learned.wait(now, self._in_flight))
         for window in self._requests:
             wait = max(wait, window.wait(now))
@@ -137,6 +163,8 @@ class Limiter:
 
     def _reserve(self, minutes: float) -> None:
         self._in_flight += 1
+        if self._lease is not None:
+            self._lease.reserve("bulk", minutes)
         self._reported.reserve()
         self._learned.reserve(self._clock())
         for window in self._requests:
@@ -144,8 +172,23 @@ class Limiter:
         for window in self._minutes:
             window.reserve(minutes)
 
+    def _last_accepted(self) -> float:
+        return self._accepted_at if self._lease is None else max(self._accepted_at, self._lease.accepted_at)
+
+    def _fail(self, error: TwelveLabsError) -> None:
+        """Nobody in the queue can start."""
+        while self._queue:
+            waiter = self._queue.popleft()
+            if not waiter.future.done():
+                waiter.future.set_exception(copied(error))
+
     def _wake(self) -> None:
         """Let those in the queue start that may, in order, and set a timer for the next."""
+        self._let_through()
+        if self._lease is not None:
+            self._lease.need("bulk", len(self._queue), self._queue[0].minutes if self._queue else 0.0)
+
+    def _let_through(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -156,7 +199,7 @@ class Limiter:
                 self._queue.popleft()
                 continue
             wait = self._wait(waiter.minutes)
-            if waiter.max_wait - waiter.waited(self._clock(), self._accepted_at) < wait < math.inf:
+            if waiter.max_wait - waiter.waited(self._clock(), self._last_accepted()) < wait < math.inf:
                 self._queue.popleft()
                 waiter.future.set_exception(quota_exceeded(wait))
             elif wait <= 0 or (wait < math.inf and not waiting()):

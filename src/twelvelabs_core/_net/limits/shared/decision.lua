@@ -18,7 +18,7 @@ end
 local function new_state(born)
   return {
     born = born, now = 0, workers = {}, logs = {}, blocked = 0, blocks = 0, accepted = -1, left = -1, resets = 0, told = -1,
-    turn = 0, learned = new_learned(FIRST_FLIGHT),
+    turn = 0, quick = -PLENTY, learned = new_learned(FIRST_FLIGHT),
   }
 end
 
@@ -127,6 +127,7 @@ local function take(state, report, now)
       accept(state, now, now - entry[1], entry[2])
     end
   end
+  if report.quick == 1 or report.ask[1][1] > 0 then state.quick = now end
   if #report.told > 0 then tell(state, now, report.told) end
   if report.gate > 0 then state.blocked = max(state.blocked, now + report.gate) end
   if #report.rejected > 0 then
@@ -163,6 +164,7 @@ local function find_bounds(state, report, now)
     held = held + state.workers[name].slots
     held_minutes = held_minutes + state.workers[name].minutes
   end
+  local keeps = now - state.quick < report.kept_sec
   local bounds = {}
   local function bound(free, kept, in_minutes, seconds, entries)
     bounds[#bounds + 1] = {free = free, kept = kept, in_minutes = in_minutes, seconds = seconds, entries = entries}
@@ -171,7 +173,7 @@ local function find_bounds(state, report, now)
   for _, window in ipairs(report.windows) do
     local entries = log_of(state, window[2], window[3]).entries
     local free = window[1] - sum(entries) - (window[3] == 1 and held_minutes or held)
-    bound(free, window[4], window[3] == 1, window[2], entries)
+    bound(free, keeps and window[4] or 0, window[3] == 1, window[2], entries)
   end
   local learned = state.learned
   if learned.ramp >= 0 then bound(learned.ramp - held, 0, false, 0, {}) end
@@ -181,7 +183,7 @@ local function find_bounds(state, report, now)
     end
     learned.entries = drop_old(learned.entries, learned.seconds, now)
     local free = learned.limit - held - sum(learned.entries)
-    bound(free, report.share * learned.limit, false, learned.seconds, learned.entries)
+    bound(free, keeps and floor(report.share * learned.limit) or 0, false, learned.seconds, learned.entries)
   end
   if state.left >= 0 then
     local free, entries = state.left - held, {}

@@ -42,8 +42,10 @@ class Report(TypedDict):
         rejected: [] or [seconds that a 429 asked to wait].
         gate: seconds in which nothing may start for another reason; 0 = none.
         told: [] or [seconds since, remaining, seconds until the reset], of the newest response with headers.
-        windows: the declared ones: [[limit, seconds, 0 requests | 1 minutes, amount left for interactive], …].
-        share: part of a limit that is learned or told that bulk leaves for interactive.
+        windows: the declared ones: [[limit, seconds, 0 requests | 1 minutes, amount kept for interactive], …].
+        share: part of a learned limit that is kept for interactive.
+        kept_sec: bulk leaves what is kept for so long after an interactive request; PLENTY = always.
+        quick: 1 = an interactive request was made since the last report.
         ask: [interactive, bulk], each [slots needed, more that would be used soon, minutes of media for each slot].
     """
 
@@ -56,6 +58,8 @@ class Report(TypedDict):
     told: list[float]
     windows: list[list[float]]
     share: float
+    kept_sec: float
+    quick: int
     ask: list[list[float]]
 
 
@@ -111,6 +115,7 @@ def new_state(born: float = 0.0) -> State:
         "resets": 0.0,
         "told": -1.0,
         "turn": 0.0,
+        "quick": -PLENTY,
         "learned": _learned(FIRST_FLIGHT),
     }
 
@@ -212,6 +217,8 @@ def _take(state: State, report: Report, now: float) -> dict[str, Any]:
         for age, requests, minutes in report["settled"]:
             _count(state, now - age, requests, minutes)
             _accept(state, now, now - age, requests)
+    if report["quick"] == 1 or report["ask"][0][0] > 0:
+        state["quick"] = now
     if report["told"]:
         _tell(state, now, report["told"])
     if report["gate"] > 0:
@@ -327,13 +334,14 @@ def _bounds(state: State, report: Report, now: float) -> list[_Bound]:
     """Every limit that holds now."""
     held = sum(state["workers"][name]["slots"] for name in sorted(state["workers"]))
     held_minutes = sum(state["workers"][name]["minutes"] for name in sorted(state["workers"]))
+    keeps = now - state["quick"] < report["kept_sec"]
     bounds = []
     for log in state["logs"]:
         _drop_old(log["entries"], log["seconds"], now)
     for limit, seconds, in_minutes, kept in report["windows"]:
         entries = _log(state, seconds, in_minutes)["entries"]
         free = limit - sum(entry[2] for entry in entries) - (held_minutes if in_minutes == 1 else held)
-        bounds.append(_Bound(free, kept, in_minutes == 1, seconds, entries))
+        bounds.append(_Bound(free, kept if keeps else 0, in_minutes == 1, seconds, entries))
     learned = state["learned"]
     if learned["ramp"] >= 0:
         bounds.append(_Bound(learned["ramp"] - held, 0, False, 0.0, []))
@@ -342,7 +350,8 @@ def _bounds(state: State, report: Report, now: float) -> list[_Bound]:
             learned["limit"], learned["quiet"] = math.ceil(learned["limit"] * GROWTH), now
         _drop_old(learned["entries"], learned["seconds"], now)
         free = learned["limit"] - held - sum(entry[2] for entry in learned["entries"])
-        bounds.append(_Bound(free, report["share"] * learned["limit"], False, learned["seconds"], learned["entries"]))
+        kept = math.floor(report["share"] * learned["limit"]) if keeps else 0
+        bounds.append(_Bound(free, kept, False, learned["seconds"], learned["entries"]))
     if state["left"] >= 0:
         free, entries = state["left"] - held, []
         if held == 0 and free < 1:  # nothing is in flight that would bring a newer count: one may try after the reset

@@ -22,8 +22,7 @@ from ...._stats import Lane
 from ..windows import EPSILON
 from .decision import BUCKETS, LEASE_SEC, Entries, Grant, Report
 from .divided import Divided
-from .store import StoreError
-from .stores import OpenStore
+from .store import OpenStore, StoreError
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -57,6 +56,7 @@ class Lease:
         *,
         kept: Sequence[float],
         share: float,
+        kept_sec: float,
         wake: Callable[[], None],
         fail: Callable[[SharedLimitsError], None],
         clock: Callable[[], float] = time.monotonic,
@@ -65,15 +65,19 @@ class Lease:
 
         Args:
             name: of the limit in the store.
-            kept: amount of each window that bulk leaves for interactive requests.
+            kept: amount of each window that is kept for interactive requests.
             share: the same for limits that are not declared, as a part of them.
+            kept_sec: for how long after an interactive request.
             wake: called when a slot may be free.
             fail: called with what the queue is to raise, when the store has never been reached.
         """
         self.is_down = False
         self.accepted_at = -math.inf
-        self._name, self._opened, self._share = name, opened, share
-        self._windows = [[w.limit, w.seconds, float(w.unit == "minutes"), k] for w, k in zip(windows, kept, strict=True)]
+        self._name, self._opened, self._share, self._kept_sec = name, opened, share, kept_sec
+        self._quick = False  # an interactive request was made since the last report
+        self._windows = [
+            [w.limit, w.seconds, float(w.unit == "minutes"), k] for w, k in zip(windows, kept, strict=True)
+        ]
         self._counts_minutes = any(window.unit == "minutes" for window in windows)
         self._longest = max((window.seconds for window in windows), default=0.0)
         self._divided = Divided(windows, kept)
@@ -91,7 +95,7 @@ class Lease:
         self._gate = 0.0
         self._told: tuple[float, RateLimitInfo] | None = None
         # What the limiter's queue needs, what of it the last report asked for in vain, and what the grant said.
-        self._needs: dict[Lane, tuple[int, float]] = {lane: (0, 0.0) for lane in _LANES}
+        self._needs: dict[Lane, tuple[int, float]] = dict.fromkeys(_LANES, (0, 0.0))
         self._asked: dict[Lane, int] = dict.fromkeys(_LANES, 0)
         self._opens: dict[Lane, float] = dict.fromkeys(_LANES, math.inf)
         self._gate_until = self._ask_at = 0.0
@@ -123,8 +127,9 @@ class Lease:
         opens_in = self._opens[lane] - now
         return opens_in if opens_in > 0 else math.inf
 
-    def reserve(self, minutes: float) -> None:
+    def reserve(self, lane: Lane, minutes: float) -> None:
         """A request starts."""
+        self._quick = self._quick or lane == "interactive"
         if self._slots > 0:  # else it is of this worker's own part
             self._slots -= 1
             self._minutes = max(0.0, self._minutes - minutes)
@@ -258,6 +263,7 @@ class Lease:
         (quick, quick_minutes), (bulk, minutes) = (self._needs[lane] for lane in _LANES)
         rejected, gate, told = self._rejected, self._gate, self._told
         self._rejected, self._gate, self._told = [], 0.0, None
+        quick_since, self._quick = int(self._quick), False
         return {
             "worker": self._worker,
             "seq": self._seq,
@@ -271,6 +277,8 @@ class Lease:
             "told": _headers(now, *told) if told is not None else [],
             "windows": self._windows,
             "share": self._share,
+            "kept_sec": self._kept_sec,
+            "quick": quick_since,
             "ask": [[quick, 0, quick_minutes], [bulk, max(0, ahead - self._slots), minutes]],
         }
 
@@ -340,7 +348,7 @@ class Lease:
         self._opened.closers.discard(self.aclose)
         if self._task is not None:
             self._task.cancel()
-        self._needs = {lane: (0, 0.0) for lane in _LANES}
+        self._needs = dict.fromkeys(_LANES, (0, 0.0))
         self._slots, self._minutes, self._rate = 0, 0.0, 0.0
         for _ in range(2):  # a report that was cut off comes again, with what it held, then the rest
             if self._born is None or self._failing_since is not None:

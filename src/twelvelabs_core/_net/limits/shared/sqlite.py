@@ -163,5 +163,3 @@ def _explained(path: Path, error: Exception) -> str:
     else:
         remedy = "The file and its folder must be writable."
     return f"The shared limits in {str(path)!r} cannot be read or written: {said}. {remedy}"
-
-

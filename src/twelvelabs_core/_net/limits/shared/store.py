@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from ... import loop
 from .decision import Grant, Report
+
+EXIT_SEC = 2.0  # what is given back at the end may take so long
 
 
 class StoreError(Exception):
@@ -41,6 +46,25 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close what a forked child may not carry over."""
+
+
+class OpenStore:
+    """A store and the leases that have something to give back to it.
+
+    Attributes:
+        closers: of leases that hold slots.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.closers: set[Callable[[], Awaitable[None]]] = set()
+        loop.close_at_exit(self.aclose)
+
+    async def aclose(self) -> None:
+        """Give back what is leased, and close the store."""
+        given_back = asyncio.gather(*(closer() for closer in list(self.closers)), return_exceptions=True)
+        await asyncio.wait([given_back], timeout=EXIT_SEC)
+        await self.store.aclose()
 
 
 def without_password(url: str) -> str:

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from ...._limits import Category
-from ... import loop
+from ...._errors import SharedLimitsError
+from ...._limits import DAY, Category, RateLimits, Window
 from ...forks import PerLoop, before_fork
+from .decision import PLENTY
+from .lease import Lease
 from .sqlite import SqliteStore
-from .store import Store
+from .store import OpenStore, Store, StoreError
 
-EXIT_SEC = 2.0  # what is given back at the end may take so long
-
-
-class OpenStore:
-    """A store and the leases that have something to give back to it.
-
-    Attributes:
-        closers: of leases that hold slots.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.closers: set[Callable[[], Awaitable[None]]] = set()
-        loop.close_at_exit(self.aclose)
-
-    async def aclose(self) -> None:
-        """Give back what is leased, and close the store."""
-        given_back = asyncio.gather(*(closer() for closer in list(self.closers)), return_exceptions=True)
-        await asyncio.wait([given_back], timeout=EXIT_SEC)
-        await self.store.aclose()
+DEFAULT_SHARE, QUERIES_SEC = 0.05, 60.0
 
 
 def open_store(shared: str | SecretStr) -> OpenStore:
@@ -48,6 +31,46 @@ def open_store(shared: str | SecretStr) -> OpenStore:
     if found is None:
         found = stores[shared] = OpenStore(_make(shared))
     return found
+
+
+def leased(
+    base_url: str,
+    api_key: SecretStr,
+    limits: RateLimits,
+    category: Category,
+    wake: Callable[[], None],
+    fail: Callable[[SharedLimitsError], None],
+) -> Lease:
+    """The lease of an account's limit; for ``wake`` and ``fail`` see :class:`~.lease.Lease`.
+
+    Raises:
+        SharedLimitsError: the package for it is missing.
+    """
+    assert limits.shared is not None
+    try:
+        opened = open_store(limits.shared)
+    except StoreError as error:
+        raise SharedLimitsError(str(error)) from None
+    windows = limits.windows(category)
+    share = limits.interactive_share if limits.interactive_share is not None else DEFAULT_SHARE
+    return Lease(
+        limit_name(base_url, api_key, category),
+        opened,
+        windows,
+        kept=[_kept(window, share, limits.reserve) for window in windows],
+        share=share,
+        kept_sec=QUERIES_SEC if limits.interactive_share is None else PLENTY,
+        wake=wake,
+        fail=fail,
+    )
+
+
+def _kept(window: Window, share: float, reserve: int) -> float:
+    """What bulk leaves of a window."""
+    if window.unit == "minutes":
+        return window.limit * share
+    kept = min(max(2.0, math.floor(window.limit * share)), window.limit / 2) if share else 0.0
+    return max(kept, reserve) if window.seconds >= DAY else kept
 
 
 def limit_name(base_url: str, api_key: SecretStr, category: Category) -> str:
