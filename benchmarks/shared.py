@@ -96,7 +96,10 @@ def cost(server: Server, *, rounds: int, quick: bool) -> Case:
         rows = interleaved(tuple(found), 3 * rounds, measure, "texts/s")
     alone, *others = rows
     bars = [Bar(f"{row.name} / {alone.name}", ratios(row, alone), 0.97, True) for row in others]
-    how = f"{count:,} texts, one process, {CONNECTIONS} connections, answers after {LATENCY_MS} ms, a limit that is never reached."
+    how = (
+        f"{count:,} texts, one process, {CONNECTIONS} connections, answers after {LATENCY_MS} ms, a limit that is never "
+        "reached."
+    )
     return Case("shared-cost", "What sharing a limit costs", how, rows, bars)
 
 
@@ -128,7 +131,12 @@ def run(server: Server, address: str | None, *, count: int, headers: str) -> lis
     key, each = new_key(), count // PROCESSES
     workers = []
     for index in range(PROCESSES):
-        settings = {"base_url": server.base_url, "key": key, "shared": address, "declared": headers == "none"}
+        settings: dict[str, Any] = {
+            "base_url": server.base_url,
+            "key": key,
+            "shared": address,
+            "declared": headers == "none",
+        }
         settings |= {"first": index * each, "count": each}
         workers.append(
             subprocess.Popen(

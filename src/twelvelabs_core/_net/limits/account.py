@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -17,6 +18,8 @@ from .circuit import Gate
 from .limiter import Limiter
 from .shared.stores import leased
 
+logger = logging.getLogger("twelvelabs_embeddings")
+
 
 class Account:
     """Rate limits count for an account, so clients with the same address, key and declared limits share this.
@@ -29,8 +32,9 @@ class Account:
         self.gate = gate
         self._limits = limits
         lease = partial(leased, base_url, api_key, limits) if limits.shared is not None else None
+        self._has_warned = False
         self._by_category: dict[Category, Limiter] = {
-            category: Limiter(limits.windows(category), share=lease and partial(lease, category))
+            category: Limiter(limits.windows(category), warn=self._warn, share=lease and partial(lease, category))
             for category in get_args(Category)
         }
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
@@ -64,6 +68,15 @@ class Account:
         """Wall clock at which the last blocked limiter lets a request start; None while none waits for a time."""
         times = [limiter.opens_at for limiter in self._by_category.values() if limiter.opens_at is not None]
         return max(times, default=None)
+
+    def _warn(self) -> None:
+        """Requests are rejected although the declared limits have room."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "The server rejects requests although the declared limits have room: another process or machine uses "
+                "this account (see RateLimits(shared=...)), or has used it shortly before, or its limits are lower."
+            )
 
     def _in(self, categories: Iterable[Category]) -> Sequence[Limiter]:
         return [self._by_category[category] for category in categories]

@@ -39,16 +39,18 @@ class Limiter:
         windows: Sequence[Window] = (),
         *,
         clock: Callable[[], float] = time.monotonic,
+        warn: Callable[[], None] = lambda: None,
         share: Callable[[Callable[[], None], Callable[[TwelveLabsError], None]], Lease] | None = None,
     ) -> None:
         """Make a limiter.
 
         Args:
+            warn: called when the server rejects a request although each declared window has room.
             share: makes the lease of slots that processes share, of what it is to call when a slot may be free, and
                 when there can be none; None = this process keeps the limits alone.
         """
         self.opens_at: float | None = None
-        self._clock = clock
+        self._clock, self._warn = clock, warn
         self._requests = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "requests"]
         self._minutes = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "minutes"]
         self._reported = ReportedLimit()
@@ -125,6 +127,8 @@ class Limiter:
     def block_for(self, seconds: float | None) -> None:
         """The server answered 429: let nothing start for so many seconds; None = it gave no time."""
         now = self._clock()
+        if self._requests and self._lease is None and all(window.wait(now) == 0 for window in self._requests):
+            self._warn()
         if now >= self._blocked_until:  # requests sent together are rejected together: that is one block
             self._blocks += 1
         given = seconds

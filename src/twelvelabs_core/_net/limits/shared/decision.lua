@@ -12,7 +12,7 @@ local KEPT_AFTER = 86400.0 -- seconds that the key outlives the longest window
 local min, max, floor = math.min, math.max, math.floor
 
 local function new_learned(ramp)
-  return {opened = -1, accepted = 0, rejected = 0, quiet = 0, ramp = ramp, limit = 0, seconds = 0, entries = {}}
+  return {opened = -1, accepted = 0, rejected = -1, quiet = 0, ramp = ramp, limit = 0, seconds = 0, entries = {}}
 end
 
 local function new_state(born)
@@ -96,9 +96,9 @@ local function tell(state, now, told)
 end
 
 local function learn(learned, until_, now)
-  learned.rejected, learned.quiet = 0, now
-  local opened = learned.opened
-  learned.opened = -1
+  learned.quiet = now
+  local rejected, opened = learned.rejected, learned.opened
+  learned.rejected, learned.opened = -1, -1
   if opened < 0 then return end
   local period = max(until_ - opened, 0.001)
   if learned.accepted == 0 then
@@ -106,13 +106,25 @@ local function learn(learned, until_, now)
     return
   end
   learned.ramp = -1
-  if learned.limit == 0 or learned.accepted / period < learned.limit / learned.seconds then
+  if learned.limit == 0 then
+    learned.limit, learned.seconds = learned.accepted, period
+  elseif period > learned.seconds then
+    local held = 0
+    for _, entry in ipairs(learned.entries) do
+      if entry[2] + learned.seconds > rejected then held = held + entry[3] end
+    end
+    learned.limit = max(1, min(learned.limit, held))
+  elseif learned.accepted / period < learned.limit / learned.seconds then
     learned.limit, learned.seconds, learned.entries = learned.accepted, period, {}
   end
 end
 
 local function take(state, report, now)
-  for _, window in ipairs(report.windows) do log_of(state, window[2], window[3]) end
+  for _, window in ipairs(report.windows) do
+    log_of(state, window[2], window[3])
+    local learned = state.learned
+    if window[3] == 0 and learned.opened < 0 and learned.ramp == FIRST_FLIGHT then learned.ramp = -1 end
+  end
   local me = state.workers[report.worker]
   if not me then
     me = {slots = 0, minutes = 0, tag = state.turn, asks = {0, 0, 0}, ["until"] = 0, expires = 0, seq = -1}
@@ -135,9 +147,9 @@ local function take(state, report, now)
     if now >= state.blocked then state.blocks = state.blocks + 1 end
     if seconds < 0 then seconds = min(LONGEST_BLOCK, FIRST_BLOCK * 2 ^ min(state.blocks - 1, 10)) end
     state.blocked = max(state.blocked, now + seconds)
-    state.learned.rejected = 1
+    if state.learned.rejected < 0 then state.learned.rejected = now end
   end
-  if state.learned.rejected == 1 and now >= state.blocked then learn(state.learned, state.blocked, now) end
+  if state.learned.rejected >= 0 and now >= state.blocked then learn(state.learned, state.blocked, now) end
   return me
 end
 
@@ -181,7 +193,7 @@ local function find_bounds(state, report, now)
     if now - learned.quiet > QUIET_PERIODS * learned.seconds then
       learned.limit, learned.quiet = math.ceil(learned.limit * GROWTH), now
     end
-    learned.entries = drop_old(learned.entries, learned.seconds, now)
+    if learned.rejected < 0 then learned.entries = drop_old(learned.entries, learned.seconds, now) end
     local free = learned.limit - held - sum(learned.entries)
     bound(free, keeps and floor(report.share * learned.limit) or 0, false, learned.seconds, learned.entries)
   end

@@ -206,6 +206,8 @@ def _take(state: State, report: Report, now: float) -> dict[str, Any]:
     """Take over what a report says has happened. Returns the worker's row."""
     for _, seconds, in_minutes, _ in report["windows"]:
         _log(state, seconds, in_minutes)
+        if in_minutes == 0 and state["learned"]["opened"] < 0 and state["learned"]["ramp"] == FIRST_FLIGHT:
+            state["learned"]["ramp"] = -1  # the limit is known
     if report["worker"] not in state["workers"]:
         row = {"slots": 0, "minutes": 0, "tag": state["turn"], "asks": [0, 0, 0], "until": 0, "expires": 0, "seq": -1}
         state["workers"][report["worker"]] = row
@@ -230,8 +232,9 @@ def _take(state: State, report: Report, now: float) -> dict[str, Any]:
         if seconds < 0:
             seconds = min(LONGEST_BLOCK, FIRST_BLOCK * 2.0 ** min(state["blocks"] - 1, 10))
         state["blocked"] = max(state["blocked"], now + seconds)
-        state["learned"]["rejected"] = 1
-    if state["learned"]["rejected"] == 1 and now >= state["blocked"]:
+        if state["learned"]["rejected"] < 0:
+            state["learned"]["rejected"] = now
+    if state["learned"]["rejected"] >= 0 and now >= state["blocked"]:
         _learn(state["learned"], state["blocked"], now)
     return me
 
@@ -300,7 +303,7 @@ def _learned(ramp: int) -> dict[str, Any]:
     return {
         "opened": -1.0,
         "accepted": 0,
-        "rejected": 0,
+        "rejected": -1.0,  # since when
         "quiet": 0.0,
         "ramp": ramp,
         "limit": 0,
@@ -311,7 +314,8 @@ def _learned(ramp: int) -> dict[str, Any]:
 
 def _learn(learned: dict[str, Any], until: float, now: float) -> None:
     """As :meth:`~..windows.LearnedLimit._reopen`, from the period that ended with a 429."""
-    learned["rejected"], learned["quiet"] = 0, now
+    learned["quiet"] = now
+    rejected, learned["rejected"] = learned["rejected"], -1.0
     opened, learned["opened"] = learned["opened"], -1.0
     if opened < 0:
         return
@@ -323,7 +327,12 @@ def _learn(learned: dict[str, Any], until: float, now: float) -> None:
             learned["ramp"] = 1
         return
     learned["ramp"] = -1
-    if learned["limit"] == 0 or learned["accepted"] / period < learned["limit"] / learned["seconds"]:
+    if learned["limit"] == 0:
+        learned["limit"], learned["seconds"] = learned["accepted"], period
+    elif period > learned["seconds"]:  # what the last window held; a longer one would allow it all in one burst
+        held = sum(entry[2] for entry in learned["entries"] if entry[1] + learned["seconds"] > rejected)
+        learned["limit"] = max(1, min(learned["limit"], held))
+    elif learned["accepted"] / period < learned["limit"] / learned["seconds"]:
         learned["limit"], learned["seconds"], learned["entries"] = learned["accepted"], period, []
 
 
@@ -348,7 +357,8 @@ def _bounds(state: State, report: Report, now: float) -> list[_Bound]:
     if learned["limit"] > 0:
         if now - learned["quiet"] > QUIET_PERIODS * learned["seconds"]:
             learned["limit"], learned["quiet"] = math.ceil(learned["limit"] * GROWTH), now
-        _drop_old(learned["entries"], learned["seconds"], now)
+        if learned["rejected"] < 0:  # else it is asked what there was
+            _drop_old(learned["entries"], learned["seconds"], now)
         free = learned["limit"] - held - sum(entry[2] for entry in learned["entries"])
         kept = math.floor(report["share"] * learned["limit"]) if keeps else 0
         bounds.append(_Bound(free, kept, False, learned["seconds"], learned["entries"]))

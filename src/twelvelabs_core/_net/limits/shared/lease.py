@@ -9,11 +9,11 @@ cannot be reached, each worker keeps its part of the declared windows.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ...._api.rate_headers import RateLimitInfo
 from ...._errors import SharedLimitsError
@@ -24,8 +24,6 @@ from .decision import BUCKETS, LEASE_SEC, Entries, Grant, Report
 from .divided import Divided
 from .store import OpenStore, StoreError
 
-logger = logging.getLogger("twelvelabs_embeddings")
-
 AHEAD_SEC = 0.1  # slots are leased for what was used in so many seconds
 SETTLE_SEC, SETTLE_TIGHT_SEC = 0.05, 0.02  # answered requests are reported after so long; while somebody waits
 REFILL_SEC = 0.01  # more slots are asked for no sooner than so long after the last report
@@ -34,8 +32,8 @@ RENEW_SEC = LEASE_SEC / 3
 TOGETHER_SEC = 0.002  # requests answered within so long are reported as one entry
 MOST_ENTRIES = 400
 # Without a store: seconds until it is tried again, growing; and for how long at the start, before requests fail.
-RETRY_SEC, LONGEST_RETRY_SEC, START_SEC = 0.1, 1.0, 5.0
-# A state that was lost is used when all workers have had the time to report what they remember.
+RETRY_SEC, LONGEST_RETRY_SEC, START_SEC = 0.1, 0.5, 5.0
+# After an outage, all workers are given so long to report what they have sent meanwhile.
 REJOIN_SEC = 2 * LONGEST_RETRY_SEC
 _LANES: tuple[Lane, Lane] = ("interactive", "bulk")
 
@@ -110,6 +108,7 @@ class Lease:
         self._failing_since: float | None = None
         self._start_failed = False
         self._retry_sec = RETRY_SEC
+        self._rejoins_at = math.inf  # while down: when what the store says is believed again
         self._task: asyncio.Task[None] | None = None
         self._sleeps_until = math.inf
         self._alarm = asyncio.Event()
@@ -156,6 +155,9 @@ class Lease:
 
     def update(self, now: float, info: RateLimitInfo, gate: float) -> None:
         """A response's headers; ``gate``: seconds in which nothing may start because of them."""
+        known = self._told[1].remaining if self._told is not None else None
+        if known is not None and info.remaining is not None and known < info.remaining:
+            info = replace(info, remaining=known)  # answered together, in no order: the least is the safe one
         self._told = (now, info)
         self._gate = max(self._gate, gate)
 
@@ -288,17 +290,20 @@ class Lease:
         if lost:  # what it forgot is reported again, and the others are given the time to do so
             self._unsettled = self._history + self._unsettled
             self._history = []
-            self._go_down(now, "their state was lost")
+            self._go_down(
+                now, f"The shared limits at {self._opened.store.shown} were lost, and are put together again."
+            )
         self._remember(now)
         self._gate_until = now + grant["gate"]
         if grant["accepted"] >= 0:
             self.accepted_at = max(self.accepted_at, now - grant["accepted"])
         if self.is_down:
-            if grant["age"] < REJOIN_SEC:  # what was granted is given back with the next report
+            self._rejoins_at = min(self._rejoins_at, now + REJOIN_SEC)
+            if now < self._rejoins_at:  # what was granted is given back with the next report
                 self._ask_at = self._reported_at + RETRY_SEC
                 return
             self.is_down = False
-            logger.warning("The shared limits at %s are back.", self._opened.store.shown)
+            self._opened.back()
         self._slots += sum(grant["slots"])
         self._minutes += sum(slots * ask[2] for slots, ask in zip(grant["slots"], report["ask"], strict=True))
         self._valid_until = sent_at + LEASE_SEC
@@ -324,7 +329,7 @@ class Lease:
         self._ask_at = now + self._retry_sec
         self._retry_sec = min(LONGEST_RETRY_SEC, self._retry_sec * 2)
         if self._born is not None:
-            self._go_down(now, f"cannot be used: {error}")
+            self._go_down(now, str(error))
         elif not error.passing or self._start_failed or now - self._failing_since >= START_SEC:
             self._start_failed, self._failing_since, self._urgent = True, None, False
             self._asked = dict.fromkeys(_LANES, 0)
@@ -334,14 +339,9 @@ class Lease:
     def _go_down(self, now: float, why: str) -> None:
         if self.is_down:
             return
-        self.is_down = True
+        self.is_down, self._rejoins_at = True, math.inf
         self._divided.begin(now, self._free, self._workers)
-        logger.warning(
-            "The shared limits at %s: %s. Until it is back, each of %d workers keeps its part of the declared limits.",
-            self._opened.store.shown,
-            why.rstrip("."),
-            self._workers,
-        )
+        self._opened.gone(why, self._workers)
 
     async def aclose(self) -> None:
         """Give back what is held; the requests in flight have ended."""

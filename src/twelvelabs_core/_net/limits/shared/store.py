@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ... import loop
 from .decision import Grant, Report
+
+logger = logging.getLogger("twelvelabs_embeddings")
 
 EXIT_SEC = 2.0  # what is given back at the end may take so long
 
@@ -57,8 +60,23 @@ class OpenStore:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._is_gone = False
         self.closers: set[Callable[[], Awaitable[None]]] = set()
         loop.close_at_exit(self.aclose)
+
+    def gone(self, why: str, workers: int) -> None:
+        """Say once that the store is gone."""
+        if not self._is_gone:
+            self._is_gone = True
+            logger.warning(
+                "%s Until they are back, each of %d workers keeps its part of the declared limits.", why, workers
+            )
+
+    def back(self) -> None:
+        """Say once that it is back."""
+        if self._is_gone:
+            self._is_gone = False
+            logger.info("The shared limits at %s are back.", self.store.shown)
 
     async def aclose(self) -> None:
         """Give back what is leased, and close the store."""
