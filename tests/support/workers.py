@@ -10,9 +10,10 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from tests.support.virtual_time import run_virtually
 from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._limits import Window
 from twelvelabs_core._net import loop as background
@@ -20,6 +21,21 @@ from twelvelabs_core._net.limits.limiter import Limiter
 from twelvelabs_core._net.limits.shared.decision import PLENTY, Grant, Report, State, decide, new_state
 from twelvelabs_core._net.limits.shared.lease import Lease
 from twelvelabs_core._net.limits.shared.store import OpenStore, StoreError
+
+
+def run_workers(scenario: Coroutine[Any, Any, None]) -> None:
+    """Run a scenario on a virtual clock, and end what is left of its workers."""
+
+    async def run() -> None:
+        try:
+            await scenario
+        finally:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    run_virtually(run())
 
 
 class MemoryStore:
@@ -41,7 +57,7 @@ class MemoryStore:
         now = asyncio.get_running_loop().time()
         before, state = self._states.get(name, (now, new_state(now)))
         grant = decide(state, json.loads(json.dumps(report)), now - before)
-        self._states[name] = now, json.loads(json.dumps(state))
+        self._states[name] = now, state
         await asyncio.sleep(self._trip_sec)
         return grant
 

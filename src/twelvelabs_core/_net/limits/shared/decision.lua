@@ -3,7 +3,7 @@
 
 local EPSILON, BUCKETS, PLENTY = 1e-6, 200, 1e9
 local LEASE, SEEN = 5.0, 60.0
-local POLL, LONGEST_POLL, SHORTEST_POLL, GRACE = 0.025, 1.0, 0.002, 0.25
+local POLL, LONGEST_QUICK_POLL, LONGEST_POLL, SHORTEST_POLL, SOON, GRACE = 0.025, 0.1, 1.0, 0.002, 0.05, 0.25
 local FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0
 local FIRST_FLIGHT, FULL_SPEED = 64, 512
 local QUIET_PERIODS, GROWTH = 5, 1.1
@@ -127,7 +127,7 @@ local function take(state, report, now)
   end
   local me = state.workers[report.worker]
   if not me then
-    me = {slots = 0, minutes = 0, tag = state.turn, asks = {0, 0, 0}, ["until"] = 0, expires = 0, seq = -1}
+    me = {slots = 0, minutes = 0, tag = state.turn, asks = {0, 0, 0}, ["until"] = 0, expires = 0, seq = -1, polls = 0}
     state.workers[report.worker] = me
   end
   me.expires = now + LEASE
@@ -283,7 +283,7 @@ local function decide(state, report, elapsed)
   if need + spare > 0 and not (me["until"] > now and me.asks[2] > 0) then me.tag = max(me.tag, state.turn) end
   local rivals, rivals_want = {}, 0
   for _, other in ipairs(waiting) do
-    if other.asks[2] > 0 then
+    if other.asks[2] > 0 and other["until"] - GRACE <= now + SOON then
       rivals[#rivals + 1] = {other.tag, other.asks[2]}
       rivals_want = rivals_want + other.asks[2]
     end
@@ -310,9 +310,12 @@ local function decide(state, report, elapsed)
     if not (wait < 0 and gate == 0) then waits[i] = max(gate, wait) end
   end
   me.asks = {quick - fast, max(0, need - slow), quick_minutes}
+  me.polls = fast + slow > 0 and 0 or min(7, me.polls + 1)
+  local poll = POLL * 2 ^ max(0, me.polls - 4)
+  local polls = {min(poll, LONGEST_QUICK_POLL), poll}
   local again = LONGEST_POLL
   for i, wait in ipairs(waits) do
-    if me.asks[i] > 0 then again = min(again, wait < 0 and POLL or max(SHORTEST_POLL, wait)) end
+    if me.asks[i] > 0 then again = min(again, wait < 0 and polls[i] or max(SHORTEST_POLL, wait)) end
   end
   me["until"] = now + again + GRACE
   local free = {}

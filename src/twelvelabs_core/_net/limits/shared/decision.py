@@ -22,9 +22,12 @@ BUCKETS = 200  # entries of a window: its use is known to a 200th of its length
 PLENTY = 1e9  # slots; no known limit
 LEASE_SEC = 5.0  # a worker that does not report for so long has lost its slots; they count as used
 SEEN_SEC = 60.0  # a worker counts among the workers for so long after its last report
-# Seconds until a worker whose turn cannot be foretold asks again, and the most and least until one whose turn can.
-POLL_SEC, LONGEST_POLL_SEC, SHORTEST_POLL_SEC = 0.025, 1.0, 0.002
-GRACE_SEC = 0.25  # what a worker is due is kept for it for so long after it was to ask again
+# Seconds until a worker whose turn cannot be foretold asks again, doubled after some tries, up to this for
+# interactive requests; the most and least for one whose turn can be foretold.
+POLL_SEC, LONGEST_QUICK_POLL_SEC = 0.025, 0.1
+LONGEST_POLL_SEC, SHORTEST_POLL_SEC = 1.0, 0.002
+# What a worker is due is kept for it from shortly before it was to ask again until shortly after.
+SOON_SEC, GRACE_SEC = 0.05, 0.25
 FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0  # as the limiter's: seconds after a 429 that gives no time
 # Most requests in flight anywhere before anything is known, and where that bound ends.
 FIRST_FLIGHT, FULL_SPEED = 64, 512
@@ -145,7 +148,8 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
     # Bulk: one slot after another to the worker that was granted least so far.
     if need + spare > 0 and not (me["until"] > now and me["asks"][1] > 0):
         me["tag"] = max(me["tag"], state["turn"])  # what it did not ask for before is not owed to it
-    rivals = [(other["tag"], other["asks"][1]) for other in waiting if other["asks"][1] > 0]
+    soon = [other for other in waiting if other["until"] - GRACE_SEC <= now + SOON_SEC]
+    rivals = [(other["tag"], other["asks"][1]) for other in soon if other["asks"][1] > 0]
     room = 0 if gate > 0 else int(_slots(after, minutes, bulk=True))
     slow = _turns(me["tag"], rivals, need, room)
     rest = room - slow - sum(rival[1] for rival in rivals)
@@ -167,10 +171,13 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
     ]
     waits = [wait if wait < 0 and gate == 0 else max(gate, wait) for wait in waits]
     me["asks"] = [quick - fast, max(0, need - slow), quick_minutes]
+    me["polls"] = 0 if fast + slow > 0 else min(7, me["polls"] + 1)
+    poll = POLL_SEC * 2.0 ** max(0, me["polls"] - 4)
+    polls = [min(poll, LONGEST_QUICK_POLL_SEC), poll]
     again = LONGEST_POLL_SEC
-    for asked, wait in zip(me["asks"][:2], waits, strict=True):
+    for asked, wait, unknown in zip(me["asks"][:2], waits, polls, strict=True):
         if asked > 0:
-            again = min(again, POLL_SEC if wait < 0 else max(SHORTEST_POLL_SEC, wait))
+            again = min(again, unknown if wait < 0 else max(SHORTEST_POLL_SEC, wait))
     me["until"] = now + again + GRACE_SEC
     return {
         "slots": [fast, slow],
@@ -209,7 +216,16 @@ def _take(state: State, report: Report, now: float) -> dict[str, Any]:
         if in_minutes == 0 and state["learned"]["opened"] < 0 and state["learned"]["ramp"] == FIRST_FLIGHT:
             state["learned"]["ramp"] = -1  # the limit is known
     if report["worker"] not in state["workers"]:
-        row = {"slots": 0, "minutes": 0, "tag": state["turn"], "asks": [0, 0, 0], "until": 0, "expires": 0, "seq": -1}
+        row = {
+            "slots": 0,
+            "minutes": 0,
+            "tag": state["turn"],
+            "asks": [0, 0, 0],
+            "until": 0,
+            "expires": 0,
+            "seq": -1,
+            "polls": 0,
+        }
         state["workers"][report["worker"]] = row
     me: dict[str, Any] = state["workers"][report["worker"]]
     me["expires"] = now + LEASE_SEC

@@ -155,9 +155,10 @@ class Lease:
 
     def update(self, now: float, info: RateLimitInfo, gate: float) -> None:
         """A response's headers; ``gate``: seconds in which nothing may start because of them."""
-        known = self._told[1].remaining if self._told is not None else None
-        if known is not None and info.remaining is not None and known < info.remaining:
-            info = replace(info, remaining=known)  # answered together, in no order: the least is the safe one
+        if self._told is not None and now - self._told[0] <= TOGETHER_SEC:
+            known = self._told[1].remaining
+            if known is not None and info.remaining is not None and known < info.remaining:
+                info = replace(info, remaining=known)  # answered together, in no order: the least is the safe one
         self._told = (now, info)
         self._gate = max(self._gate, gate)
 
@@ -186,6 +187,11 @@ class Lease:
 
     def _settle_sec(self) -> float:
         return SETTLE_TIGHT_SEC if self._tight else SETTLE_SEC
+
+    @property
+    def holds(self) -> int:
+        """Slots, unused or in flight."""
+        return self._slots + self._in_flight
 
     # -- reports -----------------------------------------------------------------------------------------------------
 
