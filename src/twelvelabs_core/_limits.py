@@ -74,14 +74,18 @@ class RateLimits:
     upload: tuple[Window, ...] = ()
     interactive_share: float | None = field(default=None, kw_only=True)
     reserve: int = field(default=0, kw_only=True)
-    shared: str | SecretStr | None = field(default=None, kw_only=True)
+    shared: str | os.PathLike[str] | SecretStr | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shared", _address(self.shared))
 
     @classmethod
     def free(
-        cls, *, interactive_share: float | None = None, reserve: int = 0, shared: str | SecretStr | None = None
+        cls,
+        *,
+        interactive_share: float | None = None,
+        reserve: int = 0,
+        shared: str | os.PathLike[str] | SecretStr | None = None,
     ) -> RateLimits:
         """The free plan: 600 texts and images a minute, 3,000 a day; 25 audio and 25 video requests a minute, with 600
         media minutes an hour each.
@@ -95,7 +99,7 @@ class RateLimits:
         *,
         interactive_share: float | None = None,
         reserve: int = 0,
-        shared: str | SecretStr | None = None,
+        shared: str | os.PathLike[str] | SecretStr | None = None,
     ) -> RateLimits:
         """The developer plan: tier 1 with a payment method (the free plan's numbers), 2 and 3 by monthly spending."""
         if tier not in _TIERS:
@@ -125,7 +129,7 @@ class RateLimits:
         per_day: float | None = None,
         interactive_share: float | None = None,
         reserve: int = 0,
-        shared: str | SecretStr | None = None,
+        shared: str | os.PathLike[str] | SecretStr | None = None,
     ) -> RateLimits:
         """The same numbers for every category, for example this program's share of an account's limits."""
         windows = tuple(Window(n, s) for n, s in ((per_minute, MINUTE), (per_day, DAY)) if n is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import os
 from collections.abc import Callable
 
 from pydantic import SecretStr
@@ -20,7 +21,7 @@ from .store import OpenStore, Store, StoreError
 DEFAULT_SHARE, QUERIES_SEC = 0.05, 60.0
 
 
-def open_store(shared: str | SecretStr) -> OpenStore:
+def open_store(shared: str | os.PathLike[str] | SecretStr) -> OpenStore:
     """The store of an address on the current loop.
 
     Raises:
@@ -79,12 +80,12 @@ def limit_name(base_url: str, api_key: SecretStr, category: Category) -> str:
     return hmac.new(api_key.get_secret_value().encode(), said, hashlib.sha256).hexdigest()[:32]
 
 
-def _make(shared: str | SecretStr) -> Store:
+def _make(shared: str | os.PathLike[str] | SecretStr) -> Store:
     if isinstance(shared, SecretStr):
         from .redis import RedisStore  # an optional package
 
         return RedisStore(shared)
-    return SqliteStore(shared)
+    return SqliteStore(os.fspath(shared))
 
 
 def _close_before_fork() -> None:
@@ -92,5 +93,5 @@ def _close_before_fork() -> None:
         found.store.close()
 
 
-_stores: PerLoop[dict[str | SecretStr, OpenStore]] = PerLoop(dict)
+_stores: PerLoop[dict[object, OpenStore]] = PerLoop(dict)
 before_fork(_close_before_fork)
