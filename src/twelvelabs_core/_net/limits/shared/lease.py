@@ -111,6 +111,7 @@ class Lease:
         self._rejoins_at = math.inf  # while down: when what the store says is believed again
         self._task: asyncio.Task[None] | None = None
         self._sleeps_until = math.inf
+        self._is_closed = False
         self._alarm = asyncio.Event()
 
     # -- as a window -------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ class Lease:
 
     def _ahead(self) -> int:
         """How many slots to have in hand."""
-        return 0 if self._counts_minutes or self._tight else math.ceil(self._rate * AHEAD_SEC)
+        return 0 if self._counts_minutes or self._tight or self._is_closed else math.ceil(self._rate * AHEAD_SEC)
 
     def _is_low(self) -> bool:
         return self._slots < self._ahead() / 2
@@ -355,12 +356,13 @@ class Lease:
         if self._task is not None:
             self._task.cancel()
         self._needs = dict.fromkeys(_LANES, (0, 0.0))
-        self._slots, self._minutes, self._rate = 0, 0.0, 0.0
-        for _ in range(2):  # a report that was cut off comes again, with what it held, then the rest
-            if self._born is None or self._failing_since is not None:
-                return
+        self._is_closed = True
+        while self._born is not None and self._failing_since is None:
+            cut_off = bool(self._sent)  # that report comes again, and then what has ended since
             await self._opened.store.report(self._name, self._make_report(self._clock()))
             self._sent = []
+            if not cut_off:
+                return
 
 
 def _add(entries: Entries, at: float, requests: float, minutes: float, together: float) -> None:
