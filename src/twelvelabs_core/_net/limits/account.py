@@ -34,7 +34,13 @@ class Account:
         lease = partial(leased, base_url, api_key, limits) if limits.shared is not None else None
         self._has_warned = False
         self._by_category: dict[Category, Limiter] = {
-            category: Limiter(limits.windows(category), warn=self._warn, share=lease and partial(lease, category))
+            category: Limiter(
+                limits.windows(category),
+                share=limits.interactive_share,
+                reserve=limits.reserve,
+                lease=lease and partial(lease, category),
+                warn=self._warn,
+            )
             for category in get_args(Category)
         }
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
