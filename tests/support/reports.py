@@ -34,7 +34,11 @@ def ask(bulk: int = 0, *, spare: int = 0, interactive: int = 0, minutes: float =
 
 _windows = st.lists(
     st.tuples(
-        st.sampled_from([1, 2, 10, 100]), st.sampled_from([0.5, 2.0, 60.0, 86_400.0]), st.just(0), st.integers(0, 3)
+        st.sampled_from([1, 2, 10, 100]),
+        st.sampled_from([0.5, 2.0, 60.0, 86_400.0]),
+        st.just(0),
+        st.integers(0, 3),
+        st.integers(0, 1),
     ),
     max_size=2,
     unique_by=lambda window: window[1],
@@ -47,7 +51,7 @@ def conversations(draw: st.DrawFn) -> list[tuple[Report, float]]:
     """Reports of some workers with the seconds that passed before each: no rule but their form."""
     windows = [list(window) for window in draw(_windows)]
     if draw(st.booleans()):
-        windows.append([10.5, 3.0, 1, 0.5])
+        windows.append([10.5, 3.0, 1, 0.5, 0])
     seqs = dict.fromkeys("abcd", 0)
     told = []
     for _ in range(draw(st.integers(1, 25))):

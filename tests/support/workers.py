@@ -15,12 +15,15 @@ from typing import Any
 
 from tests.support.virtual_time import run_virtually
 from twelvelabs_core._api.rate_headers import RateLimitInfo
+from twelvelabs_core._lanes import Lane
 from twelvelabs_core._limits import Window
 from twelvelabs_core._net import loop as background
-from twelvelabs_core._net.limits.limiter import Limiter
-from twelvelabs_core._net.limits.shared.decision import PLENTY, Grant, Report, State, decide, new_state
+from twelvelabs_core._net.limits.limiter import EXPECTED_SEC, Limiter
+from twelvelabs_core._net.limits.shared.decision import Grant, Report, State, decide, new_state
 from twelvelabs_core._net.limits.shared.lease import Lease
 from twelvelabs_core._net.limits.shared.store import OpenStore, StoreError
+from twelvelabs_core._net.limits.windows import Share
+from twelvelabs_core._stats import Run
 
 
 def run_workers(scenario: Coroutine[Any, Any, None]) -> None:
@@ -123,28 +126,36 @@ class Worker:
         clock = asyncio.get_running_loop().time
         self.leases: list[Lease] = []
 
-        def share(wake: Any, fail: Any) -> Lease:
-            given: dict[str, Any] = {"kept": [0.0] * len(windows), "share": 0.0, "kept_sec": PLENTY, **settings}
+        def lease(wake: Any, fail: Any) -> Lease:
+            given: dict[str, Any] = {"share": Share(), "kept_sec": EXPECTED_SEC, **settings}
             self.leases.append(Lease("limit", opened, windows, wake=wake, fail=fail, clock=clock, **given))
             return self.leases[0]
 
-        self.limiter = Limiter(windows, clock=clock, share=share)
+        self.limiter = Limiter(windows, clock=clock, lease=lease)
         self.lease = self.leases[0]
 
-    async def embed(self, service: Service, count: int, *, width: int = 64, max_wait: float = 1e6) -> None:
+    async def query(self, service: Service) -> float:
+        """One interactive request; the seconds until it was answered."""
+        started = asyncio.get_running_loop().time()
+        await self.embed(service, 1, lane="interactive")
+        return asyncio.get_running_loop().time() - started
+
+    async def embed(
+        self, service: Service, count: int, *, width: int = 64, max_wait: float = 1e6, lane: Lane = "bulk"
+    ) -> None:
         """So many requests, ``width`` at a time; each until it is accepted."""
-        todo = itertools.repeat(None, count)
+        todo, run = itertools.repeat(None, count), Run(count, lane=lane)
 
         async def one() -> None:
             for _ in todo:
                 while True:
-                    await self.limiter.acquire(max_wait=max_wait)
+                    await self.limiter.acquire(run, max_wait=max_wait)
                     if self._store.is_dead:
                         await asyncio.Event().wait()
                     accepted, info, retry_after = await service.send()
                     if not accepted:
                         self.limiter.block_for(retry_after)
-                    self.limiter.release(counted=accepted, info=info)
+                    self.limiter.release(run, counted=accepted, info=info)
                     if accepted:
                         break
                 self.done.append(asyncio.get_running_loop().time())

@@ -4,6 +4,7 @@
 local EPSILON, BUCKETS, PLENTY = 1e-6, 200, 1e9
 local LEASE, SEEN = 5.0, 60.0
 local POLL, LONGEST_QUICK_POLL, LONGEST_POLL, SHORTEST_POLL, SOON, GRACE = 0.025, 0.1, 1.0, 0.002, 0.05, 0.25
+local BUSY, LONGEST_SPREAD, LATE = 60.0, 3600.0, 0.1
 local FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0
 local FIRST_FLIGHT, FULL_SPEED = 64, 512
 local QUIET_PERIODS, GROWTH = 5, 1.1
@@ -18,7 +19,7 @@ end
 local function new_state(born)
   return {
     born = born, now = 0, workers = {}, logs = {}, blocked = 0, blocks = 0, accepted = -1, left = -1, resets = 0, told = -1,
-    turn = 0, quick = -PLENTY, learned = new_learned(FIRST_FLIGHT),
+    turn = 0, quick = -PLENTY, paced = 0, learned = new_learned(FIRST_FLIGHT),
   }
 end
 
@@ -178,24 +179,26 @@ local function find_bounds(state, report, now)
   end
   local keeps = now - state.quick < report.kept_sec
   local bounds = {}
-  local function bound(free, kept, in_minutes, seconds, entries)
-    bounds[#bounds + 1] = {free = free, kept = kept, in_minutes = in_minutes, seconds = seconds, entries = entries}
+  local function bound(limit, free, kept, in_minutes, seconds, entries)
+    bounds[#bounds + 1] = {limit = limit, free = free, kept = kept, in_minutes = in_minutes, seconds = seconds, entries = entries}
   end
   for _, log in ipairs(state.logs) do log.entries = drop_old(log.entries, log.seconds, now) end
   for _, window in ipairs(report.windows) do
     local entries = log_of(state, window[2], window[3]).entries
     local free = window[1] - sum(entries) - (window[3] == 1 and held_minutes or held)
-    bound(free, keeps and window[4] or 0, window[3] == 1, window[2], entries)
+    bound(window[1], free, keeps and max(window[4], window[5]) or window[5], window[3] == 1, window[2], entries)
   end
   local learned = state.learned
-  if learned.ramp >= 0 then bound(learned.ramp - held, 0, false, 0, {}) end
+  if learned.ramp >= 0 then bound(0, learned.ramp - held, 0, false, 0, {}) end
   if learned.limit > 0 then
     if now - learned.quiet > QUIET_PERIODS * learned.seconds then
       learned.limit, learned.quiet = math.ceil(learned.limit * GROWTH), now
     end
     if learned.rejected < 0 then learned.entries = drop_old(learned.entries, learned.seconds, now) end
     local free = learned.limit - held - sum(learned.entries)
-    bound(free, keeps and floor(report.share * learned.limit) or 0, false, learned.seconds, learned.entries)
+    local kept = min(floor(learned.limit / 2), max(2, math.ceil(report.share * learned.limit)))
+    if not keeps or report.share == 0 then kept = 0 end
+    bound(learned.limit, free, kept, false, learned.seconds, learned.entries)
   end
   if state.left >= 0 then
     local free, entries = state.left - held, {}
@@ -203,7 +206,7 @@ local function find_bounds(state, report, now)
       entries = {{0, state.resets, PLENTY}}
       free = now >= state.resets and 1 or 0
     end
-    bound(free, 0, false, 0, entries)
+    bound(0, free, 0, false, 0, entries)
   end
   return bounds
 end
@@ -212,7 +215,7 @@ local function less(bounds, slots, minutes)
   local found = {}
   for i, b in ipairs(bounds) do
     found[i] = {
-      free = b.free - (b.in_minutes and minutes or slots),
+      limit = b.limit, free = b.free - (b.in_minutes and minutes or slots),
       kept = b.kept, in_minutes = b.in_minutes, seconds = b.seconds, entries = b.entries,
     }
   end
@@ -238,6 +241,21 @@ local function wait_for(bounds, slots, minutes, now, bulk)
       longest = max(longest, entry[2] + b.seconds - now)
     end
     if missing > EPSILON then return -1 end
+  end
+  return longest
+end
+
+local function pace_of(bounds, now)
+  local longest = 0
+  for _, b in ipairs(bounds) do
+    if not b.in_minutes and 0 < b.seconds and b.seconds <= LONGEST_SPREAD and b.free <= b.limit / 2 then
+      local usable = max(1, b.free - b.kept)
+      for _, entry in ipairs(b.entries) do
+        longest = max(longest, (entry[2] + b.seconds - now) / usable)
+        usable = usable + entry[3]
+      end
+      longest = max(longest, b.seconds / usable)
+    end
   end
   return longest
 end
@@ -288,13 +306,19 @@ local function decide(state, report, elapsed)
       rivals_want = rivals_want + other.asks[2]
     end
   end
+  local pace = now - state.quick < BUSY and pace_of(after, now) or 0
   local room = gate > 0 and 0 or floor(slots_of(after, minutes, true))
+  if pace > 0 then
+    state.paced = max(state.paced, now - LATE)
+    room = min(room, max(0, floor((now - state.paced) / pace)))
+  end
   local slow = turns(me.tag, rivals, need, room)
   local rest = room - slow - rivals_want
   if slow == need and rest > 0 then slow = slow + floor(min(spare, floor(rest / (4 * workers)))) end
   if slow > 0 then
     state.turn = max(state.turn, me.tag)
     me.tag = me.tag + slow
+    if pace > 0 then state.paced = state.paced + slow * pace end
   end
   me.slots = me.slots + fast + slow
   me.minutes = me.minutes + fast * quick_minutes + slow * minutes
@@ -306,6 +330,7 @@ local function decide(state, report, elapsed)
     wait_for(bounds, 1, quick_minutes, now, false),
     wait_for(after, slow + 1 + before_me, minutes, now, true),
   }
+  if pace > 0 and waits[2] >= 0 then waits[2] = max(waits[2], state.paced + (1 + before_me) * pace - now) end
   for i, wait in ipairs(waits) do
     if not (wait < 0 and gate == 0) then waits[i] = max(gate, wait) end
   end

@@ -28,6 +28,9 @@ POLL_SEC, LONGEST_QUICK_POLL_SEC = 0.025, 0.1
 LONGEST_POLL_SEC, SHORTEST_POLL_SEC = 1.0, 0.002
 # What a worker is due is kept for it from shortly before it was to ask again until shortly after.
 SOON_SEC, GRACE_SEC = 0.05, 0.25
+# For so long after an interactive request bulk ones are spread over the windows of up to so long; one that is late by
+# so much is made up for.
+BUSY_SEC, LONGEST_SPREAD_SEC, LATE_SEC = 60.0, 3_600.0, 0.1
 FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0  # as the limiter's: seconds after a 429 that gives no time
 # Most requests in flight anywhere before anything is known, and where that bound ends.
 FIRST_FLIGHT, FULL_SPEED = 64, 512
@@ -45,7 +48,8 @@ class Report(TypedDict):
         rejected: [] or [seconds that a 429 asked to wait].
         gate: seconds in which nothing may start for another reason; 0 = none.
         told: [] or [seconds since, remaining, seconds until the reset], of the newest response with headers.
-        windows: the declared ones: [[limit, seconds, 0 requests | 1 minutes, amount kept for interactive], …].
+        windows: the declared ones: [[limit, seconds, 0 requests | 1 minutes, amount kept for interactive requests while
+            they are expected, and at all times], …].
         share: part of a learned limit that is kept for interactive.
         kept_sec: bulk leaves what is kept for so long after an interactive request; PLENTY = always.
         quick: 1 = an interactive request was made since the last report.
@@ -97,6 +101,7 @@ class Grant(TypedDict):
 class _Bound(NamedTuple):
     """A limit: what is free of it now, and what comes free as its entries grow old."""
 
+    limit: float
     free: float
     kept: float  # for interactive
     in_minutes: bool
@@ -119,6 +124,7 @@ def new_state(born: float = 0.0) -> State:
         "told": -1.0,
         "turn": 0.0,
         "quick": -PLENTY,
+        "paced": 0.0,
         "learned": _learned(FIRST_FLIGHT),
     }
 
@@ -150,7 +156,11 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
         me["tag"] = max(me["tag"], state["turn"])  # what it did not ask for before is not owed to it
     soon = [other for other in waiting if other["until"] - GRACE_SEC <= now + SOON_SEC]
     rivals = [(other["tag"], other["asks"][1]) for other in soon if other["asks"][1] > 0]
+    pace = _pace(after, now) if now - state["quick"] < BUSY_SEC else 0.0
     room = 0 if gate > 0 else int(_slots(after, minutes, bulk=True))
+    if pace > 0:
+        state["paced"] = max(state["paced"], now - LATE_SEC)
+        room = int(min(room, max(0, math.floor((now - state["paced"]) / pace))))
     slow = _turns(me["tag"], rivals, need, room)
     rest = room - slow - sum(rival[1] for rival in rivals)
     workers = len(state["workers"])
@@ -159,6 +169,8 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
     if slow > 0:
         state["turn"] = max(state["turn"], me["tag"])
         me["tag"] += slow
+        if pace > 0:
+            state["paced"] += slow * pace
     me["slots"] += fast + slow
     me["minutes"] += fast * quick_minutes + slow * minutes
     if fast + slow > 0 and state["learned"]["opened"] < 0:
@@ -169,6 +181,8 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
         _wait(bounds, 1, quick_minutes, now, bulk=False),
         _wait(after, slow + 1 + before_me, minutes, now, bulk=True),
     ]
+    if pace > 0 and waits[1] >= 0:
+        waits[1] = max(waits[1], state["paced"] + (1 + before_me) * pace - now)
     waits = [wait if wait < 0 and gate == 0 else max(gate, wait) for wait in waits]
     me["asks"] = [quick - fast, max(0, need - slow), quick_minutes]
     me["polls"] = 0 if fast + slow > 0 else min(7, me["polls"] + 1)
@@ -211,7 +225,7 @@ def _expire(state: State, now: float) -> None:
 
 def _take(state: State, report: Report, now: float) -> dict[str, Any]:
     """Take over what a report says has happened. Returns the worker's row."""
-    for _, seconds, in_minutes, _ in report["windows"]:
+    for _, seconds, in_minutes, _, _ in report["windows"]:
         _log(state, seconds, in_minutes)
         if in_minutes == 0 and state["learned"]["opened"] < 0 and state["learned"]["ramp"] == FIRST_FLIGHT:
             state["learned"]["ramp"] = -1  # the limit is known
@@ -363,27 +377,29 @@ def _bounds(state: State, report: Report, now: float) -> list[_Bound]:
     bounds = []
     for log in state["logs"]:
         _drop_old(log["entries"], log["seconds"], now)
-    for limit, seconds, in_minutes, kept in report["windows"]:
+    for limit, seconds, in_minutes, kept, always in report["windows"]:
         entries = _log(state, seconds, in_minutes)["entries"]
         free = limit - sum(entry[2] for entry in entries) - (held_minutes if in_minutes == 1 else held)
-        bounds.append(_Bound(free, kept if keeps else 0, in_minutes == 1, seconds, entries))
+        bounds.append(_Bound(limit, free, max(kept, always) if keeps else always, in_minutes == 1, seconds, entries))
     learned = state["learned"]
     if learned["ramp"] >= 0:
-        bounds.append(_Bound(learned["ramp"] - held, 0, False, 0.0, []))
+        bounds.append(_Bound(0, learned["ramp"] - held, 0, False, 0.0, []))
     if learned["limit"] > 0:
         if now - learned["quiet"] > QUIET_PERIODS * learned["seconds"]:
             learned["limit"], learned["quiet"] = math.ceil(learned["limit"] * GROWTH), now
         if learned["rejected"] < 0:  # else it is asked what there was
             _drop_old(learned["entries"], learned["seconds"], now)
         free = learned["limit"] - held - sum(entry[2] for entry in learned["entries"])
-        kept = math.floor(report["share"] * learned["limit"]) if keeps else 0
-        bounds.append(_Bound(free, kept, False, learned["seconds"], learned["entries"]))
+        kept = min(math.floor(learned["limit"] / 2), max(2, math.ceil(report["share"] * learned["limit"])))
+        if not keeps or report["share"] == 0:
+            kept = 0
+        bounds.append(_Bound(learned["limit"], free, kept, False, learned["seconds"], learned["entries"]))
     if state["left"] >= 0:
         free, entries = state["left"] - held, []
         if held == 0 and free < 1:  # nothing is in flight that would bring a newer count: one may try after the reset
             entries = [[0.0, state["resets"], PLENTY]]
             free = 1 if now >= state["resets"] else 0
-        bounds.append(_Bound(free, 0, False, 0.0, entries))
+        bounds.append(_Bound(0, free, 0, False, 0.0, entries))
     return bounds
 
 
@@ -422,6 +438,23 @@ def _wait(bounds: list[_Bound], slots: float, minutes: float, now: float, *, bul
             longest = max(longest, last + bound.seconds - now)
         if missing > EPSILON:
             return -1.0
+    return longest
+
+
+def _pace(bounds: list[_Bound], now: float) -> float:
+    """Seconds between bulk requests, so that slots come back at all times; 0 = half of each window is free.
+
+    As :meth:`~..windows.SlidingWindow.interval`: the pace at which no request would have to wait for a slot.
+    """
+    longest = 0.0
+    for bound in bounds:
+        if bound.in_minutes or not 0 < bound.seconds <= LONGEST_SPREAD_SEC or bound.free > bound.limit / 2:
+            continue
+        usable = max(1.0, bound.free - bound.kept)
+        for _, last, amount in bound.entries:
+            longest = max(longest, (last + bound.seconds - now) / usable)
+            usable += amount
+        longest = max(longest, bound.seconds / usable)
     return longest
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...._lanes import Lane
 from ...._limits import Window
-from ...._stats import Lane
 from ..windows import EPSILON, SlidingWindow
 
 
@@ -51,7 +51,7 @@ class Divided:
         """A request starts."""
         for index, (window, in_minutes) in enumerate(self._windows):
             amount = minutes if in_minutes else 1.0
-            window.reserve(amount)
+            window.reserve(0.0, amount)
             if self._free:
                 self._free[index] -= amount
 

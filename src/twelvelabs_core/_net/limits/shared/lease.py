@@ -17,9 +17,9 @@ from dataclasses import replace
 
 from ...._api.rate_headers import RateLimitInfo
 from ...._errors import SharedLimitsError
+from ...._lanes import LANES, Lane
 from ...._limits import Window
-from ...._stats import Lane
-from ..windows import EPSILON
+from ..windows import EPSILON, Share
 from .decision import BUCKETS, LEASE_SEC, Entries, Grant, Report
 from .divided import Divided
 from .store import OpenStore, StoreError
@@ -35,7 +35,6 @@ MOST_ENTRIES = 400
 RETRY_SEC, LONGEST_RETRY_SEC, START_SEC = 0.1, 0.5, 5.0
 # After an outage, all workers are given so long to report what they have sent meanwhile.
 REJOIN_SEC = 2 * LONGEST_RETRY_SEC
-_LANES: tuple[Lane, Lane] = ("interactive", "bulk")
 
 
 class Lease:
@@ -52,8 +51,7 @@ class Lease:
         opened: OpenStore,
         windows: Sequence[Window],
         *,
-        kept: Sequence[float],
-        share: float,
+        share: Share,
         kept_sec: float,
         wake: Callable[[], None],
         fail: Callable[[SharedLimitsError], None],
@@ -63,22 +61,28 @@ class Lease:
 
         Args:
             name: of the limit in the store.
-            kept: amount of each window that is kept for interactive requests.
-            share: the same for limits that are not declared, as a part of them.
-            kept_sec: for how long after an interactive request.
+            share: what bulk requests leave.
+            kept_sec: for how long after an interactive request; what is reserved of a day is left at all times.
             wake: called when a slot may be free.
             fail: called with what the queue is to raise, when the store has never been reached.
         """
         self.is_down = False
         self.accepted_at = -math.inf
-        self._name, self._opened, self._share, self._kept_sec = name, opened, share, kept_sec
+        self._name, self._opened, self._share, self._kept_sec = name, opened, share.part, kept_sec
         self._quick = False  # an interactive request was made since the last report
         self._windows = [
-            [w.limit, w.seconds, float(w.unit == "minutes"), k] for w, k in zip(windows, kept, strict=True)
+            [
+                w.limit,
+                w.seconds,
+                float(w.unit == "minutes"),
+                share.of(w.limit, w.seconds),
+                share.always(w.limit, w.seconds),
+            ]
+            for w in windows
         ]
         self._counts_minutes = any(window.unit == "minutes" for window in windows)
         self._longest = max((window.seconds for window in windows), default=0.0)
-        self._divided = Divided(windows, kept)
+        self._divided = Divided(windows, [row[3] for row in self._windows])
         self._wake, self._fail, self._clock = wake, fail, clock
         self._worker = uuid.uuid4().hex[:12]
         # What this worker holds: unused until _valid_until, in flight, and answered but not yet reported.
@@ -93,9 +97,9 @@ class Lease:
         self._gate = 0.0
         self._told: tuple[float, RateLimitInfo] | None = None
         # What the limiter's queue needs, what of it the last report asked for in vain, and what the grant said.
-        self._needs: dict[Lane, tuple[int, float]] = dict.fromkeys(_LANES, (0, 0.0))
-        self._asked: dict[Lane, int] = dict.fromkeys(_LANES, 0)
-        self._opens: dict[Lane, float] = dict.fromkeys(_LANES, math.inf)
+        self._needs: dict[Lane, tuple[int, float]] = dict.fromkeys(LANES, (0, 0.0))
+        self._asked: dict[Lane, int] = dict.fromkeys(LANES, 0)
+        self._opens: dict[Lane, float] = dict.fromkeys(LANES, math.inf)
         self._gate_until = self._ask_at = 0.0
         self._tight = False
         self._workers = 1
@@ -269,7 +273,7 @@ class Lease:
         if not self._sent and self._unsettled:
             self._sent, self._unsettled = self._unsettled, []
             self._seq += 1
-        (quick, quick_minutes), (bulk, minutes) = (self._needs[lane] for lane in _LANES)
+        (quick, quick_minutes), (bulk, minutes) = (self._needs[lane] for lane in LANES)
         rejected, gate, told = self._rejected, self._gate, self._told
         self._rejected, self._gate, self._told = [], 0.0, None
         quick_since, self._quick = int(self._quick), False
@@ -314,7 +318,7 @@ class Lease:
         self._slots += sum(grant["slots"])
         self._minutes += sum(slots * ask[2] for slots, ask in zip(grant["slots"], report["ask"], strict=True))
         self._valid_until = sent_at + LEASE_SEC
-        for index, lane in enumerate(_LANES):
+        for index, lane in enumerate(LANES):
             wait = grant["wait"][index]
             self._opens[lane] = now + wait if wait >= 0 else math.inf
             self._asked[lane] = max(0, int(report["ask"][index][0]) - grant["slots"][index])
@@ -339,7 +343,7 @@ class Lease:
             self._go_down(now, str(error))
         elif not error.passing or self._start_failed or now - self._failing_since >= START_SEC:
             self._start_failed, self._failing_since, self._urgent = True, None, False
-            self._asked = dict.fromkeys(_LANES, 0)
+            self._asked = dict.fromkeys(LANES, 0)
             self._rejected = []
             self._fail(SharedLimitsError(str(error)))
 
@@ -355,7 +359,7 @@ class Lease:
         self._opened.closers.discard(self.aclose)
         if self._task is not None:
             self._task.cancel()
-        self._needs = dict.fromkeys(_LANES, (0, 0.0))
+        self._needs = dict.fromkeys(LANES, (0, 0.0))
         self._is_closed = True
         while self._born is not None and self._failing_since is None:
             cut_off = bool(self._sent)  # that report comes again, and then what has ended since

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import os
 from collections.abc import Callable
 
 from pydantic import SecretStr
 
 from ...._errors import SharedLimitsError
-from ...._limits import DAY, Category, RateLimits, Window
+from ...._limits import Category, RateLimits
 from ...forks import PerLoop, before_fork
+from ..limiter import EXPECTED_SEC
+from ..windows import DEFAULT_SHARE, Share
 from .decision import PLENTY
 from .lease import Lease
 from .sqlite import SqliteStore
 from .store import OpenStore, Store, StoreError
-
-DEFAULT_SHARE, QUERIES_SEC = 0.05, 60.0
 
 
 def open_store(shared: str | os.PathLike[str] | SecretStr) -> OpenStore:
@@ -53,25 +52,16 @@ def leased(
     except StoreError as error:
         raise SharedLimitsError(str(error)) from None
     windows = limits.windows(category)
-    share = limits.interactive_share if limits.interactive_share is not None else DEFAULT_SHARE
+    is_set = limits.interactive_share is not None
     return Lease(
         limit_name(base_url, api_key, category),
         opened,
         windows,
-        kept=[_kept(window, share, limits.reserve) for window in windows],
-        share=share,
-        kept_sec=QUERIES_SEC if limits.interactive_share is None else PLENTY,
+        share=Share(DEFAULT_SHARE if limits.interactive_share is None else limits.interactive_share, limits.reserve),
+        kept_sec=PLENTY if is_set else EXPECTED_SEC,
         wake=wake,
         fail=fail,
     )
-
-
-def _kept(window: Window, share: float, reserve: int) -> float:
-    """What bulk leaves of a window."""
-    if window.unit == "minutes":
-        return window.limit * share
-    kept = min(max(2.0, math.floor(window.limit * share)), window.limit / 2) if share else 0.0
-    return max(kept, reserve) if window.seconds >= DAY else kept
 
 
 def limit_name(base_url: str, api_key: SecretStr, category: Category) -> str:

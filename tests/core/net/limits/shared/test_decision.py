@@ -24,7 +24,7 @@ from twelvelabs_core._net.limits.shared.decision import (
     new_state,
 )
 
-WINDOW = [[100, 2.0, 0, 0]]
+WINDOW = [[100, 2.0, 0, 0, 0]]
 
 
 def test_slots_are_held_until_a_window_after_the_answer() -> None:
@@ -71,7 +71,7 @@ def test_a_worker_that_does_not_come_for_its_part_loses_it_soon() -> None:
 
 def test_slots_ahead_are_for_when_there_is_plenty() -> None:
     state = new_state()
-    assert decide(state, a_report(windows=[[10_000, 2.0, 0, 0]], ask=ask(1, spare=100)), 0)["slots"] == [0, 101]
+    assert decide(state, a_report(windows=[[10_000, 2.0, 0, 0, 0]], ask=ask(1, spare=100)), 0)["slots"] == [0, 101]
     assert decide(new_state(), a_report(windows=WINDOW, ask=ask(80, spare=100)), 0)["slots"] == [0, 80 + 20 // 4]
 
 
@@ -86,7 +86,7 @@ def test_interactive_goes_first_everywhere() -> None:
 
 
 def test_bulk_leaves_what_is_kept_for_interactive() -> None:
-    state, windows = new_state(), [[100, 2.0, 0, 5]]
+    state, windows = new_state(), [[100, 2.0, 0, 5, 0]]
     decide(state, a_report(worker="query", windows=windows, quick=1, kept_sec=60), 0)
     assert decide(state, a_report(windows=windows, kept_sec=60, ask=ask(200)), 0)["slots"] == [0, 95]
     assert decide(state, a_report(worker="query", windows=windows, ask=ask(interactive=9)), 0)["slots"] == [5, 0]
@@ -95,7 +95,7 @@ def test_bulk_leaves_what_is_kept_for_interactive() -> None:
 
 
 def test_minutes_are_weighed() -> None:
-    state, windows = new_state(), [[10, 2.0, 0, 0], [6.0, 3600.0, 1, 0]]
+    state, windows = new_state(), [[10, 2.0, 0, 0, 0], [6.0, 3600.0, 1, 0, 0]]
     assert decide(state, a_report(windows=windows, ask=ask(3, minutes=2.5)), 0)["slots"] == [0, 2]
     assert decide(state, a_report(worker="b", windows=windows, ask=ask(1, minutes=1.5)), 0)["slots"] == [0, 0]
     assert decide(state, a_report(worker="b", windows=windows, ask=ask(1, minutes=1.0)), 0)["slots"] == [0, 1]
@@ -169,7 +169,7 @@ def test_a_clock_that_was_put_back_stops_nothing() -> None:
 
 
 def test_a_day_is_kept_in_few_entries() -> None:
-    state, windows, rng = new_state(), [[30_000, 86_400.0, 0, 0]], random.Random(1)
+    state, windows, rng = new_state(), [[30_000, 86_400.0, 0, 0, 0]], random.Random(1)
     for seq in range(20_000):
         decide(state, a_report(seq=seq, settled=[[0, 1, 0]], windows=windows), rng.random() * 8)
     assert len(state["logs"][0]["entries"]) <= BUCKETS + 1
@@ -243,7 +243,7 @@ def test_no_window_ever_holds_more(rng: random.Random, limit: int, seconds: floa
                 seq=sender.seq,
                 holds=[len(sender.flying) + sender.unused, 0],
                 settled=[[now - at, 1, 0] for at in sender.answered],
-                windows=[[limit, seconds, 0, 0]],
+                windows=[[limit, seconds, 0, 0, 0]],
                 ask=ask(rng.choice([0, 1, 5]), spare=rng.choice([0, 3]), interactive=rng.choice([0, 0, 1])),
             )
             sender.answered = []

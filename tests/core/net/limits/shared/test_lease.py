@@ -14,6 +14,7 @@ from twelvelabs_core._net import pace
 from twelvelabs_core._net.limits.shared.decision import LEASE_SEC
 from twelvelabs_core._net.limits.shared.lease import RENEW_SEC, START_SEC
 from twelvelabs_core._net.limits.shared.store import StoreError
+from twelvelabs_core._stats import Run
 
 LIMIT, SECONDS, LATENCY = 100, 2.0, 0.05
 WINDOWS = [Window(LIMIT, SECONDS)]
@@ -107,12 +108,12 @@ def test_minutes_are_shared_too() -> None:
         workers = [Worker(store, [Window(100, 60.0), Window(10.0, 3600.0, "minutes")]) for _ in range(2)]
         started = now()
         for worker in workers * 2:
-            await worker.limiter.acquire(2.5, max_wait=1)
-            worker.limiter.release(2.5, counted=True)
+            await worker.limiter.acquire(Run(1), 2.5, max_wait=1)
+            worker.limiter.release(Run(1), 2.5, counted=True)
         with pytest.raises(QuotaExceededError) as caught:
-            await workers[0].limiter.acquire(2.5, max_wait=60)
+            await workers[0].limiter.acquire(Run(1), 2.5, max_wait=60)
         assert caught.value.retry_after == pytest.approx(3600, abs=2)
-        await workers[1].limiter.acquire(2.5, max_wait=4000)
+        await workers[1].limiter.acquire(Run(1), 2.5, max_wait=4000)
         assert now() - started >= 3600
 
     run_workers(scenario())
@@ -215,16 +216,16 @@ def test_a_long_request_keeps_its_slot_while_the_worker_lives() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         first, second = (Worker(store, [Window(1, 60.0)]) for _ in range(2))
-        await first.limiter.acquire(max_wait=1)
-        waiting = asyncio.ensure_future(second.limiter.acquire(max_wait=1e6))
+        await first.limiter.acquire(Run(1), max_wait=1)
+        waiting = asyncio.ensure_future(second.limiter.acquire(Run(1), max_wait=1e6))
         await asyncio.sleep(10 * LEASE_SEC)
         assert not waiting.done()
-        first.limiter.release(counted=True)
+        first.limiter.release(Run(1), counted=True)
         answered_at = now()
         await waiting
         assert 60 <= now() - answered_at <= 61.5
         assert store.reports < 400
-        second.limiter.release(counted=True)
+        second.limiter.release(Run(1), counted=True)
 
     assert RENEW_SEC < LEASE_SEC / 2
     run_workers(scenario())
@@ -234,14 +235,14 @@ def test_a_cancelled_caller_gives_its_slot_back() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         first, second = (Worker(store, [Window(1, 60.0)]) for _ in range(2))
-        call = asyncio.ensure_future(first.limiter.acquire(max_wait=1))
+        call = asyncio.ensure_future(first.limiter.acquire(Run(1), max_wait=1))
         await asyncio.sleep(0.0005)  # its report is under way
         call.cancel()
         await asyncio.sleep(0)
         started = now()
-        await second.limiter.acquire(max_wait=10)
+        await second.limiter.acquire(Run(1), max_wait=10)
         assert now() - started < 1
-        second.limiter.release(counted=True)
+        second.limiter.release(Run(1), counted=True)
 
     run_workers(scenario())
 

@@ -19,7 +19,7 @@ needs_redis = pytest.mark.skipif(not is_installed(), reason=MISSING)
 pytestmark = pytest.mark.network
 
 PASSWORD = "Sesame-Open-7391"
-WINDOW = [[100, 3600.0, 0, 0]]
+WINDOW = [[100, 3600.0, 0, 0, 0]]
 
 
 @pytest.fixture(scope="module")

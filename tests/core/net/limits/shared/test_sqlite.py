@@ -15,7 +15,7 @@ from twelvelabs_core._net.limits.shared import sqlite
 from twelvelabs_core._net.limits.shared.sqlite import Clock, SqliteStore, elapsed
 from twelvelabs_core._net.limits.shared.store import StoreError
 
-WINDOW = [[100, 3600.0, 0, 0]]
+WINDOW = [[100, 3600.0, 0, 0, 0]]
 
 
 @pytest.fixture
