@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-from . import imports, limits, memory, report, resume, throughput
+from . import imports, limits, memory, report, resume, shared, throughput
 from .figures import Case
 from .service import Server
 
@@ -20,6 +20,8 @@ CASES: dict[str, Callable[..., Case]] = {
     "limit-headers": limits.in_headers,
     "limit-refused": limits.refused,
     "quota": limits.quota,
+    "shared": shared.shared,
+    "shared-cost": shared.cost,
     "killed": resume.killed,
     "equal": resume.equal,
     "cached": resume.again,

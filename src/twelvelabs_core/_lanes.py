@@ -11,6 +11,7 @@ from ._errors import InvalidInputError
 
 #: ``interactive`` = somebody waits for the answer, such as a user for a query's; ``bulk`` = batches, streams, loaders.
 Lane = Literal["interactive", "bulk"]
+LANES: tuple[Lane, Lane] = ("interactive", "bulk")  # in the order in which they are served
 
 _chosen: ContextVar[Lane | None] = ContextVar("twelvelabs_lane", default=None)
 

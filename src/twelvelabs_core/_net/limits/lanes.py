@@ -87,6 +87,10 @@ class Turns(Generic[W]):
                 del self._bulk[caller]
             self._interactive.append(waiter)
 
+    def count(self, lane: Lane) -> int:
+        """How many wait in a lane."""
+        return len(self._interactive) if lane == "interactive" else sum(map(len, self._bulk.values()))
+
     def next(self, lane: Lane) -> W | None:
         """Who is next in a lane; None if nobody waits there."""
         if lane == "interactive":
