@@ -516,8 +516,8 @@ class EmbeddingClient:
                     except Exception as error:  # one file that is gone must not lose the others' vectors
                         outcome.errors[index] = as_error(error, job.label)
 
-            # Rows hold the file's digest, which reads the file unless it was needed before.
-            await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
+            # Rows hold the file's digest, which reads the file unless it was needed before; and there may be thousands.
+            await loop.in_thread(True, convert_all)
             outcome.results = converted
             outcome.check(single=not many)
         finally:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from .._errors import CacheError
 from .._net.forks import PerLoop
+from .._net.loop import in_thread
 from .._results import Embedding, Segment
 from .backend import SqliteStore
 from .batched import Batched
@@ -22,6 +23,9 @@ from .entries import Entries
 
 Result: TypeAlias = "Embedding | list[Segment]"
 Decode: TypeAlias = Callable[[bytes], "Result | None"]
+
+# More segments, or bytes of an entry, are encoded and decoded in a thread.
+MANY_SEGMENTS, LARGE_ENTRY = 50, 256 * 1024
 
 
 @dataclass
@@ -81,7 +85,8 @@ class Cache:
             CacheError: the store cannot be written.
         """
         full = self._prefix + key
-        (kept,) = await self._writes.get().call([(full, encode(result))])
+        content = await in_thread(is_large(result), encode, result)
+        (kept,) = await self._writes.get().call([(full, content)])
         if kept and self._claims is not None:
             self._claims.get().end([full])
 
@@ -104,7 +109,7 @@ class Cache:
         for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, bool):
                 (claimed.ours if outcome else claimed.theirs).add(key)
-            elif (result := self._decode(outcome)) is not None:
+            elif (result := await in_thread(len(outcome) > LARGE_ENTRY, self._decode, outcome)) is not None:
                 claimed.found[key] = result
         return claimed
 
@@ -116,6 +121,11 @@ class Cache:
         """End the claims of some keys that will not be :meth:`put`; others are left out."""
         if self._claims is not None:
             await self._claims.get().release([self._prefix + key for key in keys])
+
+
+def is_large(result: Embedding | Sequence[Segment]) -> bool:
+    """Whether a result takes longer to encode than other requests should wait."""
+    return not isinstance(result, Embedding) and len(result) > MANY_SEGMENTS
 
 
 def _usable(decode: Decode, key: str, value: bytes) -> bool:

@@ -10,10 +10,13 @@ from functools import partial
 from typing import Any
 
 from .._errors import CacheError
+from .._net.loop import in_thread
 from .encoding import decode_kept, encode_kept, seal
 from .entries import Entries
 
 logger = logging.getLogger("twelvelabs_embeddings")
+
+MANY_VECTORS = 50  # take longer to copy than other requests should wait
 
 
 class KeptVectors:
@@ -57,6 +60,9 @@ class KeptVectors:
         """
         if entries is not None and await _written({prefix + id: v for id, v in vectors.items()}, entries):
             return
+        await in_thread(len(vectors) > MANY_VECTORS, self._hold_all, vectors)
+
+    def _hold_all(self, vectors: Mapping[str, Sequence[float]]) -> None:
         for id, vector in vectors.items():
             self.hold(id, vector)
 
@@ -85,12 +91,16 @@ class KeptVectors:
 
 async def _written(vectors: Mapping[str, Sequence[float]], entries: Entries) -> bool:
     """Write vectors by key; False if the store failed."""
-    pairs = {key: encode_kept(vector) for key, vector in vectors.items()}
     try:
         # In a second run most are stored already, and reading is cheaper than writing.
-        stored = await entries.read(list(pairs), bytes)
-        new = [(key, content) for key, content in pairs.items() if stored.get(key) != seal(key, content)]
-        return not new or all(await asyncio.to_thread(entries.write, new))
+        stored = await entries.read(list(vectors), bytes)
+        return await asyncio.to_thread(_write_new, vectors, stored, entries)
     except CacheError as error:  # the vectors are paid for and must not be lost
-        logger.error("%d vectors stay in memory. %s", len(pairs), error)
+        logger.error("%d vectors stay in memory. %s", len(vectors), error)
         return False
+
+
+def _write_new(vectors: Mapping[str, Sequence[float]], stored: Mapping[str, bytes], entries: Entries) -> bool:
+    pairs = ((key, encode_kept(vector)) for key, vector in vectors.items())
+    new = [(key, content) for key, content in pairs if stored.get(key) != seal(key, content)]
+    return not new or all(entries.write(new))

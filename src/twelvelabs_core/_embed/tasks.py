@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -133,7 +134,7 @@ class Tasks:
         readings = 1
         while True:
             try:
-                return _read(work, response)
+                return await asyncio.to_thread(_read, work, response)  # it may have thousands of vectors
             except MalformedResponseError:
                 if readings == MAX_READINGS:
                     raise

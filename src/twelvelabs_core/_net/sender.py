@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._api.errors import error_from_status
+from .._api.large_json import LARGE_ANSWER
 from .._api.rate_headers import read_rate_limits, read_retry_after, read_retry_delay
 from .._api.requests import Request
 from .._api.responses import parse_json
@@ -197,6 +198,8 @@ class _Exchange:
             held.clear()
             info = read_rate_limits(response.headers, time.time())
             if 200 <= response.status < 300:
+                if len(response.body) > LARGE_ANSWER:
+                    return await asyncio.to_thread(self._result, response)
                 return self._result(response)
             error = _error(response)
             if isinstance(error, RateLimitError):

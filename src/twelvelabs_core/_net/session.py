@@ -5,12 +5,14 @@ Imports httpx: see :mod:`.transport`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
 
+from .._api.large_json import LARGE_ANSWER
 from .._api.requests import Request, StreamedBody
 from . import loop
 from .deadline import Deadlines
@@ -66,7 +68,10 @@ class Session:
                 (``code="response_too_large"``, not to be retried), or encoded in a way that was not asked for.
         """
         try:
-            return self._without_key(await self._send(request), request)
+            response = await self._send(request)
+            if len(response.body) > LARGE_ANSWER:
+                return await asyncio.to_thread(self._without_key, response, request)
+            return self._without_key(response, request)
         except Exception as error:
             failure = self._failures.translated(error, request)
         raise failure  # not inside the handler: the original, which holds the key, would be its context
