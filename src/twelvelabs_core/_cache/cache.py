@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from .._errors import CacheError
 from .._net.forks import PerLoop
+from .._net.loop import in_thread
 from .._results import Embedding, Segment
 from .backend import SqliteStore
 from .batched import Batched
@@ -22,6 +23,9 @@ from .entries import Entries
 
 Result: TypeAlias = "Embedding | list[Segment]"
 Decode: TypeAlias = Callable[[bytes], "Result | None"]
+
+# More segments, or bytes of an entry, are encoded and decoded in a thread.
+MANY_SEGMENTS, LARGE_ENTRY = 50, 256 * 1024
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Cache:
         if self._claims is None:
             found = await self.get_many(keys)
             return Claimed(found, ours={key for key in keys if key not in found}, written=False)
-        return self._claimed(keys, await self._claims.get().take_missing(self._full(keys)))
+        return await self._claimed(keys, await self._claims.get().take_missing(self._full(keys)))
 
     async def put(self, key: str, result: Embedding | Sequence[Segment]) -> None:
         """Write one result, and end its claim; returns when it is written.
@@ -96,7 +100,8 @@ class Cache:
             CacheError: the store cannot be written.
         """
         full = self._prefix + key
-        (kept,) = await self._writes.get().call([(full, encode(result))])
+        content = await in_thread(is_large(result), encode, result)
+        (kept,) = await self._writes.get().call([(full, content)])
         if kept and self._claims is not None:
             self._claims.get().end([full])
 
@@ -111,7 +116,7 @@ class Cache:
         if self._claims is None or not keys:
             return Claimed(ours=set(keys), written=False)
         try:
-            return self._claimed(keys, await self._claims.get().take(self._full(keys)))
+            return await self._claimed(keys, await self._claims.get().take(self._full(keys)))
         except CacheError as error:
             self._entries.failed(error)
             return Claimed(ours=set(keys), written=False)
@@ -125,13 +130,17 @@ class Cache:
         if self._claims is not None:
             await self._claims.get().release(self._full(keys))
 
-    def _claimed(self, keys: Sequence[str], outcomes: Sequence[Result | bytes | bool | None]) -> Claimed:
+    async def _claimed(self, keys: Sequence[str], outcomes: Sequence[Result | bytes | bool | None]) -> Claimed:
         claimed = Claimed()
         for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, bool):
                 (claimed.ours if outcome else claimed.theirs).add(key)
                 continue
-            result = self._decode(outcome) if isinstance(outcome, bytes) else outcome
+            result = (
+                await in_thread(len(outcome) > LARGE_ENTRY, self._decode, outcome)
+                if isinstance(outcome, bytes)
+                else outcome
+            )
             if result is not None:
                 claimed.found[key] = result
         return claimed
@@ -151,6 +160,11 @@ def _decode_all(dimensions: int, empty: Callable[[], Embedding], count: int) -> 
 
 def _empty(space: str) -> Embedding:
     return Embedding([], space, cached=True)
+
+
+def is_large(result: Embedding | Sequence[Segment]) -> bool:
+    """Whether a result takes longer to encode than other requests should wait."""
+    return not isinstance(result, Embedding) and len(result) > MANY_SEGMENTS
 
 
 def _usable(decode: Decode, key: str, value: bytes) -> bool:
