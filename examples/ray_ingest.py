@@ -86,7 +86,7 @@ def search_langchain() -> None:
 
     model = TwelveLabsEmbeddings(model="marengo3.0")
     store = LanceDB(embedding=model, uri=str(OUTPUT), table_name="items")
-    retriever = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2)
+    retriever = TwelveLabsRetriever(vectorstore=store, embeddings=model, k=2, fuse={"visual": 1})
     print("LangChain: ", [document.page_content for document in retriever.invoke("a swimming pool")])
 
 
