@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
-from .._embed.jobs import Job
+from .._embed.jobs import Job, Label
 from .._embed.texts import LONG_TEXT
 from .._errors import (
     BatchError,
@@ -19,11 +19,12 @@ from .._errors import (
     TwelveLabsError,
     as_error,
 )
-from .._inputs import Composed
+from .._inputs import Composed, Item
 from .._net import loop
 from .._net.loop import in_thread
 from .._net.pace import pause
 from .._net.pool import attempt_each, is_of_job
+from .._options import SegmentOptions
 from .._results import Embedding
 from .._stats import Run
 from .ahead import ClaimsAhead
@@ -31,6 +32,8 @@ from .flights import Flight, Flights, Landed, is_shared, own_copy, own_error
 from .names import Named, drop_names, give_names, is_nameable
 
 logger = logging.getLogger("twelvelabs_embeddings")
+
+T = TypeVar("T")
 
 Results: TypeAlias = "list[Result | None]"
 Errors: TypeAlias = "dict[int, TwelveLabsError]"
@@ -45,24 +48,24 @@ STEP_SEC = 1.0
 
 
 @dataclass
-class Outcome:
-    """What became of a batch.
+class Outcome(Generic[T]):
+    """What became of the items of a batch. An item without a result or an error was not reached: see ``fatal``.
 
     Attributes:
-        results: in the jobs' order, None where a job failed or was not reached.
-        errors: of the failed jobs, by index.
-        fatal: an error about the account or the cache, which ended the batch early.
+        results: in the items' order, None where an item failed or was not reached.
+        errors: of the failed items, by index.
+        fatal: an error about the account, the server or the cache, which ended the batch early.
     """
 
-    results: Results
-    errors: Errors = field(default_factory=dict)
+    results: list[T | None]
+    errors: dict[int, TwelveLabsError] = field(default_factory=dict)
     fatal: TwelveLabsError | None = None
 
     def check(self, *, single: bool) -> None:
         """Raise what failed, with the results.
 
         Args:
-            single: there is one job; its error is raised as it is.
+            single: there is one item; its error is raised as it is.
         """
         if self.fatal is not None:
             self.fatal.results = list(self.results)
@@ -90,7 +93,7 @@ async def embed_batch(
 
 async def run_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0
-) -> Outcome:
+) -> Outcome[Result]:
     """Embed all jobs. Raises nothing but a cancellation: whatever happens, what is finished is in the outcome.
 
     Args:
@@ -109,6 +112,35 @@ async def run_batch(
     return batch.outcome
 
 
+async def run_each(
+    embedder: Embedder,
+    items: Sequence[Item],
+    labels: Iterable[Label],
+    run: Run,
+    cache: Cache | None,
+    options: SegmentOptions | None = None,
+) -> tuple[list[Job | None], Outcome[Result]]:
+    """Check each item alone, and embed those that can be sent: one that cannot does not stop the others.
+
+    Args:
+        options: the segments wanted of each; None = one vector each.
+
+    Returns:
+        The job of each item, None if it cannot be sent; and the outcome in the items' order.
+    """
+    checked = await embedder.checker.check_each(items, labels, options)
+    errors = {place: found for place, found in enumerate(checked) if isinstance(found, TwelveLabsError)}
+    run.stats.failed += len(errors)
+    places = [place for place in range(len(checked)) if place not in errors]
+    ran = await run_batch(embedder, [job for job in checked if isinstance(job, Job)], run, cache)
+    outcome: Outcome[Any] = Outcome([None] * len(checked), errors, ran.fatal)
+    for place, found in zip(places, ran.results, strict=True):
+        outcome.results[place] = found
+    outcome.errors |= {places[index]: error for index, error in ran.errors.items()}
+    outcome.errors = dict(sorted(outcome.errors.items()))
+    return [job if isinstance(job, Job) else None for job in checked], outcome
+
+
 class _Batch:
     """One batch under way. Arguments as for :func:`run_batch`."""
 
@@ -124,7 +156,7 @@ class _Batch:
         self._ahead: ClaimsAhead | None = None
         self._named: Sequence[Named] = ()  # its files
         self._names: dict[str, str] = {}  # theirs, by key, where that is not the name
-        self.outcome = Outcome([None] * len(jobs))
+        self.outcome: Outcome[Result] = Outcome([None] * len(jobs))
 
     async def embed(self) -> None:
         """Embed all jobs but those that are under way elsewhere."""
