@@ -82,7 +82,7 @@ async def test_image_requests_are_bounded_by_the_bytes_they_hold(
 ) -> None:
     images = [media.png((8 * i, 0, 0)) for i in range(30)]
     emulator.configure(latency_sec=0.1)
-    await make(max_media_bytes=images_at_once * len(images[0]) * 7 // 3).aimages(images)
+    await make(max_media_bytes=images_at_once * len(images[1]) * 7 // 3).aimages(images)
     assert least <= emulator.most_at_once <= most
 
 
