@@ -6,6 +6,7 @@ Imports httpx: see :mod:`.transport`.
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ class Session:
         self.media = Capacity(min(MEDIA_IN_FLIGHT, settings.max_concurrency), spare=spare)
         self._base_url = settings.base_url
         self._timeout, self._total_timeout = settings.timeout, settings.total_timeout
-        self._deadlines = Deadlines(settings.total_timeout)
+        self._deadlines = Deadlines(min(settings.timeout, settings.total_timeout))
         self._key = Key(settings.api_key)
         self._failures = Failures(settings.base_url, self._key, settings.timeout, settings.total_timeout)
         timeout = httpx.Timeout(settings.timeout, connect=min(CONNECT_SEC, settings.timeout), pool=None)
@@ -54,7 +55,7 @@ class Session:
         self._transport = settings.transport
         self._own: AiohttpTransport | None = None
         if settings.transport is None:
-            self._own = AiohttpTransport(settings.base_url, settings.timeout)
+            self._own = AiohttpTransport(settings.base_url, settings.timeout, self._deadlines)
         loop.close_at_exit(self.aclose)
 
     async def send(self, request: Request) -> RawResponse:
@@ -66,29 +67,37 @@ class Session:
             MalformedResponseError: the response is larger than any answer to the request
                 (``code="response_too_large"``, not to be retried), or encoded in a way that was not asked for.
         """
+        body = request.json
         try:
-            return self._without_key(await self._send(request), request)
+            if self._own is not None and body is not None and len(body) <= LARGE_BODY:
+                url = f"{self._base_url}/{request.path}"
+                with self._deadlines.of(self._total_timeout, self._timeout) as deadline:
+                    response = await self._own.request(
+                        "POST", url, self._writer.aiohttp_json_headers, body, deadline, limit=request.largest_answer
+                    )
+            else:
+                response = await self._write(request)
+            return self._without_key(response, request)
         except Exception as error:
             failure = self._failures.translated(error, request)
         raise failure  # not inside the handler: the original, which holds the key, would be its context
 
-    async def _send(self, request: Request) -> RawResponse:
+    async def _write(self, request: Request) -> RawResponse:
+        """Send any request, by any transport."""
         limit = request.largest_answer
-        if self._own is not None and request.json is not None and len(request.json) <= LARGE_BODY:
-            url = f"{self._base_url}/{request.path}"
-            with self._deadlines.of(self._total_timeout):
-                return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
         with contextlib.ExitStack() as files:
             written = self._writer.write(request, files)
             size = len(request.json) if request.json is not None else int(written.headers.get("content-length", 0))
             seconds = self._total_timeout + seconds_to_send(size)
-            with self._deadlines.of(seconds) as deadline:
-                watch(written, deadline, self._timeout)
-                if self._transport is not None:
+            if self._own is None:
+                assert self._transport is not None
+                with self._deadlines.of(seconds) as deadline:
+                    watch(written, deadline, self._timeout, math.inf)  # it has a timer of its own for the response
                     return await request_by(self._transport, written, limit)
-                assert self._own is not None
+            with self._deadlines.of(seconds, self._timeout) as deadline:
+                watch(written, deadline, self._timeout, self._timeout)
                 headers, body = self._writer.for_aiohttp(written)
-                return await self._own.request(written.method, str(written.url), headers, body, limit=limit)
+                return await self._own.request(written.method, str(written.url), headers, body, deadline, limit=limit)
 
     def _without_key(self, response: RawResponse, request: Request) -> RawResponse:
         if response.status < 300 and request.reads == "json":  # of its headers, only numbers are read

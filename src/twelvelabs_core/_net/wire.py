@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +14,7 @@ from multidict import CIMultiDict
 from .._api.requests import FileRange, Request
 from .._errors import InvalidInputError
 from .._version import __version__
-from .deadline import Deadline
+from .deadline import Deadline, NotTaken
 from .key import Headers, Key
 
 # A larger body is sent in chunks: in one piece it would block every other request on the loop.
@@ -55,22 +54,26 @@ def seconds_to_send(size: int) -> float:
     return size / LOWEST_RATE
 
 
-def watch(written: httpx.Request, deadline: Deadline, seconds: float) -> None:
-    """Have a streamed request fail when the connection takes nothing of its body for so many seconds."""
+def watch(written: httpx.Request, deadline: Deadline, seconds: float, then: float) -> None:
+    """Have a streamed request fail when the connection takes nothing of its body for so many seconds.
+
+    Args:
+        then: seconds that the response may take to begin; inf = somebody else looks at that.
+    """
     body = written.stream
     if isinstance(body, httpx.AsyncByteStream) and not isinstance(body, httpx.ByteStream):
-        written.stream = _WatchedBody(body, deadline, seconds)
+        written.stream = _WatchedBody(body, deadline, seconds, then)
 
 
 class _WatchedBody(httpx.AsyncByteStream):
-    def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline, seconds: float) -> None:
-        self._body, self._deadline, self._seconds = body, deadline, seconds
+    def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline, seconds: float, then: float) -> None:
+        self._body, self._deadline, self._seconds, self._then = body, deadline, seconds, then
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._body:
-            self._deadline.within(self._seconds + seconds_to_send(len(chunk)))
+            self._deadline.within(self._seconds + seconds_to_send(len(chunk)), NotTaken)
             yield chunk
-        self._deadline.within(math.inf)
+        self._deadline.within(self._then)
 
 
 class _HttpxHeaders(httpx.Headers):
@@ -80,11 +83,18 @@ class _HttpxHeaders(httpx.Headers):
         return f"Headers({', '.join(self)})"
 
 
+class _AiohttpHeaders(CIMultiDict[str]):
+    """The same for aiohttp."""
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+
 class RequestWriter:
     """Writes requests as httpx's, with the account's headers and timeouts.
 
     Attributes:
-        json_headers: headers of a request with a JSON body.
+        json_headers, aiohttp_json_headers: headers of a request with a JSON body; as aiohttp keeps them.
     """
 
     def __init__(self, base_url: str, key: Key, timeout: httpx.Timeout) -> None:
@@ -96,6 +106,7 @@ class RequestWriter:
         }
         self._headers = key.headers(own)
         self.json_headers = key.headers({**own, "content-type": "application/json"})
+        self.aiohttp_json_headers = _AiohttpHeaders(self.json_headers)
         self._httpx_json_headers = _HttpxHeaders(self.json_headers)
         self._extensions = {"timeout": timeout.as_dict()}
         self._urls: dict[str, httpx.URL] = {}
