@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from .._api import responses, v1, v2
@@ -33,6 +34,8 @@ class TextEmbedder:
         self._model = settings.model
         self._sender = sender
         self._cache = cache
+        self._space = settings.space
+        self._read: Callable[[Any], Embedding] = self._read_v1 if settings.api_version == "v1" else self._read_v2
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
         self._sent_as_it_is = self._model.truncation != "text_truncate"  # else how it is cut is in the key
 
@@ -116,9 +119,10 @@ class TextEmbedder:
         """Send a plan of one piece."""
         request = self._request(plan.pieces[0], plan.server_truncate)
         found = await self._sender.send(request, run, read=self._read, prepaid=prepaid)
-        reported = found.usage is not None and plan.server_truncate is True
-        if plan.over and not found.truncated and not (reported and self._model.truncation == "auto_truncate"):
-            return Embedding(found.vector, found.space, True, 1, found.usage)
+        if plan.over and not found.truncated:
+            reported = found.usage is not None and plan.server_truncate is True
+            if not (reported and self._model.truncation == "auto_truncate"):
+                return Embedding(found.vector, found.space, True, 1, found.usage)
         return found
 
     async def _send_pieces(
@@ -168,11 +172,10 @@ class TextEmbedder:
         auto = control if isinstance(control, bool) else None
         return v2.text(self._model, text, dimensions=self._settings.dimensions, auto_truncate=auto)
 
-    def _read(self, response: dict[str, Any]) -> Embedding:
-        settings = self._settings
-        if settings.api_version == "v1":
-            found = responses.v1_segments(response, "text", settings.dimensions)
-            return Embedding(responses.single(found, "text").vector, settings.space)
-        segment = responses.single(responses.v2_segments(response, settings.dimensions), "text")
-        used = responses.usage(response)
-        return Embedding(segment.vector, settings.space, bool(used and used.truncated), 1, used)
+    def _read_v1(self, response: dict[str, Any]) -> Embedding:
+        found = responses.v1_segments(response, "text", self._settings.dimensions)
+        return Embedding(responses.single(found, "text").vector, self._space)
+
+    def _read_v2(self, body: bytes) -> Embedding:
+        vector, used = responses.v2_text(body, self._settings.dimensions)
+        return Embedding(vector, self._space, used is not None and used.truncated, 1, used)

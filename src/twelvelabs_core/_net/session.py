@@ -100,7 +100,7 @@ class Session:
                 return await self._own.request(written.method, str(written.url), headers, body, deadline, limit=limit)
 
     def _without_key(self, response: RawResponse, request: Request) -> RawResponse:
-        if response.status < 300 and request.reads == "json":  # of its headers, only numbers are read
+        if response.status < 300 and request.reads != "headers":  # of its headers, only numbers are read
             body = self._key.mask_answer(response.body)
             return response if body is response.body else replace(response, body=body)
         body = self._key.mask_bytes(response.body)
