@@ -230,6 +230,7 @@ class _Batch:
                     return
             found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
             landed = found, cut_key
+            self._count_cut(found)
             self._keep(indices, found)
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)
@@ -301,8 +302,7 @@ class _Batch:
             raise error from error.__cause__
         found = own_copy(found)
         self._run.stats.deduplicated += 1
-        if isinstance(found, Embedding) and found.truncated:
-            self._run.stats.truncated += 1
+        self._count_cut(found)
         self._keep(indices, found)
         if self._cache is not None and self._cache is not flight.cache:
             await self._cache.put(cut_key or key, found)
@@ -328,6 +328,10 @@ class _Batch:
         self._run.stats.cached += len(indices)
         self._keep(indices, _with_space(self._embedder, self._jobs[indices[0]], known))
         self._run.finished(len(indices))
+
+    def _count_cut(self, found: Result) -> None:
+        if isinstance(found, Embedding) and found.truncated:
+            self._run.stats.truncated += 1
 
     def _keep(self, indices: Sequence[int], found: Result) -> None:
         """Put a result in its places; from now on nothing can lose it."""

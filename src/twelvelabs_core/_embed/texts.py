@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from .._api import responses, v1, v2
@@ -90,7 +91,7 @@ class TextEmbedder:
         if plan is None:
             plan = await in_thread(slow, self.plan, text) if slow else self.plan(text)
         key: str | None = None
-        paid: dict[str, Embedding] = {}
+        paid: dict[str, Embedding] | None = None
         while True:
             if len(plan.pieces) == 1:
                 try:
@@ -98,6 +99,8 @@ class TextEmbedder:
                 except TextTooLongError as error:
                     refused = {plan.pieces[0]: error}
             else:
+                if paid is None:
+                    paid = {}
                 refused = await self._send_pieces(plan, run, prepaid, paid)
                 if not refused:
                     vectors = [paid[piece].vector for piece in plan.pieces]
@@ -115,15 +118,11 @@ class TextEmbedder:
                 if isinstance(known, Embedding):
                     return known, key
 
-    async def _send_one(self, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
+    def _send_one(self, plan: TextPlan, run: Run, prepaid: bool) -> Awaitable[Embedding]:
         """Send a plan of one piece."""
         request = self._request(plan.pieces[0], plan.server_truncate)
-        found = await self._sender.send(request, run, read=self._read, prepaid=prepaid)
-        if plan.over and not found.truncated:
-            reported = found.usage is not None and plan.server_truncate is True
-            if not (reported and self._model.truncation == "auto_truncate"):
-                return Embedding(found.vector, found.space, True, 1, found.usage)
-        return found
+        read = partial(self._read_over, plan) if plan.over else self._read
+        return self._sender.send(request, run, read=read, prepaid=prepaid)
 
     async def _send_pieces(
         self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]
@@ -171,6 +170,14 @@ class TextEmbedder:
             return v1.request(self._model, text=text, text_truncate=control if isinstance(control, str) else None)
         auto = control if isinstance(control, bool) else None
         return v2.text(self._model, text, dimensions=self._settings.dimensions, auto_truncate=auto)
+
+    def _read_over(self, plan: TextPlan, response: Any) -> Embedding:
+        """The vector of a text over the limit, which stands for a part of it unless the server says otherwise."""
+        found = self._read(response)
+        reported = found.usage is not None and plan.server_truncate is True
+        if found.truncated or (reported and self._model.truncation == "auto_truncate"):
+            return found
+        return Embedding(found.vector, found.space, True, 1, found.usage)
 
     def _read_v1(self, response: dict[str, Any]) -> Embedding:
         found = responses.v1_segments(response, "text", self._settings.dimensions)
