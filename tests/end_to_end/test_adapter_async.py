@@ -76,14 +76,14 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     check()
 
 
-async def test_image_requests_are_bounded_by_the_bytes_they_hold(make: Make, emulator: Emulator) -> None:
+@pytest.mark.parametrize(("images_at_once", "least", "most"), [(3, 2, 4), (1000, 20, 30)])
+async def test_image_requests_are_bounded_by_the_bytes_they_hold(
+    make: Make, emulator: Emulator, images_at_once: int, least: int, most: int
+) -> None:
     images = [media.png((8 * i, 0, 0)) for i in range(30)]
-    emulator.configure(latency_sec=0.2)
-    await make().aimages(images)
-    assert emulator.most_at_once > 20
-    emulator.configure(latency_sec=0.01)
-    await make(max_media_bytes=3 * 3 * len(images[0])).aimages(images)
-    assert 2 <= emulator.most_at_once <= 4
+    emulator.configure(latency_sec=0.1)
+    await make(max_media_bytes=images_at_once * len(images[1]) * 7 // 3).aimages(images)
+    assert least <= emulator.most_at_once <= most
 
 
 def test_three_event_loops_in_a_row(model: Model) -> None:

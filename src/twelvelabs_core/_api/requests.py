@@ -16,6 +16,7 @@ from .._models import Kind
 # video in clips of 2 s with three options are 150 MB, twice that with their uncertainty.
 ONE_VECTOR, MANY_VECTORS = 8_000_000, 600_000_000
 ONE_VECTOR_KINDS = frozenset({"text", "image"})
+_NO_HEADERS: Mapping[str, str] = {}
 _TASKS = ("embed/tasks/", "embed-v2/tasks/")
 
 
@@ -130,7 +131,7 @@ class StreamedBody:
         return cls([*pieces, written], base64, content_type)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)  # not frozen, which takes three times as long to make
 class Request:
     """One request, relative to the base address.
 
@@ -142,7 +143,8 @@ class Request:
         form: fields of a multipart request: ``(name, value)`` or ``(name, (filename, SentFile, mime))``, streamed.
         content: body of any other request, with ``headers``; bytes, or a file's, which is streamed.
         categories: the limits it counts in, if not those of ``kinds``.
-        reads: what to return of the response: its JSON, or its headers (names in lower case).
+        reads: what to return of the response: its JSON, its headers (names in lower case), or its body, which is JSON
+            that the reader parses.
     """
 
     path: str
@@ -151,10 +153,10 @@ class Request:
     streamed: StreamedBody | None = None
     form: Sequence[tuple[str, Any]] = ()
     content: bytes | SentFile | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
     method: Literal["POST", "GET", "PUT", "DELETE"] = "POST"
     categories: tuple[Category, ...] | None = None
-    reads: Literal["json", "headers"] = "json"
+    reads: Literal["json", "headers", "body"] = "json"
 
     @property
     def is_absolute(self) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
+
+from pydantic_core import to_json
 
 from .._errors import InvalidInputError
 from .._inputs import Composed, Media
@@ -18,15 +20,26 @@ from .._options import Fixed, Quadrants, Segmentation, SegmentOptions, Sentences
 from .requests import MediaPayload, Request, json_request
 
 MAX_SOURCES = 10
+_TEXT: frozenset[Kind] = frozenset({"text"})
 _PLACEHOLDER = re.compile(r"<@([^<>]+)>")
 
 
 def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool | None) -> Request:
-    """The request for one text."""
+    """The request for one text. Its response is read as it comes, by :func:`~.responses.v2_text`."""
     if model.request_form == "multi_input":
-        return _multi_input(model, frozenset({"text"}), input_text, (), dimensions, auto_truncate)
-    body = {"input_type": "text", "model_name": model.name, "text": {"input_text": input_text}}
-    return json_request("embed-v2", frozenset({"text"}), body)
+        request = _multi_input(model, _TEXT, input_text, (), dimensions, auto_truncate)
+        request.reads = "body"
+        return request
+    head, tail = _around_text(model.name)
+    return Request("embed-v2", _TEXT, json=b"".join((head, to_json(input_text), tail)), reads="body")
+
+
+@lru_cache
+def _around_text(model_name: str) -> tuple[bytes, bytes]:
+    """The JSON around a text: written once, and not for each."""
+    body = {"input_type": "text", "model_name": model_name, "text": {"input_text": ""}}
+    head, tail = to_json(body).rsplit(b'""', 1)
+    return head, tail
 
 
 def media(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -152,7 +152,8 @@ class _Batch:
         # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
         self._later: list[Later] = []
         # What this batch has embedded, for others that want it until it ends.
-        self._landed: list[tuple[Flights, str]] = []
+        self._landed_texts: list[str] = []
+        self._landed_media: list[str] = []
         self._ahead: ClaimsAhead | None = None
         self._named: Sequence[Named] = ()  # its files
         self._names: dict[str, str] = {}  # theirs, by key, where that is not the name
@@ -225,18 +226,22 @@ class _Batch:
 
     def end(self) -> None:
         """Forget what this batch has embedded."""
-        for flights, name in self._landed:
-            del flights[name]
+        for name in self._landed_texts:
+            del self._texts[name]
+        for name in self._landed_media:
+            del self._media[name]
         drop_names(self._media.names, self._named)
 
-    async def _first(self, order: int, group: tuple[str, list[int]]) -> None:
+    def _first(self, order: int, group: tuple[str, list[int]]) -> Awaitable[None]:
         """Embed a group of equal jobs, unless it is under way elsewhere."""
         key, indices = group
         flights, name = self._flight_of(key, indices)
         flight = flights.get(name)
         if flight is None:
-            await self._lead(key, indices, order < self._prepaid, flights, name, order=order)
-            return
+            return self._lead(key, indices, order < self._prepaid, flights, name, order=order)
+        return self._take_or_put_off(order, key, indices, flight)
+
+    async def _take_or_put_off(self, order: int, key: str, indices: list[int], flight: Flight) -> None:
         if self._ahead is not None and flight.cache is not self._cache:
             self._ahead.give_up(key)
         if not await self._take(key, indices, flight):
@@ -293,6 +298,7 @@ class _Batch:
                     return
             found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
             landed = found, cut_key
+            self._count_cut(found)
             self._keep(indices, found)
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)
@@ -310,7 +316,7 @@ class _Batch:
             if landed is None or isinstance(landed[0], TwelveLabsError):
                 del flights[name]
             else:
-                self._landed.append((flights, name))
+                (self._landed_texts if flights is self._texts else self._landed_media).append(name)
             flight.land(landed)
             if cache is not None and cache.holds(key):
                 loop.start(partial(cache.release, [key]))  # not waited for: this call may have been cancelled
@@ -364,8 +370,7 @@ class _Batch:
             raise error from error.__cause__
         found = own_copy(found)
         self._run.stats.deduplicated += 1
-        if isinstance(found, Embedding) and found.truncated:
-            self._run.stats.truncated += 1
+        self._count_cut(found)
         self._keep(indices, found)
         if self._cache is not None and self._cache is not flight.cache:
             await self._cache.put(cut_key or key, found)
@@ -391,6 +396,10 @@ class _Batch:
         self._run.stats.cached += len(indices)
         self._keep(indices, _with_space(self._embedder, self._jobs[indices[0]], known))
         self._run.finished(len(indices))
+
+    def _count_cut(self, found: Result) -> None:
+        if isinstance(found, Embedding) and found.truncated:
+            self._run.stats.truncated += 1
 
     def _keep(self, indices: Sequence[int], found: Result) -> None:
         """Put a result in its places; from now on nothing can lose it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any, TypeAlias
 
 from .._api import responses, v2
@@ -82,7 +83,7 @@ class Embedder:
         """Requests it takes if none fails: more than one only for ``truncate="average"``."""
         return len(self.plan(job).pieces) if isinstance(job.item, str) else 1
 
-    async def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> tuple[Result, str | None]:
+    def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> Coroutine[Any, Any, tuple[Result, str | None]]:
         """The vector of one item, or the segments of one file, sorted by time.
 
         Args:
@@ -92,25 +93,25 @@ class Embedder:
             The result, and its cache key if that is not :meth:`key`: a text that was cut after a refusal has its own.
 
         Raises:
-            TwelveLabsError: with the item's label; :class:`UnexpectedError` for whatever else was raised.
+            TwelveLabsError: what it met; of a job with files, without the signatures of their addresses.
         """
-        key: str | None = None
+        if isinstance(job.item, str):
+            return self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
+        return self._with_files(job, run, prepaid)
+
+    async def _with_files(self, job: Job, run: Run, prepaid: bool) -> tuple[Result, str | None]:
+        found: Result
         try:
-            if isinstance(job.item, str):
-                found, key = await self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
-            elif isinstance(job.item, Composed):
+            if isinstance(job.item, Composed):
                 found = await self._composed(job, job.item, run, prepaid)
             elif job.options is None or self._is_whole(job):
                 found = await self._whole_file(job.files[0], run, prepaid)
             else:
-                segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
-                return segments, None
+                found, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
         except Exception as error:
             ours = hide_signatures(as_error(error, job.label), job.files)
             raise ours from ours.__cause__
-        if found.truncated:
-            run.stats.truncated += 1
-        return found, key
+        return found, None
 
     async def finished(self, job: Job, run: Run) -> None:
         """To be called when the result of a job is stored, or at once if there is nowhere to store it: deletes what the

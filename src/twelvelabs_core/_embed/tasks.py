@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from .._api import tasks
 from .._api.names import read_id
 from .._api.requests import Request
+from .._api.responses import read_with
 from .._cache.journal import Journal
 from .._errors import (
     CacheError,
@@ -134,7 +135,7 @@ class Tasks:
         readings = 1
         while True:
             try:
-                return await asyncio.to_thread(_read, work, response)  # it may have thousands of vectors
+                return await asyncio.to_thread(read_with, work.read, response)  # it may have thousands of vectors
             except MalformedResponseError:
                 if readings == MAX_READINGS:
                     raise
@@ -271,13 +272,6 @@ class Tasks:
                 "with cache= the next run resumes it."
             )
         return response
-
-
-def _read(work: Work[R], response: dict[str, Any]) -> R:
-    try:
-        return work.read(response)
-    except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
-        raise MalformedResponseError(f"The response is not what the API documents: {error!r:.200}.") from error
 
 
 def _may_exist(error: TwelveLabsError) -> bool:

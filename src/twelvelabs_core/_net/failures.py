@@ -16,7 +16,7 @@ import httpx
 
 from .._api.requests import Request
 from .._errors import ConnectionFailedError, InvalidInputError, MalformedResponseError, TwelveLabsError
-from .deadline import Stalled
+from .deadline import NotTaken, Stalled
 from .key import Key
 
 MAX_TEXT = 300
@@ -72,9 +72,9 @@ class Failures:
             return InvalidInputError(f"The request cannot be sent to {to}: {text}.")
         if isinstance(error, _NO_CONNECTION):
             return ConnectionFailedError(f"Cannot reach {to}: {text}.", code="unreachable")
-        if isinstance(error, Stalled):
+        if isinstance(error, NotTaken):
             return ConnectionFailedError(f"{to} has taken nothing of the request for {self._timeout:g} s.")
-        if isinstance(error, (aiohttp.ServerTimeoutError, httpx.TimeoutException)):
+        if isinstance(error, (Stalled, aiohttp.ServerTimeoutError, httpx.TimeoutException)):
             return ConnectionFailedError(f"No response from {to} within {self._timeout:g} s.")
         if isinstance(error, asyncio.TimeoutError):
             return ConnectionFailedError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -13,10 +13,9 @@ from .._api.errors import error_from_status
 from .._api.large_json import LARGE_ANSWER
 from .._api.rate_headers import read_rate_limits, read_retry_after, read_retry_delay
 from .._api.requests import Request
-from .._api.responses import parse_json
+from .._api.responses import parse_json, read_with
 from .._errors import (
     ConnectionFailedError,
-    MalformedResponseError,
     RateLimitError,
     ServerError,
     TwelveLabsError,
@@ -58,7 +57,7 @@ class Sender:
         return session.account.opens_at() if session is not None else None
 
     @overload
-    async def send(
+    def send(
         self,
         request: Request,
         run: Run,
@@ -66,34 +65,34 @@ class Sender:
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> dict[str, Any]: ...
+    ) -> Coroutine[Any, Any, dict[str, Any]]: ...
 
     @overload
-    async def send(
+    def send(
         self,
         request: Request,
         run: Run,
         *,
-        read: Callable[[dict[str, Any]], T],
+        read: Callable[[Any], T],
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> T: ...
+    ) -> Coroutine[Any, Any, T]: ...
 
-    async def send(
+    def send(
         self,
         request: Request,
         run: Run,
         *,
-        read: Callable[[dict[str, Any]], Any] | None = None,
+        read: Callable[[Any], Any] | None = None,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Send until there is a usable response, or the retry policy gives up. On the background loop only.
 
         Args:
-            read: makes the result of the response's object; None = the object is the result. It is part of the
+            read: makes the result of what ``request.reads``; None = that is the result. It is part of the
                 attempt: a MalformedResponseError it raises is retried.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's rate limiter has already been acquired for the first attempt.
@@ -101,7 +100,8 @@ class Sender:
                 created, and charged, twice.
 
         Returns:
-            What ``read`` makes of the JSON object of the response, or of its headers if ``request.reads`` says so.
+            What ``read`` makes of the JSON object of the response, or of its headers or its body if ``request.reads``
+            says so.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
@@ -111,7 +111,7 @@ class Sender:
             minutes = 0.0
         session = self._session.get()
         exchange = _Exchange(self.settings, session, request, run, read, minutes, prepaid)
-        return await retry(
+        return retry(
             exchange.attempt,
             self.settings.retry,
             run,
@@ -119,7 +119,7 @@ class Sender:
             gate=None if request.is_absolute else session.account.gate,
             limited=bool(exchange.limiters),
             max_wait=self.settings.max_wait,
-            queued=lambda: exchange.queued,
+            queued=exchange.seconds_queued,
             paid=bool(request.kinds),
         )
 
@@ -136,6 +136,7 @@ class _Exchange:
     __slots__ = (
         "_minutes",
         "_prepaid",
+        "_queued",
         "_read",
         "_rejected_at",
         "_request",
@@ -143,7 +144,6 @@ class _Exchange:
         "_session",
         "_settings",
         "limiters",
-        "queued",
     )
 
     def __init__(
@@ -152,7 +152,7 @@ class _Exchange:
         session: Session,
         request: Request,
         run: Run,
-        read: Callable[[dict[str, Any]], Any] | None,
+        read: Callable[[Any], Any] | None,
         minutes: float,
         prepaid: bool,
     ) -> None:
@@ -160,7 +160,11 @@ class _Exchange:
         self._settings, self._session, self._request, self._run = settings, session, request, run
         self._read, self._minutes, self._prepaid = read, minutes, prepaid
         self._rejected_at: float | None = None  # first
-        self.queued = 0.0  # seconds that the first attempt waited for its turn
+        self._queued = 0.0
+
+    def seconds_queued(self) -> float:
+        """How long the first attempt waited for its turn."""
+        return self._queued
 
     async def attempt(self, attempts_before: int) -> Any:
         """Acquire the limiters, send once, release them with what the response reports."""
@@ -178,7 +182,7 @@ class _Exchange:
                     waited = time.monotonic() - asked
                     run.stats.waited_sec += waited
                     if attempts_before == 0:
-                        self.queued += waited
+                        self._queued += waited
                 acquired.append(limiter)
             if settings.budget is not None:
                 settings.budget.spend(minutes)
@@ -214,18 +218,16 @@ class _Exchange:
                 limiter.release(run, minutes, counted=counted, info=info)
 
     def _result(self, response: RawResponse) -> Any:
-        """What the reader makes of a response. Whatever it stumbles over is a response that the API does not document.
+        """What the reader makes of a response.
 
         Raises:
             MalformedResponseError: the response is not usable.
         """
-        found = parse_json(response.body) if self._request.reads == "json" else _headers(response)
-        if self._read is None:
-            return found
-        try:
-            return self._read(found)
-        except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
-            raise MalformedResponseError(f"The response is not what the API documents: {error!r:.200}.") from error
+        reads = self._request.reads
+        found: Any = response.body
+        if reads != "body":
+            found = parse_json(response.body) if reads == "json" else _headers(response)
+        return found if self._read is None else read_with(self._read, found)
 
     def _rejected(self, error: RateLimitError) -> None:
         self._run.stats.limited += 1

@@ -9,7 +9,7 @@ from binascii import b2a_base64
 from collections.abc import AsyncIterator, Iterator
 
 from .._api.requests import BLOCK, SentReader, StreamedBody
-from .deadline import Deadline
+from .deadline import Deadline, NotTaken
 
 # Bytes passed to the connection at a time: other requests run between, and each is given a time of its own.
 CHUNK = 256 * 1024
@@ -47,11 +47,12 @@ class BodyReader:
         """
         self._first = await asyncio.to_thread(self._read, is_first=True)
 
-    async def chunks(self, deadline: Deadline, seconds: float) -> AsyncIterator[bytes | memoryview]:
+    async def chunks(self, deadline: Deadline, seconds: float, then: float) -> AsyncIterator[bytes | memoryview]:
         """The body. Once.
 
         Args:
             deadline: ends if the connection takes nothing for so many ``seconds``.
+            then: seconds that the response may take to begin; inf = somebody else looks at that.
 
         Raises:
             InvalidInputError: as for :meth:`open`.
@@ -65,13 +66,14 @@ class BodyReader:
                 ahead = asyncio.ensure_future(asyncio.to_thread(self._read)) if left else None
                 for piece in portion:
                     for chunk in (piece,) if len(piece) <= CHUNK else _views(piece):
-                        deadline.within(seconds + seconds_to_send(len(chunk)))
+                        deadline.within(seconds + seconds_to_send(len(chunk)), NotTaken)
                         yield chunk
                 del piece, chunk  # not held while the next is waited for
                 portion = []
-                deadline.within(math.inf)
                 if ahead is None:
+                    deadline.within(then)
                     return
+                deadline.within(math.inf)
                 portion = await ahead
         finally:
             if ahead is not None and not ahead.done():

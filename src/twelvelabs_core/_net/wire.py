@@ -36,11 +36,18 @@ class _HttpxHeaders(httpx.Headers):
         return f"Headers({', '.join(self)})"
 
 
+class AiohttpHeaders(CIMultiDict[str]):
+    """The same for aiohttp."""
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+
 class RequestWriter:
     """Writes requests as httpx's, with the account's headers and timeouts.
 
     Attributes:
-        json_headers: headers of a request with a JSON body.
+        json_headers, aiohttp_json_headers: headers of a request with a JSON body; as aiohttp keeps them.
     """
 
     def __init__(self, base_url: str, key: Key, timeout: httpx.Timeout) -> None:
@@ -52,6 +59,7 @@ class RequestWriter:
         }
         self._headers = key.headers(own)
         self.json_headers = key.headers({**own, "content-type": _JSON})
+        self.aiohttp_json_headers = AiohttpHeaders(self.json_headers)
         self._httpx_json_headers = _HttpxHeaders(self.json_headers)
         self._extensions = {"timeout": timeout.as_dict()}
         self._urls: dict[str, httpx.URL] = {}

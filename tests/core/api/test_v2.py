@@ -87,6 +87,14 @@ def test_text_on_3_0() -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["a", '""', '"}}', "\\", "\x00\x1f\x7f", "ä \u2028 \U0001f600", '{"input_text":""}'])
+def test_any_text_is_written_as_json_writes_it(text: str) -> None:
+    request = v2.text(MODELS["marengo3.0"], text, dimensions=512, auto_truncate=None)
+    body = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": text}}
+    assert request.json == json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    assert json.loads(request.json or b"") == body
+
+
 @pytest.mark.parametrize(
     ("item", "kind", "option"),
     [(Video("https://h/x.mp4"), "video", "visual"), (Audio("https://h/x.mp4"), "audio", "audio")],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import math
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +15,10 @@ import pytest
 from twelvelabs_core import InvalidInputError
 from twelvelabs_core._api.requests import BLOCK, MediaPayload, Request, SentFile, StreamedBody, json_request
 from twelvelabs_core._media.streamed import HeldContent, MadeContent, StreamedFile
+from twelvelabs_core._net.deadline import NotTaken
 from twelvelabs_core._net.streaming import CHUNK, BodyReader
 
-TIMELESS: Any = SimpleNamespace(within=lambda seconds: None)
+TIMELESS: Any = SimpleNamespace(within=lambda *_: None)
 
 
 async def sent(body: StreamedBody) -> tuple[bytes, list[int]]:
@@ -26,7 +26,7 @@ async def sent(body: StreamedBody) -> tuple[bytes, list[int]]:
     reader = BodyReader(body)
     try:
         await reader.open()
-        chunks = [bytes(chunk) async for chunk in reader.chunks(TIMELESS, 7.0)]
+        chunks = [bytes(chunk) async for chunk in reader.chunks(TIMELESS, 7.0, 9.0)]
     finally:
         reader.close()
     assert reader.size == sum(map(len, chunks))
@@ -60,12 +60,12 @@ async def test_a_body_is_passed_on_in_chunks_without_a_copy() -> None:
 
 
 async def test_each_chunk_has_its_time() -> None:
-    given: list[float] = []
-    deadline: Any = SimpleNamespace(within=given.append)
+    given: list[tuple[Any, ...]] = []
+    deadline: Any = SimpleNamespace(within=lambda *told: given.append(told))
     reader = BodyReader(StreamedBody((bytes(CHUNK + 64_000),)))
     await reader.open()
-    assert [len(chunk) async for chunk in reader.chunks(deadline, 7.0)] == [CHUNK, 64_000]
-    assert given == [7.0 + CHUNK / 64_000, 8.0, math.inf]
+    assert [len(chunk) async for chunk in reader.chunks(deadline, 7.0, 9.0)] == [CHUNK, 64_000]
+    assert given == [(7.0 + CHUNK / 64_000, NotTaken), (8.0, NotTaken), (9.0,)]
 
 
 class Watched:
@@ -103,7 +103,7 @@ async def test_one_block_is_read_ahead_and_no_more() -> None:
     reader = BodyReader(StreamedBody((content,)))
     await reader.open()
     assert content.blocks == 1  # nothing was asked for yet
-    chunks = reader.chunks(TIMELESS, 7.0)
+    chunks = reader.chunks(TIMELESS, 7.0, 9.0)
     await anext(chunks)
     await asyncio.sleep(0.05)
     assert content.blocks == 2
@@ -133,7 +133,7 @@ async def test_a_content_is_closed_when_the_thread_that_reads_it_is_done() -> No
     content = Watched(3 * BLOCK)
     reader = BodyReader(StreamedBody((content,)))
     await reader.open()
-    chunks = reader.chunks(TIMELESS, 7.0)
+    chunks = reader.chunks(TIMELESS, 7.0, 9.0)
     content.goes_on.clear()
     await anext(chunks)
     await asyncio.sleep(0.05)  # the thread waits in the next block

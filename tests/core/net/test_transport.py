@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -17,10 +17,17 @@ from tests.support.service import BASE, KEY, Service
 from twelvelabs_core._api.requests import Request
 from twelvelabs_core._media.streamed import HeldContent
 from twelvelabs_core._net import loop
+from twelvelabs_core._net.deadline import Deadlines, Stalled
 from twelvelabs_core._net.key import Key
 from twelvelabs_core._net.sender import Sender
 from twelvelabs_core._net.session import Session
-from twelvelabs_core._net.transport import AiohttpTransport, RawResponse, environment_proxy
+from twelvelabs_core._net.transport import (
+    MAX_SMALL_BODY,
+    AiohttpTransport,
+    RawResponse,
+    _Connector,
+    environment_proxy,
+)
 from twelvelabs_core._net.wire import LARGE_BODY, RequestWriter
 
 URL = f"{BASE}/embed-v2"
@@ -28,27 +35,36 @@ TIMEOUT = httpx.Timeout(7.0, connect=3.0, pool=None)
 
 
 class AiohttpSession:
-    """Stands for an ``aiohttp.ClientSession``: one fixed response, and a record of the requests."""
+    """Stands for an ``aiohttp.ClientSession``, its response and that one's content: one fixed response, which is there
+    at once (``complete``) or comes in pieces, and a record of the requests.
+    """
 
-    def __init__(self, status: int = 200, headers: Any = (), body: bytes = b"{}", error: Any = None) -> None:
-        self.status, self.raw_headers, self._body, self._error = status, headers, body, error
+    def __init__(self, status: int = 200, headers: Any = (), body: bytes = b"{}", complete: bool = True) -> None:
+        self.status, self.raw_headers, self._body, self._complete = status, headers, body, complete
         self.headers = httpx.Headers(list(headers))
         self.content, self.content_length = self, len(body)
         self.asked: list[dict[str, Any]] = []
-        self.closed = False
+        self.closed = self.released = False
 
-    @contextlib.asynccontextmanager
-    async def request(self, method: str, url: str, **options: Any) -> Any:
+    async def request(self, method: str, url: str, **options: Any) -> AiohttpSession:
         self.asked.append({"method": method, "url": url, **options})
-        if self._error is not None:
-            raise self._error
-        yield self
+        return self
+
+    async def __aenter__(self) -> AiohttpSession:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.released = True
+
+    def is_eof(self) -> bool:
+        return self._complete
+
+    def read_nowait(self) -> bytes:
+        return self._body
 
     async def iter_any(self) -> Any:
-        yield self._body
-
-    async def read(self) -> bytes:
-        return self._body
+        for start in range(0, len(self._body), 2):
+            yield self._body[start : start + 2]
 
     async def close(self) -> None:
         self.closed = True
@@ -57,31 +73,92 @@ class AiohttpSession:
 @pytest.fixture
 def transport_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[AiohttpSession], AiohttpTransport]:
     def make(session: AiohttpSession) -> AiohttpTransport:
-        transport = AiohttpTransport(BASE, 7.0)
+        transport = new_transport(7.0)
         monkeypatch.setattr(transport, "_session", session)
         return transport
 
     return make
 
 
+def new_transport(seconds: float) -> AiohttpTransport:
+    return AiohttpTransport(BASE, seconds, Deadlines(seconds))
+
+
+class Clock:
+    """Stands for a deadline: what it was told."""
+
+    def __init__(self) -> None:
+        self.given: list[float] = []
+        self.stalled: list[Any] = []
+
+    def within(self, seconds: float, stalled: Any = Stalled) -> None:
+        self.given.append(seconds)
+        self.stalled.append(stalled)
+
+
 # -- the transport -------------------------------------------------------------------------------------------------
 
 
-async def test_a_request_goes_to_aiohttp_with_its_timeouts(transport_with: Any) -> None:
-    session = AiohttpSession(201, [(b"X-Trace-Id", b"t")], b"body")
-    response = await transport_with(session).request("POST", URL, {"a": "b"}, b"{}", limit=100)
+async def test_a_request_goes_to_aiohttp_with_its_headers(transport_with: Any) -> None:
+    session = AiohttpSession(201, [(b"X-Trace-Id", b"t")], b"body", complete=False)
+    clock = Clock()
+    response = await transport_with(session).request("POST", URL, {"a": "b"}, b"{}", clock, limit=100)
     assert (response.status, response.body, response.header(b"x-trace-id")) == (201, b"body", "t")
     assert response.header(b"x-other") is None
     (asked,) = session.asked
     assert (asked["method"], asked["url"], asked["headers"], asked["data"]) == ("POST", URL, {"a": "b"}, b"{}")
     assert asked["allow_redirects"] is False
-    seconds = asked["timeout"]
-    assert (seconds.total, seconds.connect, seconds.sock_connect, seconds.sock_read) == (None, 7.0, 7.0, 7.0)
+    assert session.released
+    assert clock.given == [7.0, 7.0, 7.0]  # anew for each piece of the body
 
 
-def test_a_connection_gets_ten_seconds_at_most() -> None:
-    timeout = AiohttpTransport(BASE, 120.0)._timeout
-    assert (timeout.connect, timeout.sock_connect, timeout.sock_read) == (120.0, 10.0, 120.0)
+@pytest.mark.parametrize(
+    ("complete", "headers", "size", "reads"),
+    [
+        (True, [], 10, 0),
+        (False, [], 10, 6),
+        (True, [(b"Content-Encoding", b"identity")], 10, 6),
+        (True, [], MAX_SMALL_BODY, 1 + MAX_SMALL_BODY // 2),
+    ],
+)
+async def test_what_has_come_with_its_head_is_read_at_once(
+    transport_with: Any, complete: bool, headers: Any, size: int, reads: int
+) -> None:
+    session = AiohttpSession(200, headers, b"x" * size, complete)
+    clock = Clock()
+    response = await transport_with(session).request("POST", URL, {}, b"{}", clock, limit=10 * MAX_SMALL_BODY)
+    assert (response.status, response.body) == (200, b"x" * size)
+    assert session.released == (reads > 0)  # what has come whole has released its connection
+    assert len(clock.given) == reads
+
+
+async def test_a_connection_gets_ten_seconds_at_most() -> None:
+    transport = new_transport(120.0)
+    session = transport._open_session()
+    timeout = session.timeout
+    assert (timeout.total, timeout.connect, timeout.sock_connect, timeout.sock_read) == (None, 120.0, 10.0, None)
+    assert not session.headers  # a proxy gets them too
+    await transport.aclose()
+
+
+async def test_the_deadline_stands_still_while_a_connection_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlines = Deadlines(7.0)
+    left: list[float] = []
+
+    async def connect(*_: Any, **__: Any) -> str:
+        left.append(deadline.at - asyncio.get_running_loop().time())
+        return "made"
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", connect)
+    connector = _Connector(deadlines, 7.0)
+    with deadlines.of(600.0, 7.0) as deadline:
+        assert deadlines.current() is deadline
+        assert await connector._create_connection() == "made"
+        left.append(deadline.at - asyncio.get_running_loop().time())
+    assert deadlines.current() is None
+    assert await connector._create_connection() == "made"  # outside of any deadline
+    assert left[0] > 599 and 6 < left[1] <= 7
+    await connector.close()
 
 
 async def test_closing_closes_the_connections_once(transport_with: Any) -> None:
@@ -94,7 +171,7 @@ async def test_closing_closes_the_connections_once(transport_with: Any) -> None:
 
 
 async def test_connections_are_opened_with_the_first_request() -> None:
-    transport = AiohttpTransport(BASE, 7.0)
+    transport = new_transport(7.0)
     assert transport._session is None
     session = transport._open_session()
     assert transport._session is session
@@ -210,6 +287,8 @@ def test_the_headers_do_not_show_the_key(writer: RequestWriter) -> None:
     assert KEY not in repr(writer.json_headers)
     assert writer.json_headers["x-api-key"] == KEY
     assert "x-api-key" in repr(writer.json_headers)
+    assert KEY not in repr(writer.aiohttp_json_headers)
+    assert writer.aiohttp_json_headers["X-Api-Key"] == KEY
 
 
 # -- the session ---------------------------------------------------------------------------------------------------
