@@ -17,7 +17,7 @@ from .._results import Embedding, Segment
 from .backend import SqliteStore
 from .batched import Batched
 from .claims import Claims
-from .encoding import decode, encode, is_whole
+from .encoding import decode, encode, is_whole, made_together
 from .entries import Entries
 
 Result: TypeAlias = "Embedding | list[Segment]"
@@ -58,7 +58,9 @@ class Cache:
     def __init__(self, entries: Entries, space: str, dimensions: int) -> None:
         self._entries = entries
         self._prefix = f"{space}/"
-        self._decode: Decode = partial(decode, space=space, dimensions=dimensions)
+        self._dimensions = dimensions
+        self._empty = partial(_empty, space)
+        self._decode: Decode = partial(decode, dimensions, self._empty)
         self._writes: PerLoop[Batched[tuple[str, bytes], bool]] = PerLoop(partial(Batched, entries.write))
         self._claims: PerLoop[Claims] | None = None
         if isinstance(entries.store, SqliteStore):
@@ -70,9 +72,10 @@ class Cache:
         Raises:
             CacheError: the store cannot be read.
         """
-        found: dict[str, Result] = await self._entries.read([self._prefix + key for key in keys], self._decode)
-        start = len(self._prefix)
-        return {key[start:]: result for key, result in found.items()}
+        empty = made_together(len(keys), self._empty).__next__
+        filled: Decode = partial(decode, self._dimensions, empty)
+        found: Sequence[Result | None] = await self._entries.read([self._prefix + key for key in keys], filled)
+        return {key: result for key, result in zip(keys, found, strict=True) if result is not None}
 
     async def put(self, key: str, result: Embedding | Sequence[Segment]) -> None:
         """Write one result, and end its claim; returns when it is written.
@@ -116,6 +119,10 @@ class Cache:
         """End the claims of some keys that will not be :meth:`put`; others are left out."""
         if self._claims is not None:
             await self._claims.get().release([self._prefix + key for key in keys])
+
+
+def _empty(space: str) -> Embedding:
+    return Embedding([], space, cached=True)
 
 
 def _usable(decode: Decode, key: str, value: bytes) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import Any
 
 from .._errors import CacheError
 from .backend import SqliteStore
@@ -38,25 +39,45 @@ class Claims:
         self._renewal: asyncio.Task[None] | None = None
         self._taken = Batched(partial(store.claim, owner=self._owner, lease_sec=LEASE_SEC, usable=usable))
         self._released = Batched(partial(_release, store, self._owner))
+        # The store works in threads, so that a claim may be made before, and be heard of after, it has ended.
+        self._ended: list[set[str]] = []  # for each take under way, what has ended meanwhile
+        self._releasing: dict[str, asyncio.Future[Any]] = {}
 
     async def take(self, keys: Sequence[str]) -> Sequence[bytes | bool]:
         """As :meth:`SqliteStore.claim`; those of one turn of the loop in one transaction."""
-        found = await self._taken.call(keys)
-        self.held.update(key for key, outcome in zip(keys, found, strict=True) if outcome is True)
+        while not self._releasing.keys().isdisjoint(keys):
+            await asyncio.wait({self._releasing[key] for key in keys if key in self._releasing})
+        ended: set[str] = set()
+        self._ended.append(ended)
+        try:
+            found = await self._taken.call(keys)
+        finally:
+            self._ended = [other for other in self._ended if other is not ended]
+        taken = {key for key, outcome in zip(keys, found, strict=True) if outcome is True}
+        self.held |= taken - ended
         if self.held and self._renewal is None:
             self._renewal = asyncio.ensure_future(_renew(weakref.ref(self)))
-        return found
+        again = list(taken & ended)
+        if not again:
+            return found
+        outcomes = dict(zip(again, await self.take(again), strict=True))
+        return [outcomes.get(key, outcome) for key, outcome in zip(keys, found, strict=True)]
 
-    def end(self, keys: Iterable[str]) -> None:
+    def end(self, keys: Collection[str]) -> None:
         """Note that the claims have ended with their values."""
         self.held.difference_update(keys)
+        for ended in self._ended:
+            ended.update(keys)
 
     async def release(self, keys: Sequence[str]) -> None:
         """End claims without values; those not held are left out."""
-        held = [key for key in keys if key in self.held]
+        held = [key for key in dict.fromkeys(keys) if key in self.held]
         self.end(held)
         if held:
-            await self._released.call(held)
+            released = asyncio.ensure_future(self._released.call(held))
+            self._releasing.update(dict.fromkeys(held, released))
+            released.add_done_callback(lambda _: [self._releasing.pop(key) for key in held])
+            await asyncio.shield(released)
 
     async def renew_once(self) -> bool:
         """Renew what is held; False if nothing is."""

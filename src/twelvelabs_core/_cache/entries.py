@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .._errors import CacheError, InvalidInputError
@@ -42,8 +41,8 @@ class Entries:
     def __reduce__(self) -> tuple[Any, ...]:
         return Entries, (self.store, self.errors)
 
-    async def read(self, keys: Sequence[str], decode: Callable[[bytes], T | None]) -> dict[str, T]:
-        """The entries of some keys, without those that are missing.
+    async def read(self, keys: Sequence[str], decode: Callable[[bytes], T | None]) -> Sequence[T | None]:
+        """The entries of some keys, in order, None for a missing one.
 
         A damaged one counts as missing; one warning gives the number of them.
 
@@ -53,13 +52,14 @@ class Entries:
         Raises:
             CacheError: the store cannot be read.
         """
-        found: dict[str, T] = {}
+        found: list[T | None] = []
         damaged: list[str] = []
         try:
             for part in portions(keys):
-                found.update(await asyncio.to_thread(partial(self._read, part, decode, damaged)))
+                found += await asyncio.to_thread(self._read, part, decode, damaged)
         except CacheError as error:
             self.failed(error)
+            found += [None] * (len(keys) - len(found))
         if damaged:
             logger.warning(
                 "%d of %d entries read from the cache are damaged, or of an earlier version, and count as missing "
@@ -82,7 +82,8 @@ class Entries:
         if time.monotonic() < self._silent_until:
             return [False] * len(pairs)
         try:
-            self._write([(key, seal(key, content) if content else b"") for key, content in pairs])
+            sealed = [(key, seal(key, content) if content else b"") for key, content in pairs]
+            self._attempt("written", lambda: self.store.mset(sealed))
         except CacheError as error:
             self.failed(error)
             self._silent_until = time.monotonic() + PAUSE_SEC
@@ -90,27 +91,19 @@ class Entries:
         self._failing = False
         return [True] * len(pairs)
 
-    def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> dict[str, T]:
-        found: dict[str, T] = {}
+    def _read(self, keys: Sequence[str], decode: Callable[[bytes], T | None], damaged: list[str]) -> list[T | None]:
+        found: list[T | None] = []
         at_once = DECODED_AT_ONCE if isinstance(self.store, SqliteStore) else len(keys)
         for part in portions(keys, at_once):
             for key, value in zip(part, self._values(part), strict=True):
-                if value is None or value == b"":  # an empty value stands for a deleted one
-                    continue
                 entry = decode(value) if is_whole(key, value) else None
-                if entry is None:
+                if entry is None and value is not None and value != b"":  # an empty value stands for a deleted one
                     damaged.append(key)
-                else:
-                    found[key] = entry
+                found.append(entry)
         return found
 
     def _values(self, keys: Sequence[str]) -> list[Any]:
-        try:
-            values = list(self.store.mget(keys))
-        except CacheError:
-            raise
-        except Exception as error:  # a user's store may raise anything
-            raise self._error("read", error) from error
+        values = self._attempt("read", lambda: list(self.store.mget(keys)))
         if len(values) != len(keys):
             raise CacheError(
                 f"{type(self.store).__name__}.mget returned {len(values)} values for {len(keys)} keys: it must return "
@@ -118,20 +111,14 @@ class Entries:
             )
         return values
 
-    def _write(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+    def _attempt(self, what: str, step: Callable[[], T]) -> T:
         try:
-            self.store.mset(pairs)
+            return step()
         except CacheError:
             raise
         except Exception as error:  # a user's store may raise anything
-            raise self._error("written", error) from error
-
-    def _error(self, what: str, error: Exception) -> CacheError:
-        try:
-            said = str(error)
-        except Exception:  # as its errors may
-            said = ""
-        return CacheError(f"The cache ({type(self.store).__name__}) cannot be {what}: {type(error).__name__}: {said}")
+            said = f"{type(error).__name__}: {_printed(error)}"
+            raise CacheError(f"The cache ({type(self.store).__name__}) cannot be {what}: {said}") from error
 
     def failed(self, error: CacheError) -> None:
         """Raise an error of the store, or warn of the first in a row if errors are ignored."""
@@ -140,6 +127,13 @@ class Entries:
         if not self._failing:
             logger.warning("%s cache_errors='ignore': the run goes on, and what it pays for may not be kept.", error)
         self._failing = True
+
+
+def _printed(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a user's class, which may raise anything too
+        return ""
 
 
 def open_cache(cache: Any, errors: CacheErrors = "raise") -> Entries | None:

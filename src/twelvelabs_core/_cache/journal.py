@@ -42,8 +42,7 @@ class Journal:
         if name in self._memory:
             entry = json.loads(self._memory[name])
         elif self._entries is not None:
-            key = f"journal/{name}"
-            entry = (await self._entries.read([key], decode_json)).get(key)
+            (entry,) = await self._entries.read([f"journal/{name}"], decode_json)
         if entry is None or not isinstance(entry.get("written"), (int, float)):
             return None
         return entry if time.time() - entry["written"] < MAX_AGE_SEC else None

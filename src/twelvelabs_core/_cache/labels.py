@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import logging
 from collections.abc import Iterable
-from typing import Any
 
-from .._errors import CacheError
 from .entries import Entries
-
-logger = logging.getLogger("twelvelabs_embeddings")
+from .kept import Kept, written
 
 _PREFIX = "reference-labels/"
 _CONTENT = b"label"
 
 
-class KeptLabels:
-    """Digests of labels: in the cache's store if there is one, else in memory (about 90 bytes a label).
-
-    Deep copies share the memory; pickling leaves it out.
-    """
+class KeptLabels(Kept):
+    """Digests of labels: in the cache's store if there is one, else in memory (about 90 bytes a label)."""
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeptLabels:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return KeptLabels, ()
 
     def clear(self) -> None:
         """Drop the labels in memory. Those in a store stay."""
@@ -44,7 +30,8 @@ class KeptLabels:
             entries: of the cache's store; None = keep them in memory.
         """
         digests = {_digest(label) for label in labels}
-        if digests and (entries is None or not await _written(digests, entries)):
+        contents = dict.fromkeys(sorted(map(_key, digests)), _CONTENT)
+        if contents and (entries is None or not await written(contents, entries, "labels")):
             self._digests |= digests
 
     async def known(self, labels: Iterable[str], entries: Entries | None) -> set[str]:
@@ -58,8 +45,8 @@ class KeptLabels:
         missing = {label: digest for label, digest in digests.items() if label not in found}
         if entries is None or not missing:
             return found
-        stored = await _stored(missing.values(), entries)
-        return found | {label for label, digest in missing.items() if _key(digest) in stored}
+        stored = await entries.read([_key(digest) for digest in missing.values()], bytes)
+        return found | {label for label, entry in zip(missing, stored, strict=True) if entry is not None}
 
 
 def _digest(label: str) -> bytes:
@@ -68,18 +55,3 @@ def _digest(label: str) -> bytes:
 
 def _key(digest: bytes) -> str:
     return _PREFIX + digest.hex()
-
-
-async def _stored(digests: Iterable[bytes], entries: Entries) -> set[str]:
-    return set(await entries.read([_key(digest) for digest in digests], bytes))
-
-
-async def _written(digests: set[bytes], entries: Entries) -> bool:
-    """Write labels; False if the store failed."""
-    try:
-        stored = await _stored(digests, entries)  # in a second run most are stored already
-        new = [(key, _CONTENT) for key in sorted(map(_key, digests)) if key not in stored]
-        return not new or all(await asyncio.to_thread(entries.write, new))
-    except CacheError as error:
-        logger.error("%d labels stay in memory. %s", len(digests), error)
-        return False

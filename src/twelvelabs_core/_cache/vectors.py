@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
-from .._errors import CacheError
-from .encoding import decode_kept, encode_kept, seal
+from .encoding import decode_kept, encode_kept, made_together
 from .entries import Entries
+from .kept import Kept, written
 
-logger = logging.getLogger("twelvelabs_embeddings")
 
-
-class KeptVectors:
-    """Vectors by id.
-
-    In memory a vector takes 8 bytes a number (4 kB on marengo3.0) and stays until :meth:`clear`. Copies and deep copies
-    share the memory; pickling leaves it out.
-    """
+class KeptVectors(Kept):
+    """Vectors by id. In memory a vector takes 8 bytes a number (4 kB on marengo3.0) and stays until :meth:`clear`."""
 
     def __init__(self) -> None:
         self._vectors: dict[str, array[float]] = {}
 
     def __len__(self) -> int:
         return len(self._vectors)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeptVectors:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return KeptVectors, ()
 
     def clear(self) -> None:
         """Drop the vectors in memory. Those in a store stay."""
@@ -55,8 +40,10 @@ class KeptVectors:
             entries: of the cache's store; None = keep them in memory.
             prefix: of the store's keys, see :func:`~.keys.reference_prefix`.
         """
-        if entries is not None and await _written({prefix + id: v for id, v in vectors.items()}, entries):
-            return
+        if entries is not None:
+            contents = {prefix + id: encode_kept(vector) for id, vector in vectors.items()}
+            if await written(contents, entries, "vectors"):
+                return
         for id, vector in vectors.items():
             self.hold(id, vector)
 
@@ -79,18 +66,6 @@ class KeptVectors:
         missing = [id for id in wanted if id not in found]
         if entries is None or not missing:
             return found
-        stored = await entries.read([prefix + id for id in missing], partial(decode_kept, dimensions=dimensions))
-        return found | {id: stored[prefix + id] for id in missing if prefix + id in stored}
-
-
-async def _written(vectors: Mapping[str, Sequence[float]], entries: Entries) -> bool:
-    """Write vectors by key; False if the store failed."""
-    pairs = {key: encode_kept(vector) for key, vector in vectors.items()}
-    try:
-        # In a second run most are stored already, and reading is cheaper than writing.
-        stored = await entries.read(list(pairs), bytes)
-        new = [(key, content) for key, content in pairs.items() if stored.get(key) != seal(key, content)]
-        return not new or all(await asyncio.to_thread(entries.write, new))
-    except CacheError as error:  # the vectors are paid for and must not be lost
-        logger.error("%d vectors stay in memory. %s", len(pairs), error)
-        return False
+        empty: Callable[[], list[float]] = made_together(len(missing), list).__next__
+        stored = await entries.read([prefix + id for id in missing], partial(decode_kept, dimensions, empty))
+        return found | {id: vector for id, vector in zip(missing, stored, strict=True) if vector is not None}

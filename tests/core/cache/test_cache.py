@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import pickle
 import sqlite3
@@ -28,9 +29,10 @@ from twelvelabs_core import (
     InvalidInputError,
     Segment,
 )
+from twelvelabs_core._cache import encoding
 from twelvelabs_core._cache.backend import SqliteStore
 from twelvelabs_core._cache.cache import Cache
-from twelvelabs_core._cache.encoding import seal
+from twelvelabs_core._cache.encoding import fill, seal
 from twelvelabs_core._cache.entries import Entries
 
 
@@ -292,3 +294,38 @@ async def test_many_keys_are_read_in_portions() -> None:
 
     await Cache(Entries(Counting()), "space", 1).get_many([f"{i}" for i in range(1001)])
     assert Counting.reads == [500, 500, 1]
+
+
+@pytest.mark.parametrize("size", [1, 5, 100, 500, 1_201])
+def test_values_come_in_the_order_of_their_keys(tmp_path: Path, size: int) -> None:
+    store = SqliteStore(tmp_path / "cache.sqlite")
+    names = [f"{i:04}" for i in range(size)]
+    store.mset([(name, name.encode()) for name in names])
+    asked = [*names[::-1], "missing", *names[: size // 2], "", names[0]]
+    known = set(names)
+    assert store.mget(asked) == [name.encode() if name in known else None for name in asked]
+
+
+async def test_the_garbage_collector_does_not_go_through_vectors_that_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 3_000
+    cache = Cache(Entries(InMemoryByteStore()), "space", 1)
+    await asyncio.gather(*(cache.put(f"{i}", Embedding([i + 1.0], "space")) for i in range(count)))
+    collections: list[str] = []
+    seen: list[int] = []
+
+    def collected(phase: str, _: dict[str, int]) -> None:
+        collections.append(phase)
+
+    def filled(vector: list[float], data: bytes, dimensions: int) -> bool:
+        seen.append(len(collections))
+        return fill(vector, data, dimensions)
+
+    monkeypatch.setattr(encoding, "fill", filled)
+    gc.callbacks.append(collected)
+    try:
+        found = await cache.get_many([f"{i}" for i in range(count)])
+    finally:
+        gc.callbacks.remove(collected)
+    assert [e.vector for e in found.values() if isinstance(e, Embedding)] == [[i + 1.0] for i in range(count)]
+    assert len(seen) == count
+    assert seen[-1] - seen[0] <= 2  # the start and the end of one, if it was about to run; else there are about ten

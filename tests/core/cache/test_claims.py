@@ -9,8 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,76 @@ def test_where_processes_cannot_be_told_apart_nobody_is_dead(monkeypatch: pytest
     owner = new_owner()
     assert owner != new_owner()
     assert not is_dead(owner)
+
+
+# -- one client, several calls -------------------------------------------------------------------------------------
+
+
+class Slow(SqliteStore):
+    """A store that is as slow as a test wants: a step waits, on one side of its transaction, until it may go on."""
+
+    def __init__(self, path: Path, slow: str) -> None:
+        super().__init__(path)
+        self._slow = slow
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def _wait(self, step: str) -> None:
+        if step == self._slow and not self.reached.is_set():
+            self.reached.set()
+            assert self.go_on.wait(10)
+
+    def claim(self, keys: Sequence[str], *args: Any, **how: Any) -> list[bytes | bool]:
+        found = super().claim(keys, *args, **how)
+        if keys[0].endswith("slow"):
+            self._wait("after claim")
+        return found
+
+    def release(self, keys: Iterable[str], owner: str) -> None:
+        self._wait("before release")
+        super().release(keys, owner)
+
+
+async def test_a_key_that_is_claimed_while_it_is_released_stays_claimed(path: Path) -> None:
+    store = Slow(path, "before release")
+    one = Cache(Entries(store), "space", 2)
+    await one.claim(["a"])
+    released = asyncio.ensure_future(one.release(["a"]))
+    await asyncio.to_thread(store.reached.wait, 10)
+    claimed = asyncio.ensure_future(one.claim(["a"]))
+    await asyncio.wait([claimed], timeout=0.05)
+    store.go_on.set()
+    await released
+    assert await claimed == Claimed(ours={"a"})
+    assert await client(path).claim(["a"]) == Claimed(theirs={"a"})
+
+
+@pytest.mark.parametrize("other_first", [False, True])
+async def test_a_key_that_is_released_while_it_is_claimed_is_claimed_again(path: Path, other_first: bool) -> None:
+    store = Slow(path, "after claim")
+    one, two = Cache(Entries(store), "space", 2), client(path)
+    await one.claim(["a"])
+    claimed = asyncio.ensure_future(one.claim(["slow", "a"]))
+    await asyncio.to_thread(store.reached.wait, 10)
+    await one.release(["a"])
+    if other_first:
+        assert await two.claim(["a"]) == Claimed(ours={"a"})
+    store.go_on.set()
+    found = await claimed
+    assert found.ours == ({"slow"} if other_first else {"slow", "a"})
+    assert one.holds("a") is not other_first
+    if not other_first:
+        assert await two.claim(["a"]) == Claimed(theirs={"a"})
+
+
+async def test_a_key_whose_result_comes_while_it_is_claimed_has_it(path: Path) -> None:
+    store = Slow(path, "after claim")
+    one = Cache(Entries(store), "space", 2)
+    await one.claim(["a"])
+    claimed = asyncio.ensure_future(one.claim(["slow", "a"]))
+    await asyncio.to_thread(store.reached.wait, 10)
+    await one.put("a", RESULT)
+    store.go_on.set()
+    found = await claimed
+    assert found.ours == {"slow"}
+    assert found.found == {"a": Embedding([1.0, 2.0], "space", cached=True)}
+    assert not one.holds("a")
