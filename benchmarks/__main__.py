@@ -10,10 +10,11 @@ from datetime import date
 
 from . import imports, limits, media, memory, report, resume, shared, throughput
 from .figures import Case
-from .service import Server
+from .service import Server, machine_speed
 
 CASES: dict[str, Callable[..., Case]] = {
     "throughput": throughput.throughput,
+    "wide": throughput.wide,
     "cpu": throughput.cpu,
     "latency": throughput.latency,
     "limit-declared": limits.declared,
@@ -48,6 +49,8 @@ def main() -> None:
             del os.environ[name]
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.2f}")
     with Server() as server:
+        speed = machine_speed(server)
+        print(speed)
         for name in options.only or CASES:
             print(f"\n{name}", flush=True)
             before = os.getloadavg()[0]
@@ -55,6 +58,7 @@ def main() -> None:
             case.where = {
                 "python": platform.python_version(),
                 "cpus": os.cpu_count(),
+                "speed": speed,
                 "load_before": before,
                 "load_after": os.getloadavg()[0],
                 "date": date.today().isoformat(),

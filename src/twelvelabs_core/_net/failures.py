@@ -18,6 +18,7 @@ from .._api.requests import Request
 from .._errors import ConnectionFailedError, InvalidInputError, MalformedResponseError, TwelveLabsError
 from .deadline import NotTaken, Stalled
 from .key import Key
+from .retry import NOT_WRITTEN
 
 MAX_TEXT = 300
 _NOT_SENDABLE = (
@@ -54,8 +55,9 @@ class Failures:
         """Our error for an exception, without traceback, cause or context, so that it shows nothing of the original.
 
         Returns:
-            ConnectionFailedError, with the code ``unreachable`` if no connection was made; InvalidInputError for a
-            request that no connection could carry; MalformedResponseError for an address of the server's that cannot
+            ConnectionFailedError, with the code ``unreachable`` if no connection was made, or ``not_written`` if the
+            server cannot have all of the request; InvalidInputError for one that no connection could carry;
+            MalformedResponseError for an address of the server's that cannot
             be used. An error of ours that was raised on the way is returned itself.
         """
         ours = next((found for found in _chain(error) if isinstance(found, TwelveLabsError)), None)
@@ -80,6 +82,8 @@ class Failures:
             return ConnectionFailedError(
                 f"No complete response from {to} within {self._total_timeout:g} s (total_timeout)."
             )
+        if any(map(_is_closed_to_writing, _chain(error))):
+            return ConnectionFailedError(f"The connection to {to} was closed: {text}.", code=NOT_WRITTEN)
         if not isinstance(error, (aiohttp.ClientError, httpx.TransportError, OSError)):
             text = f"{type(error).__name__}: {text}"
         return ConnectionFailedError(f"The connection to {to} failed: {text}.")
@@ -92,6 +96,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _is_closed_to_writing(error: BaseException) -> bool:
+    """Whether a part of the request was refused because its connection was closing. aiohttp has the same exception for
+    a connection that is lost after it was written, with another message.
+    """
+    return isinstance(error, aiohttp.ClientConnectionResetError) and "closing transport" in str(error)
 
 
 def _origin(address: str) -> str:

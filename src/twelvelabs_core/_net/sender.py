@@ -26,8 +26,8 @@ from .forks import PerLoop, uncut
 from .limits.lanes import Capacity
 from .limits.limiter import Limiter
 from .pool import attempt_each
-from .retry import is_unreachable, retry
 from .retry import not_received as not_received
+from .retry import retry
 from .settings import SenderSettings
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class _Exchange:
                 self._rejected(error)
             raise error
         except ConnectionFailedError as error:
-            counted = counted and not is_unreachable(error)
+            counted = counted and not not_received(error)
             raise
         finally:
             for capacity, amount in held:
