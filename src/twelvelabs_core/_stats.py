@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -125,12 +126,14 @@ class Run:
 
     Attributes:
         stopping: set when the batch must end; no new request is sent then.
+        requests, left: how many requests it is known to need in all, and that have not started; infinite if unknown.
     """
 
     def __init__(self, items: int, progress: Progress | None = None, *, lane: Lane = "bulk") -> None:
         self.lane: Lane = lane
         self.stats = Stats(items=items)
         self.stopping = False
+        self.requests = self.left = math.inf
         self.progress = progress
         self._started = time.monotonic()
 

@@ -38,11 +38,13 @@ class RateLimitInfo:
         remaining: requests left in the server's window; None = not reported.
         reset_in: seconds until the window restarts, two days at most; None = not reported.
         minutes_remaining: media minutes left; None = not reported.
+        limit: requests of the server's window; None = not reported.
     """
 
     remaining: int | None = None
     reset_in: float | None = None
     minutes_remaining: float | None = None
+    limit: int | None = None
 
 
 def read_rate_limits(raw_headers: Headers, now: float) -> RateLimitInfo | None:
@@ -61,6 +63,7 @@ def read_rate_limits(raw_headers: Headers, now: float) -> RateLimitInfo | None:
         return None
     # ``X-Ratelimit-Request-Remaining`` (2026), or ``X-Ratelimit-Remaining`` (before).
     remaining = _count(found.get("request-remaining") or found.get("remaining"))
+    limit = _count(found.get("request-limit") or found.get("limit")) if remaining is not None else None
     reset = finite(found.get("request-reset") or found.get("reset"))
     duration = _count(found.get("duration-remaining"))  # seconds (seen live: 36000, for 600 minutes)
     if reset is None and remaining is None and duration is not None:
@@ -69,6 +72,7 @@ def read_rate_limits(raw_headers: Headers, now: float) -> RateLimitInfo | None:
         None if remaining is None else int(remaining),
         None if reset is None else _seconds_until(reset, raw_headers, now),
         None if duration is None else duration / 60,
+        None if limit is None else int(limit),
     )
 
 

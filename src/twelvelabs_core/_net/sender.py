@@ -179,9 +179,9 @@ class _Exchange:
         counted, info = False, None
         try:
             for limiter in self.limiters:
-                if not limiter.try_acquire(minutes):
+                if not limiter.try_acquire(run, minutes):
                     asked = time.monotonic()
-                    await limiter.acquire(minutes, max_wait=settings.max_wait, rejected_at=self._rejected_at)
+                    await limiter.acquire(run, minutes, max_wait=settings.max_wait, rejected_at=self._rejected_at)
                     waited = time.monotonic() - asked
                     run.stats.waited_sec += waited
                     if attempts_before == 0:
@@ -215,7 +215,7 @@ class _Exchange:
             for capacity in held:
                 capacity.release()
             for limiter in acquired:
-                limiter.release(minutes, counted=counted, info=info)
+                limiter.release(run, minutes, counted=counted, info=info)
 
     def _result(self, response: RawResponse) -> Any:
         """What the reader makes of a response. Whatever it stumbles over is a response that the API does not document.

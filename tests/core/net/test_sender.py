@@ -346,7 +346,7 @@ async def test_every_slot_is_free_again_whatever_happened(monkeypatch: pytest.Mo
         assert {type(end) for end in ends} > {type(None), asyncio.CancelledError, UnexpectedError, InvalidInputError}
         session = sender._session.get()
         for limiter in session.account._by_category.values():
-            assert (limiter._in_flight, len(limiter._queue)) == (0, 0)
+            assert (limiter._bulk_in_flight, bool(limiter._turns)) == (0, False)
             for window in (*limiter._requests, *limiter._minutes):
                 assert window.in_flight == pytest.approx(0, abs=1e-6)
         assert (session.slots.in_use, session.media.in_use) == (0, 0)

@@ -27,7 +27,8 @@ class Account:
         self.gate = gate
         self._limits = limits
         self._by_category: dict[Category, Limiter] = {
-            category: Limiter(limits.windows(category)) for category in get_args(Category)
+            category: Limiter(limits.windows(category), share=limits.interactive_share, reserve=limits.reserve)
+            for category in get_args(Category)
         }
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
 

@@ -27,6 +27,11 @@ class Turns(Generic[W]):
     def __bool__(self) -> bool:
         return bool(self._interactive or self._bulk)
 
+    @property
+    def callers(self) -> int:
+        """How many callers wait in the bulk lane."""
+        return len(self._bulk)
+
     def add(self, waiter: W, lane: Lane, caller: Hashable) -> None:
         """Put one at the end of its caller's line, and a new caller at the end of the callers."""
         if lane == "interactive":

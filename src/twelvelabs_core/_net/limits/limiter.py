@@ -18,46 +18,91 @@ from datetime import datetime, timedelta, timezone
 from ..._api.rate_headers import RateLimitInfo
 from ..._errors import InvalidInputError, QuotaExceededError
 from ..._limits import Window
+from ..._stats import Lane, Run
 from ..pace import waiting
-from .windows import LearnedLimit, ReportedLimit, SlidingWindow
+from .lanes import Turns
+from .windows import DEFAULT_SHARE, LearnedLimit, ReportedLimit, Share, SlidingWindow, Source
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
 DEFAULT_BLOCK, LONGEST_DEFAULT_BLOCK = 1.0, 60.0
 FAR_OFF = 1e9  # seconds; a declared window may be of any length, a date may not
+# How long interactive requests are expected after one; and how long bulk ones are spread after one that came while
+# they were under way, or after several within that time.
+EXPECTED_SEC, BUSY_SEC, SEVERAL = 600.0, 60.0, 3
+RATE_SEC, MOST_ASKED = 10.0, 256  # what the rate of interactive requests is told from
+LEAST_OF_BULK = 0.1  # of what is free, however many interactive requests come
+LATE_SEC = 0.05  # a bulk request that starts so late is made up for: timers and the loop are not exact
+LOOK_SEC = 1.0  # those who wait look again so often, should an answer that they wait for never come
 
 
 class Limiter:
-    """Lets requests of one category start, first come, first served.
+    """Lets requests of one category start: interactive ones first, then those of each bulk run in turn.
+
+    Queries that come are known only when they are there, and a window that a batch has used up opens for nobody. So
+    bulk requests leave something of each window (of up to an hour):
+
+    - Nothing asked yet, or not for long: what the batch can leave without taking any longer.
+    - Interactive requests within the last :data:`EXPECTED_SEC`, or a share that the user has set: the share; but the
+      end of a batch, if it fits, may use it.
+    - Interactive requests while bulk ones are under way, or several within :data:`BUSY_SEC`: the share, and only half
+      of the window is used at once. The rest is spread over the window, so that slots come back at all times.
+
+    Args:
+        windows: the declared ones.
+        share: of each window that bulk requests leave, 0 to 0.5; None = the default, while interactive requests come.
+        reserve: requests of each window of a day or longer that bulk requests leave.
+        clock: seconds; for tests.
 
     Attributes:
         opens_at: wall clock (epoch seconds) at which the next request may start; None while none waits for a time.
     """
 
-    def __init__(self, windows: Sequence[Window] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        windows: Sequence[Window] = (),
+        *,
+        share: float | None = None,
+        reserve: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.opens_at: float | None = None
         self._clock = clock
-        self._requests = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "requests"]
-        self._minutes = [SlidingWindow(w.limit, w.seconds) for w in windows if w.unit == "minutes"]
-        self._reported = ReportedLimit()
-        self._learned = LearnedLimit()
-        self._in_flight = 0
+        self._share_is_set = share is not None
+        left = Share(DEFAULT_SHARE if share is None else share, reserve)
+        self._reported = ReportedLimit(left)
+        self._learned = LearnedLimit(left)
+        declared = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "requests"]
+        self._requests: list[Source] = [self._reported, self._learned, *declared]
+        self._minutes = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "minutes"]
+        self._demand = Demand()
+        self._bulk_in_flight = 0
+        self._turn_at = -math.inf  # when the last bulk request was due, while they are spread
         self._blocked_until = 0.0
         self._blocks = 0  # without an accepted request in between
         self._accepted_at = -math.inf  # the last request that was accepted while not blocked
-        self._queue: deque[_Waiter] = deque()
+        self._turns: Turns[_Waiter] = Turns()
         self._timer: asyncio.TimerHandle | None = None
 
-    def try_acquire(self, minutes: float = 0.0) -> bool:
-        """Acquire without waiting; False if the window is full or others wait."""
-        if self._queue or self._wait(minutes) > 0:
+    def try_acquire(self, run: Run, minutes: float = 0.0) -> bool:
+        """Acquire without waiting; False if the window is full or others go first."""
+        bulk = run.lane == "bulk"
+        if self._turns and (bulk or self._turns.next("interactive") is not None):
             return False
-        self._reserve(minutes)
+        now = self._clock()
+        if self._wait(now, run, minutes) > 0:
+            return False
+        if not bulk:
+            self._demand.asked(now, bulk=self._bulk_in_flight > 0 or bool(self._turns))
+        self._reserve(now, run, minutes)
         return True
 
-    async def acquire(self, minutes: float = 0.0, *, max_wait: float, rejected_at: float | None = None) -> None:
+    async def acquire(
+        self, run: Run, minutes: float = 0.0, *, max_wait: float, rejected_at: float | None = None
+    ) -> None:
         """Wait until a request may start. Each acquire needs one :meth:`release`, however the request ends.
 
         Args:
+            run: the call that sends it: its lane, and whose turn it is in the bulk lane.
             minutes: minutes of media in the request.
             max_wait: longest wait, in seconds.
             rejected_at: when the server first rejected the request, by this limiter's clock; None = it has not.
@@ -70,40 +115,43 @@ class Limiter:
         for window in self._minutes:
             if minutes > window.limit:
                 raise InvalidInputError(f"has {minutes:.1f} minutes of media; the limit is {window.limit:g}.")
-        if self.try_acquire(minutes):
+        if self.try_acquire(run, minutes):
             return
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), minutes, max_wait, rejected_at)
-        self._queue.append(waiter)
+        if run.lane == "interactive":
+            self._demand.asked(self._clock(), bulk=self._bulk_in_flight > 0 or bool(self._turns))
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), run, minutes, max_wait, rejected_at)
+        self._turns.add(waiter, run.lane, run)
         self._wake()
         try:
             await waiter.future
         except asyncio.CancelledError:
             if waiter.acquired:  # cancelled between being let through and running
-                self.release(minutes, counted=False)
+                self.release(run, minutes, counted=False)
             else:
                 self._wake()  # the next in the queue may have to wait for less
             raise
 
-    def release(self, minutes: float = 0.0, *, counted: bool, info: RateLimitInfo | None = None) -> None:
+    def release(self, run: Run, minutes: float = 0.0, *, counted: bool, info: RateLimitInfo | None = None) -> None:
         """A request has ended.
 
         Args:
+            run: as for :meth:`acquire`.
             counted: the server may have counted it: not after a 429 or a connection that was never made.
             info: the response's rate limit headers.
         """
         now = self._clock()
-        self._in_flight -= 1
-        for window in self._requests:
-            window.release(now, counted=counted)
+        if run.lane == "bulk":
+            self._bulk_in_flight -= 1
+        for source in self._requests:
+            source.release(now, counted=counted)
         for window in self._minutes:
             window.release(now, minutes, counted=counted)
-        self._learned.release(now, counted=counted)
         if counted and now >= self._blocked_until:
             self._blocks = 0
             self._accepted_at = now
         if info is not None:
             self._update(now, info)
-        if self._queue:
+        if self._turns:
             self._wake()
 
     def block_for(self, seconds: float | None) -> None:
@@ -117,32 +165,57 @@ class Limiter:
         self._learned.reject(self._blocked_until)
 
     def _update(self, now: float, info: RateLimitInfo) -> None:
-        self._reported.update(now, info, self._in_flight)
+        self._reported.update(now, info)
         if info.remaining is not None:
-            self._learned = LearnedLimit()  # the server reports its count: nothing to learn
+            self._learned.forget()  # the server reports its count: nothing to learn
         if info.minutes_remaining is not None and info.minutes_remaining <= 0 and info.reset_in:
             self._blocked_until = max(self._blocked_until, now + info.reset_in)
 
-    def _wait(self, minutes: float) -> float:
+    def _wait(self, now: float, run: Run, minutes: float) -> float:
         """Seconds until the next request may start; 0 = now, inf = not before a response arrives."""
-        now = self._clock()
         if now < self._blocked_until:
             return self._blocked_until - now
-        wait = max(self._reported.wait(now, self._in_flight), self._learned.wait(now, self._in_flight))
-        for window in self._requests:
-            wait = max(wait, window.wait(now))
+        bulk = run.lane == "bulk"
+        busy = bulk and self._demand.is_busy(now)
+        held = busy or (bulk and self._holds(now, run))
+        wait = 0.0
+        alone = bulk and not held and self._turns.callers <= 1
+        for source in self._requests:
+            kept = 0.0 if not bulk else source.spare(run.requests) if alone else source.kept(held)
+            wait = max(wait, source.wait(now, 1.0, kept))
         for window in self._minutes:
-            wait = max(wait, window.wait(now, minutes))
+            wait = max(wait, window.wait(now, minutes, window.kept(held) if bulk else 0.0))
+        if busy and wait <= 0:
+            interval = self._interval(now)
+            if interval:
+                wait = max(0.0, self._turn_at + interval - now)
         return wait
 
-    def _reserve(self, minutes: float) -> None:
-        self._in_flight += 1
-        self._reported.reserve()
-        self._learned.reserve(self._clock())
-        for window in self._requests:
-            window.reserve()
+    def _holds(self, now: float, run: Run) -> bool:
+        """Whether bulk requests leave the share, though interactive ones are not frequent."""
+        if self._share_is_set:
+            return True
+        return self._demand.is_expected(now) and not self._fits(now, run.left)
+
+    def _fits(self, now: float, count: float) -> bool:
+        """Whether so many requests may start now: the rest of a batch."""
+        return count < math.inf and all(source.wait(now, count, source.kept(False)) <= 0 for source in self._requests)
+
+    def _interval(self, now: float) -> float:
+        """Seconds between two bulk requests while interactive ones come; 0 = they need not be spread."""
+        interval = max(source.interval(now) for source in self._requests)
+        return interval / max(LEAST_OF_BULK, 1.0 - interval * self._demand.rate(now)) if interval else 0.0
+
+    def _reserve(self, now: float, run: Run, minutes: float) -> None:
+        if run.lane == "bulk":
+            self._bulk_in_flight += 1
+            run.left -= 1
+            if self._demand.is_busy(now):
+                self._turn_at = max(self._turn_at + self._interval(now), now - LATE_SEC)
+        for source in self._requests:
+            source.reserve(now)
         for window in self._minutes:
-            window.reserve(minutes)
+            window.reserve(now, minutes)
 
     def _wake(self) -> None:
         """Let those in the queue start that may, in order, and set a timer for the next."""
@@ -150,34 +223,81 @@ class Limiter:
             self._timer.cancel()
             self._timer = None
         self.opens_at = None
-        while self._queue:
-            waiter = self._queue[0]
+        wait = min(self._wake_lane("interactive"), LOOK_SEC)
+        if self._turns.next("interactive") is None:
+            wait = min(self._wake_lane("bulk"), LOOK_SEC)
+        if self._turns:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._wake)
+
+    def _wake_lane(self, lane: Lane) -> float:
+        """Let those of a lane start that may; returns seconds until the next one may, inf if none waits for a time."""
+        while (waiter := self._turns.next(lane)) is not None:
             if waiter.future.done():
-                self._queue.popleft()
+                self._turns.take(lane)
                 continue
-            wait = self._wait(waiter.minutes)
-            if waiter.max_wait - waiter.waited(self._clock(), self._accepted_at) < wait < math.inf:
-                self._queue.popleft()
+            now = self._clock()
+            wait = self._wait(now, waiter.run, waiter.minutes)
+            if wait > 0 and lane == "bulk" and not self._demand.is_busy(now) and self._learned.grow(now):
+                wait = self._wait(now, waiter.run, waiter.minutes)
+            if waiter.max_wait - waiter.waited(now, self._accepted_at) < wait < math.inf:
+                self._turns.take(lane)
                 waiter.future.set_exception(quota_exceeded(wait))
             elif wait <= 0 or (wait < math.inf and not waiting()):
-                self._queue.popleft()
-                self._reserve(waiter.minutes)
+                self._turns.take(lane)
+                self._reserve(now, waiter.run, waiter.minutes)
                 waiter.acquired = True
                 waiter.future.set_result(None)
             else:
                 if wait < math.inf:
-                    self._timer = asyncio.get_running_loop().call_later(wait, self._wake)
                     self.opens_at = time.time() + wait
-                return
+                return wait
+        return math.inf
+
+
+class Demand:
+    """Whether interactive requests are to be expected. Arithmetic on a clock that is passed in."""
+
+    __slots__ = ("_asked", "_busy_until")
+
+    def __init__(self) -> None:
+        self._asked: deque[float] = deque(maxlen=MOST_ASKED)
+        self._busy_until = -math.inf
+
+    def asked(self, now: float, *, bulk: bool) -> None:
+        """An interactive request asks to start.
+
+        Args:
+            bulk: bulk requests are under way or wait.
+        """
+        self._asked.append(now)
+        if bulk or (len(self._asked) >= SEVERAL and now - self._asked[-SEVERAL] <= BUSY_SEC):
+            self._busy_until = now + BUSY_SEC
+
+    def is_busy(self, now: float) -> bool:
+        """Whether interactive requests come while bulk ones are under way, or often."""
+        return now < self._busy_until
+
+    def is_expected(self, now: float) -> bool:
+        """Whether there were any lately."""
+        return bool(self._asked) and now - self._asked[-1] < EXPECTED_SEC
+
+    def rate(self, now: float) -> float:
+        """Interactive requests a second, of late."""
+        asked = self._asked
+        while asked and asked[0] < now - EXPECTED_SEC:
+            asked.popleft()
+        recent = sum(1 for at in asked if at > now - RATE_SEC)
+        return recent / RATE_SEC
 
 
 class _Waiter:
-    __slots__ = ("acquired", "future", "max_wait", "minutes", "rejected_at")
+    __slots__ = ("acquired", "future", "max_wait", "minutes", "rejected_at", "run")
 
     def __init__(
-        self, future: asyncio.Future[None], minutes: float, max_wait: float, rejected_at: float | None
+        self, future: asyncio.Future[None], run: Run, minutes: float, max_wait: float, rejected_at: float | None
     ) -> None:
-        self.future, self.minutes, self.max_wait, self.rejected_at = future, minutes, max_wait, rejected_at
+        self.future, self.run, self.minutes = future, run, minutes
+        self.max_wait, self.rejected_at = max_wait, rejected_at
         self.acquired = False
 
     def waited(self, now: float, accepted_at: float) -> float:
