@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-from . import imports, limits, media, memory, report, resume, shared, throughput
+from . import imports, limits, media, memory, queries, report, resume, shared, throughput
 from .figures import Case
 from .service import Server, machine_speed
 
@@ -20,6 +20,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "limit-declared": limits.declared,
     "limit-headers": limits.in_headers,
     "limit-refused": limits.refused,
+    "query-lane": queries.query_lane,
     "quota": limits.quota,
     "shared": shared.shared,
     "shared-cost": shared.cost,

@@ -111,7 +111,7 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
 
     async def _aget_text_embedding(self, text: str) -> list[float]:
         _refuse_media([text])
-        return await self._avector(text, "text", prepaid=1)
+        return await self._avector(text, "text", prepaid=1, lane="bulk")
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         _refuse_media(texts)

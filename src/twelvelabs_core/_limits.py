@@ -56,15 +56,15 @@ class RateLimits:
         image: images, if they have a counter of their own.
         audio, video: audio and video.
         upload: uploads of assets.
-        interactive_share: share of each window that batches leave to queries, 0 to 0.5; None = 5 %, and only while
-            there are queries.
-        reserve: requests of each window of a day or longer that batches leave to queries.
+        interactive_share: share of each window of up to an hour that batches leave to interactive requests, 0 to 0.5:
+            at least two requests unless it is 0, at most half of the window. None = 5 %, while there are such requests.
+        reserve: requests of each window of a day or longer that batches leave to interactive requests.
         shared: where processes (path of a SQLite file, on a local disk) or machines (``redis://…``, ``rediss://…``,
             ``unix://…``) share these limits; None = this process keeps them alone. A path becomes absolute, a URL a
             ``SecretStr``, as it may hold a password.
 
     Raises:
-        InvalidInputError: ``shared`` is neither a path nor a URL of Redis.
+        InvalidInputError: a share or reserve is out of its range, or ``shared`` is neither a path nor a URL of Redis.
     """
 
     text: tuple[Window, ...] = ()
@@ -78,6 +78,13 @@ class RateLimits:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shared", _address(self.shared))
+        share, reserve = self.interactive_share, self.reserve
+        if share is not None and not (isinstance(share, (int, float)) and 0 <= share <= 0.5):
+            raise InvalidInputError(
+                f"RateLimits: interactive_share={share!r} must be 0 to 0.5: the part of a window that batches leave."
+            )
+        if not isinstance(reserve, int) or reserve < 0:
+            raise InvalidInputError(f"RateLimits: reserve={reserve!r} must be a whole number of requests, 0 or more.")
 
     @classmethod
     def free(

@@ -18,7 +18,7 @@ from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._lanes import Lane
 from twelvelabs_core._limits import Window
 from twelvelabs_core._net import loop as background
-from twelvelabs_core._net.limits.limiter import EXPECTED_SEC, Limiter
+from twelvelabs_core._net.limits.limiter import MOST_EXPECTED_SEC, Limiter
 from twelvelabs_core._net.limits.shared.decision import Grant, Report, State, decide, new_state
 from twelvelabs_core._net.limits.shared.lease import Lease
 from twelvelabs_core._net.limits.shared.store import OpenStore, StoreError
@@ -127,7 +127,7 @@ class Worker:
         self.leases: list[Lease] = []
 
         def lease(wake: Any, fail: Any) -> Lease:
-            given: dict[str, Any] = {"share": Share(), "kept_sec": EXPECTED_SEC, **settings}
+            given: dict[str, Any] = {"share": Share(), "kept_sec": MOST_EXPECTED_SEC, **settings}
             self.leases.append(Lease("limit", opened, windows, wake=wake, fail=fail, clock=clock, **given))
             return self.leases[0]
 

@@ -38,6 +38,7 @@ J = TypeVar("J")
 T = TypeVar("T")
 
 MAX_TRACE_ID = 200  # characters
+SMALL_BODY = 16_384  # bytes that take no longer to the server than the response back
 
 
 class Sender:
@@ -173,7 +174,7 @@ class _Exchange:
             await session.external.acquire(run)
         acquired: list[Limiter] = []
         held: list[tuple[Capacity, int]] = []
-        counted, info = False, None
+        counted, info, took = False, None, None
         try:
             for limiter in self.limiters:
                 if not limiter.try_acquire(run, minutes):
@@ -194,7 +195,10 @@ class _Exchange:
             run.stats.requests += 1
             run.stats.minutes += minutes
             counted = True
+            sent_at = time.monotonic()
             response = await session.send(self._request)
+            if not memory and self._request.json is not None and len(self._request.json) <= SMALL_BODY:
+                took = time.monotonic() - sent_at
             for capacity, amount in held:
                 capacity.release(amount)
             held.clear()
@@ -215,7 +219,7 @@ class _Exchange:
             for capacity, amount in held:
                 capacity.release(amount)
             for limiter in acquired:
-                limiter.release(run, minutes, counted=counted, info=info)
+                limiter.release(run, minutes, counted=counted, info=info, took=took)
 
     def _result(self, response: RawResponse) -> Any:
         """What the reader makes of a response.

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from ...._errors import SharedLimitsError
 from ...._limits import Category, RateLimits
 from ...forks import PerLoop, before_fork
-from ..limiter import EXPECTED_SEC
+from ..limiter import MOST_EXPECTED_SEC
 from ..windows import DEFAULT_SHARE, Share
 from .decision import PLENTY
 from .lease import Lease
@@ -58,7 +58,7 @@ def leased(
         opened,
         windows,
         share=Share(DEFAULT_SHARE if limits.interactive_share is None else limits.interactive_share, limits.reserve),
-        kept_sec=PLENTY if is_set else EXPECTED_SEC,
+        kept_sec=PLENTY if is_set else MOST_EXPECTED_SEC,
         wake=wake,
         fail=fail,
     )
