@@ -7,7 +7,7 @@ local POLL, LONGEST_QUICK_POLL, LONGEST_POLL, SHORTEST_POLL, SOON, GRACE = 0.025
 local BUSY, LONGEST_SPREAD, LATE = 60.0, 3600.0, 0.1
 local FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0
 local FIRST_FLIGHT, FULL_SPEED = 64, 512
-local LEAST_SHARE = 2
+local LEAST_SHARE, SHOWN = 2, 60.0
 local QUIET_PERIODS, GROWTH, PAUSE = 5, 1.1, 0.25
 local KEPT_AFTER = 86400.0 -- seconds that the key outlives the longest window
 
@@ -17,10 +17,14 @@ local function new_learned(ramp)
   return {opened = -1, accepted = 0, rejected = -1, quiet = 0, ramp = ramp, limit = 0, seconds = 0, entries = {}}
 end
 
+local function new_shown(told)
+  return {told = told, limit = 0, seconds = SHOWN, entries = {}}
+end
+
 local function new_state(born)
   return {
     born = born, now = 0, workers = {}, logs = {}, blocked = 0, blocks = 0, accepted = -1, left = -1, resets = 0, told = -1,
-    turn = 0, quick = -PLENTY, paced = 0, shown = {limit = 0, seconds = 0, entries = {}},
+    turn = 0, quick = -PLENTY, paced = 0, shown = new_shown(-1),
     learned = new_learned(FIRST_FLIGHT),
   }
 end
@@ -61,7 +65,9 @@ local function count(state, at, requests, minutes)
   local learned = state.learned
   if learned.limit > 0 then add(learned.entries, learned.seconds, at, requests, state.now) end
   local shown = state.shown
-  if shown.limit > 0 then add(shown.entries, shown.seconds, at, requests, state.now) end
+  local declared = false
+  for _, log in ipairs(state.logs) do declared = declared or log.minutes == 0 end
+  if shown.limit > 0 or not declared then add(shown.entries, shown.seconds, at, requests, state.now) end
   if state.left >= 0 then state.left = max(0, state.left - requests) end
 end
 
@@ -99,8 +105,10 @@ local function tell(state, now, told)
   end
   if reset_in >= 0 then state.resets = now - age + reset_in end
   if remaining >= 0 and reset_in > 0 then
-    state.shown.limit = max(state.shown.limit, limit, remaining + 1)
-    state.shown.seconds = max(state.shown.seconds, reset_in)
+    if limit ~= state.shown.told and state.shown.limit > 0 then state.shown = new_shown(limit) end
+    local shown = state.shown
+    shown.seconds = shown.limit == 0 and reset_in or max(shown.seconds, reset_in)
+    shown.told, shown.limit = limit, max(shown.limit, limit, remaining + 1)
   end
 end
 
@@ -222,10 +230,10 @@ local function find_bounds(state, report, now)
     bound(0, free, kept, false, 0, entries)
   end
   local shown = state.shown
-  if shown.limit > 0 and keeps then
+  if shown.limit > 0 and (keeps or shown.told > 0) then
     shown.entries = drop_old(shown.entries, shown.seconds, now)
-    local free, kept = shown.limit - held - sum(shown.entries), share_of(report, shown.limit)
-    bound(shown.limit, free, kept, false, shown.seconds, shown.entries, true)
+    local free, kept = shown.limit - held - sum(shown.entries), keeps and share_of(report, shown.limit) or 0
+    bound(shown.limit, free, kept, false, shown.seconds, shown.entries, shown.told <= 0)
   end
   return bounds
 end

@@ -35,6 +35,7 @@ FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0  # as the limiter's: seconds after a 429 
 # Most requests in flight anywhere before anything is known, and where that bound ends.
 FIRST_FLIGHT, FULL_SPEED = 64, 512
 LEAST_SHARE = 2
+SHOWN_SEC = 60.0  # what was counted before the first headers is remembered for so long
 QUIET_PERIODS, GROWTH, PAUSE_SEC = 5, 1.1, 0.25  # as LearnedLimit's
 
 
@@ -127,7 +128,7 @@ def new_state(born: float = 0.0) -> State:
         "turn": 0.0,
         "quick": -PLENTY,
         "paced": 0.0,
-        "shown": {"limit": 0, "seconds": 0.0, "entries": []},
+        "shown": _shown(-1),
         "learned": _learned(FIRST_FLIGHT),
     }
 
@@ -290,7 +291,7 @@ def _count(state: State, at: float, requests: float, minutes: float) -> None:
     if learned["limit"] > 0:
         _add(learned["entries"], learned["seconds"], at, requests, state["now"])
     shown = state["shown"]
-    if shown["limit"] > 0:
+    if shown["limit"] > 0 or not any(log["minutes"] == 0 for log in state["logs"]):
         _add(shown["entries"], shown["seconds"], at, requests, state["now"])
     if state["left"] >= 0:
         state["left"] = max(0, state["left"] - requests)  # below 0 would mean that nothing is known
@@ -331,9 +332,18 @@ def _tell(state: State, now: float, told: list[float]) -> None:
     if reset_in >= 0:
         state["resets"] = now - age + reset_in
     if remaining >= 0 and reset_in > 0:
+        if limit != state["shown"]["told"] and state["shown"]["limit"] > 0:
+            state["shown"] = _shown(limit)  # of several windows, the tightest is told
         shown = state["shown"]
-        shown["limit"] = max(shown["limit"], limit, remaining + 1)
-        shown["seconds"] = max(shown["seconds"], reset_in)
+        shown["seconds"] = reset_in if shown["limit"] == 0 else max(shown["seconds"], reset_in)
+        shown["told"], shown["limit"] = limit, max(shown["limit"], limit, remaining + 1)
+
+
+def _shown(told: float) -> dict[str, Any]:
+    """The server's window, as far as headers have shown it: the limit, told or seen in what was left, and the longest
+    time until a reset. If the limit was not told, others may have used the rest, and only bulk keeps to it.
+    """
+    return {"told": told, "limit": 0, "seconds": SHOWN_SEC, "entries": []}
 
 
 def _learned(ramp: int) -> dict[str, Any]:
@@ -415,11 +425,12 @@ def _bounds(state: State, report: Report, now: float) -> list[_Bound]:
             entries = [[0.0, state["resets"], PLENTY]]
             free = 1 if now >= state["resets"] else 0
         bounds.append(_Bound(0, free, kept, False, 0.0, entries))
-    if state["shown"]["limit"] > 0 and keeps:
-        shown = state["shown"]
+    shown = state["shown"]
+    if shown["limit"] > 0 and (keeps or shown["told"] > 0):
         _drop_old(shown["entries"], shown["seconds"], now)
-        free, kept = shown["limit"] - held - sum(entry[2] for entry in shown["entries"]), _share(report, shown["limit"])
-        bounds.append(_Bound(shown["limit"], free, kept, False, shown["seconds"], shown["entries"], bulk=True))
+        free = shown["limit"] - held - sum(entry[2] for entry in shown["entries"])
+        kept, unsure = _share(report, shown["limit"]) if keeps else 0, shown["told"] <= 0
+        bounds.append(_Bound(shown["limit"], free, kept, False, shown["seconds"], shown["entries"], unsure))
     return bounds
 
 
