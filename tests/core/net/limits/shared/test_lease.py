@@ -273,7 +273,7 @@ def test_a_query_of_one_worker_goes_before_the_batches_of_all(declared: bool, he
         tasks = [asyncio.ensure_future(worker.embed(service, 300)) for worker in workers]
         await asyncio.sleep(1.5 * SECONDS)
         await asking.query(service)  # before it nothing is kept free
-        took = []
+        took: list[float] = []
         while len(took) < 30:
             await asyncio.sleep(0.2)
             took.append(await asking.query(service))
