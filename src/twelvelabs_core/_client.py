@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
-from ._batch.batch import embed_batch, run_batch, warn_truncated
+from ._batch.batch import Outcome, embed_batch, run_batch, run_each, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import bar_of
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
@@ -43,12 +43,12 @@ from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
+from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
-from ._stats import Budget, Run, Stats
+from ._stats import Budget, Progress, Run, Stats
 from ._store.identity import IdFrom, always
-from ._store.rows import Row, names_for_ids, rows_of
+from ._store.rows import Row, name_for_ids, names_for_ids, one_each, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -73,6 +73,26 @@ def _numbered(name: str) -> Iterable[Label]:
     return zip(itertools.repeat(name), itertools.count(), strict=False)
 
 
+async def _converted(
+    jobs: Sequence[Job | None], outcome: Outcome[Result], convert: Callable[[int, Job, Result], T]
+) -> Outcome[T]:
+    """The outcome with each file's segments or rows. In a thread: rows hold the file's digest, which reads the file
+    unless it was needed before; and there may be thousands.
+    """
+    made: Outcome[T] = Outcome([None] * len(jobs), outcome.errors, outcome.fatal)
+
+    def convert_all() -> None:
+        for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
+            if job is not None and found is not None:
+                try:
+                    made.results[index] = convert(index, job, found)
+                except Exception as error:  # one file that is gone must not lose the others' vectors
+                    made.errors[index] = as_error(error, job.label)
+
+    await loop.in_thread(True, convert_all)
+    return made
+
+
 class EmbeddingClient:
     """TwelveLabs embeddings for one model and one account. The framework adapters are built on it; it works alone too.
 
@@ -90,6 +110,9 @@ class EmbeddingClient:
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``, 0 or more; the default estimates, on the high side (no tokenizer is published).
         max_concurrency: requests in flight at a time, 1 or more; interactive ones a quarter more, four at most.
+        max_media_bytes: bytes of media held for the requests in flight (256 MB): what is read of a file and its base64.
+            A file is read in pieces, so that most requests hold less than 3 MB; an image that is converted first (WebP,
+            a PIL image) holds its pixels too. A request that would hold more than this is sent alone.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
         max_wait: longest wait for a limit, in seconds, over several rejections too; a longer one raises
@@ -98,7 +121,7 @@ class EmbeddingClient:
             last twice at most). 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
         timeout: seconds without a byte from the server before a request counts as lost; also for a connection, and for
-            the server to take the next 64 kB of a large body.
+            the server to take the next 256 kB of a large body.
         total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
             more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
@@ -127,6 +150,7 @@ class EmbeddingClient:
         truncate: Truncate = "end",
         count_tokens: TokenCounter | None = None,
         max_concurrency: int = 64,
+        max_media_bytes: int = DEFAULT_MEDIA_BYTES,
         rate_limits: RateLimits | None = None,
         rate_limiter: Any = None,
         max_wait: float = 120.0,
@@ -147,10 +171,10 @@ class EmbeddingClient:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
         # Written so that NaN is refused too.
         at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
-        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
+        if not (max_concurrency >= 1 and max_media_bytes >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
-                "total_timeout above 0."
+                "max_concurrency and max_media_bytes must be 1 or more, max_retries, max_wait and task_timeout 0 or "
+                "more, timeout and total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
@@ -169,6 +193,7 @@ class EmbeddingClient:
                 base_url=resolve_base_url(base_url),
                 api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
+                max_media_bytes=max_media_bytes,
                 max_wait=max_wait,
                 timeout=timeout,
                 total_timeout=total_timeout,
@@ -325,6 +350,39 @@ class EmbeddingClient:
         """Async :meth:`embed_many`."""
         return await loop.arun(self._many(items, name, progress, prepaid, lane))
 
+    def embed_each(
+        self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
+    ) -> Outcome[Embedding]:
+        """As :meth:`embed_many`, but an item that cannot be sent, or fails, stops nothing, and no error is raised for
+        any: each is in ``.errors``, and one about the account is ``.fatal``.
+
+        Args:
+            items: what to embed.
+            name: what to call them in errors.
+            progress: is told of every change of the call's statistics, on the background loop; it must not block.
+
+        Raises:
+            InvalidInputError: ``items`` is no list of items.
+        """
+        return loop.run(self._each(as_items(items), name, progress))
+
+    async def aembed_each(
+        self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
+    ) -> Outcome[Embedding]:
+        """Async :meth:`embed_each`."""
+        return await loop.arun(self._each(as_items(items), name, progress))
+
+    async def _each(self, items: Sequence[Item], name: str, progress: Progress | None) -> Outcome[Embedding]:
+        run = self._new_run(len(items), progress, lane=lane_of("bulk"))
+        try:
+            jobs, outcome = await run_each(self._embedder, items, _numbered(name), run, self._cache)
+            if run.stats.truncated:
+                pairs = zip(jobs, outcome.results, strict=True)
+                warn_truncated([job.label for job, found in pairs if job and getattr(found, "truncated", False)], run)
+            return outcome  # type: ignore[return-value]  # jobs without options give one vector each
+        finally:
+            self._finish(run)
+
     async def _one(self, item: Item, name: str | None, prepaid: int, lane: Lane) -> Embedding:
         run = self._new_run(1, lane=lane)
         (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], run, prepaid)
@@ -358,10 +416,16 @@ class EmbeddingClient:
                 warn_truncated([job.label for job, found in pairs if getattr(found, "truncated", False)], run)
             self._finish(run)
 
-    def _new_run(self, items: int, progress: bool = False, *, lane: Lane) -> Run:
-        """The state of a call, in the task that does it."""
+    def _new_run(self, items: int, progress: bool | Progress | None = None, *, lane: Lane) -> Run:
+        """The state of a call, in the task that does it.
+
+        Args:
+            progress: True = a bar.
+        """
         choose(lane)
-        return Run(items, bar_of(items, self._sender.opens_at) if progress else None, lane=lane)
+        if isinstance(progress, bool):
+            progress = bar_of(items, self._sender.opens_at) if progress else None
+        return Run(items, progress, lane=lane)
 
     def _finish(self, run: Run) -> None:
         run.close()
@@ -573,23 +637,11 @@ class EmbeddingClient:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             if check is not None:
                 await check(jobs)
-            outcome = await run_batch(self._embedder, jobs, run, self._cache)
-            converted: list[Any] = [None] * len(jobs)
-
-            def convert_all() -> None:
-                for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
-                    try:
-                        converted[index] = None if found is None else convert(index, job, found)
-                    except Exception as error:  # one file that is gone must not lose the others' vectors
-                        outcome.errors[index] = as_error(error, job.label)
-
-            # Rows hold the file's digest, which reads the file unless it was needed before.
-            await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
-            outcome.results = converted
+            outcome = await _converted(jobs, await run_batch(self._embedder, jobs, run, self._cache), convert)
             outcome.check(single=not many)
         finally:
             self._finish(run)
-        return converted
+        return outcome.results  # type: ignore[return-value]  # without errors there is one for each
 
     def rows(
         self,
@@ -644,6 +696,82 @@ class EmbeddingClient:
         """Async :meth:`rows_many`."""
         return await loop.arun(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
+    def rows_each(
+        self,
+        media: Iterable[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
+        progress: Progress | None = None,
+    ) -> Outcome[list[Row]]:
+        """As :meth:`rows_many`, but a file that cannot be sent, or fails, stops nothing: see :meth:`embed_each`."""
+        return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress))
+
+    async def arows_each(
+        self,
+        media: Iterable[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
+        progress: Progress | None = None,
+    ) -> Outcome[list[Row]]:
+        """Async :meth:`rows_each`."""
+        return await loop.arun(self._rows_each(as_items(media), options, name, metadata, id_from, progress))
+
+    async def _rows_each(
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str,
+        metadata: Sequence[Mapping[str, Any]] | None,
+        id_from: IdFrom,
+        progress: Progress | None,
+    ) -> Outcome[list[Row]]:
+        run = self._new_run(len(media), progress, lane=lane_of("bulk"))
+        labels = [f"{name}[{index}]" for index in range(len(media))]
+
+        def name_each() -> list[str | TwelveLabsError | None]:
+            return [name_or_error(*given) for given in zip(media, metadatas, labels, strict=True)]
+
+        def name_or_error(item: Media, given: Mapping[str, Any] | None, label: str) -> str | TwelveLabsError | None:
+            try:
+                return name_for_ids(item, given, id_from, label)
+            except Exception as error:
+                return as_error(error, label)
+
+        try:
+            metadatas = one_each(metadata, len(media))
+            # A file whose rows would have no id is not paid for.
+            names = await loop.in_thread(callable(id_from), name_each)
+            places = [place for place, found in enumerate(names) if not isinstance(found, TwelveLabsError)]
+            run.stats.failed += len(media) - len(places)
+            jobs, ran = await run_each(
+                self._embedder,
+                [media[place] for place in places],
+                [labels[place] for place in places],
+                run,
+                self._cache,
+                options or SegmentOptions(),
+            )
+
+            def convert(index: int, job: Job, found: Result) -> list[Row]:
+                place = places[index]
+                return self._rows_of(job, found, metadatas[place], names[place])  # type: ignore[arg-type]
+
+            made = await _converted(jobs, ran, convert)
+            outcome: Outcome[list[Row]] = Outcome([None] * len(media), fatal=made.fatal)
+            for place, rows in zip(places, made.results, strict=True):
+                outcome.results[place] = rows
+            unnamed = {place: found for place, found in enumerate(names) if isinstance(found, TwelveLabsError)}
+            outcome.errors = dict(sorted((unnamed | {places[i]: e for i, e in made.errors.items()}).items()))
+            return outcome
+        finally:
+            self._finish(run)
+
     async def _rows(
         self,
         media: Sequence[Media],
@@ -663,19 +791,22 @@ class EmbeddingClient:
             names.extend(await loop.in_thread(callable(id_from), names_for_ids, media, metadata, id_from, labels))
 
         def convert(index: int, job: Job, found: Result) -> list[Row]:
-            file = job.files[0]
-            return rows_of(
-                file.media,
-                self._embedder.as_segments(job, found),
-                space=self.space,
-                content_digest=file.content_digest,
-                duration_sec=file.measured.duration_sec,
-                options=job.options,  # with the default segmentation, which is part of a chunk's id
-                metadata=None if metadata is None else metadata[index],
-                id_from=always(names[index]),
-            )
+            return self._rows_of(job, found, None if metadata is None else metadata[index], names[index])
 
         return await self._files(media, options, name, convert, check=check, many=many, progress=progress)
+
+    def _rows_of(self, job: Job, found: Result, metadata: Mapping[str, Any] | None, name: str | None) -> list[Row]:
+        file = job.files[0]
+        return rows_of(
+            file.media,
+            self._embedder.as_segments(job, found),
+            space=self.space,
+            content_digest=file.content_digest,
+            duration_sec=file.measured.duration_sec,
+            options=job.options,  # with the default segmentation, which is part of a chunk's id
+            metadata=metadata,
+            id_from=always(name),
+        )
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 
