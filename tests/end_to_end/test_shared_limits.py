@@ -164,6 +164,26 @@ def test_a_killed_process_costs_what_it_had_in_flight(
     assert statuses(emulator, 429) == 0
 
 
+def test_a_query_goes_before_the_batches_of_other_processes(
+    emulator: Emulator, start: Callable[..., list[Worker]], shared: str, account: dict[str, Any]
+) -> None:
+    """Counted by the emulator: how many requests of batches were let in while a query waited."""
+    emulator.configure(limits={"text": [(LIMIT, 1.0)]}, latency_sec=LATENCY, limit_headers="none")
+    limits = RateLimits(text=(Window(LIMIT, 1.0),), shared=shared)
+    client = EmbeddingClient(**account, rate_limits=limits)
+    client.embed("the first query")  # from now on the batches leave a share
+    workers = start(shared=shared, windows=[(LIMIT, 1.0)])
+    while statuses(emulator, 200) < TOTAL // 3:
+        time.sleep(0.005)
+    for query in range(5):
+        before = len(emulator.requests)
+        client.embed(f"query {query}")
+        assert len(emulator.requests) - before <= LIMIT // 2
+        time.sleep(0.1)
+    assert [worker.end()["found"] for worker in workers] == [EACH] * PROCESSES
+    assert statuses(emulator, 429) == 0
+
+
 @pytest.mark.skipif(not is_installed(), reason=MISSING)
 @pytest.mark.parametrize("how", ["stopped", "silent"])
 def test_redis_may_be_gone_for_a_while(

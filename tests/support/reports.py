@@ -65,7 +65,9 @@ def conversations(draw: st.DrawFn) -> list[tuple[Report, float]]:
             settled=[[age, draw(st.integers(0, 30)), draw(_minutes)] for age in ages],
             rejected=draw(st.sampled_from([[], [], [], [-1], [0.3], [2]])),
             gate=draw(st.sampled_from([0, 0, 0, 0.5])),
-            told=draw(st.sampled_from([[], [], [0.1, 3, 1.5], [0.0, 50, -1], [0.3, -1, 2.0], [0.0, 0, 0.5]])),
+            told=draw(
+                st.sampled_from([[], [], [0.1, 3, 1.5, -1], [0.0, 50, -1, 60], [0.3, -1, 2.0, -1], [0.0, 0, 0.5, 40]])
+            ),
             windows=windows,
             share=draw(st.sampled_from([0, 0.05, 0.5])),
             kept_sec=draw(st.sampled_from([0, 5, PLENTY])),

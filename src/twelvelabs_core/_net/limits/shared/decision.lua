@@ -7,7 +7,8 @@ local POLL, LONGEST_QUICK_POLL, LONGEST_POLL, SHORTEST_POLL, SOON, GRACE = 0.025
 local BUSY, LONGEST_SPREAD, LATE = 60.0, 3600.0, 0.1
 local FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0
 local FIRST_FLIGHT, FULL_SPEED = 64, 512
-local QUIET_PERIODS, GROWTH = 5, 1.1
+local LEAST_SHARE, SHOWN = 2, 60.0
+local QUIET_PERIODS, GROWTH, PAUSE = 5, 1.1, 0.25
 local KEPT_AFTER = 86400.0 -- seconds that the key outlives the longest window
 
 local min, max, floor = math.min, math.max, math.floor
@@ -16,10 +17,15 @@ local function new_learned(ramp)
   return {opened = -1, accepted = 0, rejected = -1, quiet = 0, ramp = ramp, limit = 0, seconds = 0, entries = {}}
 end
 
+local function new_shown(told)
+  return {told = told, limit = 0, seconds = SHOWN, entries = {}}
+end
+
 local function new_state(born)
   return {
     born = born, now = 0, workers = {}, logs = {}, blocked = 0, blocks = 0, accepted = -1, left = -1, resets = 0, told = -1,
-    turn = 0, quick = -PLENTY, paced = 0, learned = new_learned(FIRST_FLIGHT),
+    turn = 0, quick = -PLENTY, paced = 0, shown = new_shown(-1),
+    learned = new_learned(FIRST_FLIGHT),
   }
 end
 
@@ -58,6 +64,10 @@ local function count(state, at, requests, minutes)
   end
   local learned = state.learned
   if learned.limit > 0 then add(learned.entries, learned.seconds, at, requests, state.now) end
+  local shown = state.shown
+  local declared = false
+  for _, log in ipairs(state.logs) do declared = declared or log.minutes == 0 end
+  if shown.limit > 0 or not declared then add(shown.entries, shown.seconds, at, requests, state.now) end
   if state.left >= 0 then state.left = max(0, state.left - requests) end
 end
 
@@ -86,7 +96,7 @@ local function accept(state, now, at, requests)
 end
 
 local function tell(state, now, told)
-  local age, remaining, reset_in = told[1], told[2], told[3]
+  local age, remaining, reset_in, limit = told[1], told[2], told[3], told[4]
   if now - age < state.told then return end
   state.told = now - age
   if remaining >= 0 then
@@ -94,6 +104,12 @@ local function tell(state, now, told)
     state.learned = new_learned(-1)
   end
   if reset_in >= 0 then state.resets = now - age + reset_in end
+  if remaining >= 0 and reset_in > 0 then
+    if limit ~= state.shown.told and state.shown.limit > 0 then state.shown = new_shown(limit) end
+    local shown = state.shown
+    shown.seconds = shown.limit == 0 and reset_in or max(shown.seconds, reset_in)
+    shown.told, shown.limit = limit, max(shown.limit, limit, remaining + 1)
+  end
 end
 
 local function learn(learned, until_, now)
@@ -171,6 +187,11 @@ local function sum(entries)
   return total
 end
 
+local function share_of(report, limit)
+  if report.share == 0 then return 0 end
+  return min(floor(limit / 2), max(LEAST_SHARE, math.ceil(report.share * limit)))
+end
+
 local function find_bounds(state, report, now)
   local held, held_minutes = 0, 0
   for _, name in ipairs(sorted_names(state.workers)) do
@@ -179,8 +200,8 @@ local function find_bounds(state, report, now)
   end
   local keeps = now - state.quick < report.kept_sec
   local bounds = {}
-  local function bound(limit, free, kept, in_minutes, seconds, entries)
-    bounds[#bounds + 1] = {limit = limit, free = free, kept = kept, in_minutes = in_minutes, seconds = seconds, entries = entries}
+  local function bound(limit, free, kept, in_minutes, seconds, entries, bulk)
+    bounds[#bounds + 1] = {bulk = bulk, limit = limit, free = free, kept = kept, in_minutes = in_minutes, seconds = seconds, entries = entries}
   end
   for _, log in ipairs(state.logs) do log.entries = drop_old(log.entries, log.seconds, now) end
   for _, window in ipairs(report.windows) do
@@ -191,22 +212,28 @@ local function find_bounds(state, report, now)
   local learned = state.learned
   if learned.ramp >= 0 then bound(0, learned.ramp - held, 0, false, 0, {}) end
   if learned.limit > 0 then
-    if now - learned.quiet > QUIET_PERIODS * learned.seconds then
+    if now - max(learned.quiet, state.quick + BUSY) > QUIET_PERIODS * learned.seconds then
       learned.limit, learned.quiet = math.ceil(learned.limit * GROWTH), now
     end
     if learned.rejected < 0 then learned.entries = drop_old(learned.entries, learned.seconds, now) end
     local free = learned.limit - held - sum(learned.entries)
-    local kept = min(floor(learned.limit / 2), max(2, math.ceil(report.share * learned.limit)))
-    if not keeps or report.share == 0 then kept = 0 end
+    local kept = keeps and share_of(report, learned.limit) or 0
     bound(learned.limit, free, kept, false, learned.seconds, learned.entries)
   end
   if state.left >= 0 then
     local free, entries = state.left - held, {}
+    local kept = keeps and now < state.resets and share_of(report, state.shown.limit) or 0
     if held == 0 and free < 1 then
       entries = {{0, state.resets, PLENTY}}
       free = now >= state.resets and 1 or 0
     end
-    bound(0, free, 0, false, 0, entries)
+    bound(0, free, kept, false, 0, entries)
+  end
+  local shown = state.shown
+  if shown.limit > 0 and (keeps or shown.told > 0) then
+    shown.entries = drop_old(shown.entries, shown.seconds, now)
+    local free, kept = shown.limit - held - sum(shown.entries), keeps and share_of(report, shown.limit) or 0
+    bound(shown.limit, free, kept, false, shown.seconds, shown.entries, shown.told <= 0)
   end
   return bounds
 end
@@ -215,7 +242,7 @@ local function less(bounds, slots, minutes)
   local found = {}
   for i, b in ipairs(bounds) do
     found[i] = {
-      limit = b.limit, free = b.free - (b.in_minutes and minutes or slots),
+      bulk = b.bulk, limit = b.limit, free = b.free - (b.in_minutes and minutes or slots),
       kept = b.kept, in_minutes = b.in_minutes, seconds = b.seconds, entries = b.entries,
     }
   end
@@ -226,7 +253,7 @@ local function slots_of(bounds, minutes, bulk)
   local found = PLENTY
   for _, b in ipairs(bounds) do
     local each = b.in_minutes and minutes or 1
-    if each > 0 then found = min(found, floor((b.free - (bulk and b.kept or 0) + EPSILON) / each)) end
+    if each > 0 and (bulk or not b.bulk) then found = min(found, floor((b.free - (bulk and b.kept or 0) + EPSILON) / each)) end
   end
   return max(0, found)
 end
@@ -234,13 +261,15 @@ end
 local function wait_for(bounds, slots, minutes, now, bulk)
   local longest = 0
   for _, b in ipairs(bounds) do
-    local missing = slots * (b.in_minutes and minutes or 1) - b.free + (bulk and b.kept or 0)
-    for _, entry in ipairs(b.entries) do
-      if missing <= EPSILON then break end
-      missing = missing - entry[3]
-      longest = max(longest, entry[2] + b.seconds - now)
+    if bulk or not b.bulk then
+      local missing = slots * (b.in_minutes and minutes or 1) - b.free + (bulk and b.kept or 0)
+      for _, entry in ipairs(b.entries) do
+        if missing <= EPSILON then break end
+        missing = missing - entry[3]
+        longest = max(longest, entry[2] + b.seconds - now)
+      end
+      if missing > EPSILON then return -1 end
     end
-    if missing > EPSILON then return -1 end
   end
   return longest
 end
@@ -322,7 +351,16 @@ local function decide(state, report, elapsed)
   end
   me.slots = me.slots + fast + slow
   me.minutes = me.minutes + fast * quick_minutes + slow * minutes
-  if fast + slow > 0 and state.learned.opened < 0 then state.learned.opened, state.learned.accepted = now, 0 end
+  if fast + slow > 0 then
+    local held = me.slots - fast - slow
+    for _, name in ipairs(sorted_names(state.workers)) do
+      if name ~= report.worker then held = held + state.workers[name].slots end
+    end
+    local paused = state.learned.limit == 0 and held == 0 and now - state.accepted > PAUSE
+    if state.learned.opened < 0 or paused then
+      state.learned.opened, state.learned.accepted = now, 0
+    end
+  end
 
   local before_me = 0
   for _, rival in ipairs(rivals) do before_me = before_me + min(rival[2], max(0, me.tag - rival[1])) end

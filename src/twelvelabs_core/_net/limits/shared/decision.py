@@ -34,7 +34,9 @@ BUSY_SEC, LONGEST_SPREAD_SEC, LATE_SEC = 60.0, 3_600.0, 0.1
 FIRST_BLOCK, LONGEST_BLOCK = 1.0, 60.0  # as the limiter's: seconds after a 429 that gives no time
 # Most requests in flight anywhere before anything is known, and where that bound ends.
 FIRST_FLIGHT, FULL_SPEED = 64, 512
-QUIET_PERIODS, GROWTH = 5, 1.1  # as LearnedLimit's
+LEAST_SHARE = 2
+SHOWN_SEC = 60.0  # what was counted before the first headers is remembered for so long
+QUIET_PERIODS, GROWTH, PAUSE_SEC = 5, 1.1, 0.25  # as LearnedLimit's
 
 
 class Report(TypedDict):
@@ -47,7 +49,7 @@ class Report(TypedDict):
         settled: answered requests that the server may have counted: [[seconds since, requests, minutes], …].
         rejected: [] or [seconds that a 429 asked to wait].
         gate: seconds in which nothing may start for another reason; 0 = none.
-        told: [] or [seconds since, remaining, seconds until the reset], of the newest response with headers.
+        told: [] or [seconds since, remaining, seconds until the reset, limit], of the newest response with headers.
         windows: the declared ones: [[limit, seconds, 0 requests | 1 minutes, amount kept for interactive requests while
             they are expected, and at all times], …].
         share: part of a learned limit that is kept for interactive.
@@ -107,6 +109,7 @@ class _Bound(NamedTuple):
     in_minutes: bool
     seconds: float
     entries: Sequence[Sequence[float]]
+    bulk: bool = False  # it holds for bulk alone
 
 
 def new_state(born: float = 0.0) -> State:
@@ -125,6 +128,7 @@ def new_state(born: float = 0.0) -> State:
         "turn": 0.0,
         "quick": -PLENTY,
         "paced": 0.0,
+        "shown": _shown(-1),
         "learned": _learned(FIRST_FLIGHT),
     }
 
@@ -173,8 +177,8 @@ def decide(state: State, report: Report, elapsed: float) -> Grant:
             state["paced"] += slow * pace
     me["slots"] += fast + slow
     me["minutes"] += fast * quick_minutes + slow * minutes
-    if fast + slow > 0 and state["learned"]["opened"] < 0:
-        state["learned"]["opened"], state["learned"]["accepted"] = now, 0
+    if fast + slow > 0:
+        _open(state, now, me["slots"] - fast - slow + sum(other["slots"] for other in others))
 
     before_me = sum(min(wanted, max(0.0, me["tag"] - tag)) for tag, wanted in rivals)
     waits = [
@@ -286,10 +290,11 @@ def _count(state: State, at: float, requests: float, minutes: float) -> None:
     learned = state["learned"]
     if learned["limit"] > 0:
         _add(learned["entries"], learned["seconds"], at, requests, state["now"])
+    shown = state["shown"]
+    if shown["limit"] > 0 or not any(log["minutes"] == 0 for log in state["logs"]):
+        _add(shown["entries"], shown["seconds"], at, requests, state["now"])
     if state["left"] >= 0:
-        state["left"] -= requests  # below 0 is not "unknown": see _bounds
-        if state["left"] < 0:
-            state["left"] = 0
+        state["left"] = max(0, state["left"] - requests)  # below 0 would mean that nothing is known
 
 
 def _add(entries: Entries, seconds: float, at: float, amount: float, now: float) -> None:
@@ -317,7 +322,7 @@ def _accept(state: State, now: float, at: float, requests: float) -> None:
 
 def _tell(state: State, now: float, told: list[float]) -> None:
     """Take over a response's headers, unless a newer response's are known."""
-    age, remaining, reset_in = told
+    age, remaining, reset_in, limit = told
     if now - age < state["told"]:
         return
     state["told"] = now - age
@@ -326,6 +331,19 @@ def _tell(state: State, now: float, told: list[float]) -> None:
         state["learned"] = _learned(-1)  # the server reports its count: nothing to learn
     if reset_in >= 0:
         state["resets"] = now - age + reset_in
+    if remaining >= 0 and reset_in > 0:
+        if limit != state["shown"]["told"] and state["shown"]["limit"] > 0:
+            state["shown"] = _shown(limit)  # of several windows, the tightest is told
+        shown = state["shown"]
+        shown["seconds"] = reset_in if shown["limit"] == 0 else max(shown["seconds"], reset_in)
+        shown["told"], shown["limit"] = limit, max(shown["limit"], limit, remaining + 1)
+
+
+def _shown(told: float) -> dict[str, Any]:
+    """The server's window, as far as headers have shown it: the limit, told or seen in what was left, and the longest
+    time until a reset. If the limit was not told, others may have used the rest, and only bulk keeps to it.
+    """
+    return {"told": told, "limit": 0, "seconds": SHOWN_SEC, "entries": []}
 
 
 def _learned(ramp: int) -> dict[str, Any]:
@@ -340,6 +358,14 @@ def _learned(ramp: int) -> dict[str, Any]:
         "seconds": 0.0,
         "entries": [],
     }
+
+
+def _open(state: State, now: float, held: float) -> None:
+    """Requests start: what is learned from begins with the first, or the first after a pause."""
+    learned = state["learned"]
+    paused = learned["limit"] == 0 and held == 0 and now - state["accepted"] > PAUSE_SEC
+    if learned["opened"] < 0 or paused:
+        learned["opened"], learned["accepted"] = now, 0
 
 
 def _learn(learned: dict[str, Any], until: float, now: float) -> None:
@@ -385,22 +411,34 @@ def _bounds(state: State, report: Report, now: float) -> list[_Bound]:
     if learned["ramp"] >= 0:
         bounds.append(_Bound(0, learned["ramp"] - held, 0, False, 0.0, []))
     if learned["limit"] > 0:
-        if now - learned["quiet"] > QUIET_PERIODS * learned["seconds"]:
+        if now - max(learned["quiet"], state["quick"] + BUSY_SEC) > QUIET_PERIODS * learned["seconds"]:
             learned["limit"], learned["quiet"] = math.ceil(learned["limit"] * GROWTH), now
         if learned["rejected"] < 0:  # else it is asked what there was
             _drop_old(learned["entries"], learned["seconds"], now)
         free = learned["limit"] - held - sum(entry[2] for entry in learned["entries"])
-        kept = min(math.floor(learned["limit"] / 2), max(2, math.ceil(report["share"] * learned["limit"])))
-        if not keeps or report["share"] == 0:
-            kept = 0
+        kept = _share(report, learned["limit"]) if keeps else 0
         bounds.append(_Bound(learned["limit"], free, kept, False, learned["seconds"], learned["entries"]))
     if state["left"] >= 0:
         free, entries = state["left"] - held, []
+        kept = _share(report, state["shown"]["limit"]) if keeps and now < state["resets"] else 0
         if held == 0 and free < 1:  # nothing is in flight that would bring a newer count: one may try after the reset
             entries = [[0.0, state["resets"], PLENTY]]
             free = 1 if now >= state["resets"] else 0
-        bounds.append(_Bound(0, free, 0, False, 0.0, entries))
+        bounds.append(_Bound(0, free, kept, False, 0.0, entries))
+    shown = state["shown"]
+    if shown["limit"] > 0 and (keeps or shown["told"] > 0):
+        _drop_old(shown["entries"], shown["seconds"], now)
+        free = shown["limit"] - held - sum(entry[2] for entry in shown["entries"])
+        kept, unsure = _share(report, shown["limit"]) if keeps else 0, shown["told"] <= 0
+        bounds.append(_Bound(shown["limit"], free, kept, False, shown["seconds"], shown["entries"], unsure))
     return bounds
+
+
+def _share(report: Report, limit: float) -> float:
+    """What bulk leaves of a limit that is not declared, as :meth:`~..windows.Share.of`."""
+    if report["share"] == 0:
+        return 0
+    return min(math.floor(limit / 2), max(LEAST_SHARE, math.ceil(report["share"] * limit)))
 
 
 def _drop_old(entries: Entries, seconds: float, now: float) -> None:
@@ -419,6 +457,8 @@ def _slots(bounds: list[_Bound], minutes: float, *, bulk: bool) -> float:
     """How many slots, of so many minutes each, all limits have room for."""
     found = PLENTY
     for bound in bounds:
+        if bound.bulk and not bulk:
+            continue
         each = minutes if bound.in_minutes else 1
         if each > 0:
             room = bound.free - (bound.kept if bulk else 0)
@@ -430,6 +470,8 @@ def _wait(bounds: list[_Bound], slots: float, minutes: float, now: float, *, bul
     """Seconds until there is room for so many slots; -1 = not before something in flight is answered."""
     longest = 0.0
     for bound in bounds:
+        if bound.bulk and not bulk:
+            continue
         missing = slots * (minutes if bound.in_minutes else 1) - bound.free + (bound.kept if bulk else 0)
         for _, last, amount in bound.entries:
             if missing <= EPSILON:

@@ -379,4 +379,5 @@ def _add(entries: Entries, at: float, requests: float, minutes: float, together:
 
 
 def _headers(now: float, at: float, info: RateLimitInfo) -> list[float]:
-    return [now - at, *(-1.0 if value is None else float(value) for value in (info.remaining, info.reset_in))]
+    told = (info.remaining, info.reset_in, info.limit)
+    return [now - at, *(-1.0 if value is None else float(value) for value in told)]

@@ -132,9 +132,9 @@ def test_429s_without_a_time_close_it_for_longer_each_time() -> None:
 
 def test_the_server_s_count_is_shared() -> None:
     state = new_state()
-    decide(state, a_report(told=[0.0, 10, 30.0], holds=[4, 0]), 0)  # four may not be counted in it
+    decide(state, a_report(told=[0.0, 10, 30.0, -1], holds=[4, 0]), 0)  # four may not be counted in it
     assert decide(state, a_report(worker="b", ask=ask(64)), 0)["slots"] == [0, 6]
-    older = a_report(worker="c", told=[5.0, 50, 30.0], ask=ask(1))
+    older = a_report(worker="c", told=[5.0, 50, 30.0, -1], ask=ask(1))
     assert decide(state, older, 1.0)["slots"] == [0, 0]
     decide(state, a_report(seq=1, settled=[[0, 4, 0]]), 0)
     grant = decide(state, a_report(worker="b", seq=1, settled=[[0, 6, 0]], ask=ask(64)), 0)
