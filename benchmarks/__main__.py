@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-from . import imports, limits, memory, report, resume, throughput
+from . import imports, limits, memory, ray_data, report, resume, throughput
 from .figures import Case
 from .service import Server
 
@@ -24,6 +24,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "equal": resume.equal,
     "cached": resume.again,
     "memory": memory.stream,
+    "ray": ray_data.data,
     "imports": imports.imports,
 }
 
