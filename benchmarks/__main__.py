@@ -8,7 +8,11 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
+<<<<<<< HEAD
 from . import imports, limits, memory, ray_data, report, resume, throughput
+=======
+from . import imports, limits, memory, report, resume, shared, throughput
+>>>>>>> f6015cd
 from .figures import Case
 from .service import Server
 
@@ -20,6 +24,8 @@ CASES: dict[str, Callable[..., Case]] = {
     "limit-headers": limits.in_headers,
     "limit-refused": limits.refused,
     "quota": limits.quota,
+    "shared": shared.shared,
+    "shared-cost": shared.cost,
     "killed": resume.killed,
     "equal": resume.equal,
     "cached": resume.again,

@@ -16,6 +16,7 @@ from collections.abc import (
     Sequence,
     Sized,
 )
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,7 @@ from ._embed.settings import EmbedSettings
 from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from ._errors import InvalidInputError, TwelveLabsError, as_error
 from ._inputs import Item, Media, as_items
+from ._lanes import Lane, checked_lane, choose, in_lane, lane_of
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
@@ -107,7 +109,7 @@ class EmbeddingClient:
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``, 0 or more; the default estimates, on the high side (no tokenizer is published).
-        max_concurrency: requests in flight at a time, 1 or more.
+        max_concurrency: requests in flight at a time, 1 or more; interactive ones a quarter more, four at most.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
         max_wait: longest wait for a limit, in seconds, over several rejections too; a longer one raises
@@ -272,7 +274,7 @@ class EmbeddingClient:
 
     # -- one item, many items --------------------------------------------------------------------------------------
 
-    def embed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
+    def embed(self, item: Item, *, name: str | None = None, prepaid: int = 0, lane: Lane | None = None) -> Embedding:
         """One vector for one item.
 
         Args:
@@ -280,6 +282,8 @@ class EmbeddingClient:
                 :class:`Composed`.
             name: what to call it in errors; its kind by default.
             prepaid: 1 if the caller has already acquired ``rate_limiter`` for the request.
+            lane: ``interactive`` = goes before everything in the bulk lane; ``bulk`` = takes turns with other calls
+                there. By default that of a surrounding :meth:`interactive` or :meth:`bulk`, else ``interactive``.
 
         Raises:
             InvalidInputError: found before sending, or by the server.
@@ -287,14 +291,22 @@ class EmbeddingClient:
             AuthenticationError, RateLimitError, QuotaExceededError: about the account.
             ServerError, ConnectionFailedError, MalformedResponseError: the retries are used up.
         """
-        return loop.run(self._one(item, name, prepaid))
+        return loop.run(self._one(item, name, prepaid, checked_lane(lane, "interactive")))
 
-    async def aembed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
+    async def aembed(
+        self, item: Item, *, name: str | None = None, prepaid: int = 0, lane: Lane | None = None
+    ) -> Embedding:
         """Async :meth:`embed`."""
-        return await loop.arun(self._one(item, name, prepaid))
+        return await loop.arun(self._one(item, name, prepaid, checked_lane(lane, "interactive")))
 
     def embed_many(
-        self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
+        self,
+        items: Iterable[Item],
+        *,
+        name: str = "items",
+        progress: bool = False,
+        prepaid: int = 0,
+        lane: Lane | None = None,
     ) -> list[Embedding]:
         """One vector an item, in the items' order; at most ``max_concurrency`` requests at a time.
 
@@ -307,6 +319,7 @@ class EmbeddingClient:
             name: what to call them in errors: ``texts`` gives ``texts[3]``.
             progress: show a tqdm bar.
             prepaid: number of requests for which the caller has already acquired ``rate_limiter``.
+            lane: as for :meth:`embed`; by default ``interactive`` for a single item, ``bulk`` for several.
 
         Raises:
             InvalidInputError: an item cannot be sent; nothing was sent. ``item`` names it.
@@ -318,14 +331,21 @@ class EmbeddingClient:
             ConnectionFailedError, ServerError: the server fails every request (code ``circuit_open``); likewise.
             UnexpectedError: the iterator of the items raised, or the check of one; nothing was sent.
         """
-        return loop.run(self._many(as_items(items), name, progress, prepaid))
+        return loop.run(self._many(items, name, progress, prepaid, lane))
 
     async def aembed_many(
-        self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
+        self,
+        items: Iterable[Item],
+        *,
+        name: str = "items",
+        progress: bool = False,
+        prepaid: int = 0,
+        lane: Lane | None = None,
     ) -> list[Embedding]:
         """Async :meth:`embed_many`."""
-        return await loop.arun(self._many(as_items(items), name, progress, prepaid))
+        return await loop.arun(self._many(items, name, progress, prepaid, lane))
 
+<<<<<<< HEAD
     def embed_each(
         self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
     ) -> Outcome[Embedding]:
@@ -361,10 +381,24 @@ class EmbeddingClient:
 
     async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
         (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], Run(1), prepaid)
+=======
+    async def _one(self, item: Item, name: str | None, prepaid: int, lane: Lane) -> Embedding:
+        run = self._new_run(1, lane=lane)
+        (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], run, prepaid)
+>>>>>>> f6015cd
         return found
 
-    async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
-        return await self._vectors(items, _numbered(name), self._new_run(len(items), progress), prepaid)
+    def _many(
+        self, items: Iterable[Item], name: str, progress: bool, prepaid: int, lane: Lane | None
+    ) -> Coroutine[Any, Any, list[Embedding]]:
+        found = as_items(items)
+        lane = checked_lane(lane, "interactive" if len(found) == 1 else "bulk")
+
+        async def embed() -> list[Embedding]:
+            run = self._new_run(len(found), progress, lane=lane)
+            return await self._vectors(found, _numbered(name), run, prepaid)
+
+        return embed()
 
     async def _vectors(self, items: Sequence[Item], labels: Iterable[Label], run: Run, prepaid: int) -> list[Embedding]:
         jobs: Sequence[Job] = ()
@@ -382,13 +416,40 @@ class EmbeddingClient:
                 warn_truncated([job.label for job, found in pairs if getattr(found, "truncated", False)], run)
             self._finish(run)
 
-    def _new_run(self, items: int, progress: bool) -> Run:
-        return Run(items, bar_of(items, self._sender.opens_at) if progress else None)
+    def _new_run(self, items: int, progress: bool = False, *, lane: Lane) -> Run:
+        """The state of a call, in the task that does it."""
+        choose(lane)
+        return Run(items, bar_of(items, self._sender.opens_at) if progress else None, lane=lane)
 
     def _finish(self, run: Run) -> None:
         run.close()
         self._last_run = run.stats
         self._stats.add(run.stats)
+
+    # -- lanes -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def interactive() -> AbstractContextManager[None]:
+        """Inside this context, calls go before everything in the bulk lane, in every queue: somebody waits for them.
+
+        Without it, calls for one item are interactive; batches, streams, segments and rows are bulk.
+
+        .. code-block:: python
+
+            with client.interactive():
+                client.embed_many(["the three queries", "of one question", "go first"])
+
+        It holds for all clients' calls that this thread or task makes inside, and for tasks it starts there. A stream
+        belongs to the lane in which :meth:`stream` was called, wherever it is read.
+        """
+        return in_lane("interactive")
+
+    @staticmethod
+    def bulk() -> AbstractContextManager[None]:
+        """Inside this context, calls are in the bulk lane, as :meth:`interactive` the other way: for single items that
+        nobody waits for. Each call takes its turn with others there.
+        """
+        return in_lane("bulk")
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -414,13 +475,18 @@ class EmbeddingClient:
             AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all
                 finished items were yielded.
         """
-        embed, finish = self._streamer(items, errors, progress)
+        return self._stream(items, ordered, errors, progress, lane_of("bulk"))
+
+    def _stream(
+        self, items: Iterable[Item], ordered: bool, errors: str, progress: bool, lane: Lane
+    ) -> Iterator[StreamResult]:
+        embed, finish = self._streamer(items, errors, progress, lane)
         try:
             yield from stream(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         finally:
             loop.finish(finish())
 
-    async def astream(
+    def astream(
         self,
         items: Iterable[Item] | AsyncIterable[Item],
         *,
@@ -429,7 +495,17 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> AsyncIterator[StreamResult]:
         """Async :meth:`stream`; the items may come from an async iterator too."""
-        embed, finish = self._streamer(items, errors, progress)
+        return self._astream(items, ordered, errors, progress, lane_of("bulk"))
+
+    async def _astream(
+        self,
+        items: Iterable[Item] | AsyncIterable[Item],
+        ordered: bool,
+        errors: str,
+        progress: bool,
+        lane: Lane,
+    ) -> AsyncIterator[StreamResult]:
+        embed, finish = self._streamer(items, errors, progress, lane)
         found = stream_async(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         try:
             async for result in found:
@@ -444,15 +520,16 @@ class EmbeddingClient:
         return STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
 
     def _streamer(
-        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool
+        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool, lane: Lane
     ) -> tuple[Embed, Callable[[], Coroutine[Any, Any, None]]]:
         """What embeds a chunk of a stream, and what ends the stream's run."""
         if errors not in ("raise", "yield"):
             raise InvalidInputError(f"errors={errors!r} is not one of raise, yield.")
-        run = Run(0)
+        run = Run(0, lane=lane)
         total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
+            choose(lane)
             if progress and run.stats.items == 0:
                 run.progress = bar_of(total, self._sender.opens_at)
             run.stats.items += len(chunk)
@@ -548,7 +625,7 @@ class EmbeddingClient:
             check: raises what ``convert`` would, before anything is sent.
             many: False = one file: its own error is raised, and its label has no index.
         """
-        run = self._new_run(len(media), progress)
+        run = self._new_run(len(media), progress, lane=lane_of("bulk"))
         labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
@@ -778,7 +855,7 @@ class EmbeddingClient:
         return await loop.arun(self._parts(text, image, audio, audio_start_offset_sec))
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
-        run = Run(1)
+        run = self._new_run(1, lane=lane_of("interactive"))
 
         async def embed_text(job: Job) -> Embedding:
             (found,) = await embed_batch(self._embedder, [job], run, self._cache, single=True)

@@ -164,6 +164,8 @@ class _Batch:
         if self._cache is not None:
             await self._read(self._cache, groups)
         todo = list(groups.items())
+        if self._media is self._texts:  # how many requests media take is not known
+            self._run.expect(len(todo))
         if self._cache is not None:
             # Media may wait for hours for their tasks: none is claimed before it starts.
             count = self._embedder.sender.settings.max_concurrency if self._media is self._texts else 1
@@ -208,6 +210,8 @@ class _Batch:
         if self._ahead is not None and flight.cache is not self._cache:
             self._ahead.give_up(key)
         if not await self._take(key, indices, flight):
+            if self._run.lane == "interactive":
+                flight.hurry()
             self._later.append((key, indices, order < self._prepaid, flight.landing()))
 
     async def _follow(self, _: int, group: Later) -> None:
@@ -225,6 +229,8 @@ class _Batch:
             if found is None:
                 await self._lead(key, indices, prepaid, flights, name)
                 return
+            if self._run.lane == "interactive":
+                found.hurry()
             landing = found.landing()
 
     async def _lead(

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, as_error
+from .._errors import (
+    AuthenticationError,
+    CacheError,
+    QuotaExceededError,
+    SharedLimitsError,
+    TwelveLabsError,
+    as_error,
+)
 from .._stats import Run
 from .limits.circuit import CIRCUIT_OPEN
 from .retry import NOT_SENT
@@ -16,7 +23,8 @@ J = TypeVar("J")
 
 def is_fatal(error: TwelveLabsError) -> bool:
     """Whether an error is about the account, the server or the cache, so that every other job would meet it too."""
-    return isinstance(error, (AuthenticationError, QuotaExceededError, CacheError)) or error.code == CIRCUIT_OPEN
+    fatal = (AuthenticationError, QuotaExceededError, CacheError, SharedLimitsError)
+    return isinstance(error, fatal) or error.code == CIRCUIT_OPEN
 
 
 def is_of_job(error: TwelveLabsError) -> bool:
@@ -70,6 +78,7 @@ async def attempt_each(
         AuthenticationError, QuotaExceededError: about the account, so every other job would fail too. No new job
             starts; those in progress are finished first, as they may have been charged.
         CacheError: what is charged from now on would not be kept; likewise.
+        SharedLimitsError: the limits that processes share have never been reached; likewise.
         ConnectionFailedError, ServerError: the server stays broken (code ``circuit_open``); likewise.
     """
     errors: dict[int, TwelveLabsError] = {}

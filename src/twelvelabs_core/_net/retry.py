@@ -189,7 +189,7 @@ async def retry(
     while True:
         if gate is not None and gate.circuit.is_open and not run.stopping:
             visit = visit or policy.visit(gate.circuit, monotonic())
-            probe = await gate.enter(visit)
+            probe = await gate.enter(visit, run.lane)
         else:
             visit = None
         if run.stopping:

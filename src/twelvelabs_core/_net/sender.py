@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 import weakref
@@ -20,7 +19,6 @@ from .._errors import (
     RateLimitError,
     ServerError,
     TwelveLabsError,
-    unexpected,
 )
 from .._stats import Run
 from . import loop
@@ -172,8 +170,8 @@ class _Exchange:
     async def attempt(self, attempts_before: int) -> Any:
         """Acquire the limiters, send once, release them with what the response reports."""
         settings, session, run, minutes = self._settings, self._session, self._run, self._minutes
-        if settings.rate_limiter is not None and self.limiters and not (self._prepaid and attempts_before == 0):
-            await _acquire_external(settings.rate_limiter)
+        if session.external is not None and self.limiters and not (self._prepaid and attempts_before == 0):
+            await session.external.acquire(run)
         acquired: list[Limiter] = []
         held: list[Capacity] = []
         counted, info = False, None
@@ -252,26 +250,6 @@ def _error(response: RawResponse) -> TwelveLabsError:
 
 def _headers(response: RawResponse) -> dict[str, Any]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-
-
-async def _acquire_external(limiter: Any) -> None:
-    """Acquire a framework's rate limiter.
-
-    LangChain's has ``aacquire``, LlamaIndex's ``async_acquire``; of any other, ``acquire`` is called in a thread.
-
-    Raises:
-        UnexpectedError: the limiter raised.
-    """
-    acquire = getattr(limiter, "aacquire", None) or getattr(limiter, "async_acquire", None)
-    try:
-        if acquire is not None:
-            await acquire()
-        else:
-            await asyncio.to_thread(limiter.acquire)
-    except TwelveLabsError:
-        raise
-    except Exception as error:
-        raise unexpected(error, raised_by=f"The rate limiter {type(limiter).__name__}") from error
 
 
 def _open_session(settings: SenderSettings) -> Session:

@@ -17,6 +17,7 @@ from .deadline import Deadlines
 from .failures import Failures
 from .key import Key
 from .limits.account import Account
+from .limits.external import ExternalLimiter
 from .limits.lanes import Capacity
 from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
 from .wire import LARGE_BODY, RequestWriter, seconds_to_send, watch
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 # A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
 MEDIA_IN_FLIGHT = 8
-# Requests that queries may have in flight beside those of a batch, which may be slow ones.
+# Requests that queries may have in flight beside those of a batch, which may be slow ones: one for four of the batch's.
 INTERACTIVE_SLOTS = 4
 
 
@@ -37,13 +38,15 @@ class Session:
         account: its limiters and its circuit; shared with other sessions of it.
         slots: bounds the requests in flight.
         media: bounds those of them that hold media.
+        external: the framework's limiter, if there is one.
     """
 
     def __init__(self, settings: SenderSettings) -> None:
         self.account = Account.of(settings.base_url, settings.api_key, settings.limits)
-        spare = INTERACTIVE_SLOTS if settings.max_concurrency > 1 else 0
+        spare = min(INTERACTIVE_SLOTS, settings.max_concurrency // 4)
         self.slots = Capacity(settings.max_concurrency, spare=spare)
         self.media = Capacity(min(MEDIA_IN_FLIGHT, settings.max_concurrency), spare=spare)
+        self.external = ExternalLimiter.of(settings.rate_limiter)
         self._base_url = settings.base_url
         self._timeout, self._total_timeout = settings.timeout, settings.total_timeout
         self._deadlines = Deadlines(settings.total_timeout)

@@ -16,11 +16,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from ..._api.rate_headers import RateLimitInfo
-from ..._errors import InvalidInputError, QuotaExceededError
+from ..._errors import InvalidInputError, QuotaExceededError, TwelveLabsError, copied
+from ..._lanes import LANES, Lane
 from ..._limits import Window
-from ..._stats import Lane, Run
+from ..._stats import Run
 from ..pace import waiting
-from .lanes import Turns
+from .lanes import Turns, is_promoted, may_be_promoted
+from .shared.lease import Lease
 from .windows import DEFAULT_SHARE, LearnedLimit, ReportedLimit, Share, SlidingWindow, Source
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
@@ -52,6 +54,9 @@ class Limiter:
         share: of each window that bulk requests leave, 0 to 0.5; None = the default, while interactive requests come.
         reserve: requests of each window of a day or longer that bulk requests leave.
         clock: seconds; for tests.
+        lease: makes the lease of slots that processes share, of what it is to call when a slot may be free, and when
+            there can be none; None = this process keeps the limits alone.
+        warn: called when the server rejects a request although each declared window has room.
 
     Attributes:
         opens_at: wall clock (epoch seconds) at which the next request may start; None while none waits for a time.
@@ -64,6 +69,8 @@ class Limiter:
         share: float | None = None,
         reserve: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        lease: Callable[[Callable[[], None], Callable[[TwelveLabsError], None]], Lease] | None = None,
+        warn: Callable[[], None] = lambda: None,
     ) -> None:
         self.opens_at: float | None = None
         self._clock = clock
@@ -71,8 +78,8 @@ class Limiter:
         left = Share(DEFAULT_SHARE if share is None else share, reserve)
         self._reported = ReportedLimit(left)
         self._learned = LearnedLimit(left)
-        declared = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "requests"]
-        self._requests: list[Source] = [self._reported, self._learned, *declared]
+        self._declared = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "requests"]
+        self._requests: list[Source] = [self._reported, self._learned, *self._declared]
         self._minutes = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "minutes"]
         self._demand = Demand()
         self._bulk_in_flight = 0
@@ -82,6 +89,8 @@ class Limiter:
         self._accepted_at = -math.inf  # the last request that was accepted while not blocked
         self._turns: Turns[_Waiter] = Turns()
         self._timer: asyncio.TimerHandle | None = None
+        self._warn = warn
+        self._lease = lease(self._wake, self._fail) if lease is not None else None
 
     def try_acquire(self, run: Run, minutes: float = 0.0) -> bool:
         """Acquire without waiting; False if the window is full or others go first."""
@@ -89,7 +98,7 @@ class Limiter:
         if self._turns and (bulk or self._turns.next("interactive") is not None):
             return False
         now = self._clock()
-        if self._wait(now, run, minutes) > 0:
+        if self._wait(now, run.lane, run, minutes) > 0:
             return False
         if not bulk:
             self._demand.asked(now, bulk=self._bulk_in_flight > 0 or bool(self._turns))
@@ -120,10 +129,16 @@ class Limiter:
         if run.lane == "interactive":
             self._demand.asked(self._clock(), bulk=self._bulk_in_flight > 0 or bool(self._turns))
         waiter = _Waiter(asyncio.get_running_loop().create_future(), run, minutes, max_wait, rejected_at)
-        self._turns.add(waiter, run.lane, run)
+        self._turns.add(waiter, "interactive" if is_promoted() else run.lane, run)
         self._wake()
+
+        def look_again() -> None:
+            self._turns.promote(waiter, run)
+            self._wake()
+
         try:
-            await waiter.future
+            with may_be_promoted(look_again):
+                await waiter.future
         except asyncio.CancelledError:
             if waiter.acquired:  # cancelled between being let through and running
                 self.release(run, minutes, counted=False)
@@ -151,12 +166,18 @@ class Limiter:
             self._accepted_at = now
         if info is not None:
             self._update(now, info)
+        if self._lease is not None:
+            self._lease.release(now, minutes, counted=counted)
         if self._turns:
             self._wake()
 
     def block_for(self, seconds: float | None) -> None:
         """The server answered 429: let nothing start for so many seconds; None = it gave no time."""
         now = self._clock()
+        if self._lease is not None:
+            self._lease.reject(seconds)
+        elif self._declared and all(window.free(now) > 0 for window in self._declared):
+            self._warn()
         if now >= self._blocked_until:  # requests sent together are rejected together: that is one block
             self._blocks += 1
         if seconds is None:
@@ -170,12 +191,19 @@ class Limiter:
             self._learned.forget()  # the server reports its count: nothing to learn
         if info.minutes_remaining is not None and info.minutes_remaining <= 0 and info.reset_in:
             self._blocked_until = max(self._blocked_until, now + info.reset_in)
+        if self._lease is not None:
+            self._lease.update(now, info, max(0.0, self._blocked_until - now))
 
-    def _wait(self, now: float, run: Run, minutes: float) -> float:
+    def _wait(self, now: float, lane: Lane, run: Run, minutes: float) -> float:
         """Seconds until the next request may start; 0 = now, inf = not before a response arrives."""
         if now < self._blocked_until:
             return self._blocked_until - now
-        bulk = run.lane == "bulk"
+        if self._lease is not None:
+            wait = self._lease.wait(now, lane, minutes)
+            if self._lease.is_down:  # then it knows the declared windows alone
+                wait = max(wait, self._reported.wait(now), self._learned.wait(now))
+            return wait
+        bulk = lane == "bulk"
         busy = bulk and self._demand.is_busy(now)
         held = busy or (bulk and self._holds(now, run))
         wait = 0.0
@@ -212,10 +240,23 @@ class Limiter:
             run.left -= 1
             if self._demand.is_busy(now):
                 self._turn_at = max(self._turn_at + self._interval(now), now - LATE_SEC)
+        if self._lease is not None:
+            self._lease.reserve(run.lane, minutes)
         for source in self._requests:
             source.reserve(now)
         for window in self._minutes:
             window.reserve(now, minutes)
+
+    def _last_accepted(self) -> float:
+        return self._accepted_at if self._lease is None else max(self._accepted_at, self._lease.accepted_at)
+
+    def _fail(self, error: TwelveLabsError) -> None:
+        """Nobody in the queue can start."""
+        for lane in LANES:
+            while self._turns.next(lane) is not None:
+                waiter = self._turns.take(lane)
+                if not waiter.future.done():
+                    waiter.future.set_exception(copied(error))
 
     def _wake(self) -> None:
         """Let those in the queue start that may, in order, and set a timer for the next."""
@@ -228,6 +269,10 @@ class Limiter:
             wait = min(self._wake_lane("bulk"), LOOK_SEC)
         if self._turns:
             self._timer = asyncio.get_running_loop().call_later(wait, self._wake)
+        if self._lease is not None:
+            for lane in LANES:
+                waiter = self._turns.next(lane)
+                self._lease.need(lane, self._turns.count(lane), 0.0 if waiter is None else waiter.minutes)
 
     def _wake_lane(self, lane: Lane) -> float:
         """Let those of a lane start that may; returns seconds until the next one may, inf if none waits for a time."""
@@ -236,10 +281,10 @@ class Limiter:
                 self._turns.take(lane)
                 continue
             now = self._clock()
-            wait = self._wait(now, waiter.run, waiter.minutes)
+            wait = self._wait(now, lane, waiter.run, waiter.minutes)
             if wait > 0 and lane == "bulk" and not self._demand.is_busy(now) and self._learned.grow(now):
-                wait = self._wait(now, waiter.run, waiter.minutes)
-            if waiter.max_wait - waiter.waited(now, self._accepted_at) < wait < math.inf:
+                wait = self._wait(now, lane, waiter.run, waiter.minutes)
+            if waiter.max_wait - waiter.waited(now, self._last_accepted()) < wait < math.inf:
                 self._turns.take(lane)
                 waiter.future.set_exception(quota_exceeded(wait))
             elif wait <= 0 or (wait < math.inf and not waiting()):
