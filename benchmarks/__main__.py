@@ -8,11 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-<<<<<<< HEAD
-from . import imports, limits, memory, ray_data, report, resume, throughput
-=======
-from . import imports, limits, memory, report, resume, shared, throughput
->>>>>>> f6015cd
+from . import imports, limits, memory, ray_data, report, resume, shared, throughput
 from .figures import Case
 from .service import Server
 

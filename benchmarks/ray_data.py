@@ -62,8 +62,8 @@ def data(server: Server, *, rounds: int, quick: bool) -> Case:
     ]
     case.notes = [
         f"A row takes {written:,.0f} bytes of Parquet (its text has a hundred letters, and Parquet notices that the "
-        f"server has {ANSWERS} different vectors), 2,048 in Arrow for the vector alone, and {in_cache:,.0f} in the cache "
-        "file, which keeps doubles.",
+        f"server has {ANSWERS} different vectors), 2,048 in Arrow for the vector alone, and {in_cache:,.0f} in the "
+        "cache file, which keeps doubles.",
         f"The server itself answers {top.measured:,.0f} a second to bare sockets, with 64 connections and on the same "
         f"machine with {os.cpu_count()} CPUs: a second worker takes its time from the server.",
     ]

@@ -345,7 +345,6 @@ class EmbeddingClient:
         """Async :meth:`embed_many`."""
         return await loop.arun(self._many(items, name, progress, prepaid, lane))
 
-<<<<<<< HEAD
     def embed_each(
         self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
     ) -> Outcome[Embedding]:
@@ -360,16 +359,18 @@ class EmbeddingClient:
         Raises:
             InvalidInputError: ``items`` is no list of items.
         """
-        return loop.run(self._each(as_items(items), name, progress))
+        return loop.run(self._each(as_items(items), name, progress, lane_of("bulk")))
 
     async def aembed_each(
         self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
     ) -> Outcome[Embedding]:
         """Async :meth:`embed_each`."""
-        return await loop.arun(self._each(as_items(items), name, progress))
+        return await loop.arun(self._each(as_items(items), name, progress, lane_of("bulk")))
 
-    async def _each(self, items: Sequence[Item], name: str, progress: Progress | None) -> Outcome[Embedding]:
-        run = Run(len(items), progress)
+    async def _each(
+        self, items: Sequence[Item], name: str, progress: Progress | None, lane: Lane
+    ) -> Outcome[Embedding]:
+        run = self._new_run(len(items), progress, lane=lane)
         try:
             jobs, outcome = await run_each(self._embedder, items, _numbered(name), run, self._cache)
             if run.stats.truncated:
@@ -379,13 +380,9 @@ class EmbeddingClient:
         finally:
             self._finish(run)
 
-    async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
-        (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], Run(1), prepaid)
-=======
     async def _one(self, item: Item, name: str | None, prepaid: int, lane: Lane) -> Embedding:
         run = self._new_run(1, lane=lane)
         (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], run, prepaid)
->>>>>>> f6015cd
         return found
 
     def _many(
@@ -416,10 +413,15 @@ class EmbeddingClient:
                 warn_truncated([job.label for job, found in pairs if getattr(found, "truncated", False)], run)
             self._finish(run)
 
-    def _new_run(self, items: int, progress: bool = False, *, lane: Lane) -> Run:
-        """The state of a call, in the task that does it."""
+    def _new_run(self, items: int, progress: bool | Progress | None = False, *, lane: Lane) -> Run:
+        """The state of a call, in the task that does it.
+
+        Args:
+            progress: what shows its statistics; True = a bar.
+        """
         choose(lane)
-        return Run(items, bar_of(items, self._sender.opens_at) if progress else None, lane=lane)
+        shown = bar_of(items, self._sender.opens_at) if progress is True else progress or None
+        return Run(items, shown, lane=lane)
 
     def _finish(self, run: Run) -> None:
         run.close()
@@ -701,7 +703,7 @@ class EmbeddingClient:
         progress: Progress | None = None,
     ) -> Outcome[list[Row]]:
         """As :meth:`rows_many`, but a file that cannot be sent, or fails, stops nothing: see :meth:`embed_each`."""
-        return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress))
+        return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane_of("bulk")))
 
     async def arows_each(
         self,
@@ -714,7 +716,8 @@ class EmbeddingClient:
         progress: Progress | None = None,
     ) -> Outcome[list[Row]]:
         """Async :meth:`rows_each`."""
-        return await loop.arun(self._rows_each(as_items(media), options, name, metadata, id_from, progress))
+        lane = lane_of("bulk")
+        return await loop.arun(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane))
 
     async def _rows_each(
         self,
@@ -724,8 +727,9 @@ class EmbeddingClient:
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
         progress: Progress | None,
+        lane: Lane,
     ) -> Outcome[list[Row]]:
-        run = Run(len(media), progress)
+        run = self._new_run(len(media), progress, lane=lane)
         labels = [f"{name}[{index}]" for index in range(len(media))]
 
         def name_each() -> list[str | TwelveLabsError | None]:
