@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-from . import imports, limits, memory, ray_data, report, resume, shared, throughput
+from . import imports, limits, media, memory, ray_data, report, resume, shared, throughput
 from .figures import Case
 from .service import Server
 
@@ -25,7 +25,12 @@ CASES: dict[str, Callable[..., Case]] = {
     "killed": resume.killed,
     "equal": resume.equal,
     "cached": resume.again,
+    "cached-stream": resume.again_stream,
     "memory": memory.stream,
+    "images": media.images,
+    "images-memory": media.images_memory,
+    "uploads": media.uploads,
+    "answers": media.answers,
     "ray": ray_data.data,
     "imports": imports.imports,
 }

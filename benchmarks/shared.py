@@ -97,8 +97,8 @@ def cost(server: Server, *, rounds: int, quick: bool) -> Case:
     alone, *others = rows
     bars = [Bar(f"{row.name} / {alone.name}", ratios(row, alone), 0.97, True) for row in others]
     how = (
-        f"{count:,} texts, one process, {CONNECTIONS} connections, answers after {LATENCY_MS} ms, a limit that is never "
-        "reached."
+        f"{count:,} texts, one process, {CONNECTIONS} connections, answers after {LATENCY_MS} ms, a limit that is "
+        "never reached."
     )
     return Case("shared-cost", "What sharing a limit costs", how, rows, bars)
 

@@ -220,6 +220,9 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
+        return await asyncio.to_thread(self._documents_of, rows)  # of a long video, thousands
+
+    def _documents_of(self, rows: list[Row]) -> list[Document]:
         return [
             Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
         ]

@@ -43,7 +43,7 @@ from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
+from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Progress, Run, Stats
@@ -76,8 +76,8 @@ def _numbered(name: str) -> Iterable[Label]:
 async def _converted(
     jobs: Sequence[Job | None], outcome: Outcome[Result], convert: Callable[[int, Job, Result], T]
 ) -> Outcome[T]:
-    """The outcome with each file's segments or rows. Rows hold the file's digest, which reads the file unless it was
-    needed before.
+    """The outcome with each file's segments or rows. In a thread: rows hold the file's digest, which reads the file
+    unless it was needed before; and there may be thousands.
     """
     made: Outcome[T] = Outcome([None] * len(jobs), outcome.errors, outcome.fatal)
 
@@ -89,7 +89,7 @@ async def _converted(
                 except Exception as error:  # one file that is gone must not lose the others' vectors
                     made.errors[index] = as_error(error, job.label)
 
-    await loop.in_thread(any(job is not None and job.on_disk for job in jobs), convert_all)
+    await loop.in_thread(True, convert_all)
     return made
 
 
@@ -110,6 +110,9 @@ class EmbeddingClient:
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``, 0 or more; the default estimates, on the high side (no tokenizer is published).
         max_concurrency: requests in flight at a time, 1 or more; interactive ones a quarter more, four at most.
+        max_media_bytes: bytes of media held for the requests in flight (256 MB): what is read of a file and its base64.
+            A file is read in pieces, so that most requests hold less than 3 MB; an image that is converted first (WebP,
+            a PIL image) holds its pixels too. A request that would hold more than this is sent alone.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
         max_wait: longest wait for a limit, in seconds, over several rejections too; a longer one raises
@@ -118,7 +121,7 @@ class EmbeddingClient:
             last twice at most). 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
         timeout: seconds without a byte from the server before a request counts as lost; also for a connection, and for
-            the server to take the next 64 kB of a large body.
+            the server to take the next 256 kB of a large body.
         total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
             more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
@@ -147,6 +150,7 @@ class EmbeddingClient:
         truncate: Truncate = "end",
         count_tokens: TokenCounter | None = None,
         max_concurrency: int = 64,
+        max_media_bytes: int = DEFAULT_MEDIA_BYTES,
         rate_limits: RateLimits | None = None,
         rate_limiter: Any = None,
         max_wait: float = 120.0,
@@ -167,10 +171,10 @@ class EmbeddingClient:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
         # Written so that NaN is refused too.
         at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
-        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
+        if not (max_concurrency >= 1 and max_media_bytes >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
-                "total_timeout above 0."
+                "max_concurrency and max_media_bytes must be 1 or more, max_retries, max_wait and task_timeout 0 or "
+                "more, timeout and total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
@@ -189,6 +193,7 @@ class EmbeddingClient:
                 base_url=resolve_base_url(base_url),
                 api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
+                max_media_bytes=max_media_bytes,
                 max_wait=max_wait,
                 timeout=timeout,
                 total_timeout=total_timeout,
@@ -413,15 +418,16 @@ class EmbeddingClient:
                 warn_truncated([job.label for job, found in pairs if getattr(found, "truncated", False)], run)
             self._finish(run)
 
-    def _new_run(self, items: int, progress: bool | Progress | None = False, *, lane: Lane) -> Run:
+    def _new_run(self, items: int, progress: bool | Progress | None = None, *, lane: Lane) -> Run:
         """The state of a call, in the task that does it.
 
         Args:
-            progress: what shows its statistics; True = a bar.
+            progress: True = a bar.
         """
         choose(lane)
-        shown = bar_of(items, self._sender.opens_at) if progress is True else progress or None
-        return Run(items, shown, lane=lane)
+        if isinstance(progress, bool):
+            progress = bar_of(items, self._sender.opens_at) if progress else None
+        return Run(items, progress, lane=lane)
 
     def _finish(self, run: Run) -> None:
         run.close()

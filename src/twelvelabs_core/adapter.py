@@ -90,7 +90,7 @@ from ._media.kinds import (
 from ._models import Model
 from ._net.forks import PerLoop
 from ._net.loop import arun, run, submit
-from ._net.settings import DEFAULT_TOTAL_TIMEOUT
+from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
 from ._renumber import renumber_errors
@@ -179,6 +179,8 @@ class Adapter(BaseModel):
     """Token counter for texts; the default estimates on the high side."""
     max_concurrency: int = 64
     """Requests in flight at a time."""
+    max_media_bytes: int = DEFAULT_MEDIA_BYTES
+    """Bytes of media held for the requests in flight; most hold less than 3 MB."""
     rate_limits: RateLimits | None = None
     """What the account may send, for example ``RateLimits.free()``; None = learn from the server's responses."""
     max_wait: float = 120.0

@@ -76,11 +76,14 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     check()
 
 
-async def test_image_requests_have_a_lower_concurrency(make: Make, emulator: Emulator) -> None:
-    """Bodies with media are held in memory whole."""
-    emulator.configure(latency_sec=0.05)
-    await make().aimages([media.png((8 * i, 0, 0)) for i in range(30)])
-    assert 2 <= emulator.most_at_once <= 8
+async def test_image_requests_are_bounded_by_the_bytes_they_hold(make: Make, emulator: Emulator) -> None:
+    images = [media.png((8 * i, 0, 0)) for i in range(30)]
+    emulator.configure(latency_sec=0.2)
+    await make().aimages(images)
+    assert emulator.most_at_once > 20
+    emulator.configure(latency_sec=0.01)
+    await make(max_media_bytes=3 * 3 * len(images[0])).aimages(images)
+    assert 2 <= emulator.most_at_once <= 4
 
 
 def test_three_event_loops_in_a_row(model: Model) -> None:

@@ -31,6 +31,7 @@ from twelvelabs_core import (
     no_waiting,
 )
 from twelvelabs_core._api.requests import Request
+from twelvelabs_core._media.streamed import HeldContent
 from twelvelabs_core._stats import Run
 from twelvelabs_core.adapter import run
 
@@ -182,7 +183,7 @@ def test_it_is_retried_as_any_timeout(transport: Transport) -> None:
 
 
 def test_a_body_that_is_read_byte_by_byte_ends_too(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twelvelabs_core._net.wire.LOWEST_RATE", 1e9)
+    monkeypatch.setattr("twelvelabs_core._net.streaming.LOWEST_RATE", 1e9)
     with raw_server(slow_reader, read_body=False) as server:
         client = client_of(server, timeout=30, total_timeout=SECONDS, transport=transport)
         error = within(SECONDS + 2, lambda: send(client, Request("assets", content=bytes(20_000_000), method="PUT")))
@@ -202,11 +203,11 @@ async def reads_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 def test_a_body_of_which_nothing_is_taken_ends_after_the_timeout(
     kind: str, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twelvelabs_core._net.wire.LOWEST_RATE", 1e9)
+    monkeypatch.setattr("twelvelabs_core._net.streaming.LOWEST_RATE", 1e9)
     content = bytes(40_000_000)
     request = {
         "content": Request("assets", content=content, method="PUT"),
-        "form": Request("assets", form=[("file", ("file", content, "video/mp4"))]),
+        "form": Request("assets", form=[("file", ("file", HeldContent(content), "video/mp4"))]),
         "json": Request("embed-v2", json=content),
     }[kind]
     with raw_server(reads_nothing, read_body=False) as server:

@@ -11,6 +11,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema, from_js
 from .._errors import InvalidInputError, MalformedResponseError
 from .._results import Segment, Usage
 from .errors import error_from_message, one_line
+from .large_json import LARGE_ANSWER, Numbers, parse_in_pieces
 
 # Stores keep vectors as 32-bit floats and divide by their length. Within these bounds, the square of the length is a
 # normal number there, and so is every element; embeddings have a length of about 1.
@@ -23,13 +24,13 @@ _FLOATS = SchemaValidator(core_schema.list_schema(core_schema.float_schema(stric
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object of a response.
+    """The JSON object of a response. A large one is for a thread to parse.
 
     Raises:
         MalformedResponseError: not JSON, or not an object.
     """
     try:
-        response = from_json(body)
+        response = from_json(body) if len(body) <= LARGE_ANSWER else parse_in_pieces(body)
     except ValueError as error:
         raise MalformedResponseError(f"The response is not JSON ({len(body)} bytes): {error}.") from error
     if not isinstance(response, dict):
@@ -196,13 +197,13 @@ def _shown(found: Any) -> str:
 
 
 def _vector(found: Any, dimensions: int) -> list[float]:
-    if not isinstance(found, list):
+    if not isinstance(found, (list, Numbers)):
         raise MalformedResponseError("The response has an entry without a vector.")
-    if len(found) != dimensions:
-        raise MalformedResponseError(f"The response has a vector of {len(found)} numbers, expected {dimensions}.")
     vector = _floats(found)
     if vector is None:
         raise MalformedResponseError("The response has a vector with something that is not a finite number.")
+    if len(vector) != dimensions:
+        raise MalformedResponseError(f"The response has a vector of {len(vector)} numbers, expected {dimensions}.")
     length = math.hypot(*vector)
     if SHORTEST < length < LONGEST:
         return vector
@@ -210,10 +211,14 @@ def _vector(found: Any, dimensions: int) -> list[float]:
     raise MalformedResponseError(f"The response has a vector {wrong} (length {length:.1g}).")
 
 
-def _floats(found: list[Any]) -> list[float] | None:
+def _floats(found: list[Any] | Numbers) -> list[float] | None:
     """The numbers as floats; None if something else is among them, or one that is not finite."""
+    vector: list[float]
     try:
-        vector: list[float] = _FLOATS.validate_python(found)  # JSON writers may drop ".0", and stores ask for floats
+        if isinstance(found, Numbers):
+            vector = _FLOATS.validate_json(found.json)
+            return vector
+        vector = _FLOATS.validate_python(found)  # JSON writers may drop ".0", and stores ask for floats
     except ValidationError:
         return None
     return vector
@@ -221,7 +226,9 @@ def _floats(found: list[Any]) -> list[float] | None:
 
 def _uncertainty(found: Any, dimensions: int) -> list[float] | None:
     """An uncertainty for each element; None if there is none that can be used: the vector is good without."""
-    if not isinstance(found, list) or len(found) != dimensions:
+    if not isinstance(found, (list, Numbers)):
         return None
     numbers = _floats(found)
-    return numbers if numbers and all(abs(x) <= LARGEST_UNCERTAINTY for x in numbers) else None
+    if numbers is None or len(numbers) != dimensions:
+        return None
+    return numbers if all(abs(x) <= LARGEST_UNCERTAINTY for x in numbers) else None

@@ -55,7 +55,7 @@ def media(
         body["embedding_dimension"] = dimensions
     if options.embedding_uncertainty:
         body["embedding_uncertainty"] = True
-    return json_request("embed-v2/tasks" if task else "embed-v2", kinds, body)
+    return json_request("embed-v2/tasks" if task else "embed-v2", kinds, body, (payload,))
 
 
 def composed(
@@ -71,7 +71,7 @@ def composed(
     if model.request_form == "typed" and input_text and len(payloads) == 1 and payloads[0].name is None:
         part = {"input_text": input_text, "media_source": payloads[0].source()}
         body = {"input_type": "text_image", "model_name": model.name, "text_image": part}
-        return json_request("embed-v2", kinds, body)
+        return json_request("embed-v2", kinds, body, payloads)
     return _multi_input(model, kinds, input_text, payloads, dimensions, auto_truncate)
 
 
@@ -95,7 +95,7 @@ def _multi_input(
         body["embedding_dimension"] = dimensions
     if model.truncation == "auto_truncate" and auto_truncate is not None and input_text is not None:
         body["auto_truncate"] = auto_truncate
-    return json_request("embed-v2", kinds, body)
+    return json_request("embed-v2", kinds, body, payloads)
 
 
 def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], label: str) -> None:

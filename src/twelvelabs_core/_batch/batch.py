@@ -29,6 +29,7 @@ from .._results import Embedding
 from .._stats import Run
 from .ahead import ClaimsAhead
 from .flights import Flight, Flights, Landed, is_shared, own_copy, own_error
+from .names import Named, drop_names, give_names, is_nameable
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -153,38 +154,66 @@ class _Batch:
         # What this batch has embedded, for others that want it until it ends.
         self._landed: list[tuple[Flights, str]] = []
         self._ahead: ClaimsAhead | None = None
+        self._named: Sequence[Named] = ()  # its files
+        self._names: dict[str, str] = {}  # theirs, by key, where that is not the name
         self.outcome: Outcome[Result] = Outcome([None] * len(jobs))
 
     async def embed(self) -> None:
         """Embed all jobs but those that are under way elsewhere."""
-        groups, errors = await equal_jobs(self._embedder, self._jobs, for_cache=self._cache is not None)
+        groups, errors = equal_jobs(await self._keys())
         self.outcome.errors |= errors
         self._run.stats.failed += len(errors)
         self._run.stats.deduplicated += len(self._jobs) - len(errors) - len(groups)
         if self._cache is not None:
-            await self._read(self._cache, groups)
-        todo = list(groups.items())
-        if self._media is self._texts:  # how many requests media take is not known
-            self._run.expect(len(todo))
-        if self._cache is not None:
             # Media may wait for hours for their tasks: none is claimed before it starts.
             count = self._embedder.sender.settings.max_concurrency if self._media is self._texts else 1
-            self._ahead = ClaimsAhead(self._cache, list(groups), count)
+            self._ahead = ClaimsAhead(self._cache, count)
         try:
-            await self._embedder.sender.attempt_each(todo, self._first, self._run)
+            if self._ahead is not None:
+                await self._read(self._ahead, groups)
+                await self._name_groups(groups)
+            if self._media is self._texts:  # how many requests media take is not known
+                self._run.expect(len(groups))
+            await self._embedder.sender.attempt_each(list(groups.items()), self._first, self._run)
         finally:
             if self._ahead is not None:
                 self._ahead.end(lambda key: self._is_under_way(key, groups[key]))
 
-    async def _read(self, cache: Cache, groups: dict[str, list[int]]) -> None:
+    async def _keys(self) -> list[str | TwelveLabsError]:
+        """The key of each job, or why it has none. Without a cache, a file that no other can equal has a name for which
+        it is not read.
+        """
+        if self._cache is not None:
+            return await keys_of(self._embedder, self._jobs, for_cache=True)
+        files = {i: Named(self._embedder, job) for i, job in enumerate(self._jobs) if is_nameable(job)}
+        await self._give_names(list(files.values()))
+        keys = iter(
+            await keys_of(self._embedder, [j for i, j in enumerate(self._jobs) if i not in files], for_cache=False)
+        )
+        return [files[i].name_or_error if i in files else next(keys) for i in range(len(self._jobs))]
+
+    async def _name_groups(self, groups: dict[str, list[int]]) -> None:
+        """Find equal files under way in calls without a cache, which have other names."""
+        files = {key: self._jobs[indices[0]] for key, indices in groups.items()}
+        named = {key: Named(self._embedder, job, key) for key, job in files.items() if is_nameable(job)}
+        await self._give_names(list(named.values()))
+        self._names = {key: file.name for key, file in named.items()}
+
+    async def _give_names(self, files: list[Named]) -> None:
+        self._named = files
+        if files:
+            await give_names(self._media.names, files)
+
+    async def _read(self, ahead: ClaimsAhead, groups: dict[str, list[int]]) -> None:
         """Take those that are in the cache out of the groups."""
         cached = 0
-        for key, known in (await cache.get_many(list(groups))).items():
+        for key, known in (await ahead.read(list(groups))).items():
             job = self._jobs[groups[key][0]]
             if self._embedder.accepts(job, known):
                 indices = groups.pop(key)
                 self._keep(indices, _with_space(self._embedder, job, known))
                 cached += len(indices)
+        ahead.keys = list(groups)
         self._run.stats.cached += cached
         self._run.finished(cached)
 
@@ -198,6 +227,7 @@ class _Batch:
         """Forget what this batch has embedded."""
         for flights, name in self._landed:
             del flights[name]
+        drop_names(self._media.names, self._named)
 
     async def _first(self, order: int, group: tuple[str, list[int]]) -> None:
         """Embed a group of equal jobs, unless it is under way elsewhere."""
@@ -355,7 +385,7 @@ class _Batch:
             return self._texts, item
         if isinstance(item, Composed):
             return self._texts, f"\ud800{key}"  # the name of no text: broken Unicode is refused
-        return self._media, key
+        return self._media, self._names.get(key, key)
 
     def _finish_cached(self, indices: list[int], known: Result) -> None:
         self._run.stats.cached += len(indices)
@@ -386,10 +416,8 @@ async def _give_back(cache: Cache, key: str) -> None:
         await cache.release([key])
 
 
-async def equal_jobs(
-    embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool
-) -> tuple[dict[str, list[int]], Errors]:
-    """Cache key -> indices of the jobs that have it, in order of the first; and the errors of jobs that have none.
+async def keys_of(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool) -> list[str | TwelveLabsError]:
+    """The cache key of each job, or why it has none.
 
     Args:
         for_cache: False = the keys only group jobs, so among texts each is its own key. Keys of files need digests.
@@ -401,11 +429,13 @@ async def equal_jobs(
         except Exception as error:
             return as_error(error, job.label)
 
-    keys: Sequence[str | TwelveLabsError]
     if not for_cache and all(isinstance(job.item, str) for job in jobs):
-        keys = [str(job.item) for job in jobs]
-    else:
-        keys = await in_thread(any(map(_is_slow, jobs)), lambda: [key_of(job) for job in jobs])
+        return [str(job.item) for job in jobs]
+    return await in_thread(any(map(_is_slow, jobs)), lambda: [key_of(job) for job in jobs])
+
+
+def equal_jobs(keys: Sequence[str | TwelveLabsError]) -> tuple[dict[str, list[int]], Errors]:
+    """Key -> indices of the jobs that have it, in order of the first; and the errors of jobs that have none."""
     groups: dict[str, list[int]] = {}
     errors: Errors = {}
     for index, key in enumerate(keys):

@@ -26,6 +26,7 @@ from .._net.limits.lanes import demote, promote
 from .._net.pool import is_fatal
 from .._net.settings import SenderSettings
 from .._results import Embedding
+from .names import Names
 
 # How a flight ended: a result, or an error that the others would get too; and the cache key of a text that was cut
 # after a refusal.
@@ -82,9 +83,17 @@ class Flight:
 
 
 class Flights(dict[str, Flight]):
-    """The items under way of one account, by name: a text, or the key of media. Weakly held."""
+    """The items under way of one account, by name: a text, or what media are called. Weakly held.
 
-    __slots__ = ("__weakref__",)
+    Attributes:
+        names: what its media are called.
+    """
+
+    __slots__ = ("__weakref__", "names")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: Names = {}
 
     @classmethod
     def of(cls, embedder: Embedder, *, texts: bool) -> Flights:

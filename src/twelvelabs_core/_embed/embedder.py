@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from .._api import responses, v2
-from .._api.requests import MediaPayload
 from .._cache.cache import Cache
 from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
 from .._errors import as_error
 from .._inputs import Composed
 from .._media.file import MediaFile
-from .._net.loop import in_thread
 from .._net.sender import Sender
 from .._options import is_whole_file, own_option, whole_file
 from .._results import Embedding, Segment, Usage
@@ -48,19 +45,23 @@ class Embedder:
         self.files = FileEmbedder(settings, sender, journal)
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
 
-    def key(self, job: Job) -> str:
-        """The cache key: of what is sent first. Reads media files, and counts the tokens of texts."""
+    def key(self, job: Job, *, by_size: bool = False) -> str:
+        """The cache key: of what is sent first. Reads media files, and counts the tokens of texts.
+
+        Args:
+            by_size: see :func:`.item_key`; for a file.
+        """
         if isinstance(job.item, str):
             return self.texts.short_key(job.item) or self.texts.key(self.plan(job))
         if job.options is not None and not self._is_whole(job):
-            return self.files.key(job.files[0], job.options)
+            return self.files.key(job.files[0], job.options, by_size=by_size)
         options = ""
         if isinstance(job.item, Composed):
             if job.item.text and self.settings.is_over_limit(job.item.text):
                 options = self.settings.truncate
         elif job.files[0].kind == "video" and self.settings.model.request_form == "multi_input":
             options = own_option("video")  # earlier versions cached a fused vector for short videos
-        return item_key(self._key_prefix, job.item, job.files, options)
+        return item_key(self._key_prefix, job.item, job.files, options, by_size=by_size)
 
     def plan(self, job: Job) -> TextPlan:
         """How the text of a job is sent first."""
@@ -149,22 +150,16 @@ class Embedder:
     async def _composed(self, job: Job, item: Composed, run: Run, prepaid: bool) -> Embedding:
         model, auto = self.settings.model, self._auto_truncate
 
-        def write() -> tuple[Any, bool]:
-            payloads: Sequence[MediaPayload] = [payload_of(file) for file in job.files]
-            dimensions = self.settings.dimensions
-            request = v2.composed(model, item.text, payloads, dimensions=dimensions, auto_truncate=auto)
-            return request, any(payload.data for payload in payloads)
-
-        request, has_media = await in_thread(job.on_disk, write)
+        payloads = [payload_of(file) for file in job.files]
+        dimensions = self.settings.dimensions
+        request = v2.composed(model, item.text, payloads, dimensions=dimensions, auto_truncate=auto)
 
         def read(response: dict[str, Any]) -> Embedding:
             kinds = " and ".join(sorted(request.kinds))
-            segment = responses.single(responses.v2_segments(response, self.settings.dimensions), kinds)
+            segment = responses.single(responses.v2_segments(response, dimensions), kinds)
             return _embedding(segment, self.settings.space, responses.usage(response))
 
-        return await self.sender.send(
-            request, run, read=read, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
-        )
+        return await self.sender.send(request, run, read=read, minutes=job.minutes or 0.0, prepaid=prepaid)
 
 
 def _embedding(segment: Segment, space: str, used: Usage | None) -> Embedding:

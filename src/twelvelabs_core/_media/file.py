@@ -191,6 +191,7 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
     if file.image is not None:
         width, height = images.load_image(file.image, file.label)
         check_frame(file.label, width, height, limit)
+        file.pixels = width * height
         file.mime, file.filename = MIME["png"], file.filename or "image.png"
         return
     found = detect_format(file.head())
@@ -207,6 +208,7 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
     if images.has_pillow():
         width, height, file.turned = images.check_image(file.content, file.label)
         check_frame(file.label, width, height, limit)
+        file.pixels = width * height
         if file.turned and not file.convert:
             file.convert, found = True, "png"
     if not file.convert:

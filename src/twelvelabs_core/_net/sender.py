@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._api.errors import error_from_status
+from .._api.large_json import LARGE_ANSWER
 from .._api.rate_headers import read_rate_limits, read_retry_after, read_retry_delay
 from .._api.requests import Request
 from .._api.responses import parse_json
@@ -62,7 +63,6 @@ class Sender:
         request: Request,
         run: Run,
         *,
-        has_media: bool = False,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
@@ -75,7 +75,6 @@ class Sender:
         run: Run,
         *,
         read: Callable[[dict[str, Any]], T],
-        has_media: bool = False,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
@@ -87,7 +86,6 @@ class Sender:
         run: Run,
         *,
         read: Callable[[dict[str, Any]], Any] | None = None,
-        has_media: bool = False,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
@@ -97,7 +95,6 @@ class Sender:
         Args:
             read: makes the result of the response's object; None = the object is the result. It is part of the
                 attempt: a MalformedResponseError it raises is retried.
-            has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's rate limiter has already been acquired for the first attempt.
             repeat: False = sent again only if the server cannot have acted on it, because what it creates would be
@@ -113,7 +110,7 @@ class Sender:
         if not 0 <= minutes < math.inf:  # of a file whose header is wrong; nothing may spoil the limiters' sums
             minutes = 0.0
         session = self._session.get()
-        exchange = _Exchange(self.settings, session, request, run, read, has_media, minutes, prepaid)
+        exchange = _Exchange(self.settings, session, request, run, read, minutes, prepaid)
         return await retry(
             exchange.attempt,
             self.settings.retry,
@@ -137,7 +134,6 @@ class _Exchange:
     """One request and the attempts to have it answered."""
 
     __slots__ = (
-        "_has_media",
         "_minutes",
         "_prepaid",
         "_read",
@@ -157,13 +153,12 @@ class _Exchange:
         request: Request,
         run: Run,
         read: Callable[[dict[str, Any]], Any] | None,
-        has_media: bool,
         minutes: float,
         prepaid: bool,
     ) -> None:
         self.limiters = session.account.limiters(request)
         self._settings, self._session, self._request, self._run = settings, session, request, run
-        self._read, self._has_media, self._minutes, self._prepaid = read, has_media, minutes, prepaid
+        self._read, self._minutes, self._prepaid = read, minutes, prepaid
         self._rejected_at: float | None = None  # first
         self.queued = 0.0  # seconds that the first attempt waited for its turn
 
@@ -173,7 +168,7 @@ class _Exchange:
         if session.external is not None and self.limiters and not (self._prepaid and attempts_before == 0):
             await session.external.acquire(run)
         acquired: list[Limiter] = []
-        held: list[Capacity] = []
+        held: list[tuple[Capacity, int]] = []
         counted, info = False, None
         try:
             for limiter in self.limiters:
@@ -187,19 +182,22 @@ class _Exchange:
                 acquired.append(limiter)
             if settings.budget is not None:
                 settings.budget.spend(minutes)
-            for capacity in (session.media, session.slots) if self._has_media else (session.slots,):
-                if not capacity.try_acquire(run.lane):
-                    await capacity.acquire(run.lane, run)
-                held.append(capacity)
+            memory = self._request.memory
+            for capacity, amount in ((session.media, memory), (session.slots, 1)) if memory else ((session.slots, 1),):
+                if not capacity.try_acquire(run.lane, amount):
+                    await capacity.acquire(run.lane, run, amount)
+                held.append((capacity, amount))
             run.stats.requests += 1
             run.stats.minutes += minutes
             counted = True
             response = await session.send(self._request)
-            for capacity in held:
-                capacity.release()
+            for capacity, amount in held:
+                capacity.release(amount)
             held.clear()
             info = read_rate_limits(response.headers, time.time())
             if 200 <= response.status < 300:
+                if len(response.body) > LARGE_ANSWER:
+                    return await loop.in_thread(True, self._result, response)
                 return self._result(response)
             error = _error(response)
             if isinstance(error, RateLimitError):
@@ -210,8 +208,8 @@ class _Exchange:
             counted = counted and not is_unreachable(error)
             raise
         finally:
-            for capacity in held:
-                capacity.release()
+            for capacity, amount in held:
+                capacity.release(amount)
             for limiter in acquired:
                 limiter.release(run, minutes, counted=counted, info=info)
 

@@ -5,13 +5,15 @@ Imports httpx: see :mod:`.transport`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
 
-from .._api.requests import Request
+from .._api.large_json import LARGE_ANSWER
+from .._api.requests import Request, StreamedBody
 from . import loop
 from .deadline import Deadlines
 from .failures import Failures
@@ -19,16 +21,16 @@ from .key import Key
 from .limits.account import Account
 from .limits.external import ExternalLimiter
 from .limits.lanes import Capacity
+from .streaming import BodyReader, seconds_to_send
 from .transport import CONNECT_SEC, AiohttpTransport, RawResponse, request_by
-from .wire import LARGE_BODY, RequestWriter, seconds_to_send, watch
+from .wire import RequestWriter
 
 if TYPE_CHECKING:
     from .settings import SenderSettings
 
-# A request with media is held in memory (base64 adds a third), so few of them are in flight at a time.
-MEDIA_IN_FLIGHT = 8
-# Requests that queries may have in flight beside those of a batch, which may be slow ones: one for four of the batch's.
-INTERACTIVE_SLOTS = 4
+# Requests that queries may have in flight beside those of a batch, which may be slow ones: one for four of the batch's;
+# and bytes of their media.
+INTERACTIVE_SLOTS, INTERACTIVE_BYTES = 4, 16_000_000
 
 
 class Session:
@@ -37,7 +39,7 @@ class Session:
     Attributes:
         account: its limiters and its circuit; shared with other sessions of it.
         slots: bounds the requests in flight.
-        media: bounds those of them that hold media.
+        media: bounds the bytes that they hold of media.
         external: the framework's limiter, if there is one.
     """
 
@@ -45,7 +47,7 @@ class Session:
         self.account = Account.of(settings.base_url, settings.api_key, settings.limits)
         spare = min(INTERACTIVE_SLOTS, settings.max_concurrency // 4)
         self.slots = Capacity(settings.max_concurrency, spare=spare)
-        self.media = Capacity(min(MEDIA_IN_FLIGHT, settings.max_concurrency), spare=spare)
+        self.media = Capacity(settings.max_media_bytes, spare=INTERACTIVE_BYTES)
         self.external = ExternalLimiter.of(settings.rate_limiter)
         self._base_url = settings.base_url
         self._timeout, self._total_timeout = settings.timeout, settings.total_timeout
@@ -70,28 +72,45 @@ class Session:
                 (``code="response_too_large"``, not to be retried), or encoded in a way that was not asked for.
         """
         try:
-            return self._without_key(await self._send(request), request)
+            response = await self._send(request)
+            if len(response.body) > LARGE_ANSWER:
+                return await asyncio.to_thread(self._without_key, response, request)
+            return self._without_key(response, request)
         except Exception as error:
             failure = self._failures.translated(error, request)
         raise failure  # not inside the handler: the original, which holds the key, would be its context
 
     async def _send(self, request: Request) -> RawResponse:
-        limit = request.largest_answer
-        if self._own is not None and request.json is not None and len(request.json) <= LARGE_BODY:
-            url = f"{self._base_url}/{request.path}"
-            with self._deadlines.of(self._total_timeout):
-                return await self._own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
-        with contextlib.ExitStack() as files:
-            written = self._writer.write(request, files)
-            size = len(request.json) if request.json is not None else int(written.headers.get("content-length", 0))
-            seconds = self._total_timeout + seconds_to_send(size)
-            with self._deadlines.of(seconds) as deadline:
-                watch(written, deadline, self._timeout)
-                if self._transport is not None:
+        limit, own = request.largest_answer, self._own
+        body = self._writer.streamed(request)
+        if body is not None:
+            return await self._send_streamed(request, body, limit)
+        with self._deadlines.of(self._total_timeout):
+            if own is not None and request.json is not None:
+                url = f"{self._base_url}/{request.path}"
+                return await own.request("POST", url, self._writer.json_headers, request.json, limit=limit)
+            written = self._writer.write(request)
+            if own is None:
+                assert self._transport is not None
+                return await request_by(self._transport, written, limit)
+            headers, content = self._writer.for_aiohttp(written)
+            return await own.request(written.method, str(written.url), headers, content, limit=limit)
+
+    async def _send_streamed(self, request: Request, body: StreamedBody, limit: int) -> RawResponse:
+        reader = BodyReader(body)
+        try:
+            await reader.open()
+            headers = self._writer.head(request, body, reader.size)
+            with self._deadlines.of(self._total_timeout + seconds_to_send(reader.size)) as deadline:
+                chunks = reader.chunks(deadline, self._timeout)
+                if self._own is None:
+                    assert self._transport is not None
+                    written = self._writer.write_streamed(request, headers, chunks)
                     return await request_by(self._transport, written, limit)
-                assert self._own is not None
-                headers, body = self._writer.for_aiohttp(written)
-                return await self._own.request(written.method, str(written.url), headers, body, limit=limit)
+                url = str(self._writer.url(request))
+                return await self._own.request(request.method, url, headers, chunks, limit=limit)
+        finally:
+            reader.close()
 
     def _without_key(self, response: RawResponse, request: Request) -> RawResponse:
         if response.status < 300 and request.reads == "json":  # of its headers, only numbers are read

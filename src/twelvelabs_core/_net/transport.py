@@ -63,7 +63,7 @@ class AiohttpTransport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | AsyncIterator[bytes] | None,
+        body: bytes | AsyncIterator[bytes | memoryview] | None,
         *,
         limit: int,
     ) -> RawResponse:

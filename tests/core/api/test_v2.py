@@ -32,6 +32,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_core._api import v2
 from twelvelabs_core._api.requests import MediaPayload
+from twelvelabs_core._media.streamed import HeldContent
 from twelvelabs_core._models import Kind
 
 URL = "https://h.example/x"
@@ -400,8 +401,9 @@ def test_a_request_for_an_image_on_3_0_has_no_options() -> None:
 
 
 def test_an_asset_is_sent_by_its_id() -> None:
-    payload = MediaPayload("video", url=URL, asset_id="a1", data=b"x")
+    payload = MediaPayload("video", url=URL, asset_id="a1", content=HeldContent(b"x"))
     assert payload.source() == {"asset_id": "a1"}
+    assert payload.marked is None
 
 
 def test_ten_sources_are_accepted_and_eleven_refused() -> None:
