@@ -8,7 +8,7 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-from . import imports, limits, media, memory, queries, report, resume, shared, throughput
+from . import imports, limits, media, memory, queries, ray_data, report, resume, shared, throughput
 from .figures import Case
 from .service import Server, machine_speed
 
@@ -33,6 +33,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "images-memory": media.images_memory,
     "uploads": media.uploads,
     "answers": media.answers,
+    "ray": ray_data.data,
     "imports": imports.imports,
 }
 

@@ -364,16 +364,18 @@ class EmbeddingClient:
         Raises:
             InvalidInputError: ``items`` is no list of items.
         """
-        return loop.run(self._each(as_items(items), name, progress))
+        return loop.run(self._each(as_items(items), name, progress, lane_of("bulk")))
 
     async def aembed_each(
         self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
     ) -> Outcome[Embedding]:
         """Async :meth:`embed_each`."""
-        return await loop.arun(self._each(as_items(items), name, progress))
+        return await loop.arun(self._each(as_items(items), name, progress, lane_of("bulk")))
 
-    async def _each(self, items: Sequence[Item], name: str, progress: Progress | None) -> Outcome[Embedding]:
-        run = self._new_run(len(items), progress, lane=lane_of("bulk"))
+    async def _each(
+        self, items: Sequence[Item], name: str, progress: Progress | None, lane: Lane
+    ) -> Outcome[Embedding]:
+        run = self._new_run(len(items), progress, lane=lane)
         try:
             jobs, outcome = await run_each(self._embedder, items, _numbered(name), run, self._cache)
             if run.stats.truncated:
@@ -707,7 +709,7 @@ class EmbeddingClient:
         progress: Progress | None = None,
     ) -> Outcome[list[Row]]:
         """As :meth:`rows_many`, but a file that cannot be sent, or fails, stops nothing: see :meth:`embed_each`."""
-        return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress))
+        return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane_of("bulk")))
 
     async def arows_each(
         self,
@@ -720,7 +722,8 @@ class EmbeddingClient:
         progress: Progress | None = None,
     ) -> Outcome[list[Row]]:
         """Async :meth:`rows_each`."""
-        return await loop.arun(self._rows_each(as_items(media), options, name, metadata, id_from, progress))
+        lane = lane_of("bulk")
+        return await loop.arun(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane))
 
     async def _rows_each(
         self,
@@ -730,8 +733,9 @@ class EmbeddingClient:
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
         progress: Progress | None,
+        lane: Lane,
     ) -> Outcome[list[Row]]:
-        run = self._new_run(len(media), progress, lane=lane_of("bulk"))
+        run = self._new_run(len(media), progress, lane=lane)
         labels = [f"{name}[{index}]" for index in range(len(media))]
 
         def name_each() -> list[str | TwelveLabsError | None]:
