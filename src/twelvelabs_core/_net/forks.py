@@ -98,7 +98,9 @@ def generation() -> int:
 
 
 def uncut() -> contextlib.AbstractContextManager[None]:
-    """A step that a fork of this process waits for; it must be short."""
+    """A step that a fork of this process waits for; it must be short. For locks that cannot be made anew in the child:
+    SQLite's, and that of a module which a thread imports.
+    """
     return _steps
 
 
