@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from .scenario import ROOT, SCENARIOS, Run, Scenario, python_environment
+from .scenario import ROOT, SCENARIOS, Run, Scenario, processes, python_environment
 from .scenarios import load
 
 LEAST_LIMIT_SEC = 300.0
@@ -77,8 +77,9 @@ def run_scenario(found: Scenario, seed: int, scale: float) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             hung = True
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for pid in processes(session=process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.wait()
         row: dict[str, Any] = {"tried": "", "outcome": {}, "failures": []}
         with contextlib.suppress(OSError, ValueError):

@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-__all__ = ["ROOT", "SCENARIOS", "Run", "Scenario", "Server", "python_environment", "scenario", "serving"]
+__all__ = ["ROOT", "SCENARIOS", "Run", "Scenario", "Server", "processes", "python_environment", "scenario", "serving"]
 
 
 @dataclass
@@ -185,6 +185,17 @@ def python_environment(**more: str) -> dict[str, str]:
     """The environment of a Python process that imports this tree."""
     paths = (str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", ""))
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **more}
+
+
+def processes(*, group: int | None = None, session: int | None = None) -> dict[int, float]:
+    """The processes of a group or session, with the processor seconds that each and its ended children have used."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if (group, session) in ((int(fields[2]), None), (None, int(fields[3]))):
+                found[int(path.parent.name)] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return found
 
 
 def within(seconds: float, until: Callable[[], bool], every: float = 0.01) -> bool:

@@ -31,7 +31,7 @@ VALUES = {
 # Room -> what it may import beside itself and the modules of values. A module named with its room: that one alone.
 ARROWS: dict[str, set[str]] = {
     **{module: set() for module in VALUES},
-    "_media": set(),
+    "_media": {"_net.forks"},
     "_api": set(),
     "_store": set(),
     "_net": {"_api"},

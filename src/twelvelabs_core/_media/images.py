@@ -10,6 +10,7 @@ from typing import Any
 from zlib import crc32
 
 from .._errors import InvalidInputError
+from .._net.forks import uncut
 
 LARGEST_PNG = 32_000_000  # the API's limit for an image
 CONVERTIBLE = frozenset({"webp", "gif", "bmp", "tiff", "avif", "heic"})
@@ -25,7 +26,8 @@ _WITH_ALPHA = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 def has_pillow() -> bool:
     """Whether images can be decoded here."""
     try:
-        import PIL.Image  # noqa: F401
+        with uncut():
+            import PIL.Image  # noqa: F401
     except ImportError:
         return False
     return True
@@ -153,7 +155,11 @@ def encode(image: Any, label: str) -> bytes:
 
 
 def _encode(image: Any) -> bytes:
-    from PIL import ImageOps
+    with uncut():
+        import PIL.Image
+        from PIL import ImageOps
+
+        PIL.Image.preinit()  # imports the formats, as saving would
 
     image = ImageOps.exif_transpose(image)  # readers of PNG ignore the EXIF orientation
     if image.mode.startswith("I;16"):
@@ -173,10 +179,11 @@ def _encode(image: Any) -> bytes:
 
 
 def _open(source: bytes | Path, label: str) -> Any:
-    import PIL.Image
-
     try:
-        return PIL.Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        with uncut():  # it may import formats
+            import PIL.Image
+
+            return PIL.Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except Exception as error:  # Pillow raises many types, by format
         raise _unreadable(error, label) from error
 

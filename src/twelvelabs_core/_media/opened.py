@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +125,14 @@ class MediaFile:
         """
         return self._content_digest.hex()
 
-    @cached_property
+    @property
     def _content_digest(self) -> bytes:
+        # Not a cached_property: up to Python 3.11 it holds one lock while any file is read, and a child that is forked
+        # then waits for it for ever.
+        found: bytes | None = self.__dict__.get("_digest")
+        return self.__dict__.setdefault("_digest", self._read_digest()) if found is None else found
+
+    def _read_digest(self) -> bytes:
         if self.image is not None:
             return images.digest_image(self.image, self.label)
         found = hashlib.blake2b(digest_size=20)
@@ -185,7 +190,7 @@ class MediaFile:
 
     def _confirm(self, digest: bytes) -> None:
         """Take the digest of what was sent for the file's own; refuse it if the file had another one before."""
-        if self.__dict__.setdefault("_content_digest", digest) != digest:
+        if self.__dict__.setdefault("_digest", digest) != digest:
             raise changed_error(self.label)
 
     def check_unchanged(self) -> None:
@@ -202,7 +207,7 @@ class MediaFile:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
         if _identity(now) != _identity(self.opened_as):
             raise changed_error(self.label)
-        if now.st_ctime_ns != self.opened_as.st_ctime_ns and "_content_digest" in self.__dict__:
+        if now.st_ctime_ns != self.opened_as.st_ctime_ns and "_digest" in self.__dict__:
             # Its content, or only its name, owner or attributes: the content decides.
             found = hashlib.blake2b(digest_size=20)
             self._read_unchecked(lambda file: _update_from(found, file))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._net.forks import uncut
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -33,7 +35,8 @@ def probe(content: Path | bytes, *, is_wav: bool) -> Probe:
 
 def _by_pyav(content: Path | bytes) -> Probe | None:
     try:
-        import av
+        with uncut():
+            import av
     except ImportError:
         return None
     try:

@@ -49,26 +49,41 @@ class PerLoop(Generic[T]):
 
 
 class _Steps:
-    """Counts the steps that threads are in; a fork holds the lock, so that no new one begins."""
+    """The steps that threads are in. A fork waits for them, and those that come meanwhile wait for it: else a busy
+    process, where one step begins before the last has ended, would never let it through. Only a thread that is in a
+    step, or forks itself, may begin one then: another step of its own, or a finalizer's, which may run anywhere.
+    """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()  # its lock may be taken again by the same thread: by a finalizer
-        self._count = 0
+        self.inside: dict[int, int] = {}  # steps by thread
+        self._forking: set[int] = set()  # threads
 
     def __enter__(self) -> None:
+        thread = threading.get_ident()
         with self._condition:
-            self._count += 1
+            while self._forking and thread not in self.inside and thread not in self._forking:
+                self._condition.wait()
+            self.inside[thread] = self.inside.get(thread, 0) + 1
 
     def __exit__(self, *_: object) -> None:
+        thread = threading.get_ident()
         with self._condition:
-            self._count -= 1
-            self._condition.notify_all()
+            self.inside[thread] -= 1
+            if not self.inside[thread]:
+                del self.inside[thread]
+                if self._forking:
+                    self._condition.notify_all()
 
     def stop(self) -> None:
+        thread = threading.get_ident()
         self._condition.acquire()
-        self._condition.wait_for(lambda: self._count == 0, WAIT_SEC)
+        self._forking.add(thread)
+        self._condition.wait_for(lambda: self.inside.keys() <= {thread}, WAIT_SEC)
 
     def go_on(self) -> None:
+        self._forking.discard(threading.get_ident())
+        self._condition.notify_all()
         self._condition.release()
 
 
@@ -83,7 +98,9 @@ def generation() -> int:
 
 
 def uncut() -> contextlib.AbstractContextManager[None]:
-    """A step that a fork of this process waits for; it must be short."""
+    """A step that a fork of this process waits for; it must be short. For locks that cannot be made anew in the child:
+    SQLite's, and that of a module which a thread imports.
+    """
     return _steps
 
 

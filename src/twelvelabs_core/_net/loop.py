@@ -28,7 +28,7 @@ T = TypeVar("T")
 # Seconds the interpreter waits at its end for what is being written.
 EXIT_SEC = 10.0
 # Threads beside those that a batch keeps busy by reading and encoding files.
-INTERACTIVE_THREADS = 2
+INTERACTIVE_THREADS = 8
 
 
 class Threads(ThreadPoolExecutor):

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import httpx
 from tests.support import media
 from twelvelabs_core import EmbeddingClient, Model, Segment, Video
 from twelvelabs_core._embed import route
+from twelvelabs_core._embed.multipart import PARALLEL_PARTS
 from twelvelabs_core._models import MODELS
 
 from ..scenario import ROOT, Run, python_environment, scenario, serving
@@ -237,21 +238,43 @@ def make_videos(folder: Path, count: int) -> list[str]:
     return paths
 
 
-def _creations(requests: list[dict[str, Any]]) -> tuple[Counter[str], Counter[str]]:
-    """How often a task was created for each file, and each file uploaded, as the service counts. Keys are digests."""
-    uploads: Counter[str] = Counter()
-    tasks: Counter[str] = Counter()
-    for request in requests:
-        if request["method"] != "POST" or not 200 <= (request["status"] or 200) < 300:  # None: performed, and dropped
-            continue
-        if request["path"].endswith("/assets"):
-            uploads[str(request["body"].get("file", {}).get("sha256"))] += 1
-        elif request["path"].endswith("multipart-uploads"):
-            uploads[f"{request['body']['filename']}, {request['body']['total_size']}"] += 1
-        elif request["path"].endswith("embed-v2/tasks"):
-            source = request["body"]["video"]["media_source"]
-            tasks[str(source.get("asset_id") or source.get("base64_string"))] += 1
-    return tasks, uploads
+@dataclass
+class Created:
+    """What the service has made, by its own account of requests.
+
+    Attributes:
+        tasks: how often a task was created for each file. Keys are digests or assets.
+        uploads: how often each file was uploaded: whole, by digest, or in parts, by session. A session counts if a part
+            has arrived in it.
+        parts: the parts that have arrived.
+        sessions: uploads in parts that were begun.
+    """
+
+    tasks: Counter[str] = field(default_factory=Counter)
+    uploads: Counter[str] = field(default_factory=Counter)
+    parts: int = 0
+    sessions: int = 0
+
+    @classmethod
+    def by(cls, requests: list[dict[str, Any]]) -> Created:
+        created, in_parts = cls(), set()
+        for request in requests:
+            method, path, body, status = (request[name] for name in ("method", "path", "body", "status"))
+            if part := re.search(r"/upload-part/([^/]+)/", path):
+                if method == "PUT" and status == 200:  # None: cut short
+                    in_parts.add(part[1])
+                    created.parts += 1
+            elif method != "POST" or not 200 <= (status or 200) < 300:  # None: performed, and dropped
+                continue
+            elif path.endswith("/assets"):
+                created.uploads[str(body.get("file", {}).get("sha256"))] += 1
+            elif path.endswith("multipart-uploads"):
+                created.sessions += 1
+            elif path.endswith("embed-v2/tasks"):
+                source = body["video"]["media_source"]
+                created.tasks[str(source.get("asset_id") or source.get("base64_string"))] += 1
+        created.uploads.update(in_parts)
+        return created
 
 
 def _same(found: list[list[Segment]], right: list[list[Segment]]) -> int:
@@ -289,8 +312,10 @@ def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
             doomed = workers if numbers.random() < 0.7 else workers[:1]
             for worker in doomed:
                 worker.send_signal(signal.SIGKILL)
+            killed = 0
             for worker in workers:
                 status, _, err = ended(worker, 90)
+                killed += status == -signal.SIGKILL
                 run.check(status is not None, f"round {number}: the surviving process did not end")
                 if worker not in doomed:
                     run.check(status in (0, None), f"round {number}: the survivor failed: {err[-300:]}")
@@ -299,15 +324,28 @@ def _kill_videos(run: Run, how: str, faults: list[dict[str, Any]]) -> None:
             found = embed_videos(given)
             took = time.monotonic() - began
             wrong = _same(found, right)
-            tasks, uploads = _creations(emulator.requests())
-            tasks_twice = tasks.total() - len(videos)
-            uploads_twice = uploads.total() - len(videos) if how != "inline" else 0
+            created = Created.by(emulator.requests())
+            tasks_twice = created.tasks.total() - len(videos)
+            uploads_twice = created.uploads.total() - len(videos) if how != "inline" else 0
             run.add(rounds=1, videos=len(videos), wrong=wrong, tasks_twice=tasks_twice, uploads_twice=uploads_twice)
             run.outcome["longest_resumption_sec"] = max(run.outcome.get("longest_resumption_sec", 0.0), round(took, 1))
             run.check(wrong == 0, f"round {number}: {wrong} videos have wrong segments")
             run.check(tasks_twice == 0, f"round {number}: {tasks_twice} tasks were created twice")
             run.check(uploads_twice == 0, f"round {number}: {uploads_twice} files were uploaded twice")
-            run.check(tasks_twice >= 0, f"round {number}: vectors without a task")
+            run.check(min(tasks_twice, uploads_twice) >= 0, f"round {number}: vectors without a task or an upload")
+            if how == "parts":
+                parts_twice = created.parts - sum(-(-Path(path).stat().st_size // PART_BYTES) for path in videos)
+                left = created.sessions - created.uploads.total()
+                run.add(parts_twice=parts_twice, sessions_left=left)
+                run.check(
+                    0 <= parts_twice <= PARALLEL_PARTS * len(videos) * killed,
+                    f"round {number}: {parts_twice} parts arrived twice, {killed} processes killed",
+                )
+                # Created while the process was killed: no list of the service tells by which name.
+                run.check(
+                    0 <= left <= len(videos) * killed,
+                    f"round {number}: {left} sessions left behind, {killed} processes killed",
+                )
             run.check(sound(cache), f"round {number}: the cache is corrupt")
             run.check(took < 90, f"round {number}: the next process took {took:.1f} s")
     run.tried = (
@@ -365,8 +403,7 @@ def lost_task_answers(run: Run) -> None:
                 run.check(False, f"round {number} ({how}): {error!r:.200}")
                 continue
             wrong = _same(found, right)
-            tasks, _ = _creations(emulator.requests())
-            again = tasks.total() - len(videos)
+            again = Created.by(emulator.requests()).tasks.total() - len(videos)
             run.add(rounds=1, videos=len(videos), wrong=wrong, tasks_again=again, paid_again=given["paid_again"])
             run.check(wrong == 0, f"round {number} ({how}): {wrong} videos have another's segments")
             run.check(

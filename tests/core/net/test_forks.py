@@ -93,6 +93,48 @@ thread.join()
     )
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_steps_that_overlap_do_not_keep_a_fork_waiting(script: Callable[..., Any]) -> None:
+    """Two threads of which one is always in a step: with a cache under load that is what threads do."""
+    script(
+        """
+import os, threading, time
+from twelvelabs_core._net import forks
+
+forks.WAIT_SEC = 60.0
+turn, stopped = [threading.Semaphore(1), threading.Semaphore(0)], False
+inside, at_fork = set(), []
+
+def relay(me):
+    while not stopped:
+        if not turn[me].acquire(timeout=0.1):
+            continue
+        with forks.uncut():
+            inside.add(me)
+            turn[1 - me].release()           # the other begins a step ...
+            deadline = time.monotonic() + 0.5
+            while 1 - me not in inside and time.monotonic() < deadline and not stopped:
+                time.sleep(0.001)            # ... before this one ends, if it can
+            inside.discard(me)
+
+threads = [threading.Thread(target=relay, args=(i,)) for i in range(2)]
+[thread.start() for thread in threads]
+forks.before_fork(lambda: at_fork.append(set(inside)))
+started = time.monotonic()
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+took, stopped = time.monotonic() - started, True
+[thread.join() for thread in threads]
+assert at_fork == [set()] * 3, at_fork
+assert took < 20, took
+""",
+        *QUIET_FORK,
+    )
+
+
 def test_a_step_may_be_inside_another() -> None:
     """A finalizer may run anywhere."""
     with forks.uncut(), forks.uncut():
@@ -103,3 +145,44 @@ def test_a_step_may_be_inside_another() -> None:
         pass
     forks._steps.go_on()
     assert time.monotonic() - started < 4
+
+
+def test_a_fork_waits_for_a_step_that_begins_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a cache's file closes the last one, which is a step as well."""
+    monkeypatch.setattr(forks, "WAIT_SEC", 60.0)
+    steps = forks._Steps()
+    inside, stopping, order = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        with steps:
+            inside.set()
+            stopping.wait(10)
+            with steps:
+                order.append("the step's own")
+
+    def late() -> None:
+        stopping.wait(10)
+        with steps:
+            order.append("late")
+
+    threads = [threading.Thread(target=work), threading.Thread(target=late)]
+    for thread in threads:
+        thread.start()
+    inside.wait(10)
+    monkeypatch.setattr(steps._condition, "wait_for", _told(steps._condition.wait_for, stopping))
+    steps.stop()
+    order.append("the fork")
+    steps.go_on()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["the step's own", "the fork", "late"]
+
+
+def _told(wait_for: Callable[..., bool], event: threading.Event) -> Callable[..., bool]:
+    """Tell that the fork is waiting."""
+
+    def waits(*given: Any) -> bool:
+        event.set()
+        return wait_for(*given)
+
+    return waits
