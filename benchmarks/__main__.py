@@ -8,22 +8,32 @@ import platform
 from collections.abc import Callable
 from datetime import date
 
-from . import imports, limits, memory, report, resume, throughput
+from . import imports, limits, media, memory, queries, ray_data, report, resume, shared, throughput
 from .figures import Case
-from .service import Server
+from .service import Server, machine_speed
 
 CASES: dict[str, Callable[..., Case]] = {
     "throughput": throughput.throughput,
+    "wide": throughput.wide,
     "cpu": throughput.cpu,
     "latency": throughput.latency,
     "limit-declared": limits.declared,
     "limit-headers": limits.in_headers,
     "limit-refused": limits.refused,
+    "query-lane": queries.query_lane,
     "quota": limits.quota,
+    "shared": shared.shared,
+    "shared-cost": shared.cost,
     "killed": resume.killed,
     "equal": resume.equal,
     "cached": resume.again,
+    "cached-stream": resume.again_stream,
     "memory": memory.stream,
+    "images": media.images,
+    "images-memory": media.images_memory,
+    "uploads": media.uploads,
+    "answers": media.answers,
+    "ray": ray_data.data,
     "imports": imports.imports,
 }
 
@@ -41,6 +51,8 @@ def main() -> None:
             del os.environ[name]
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.2f}")
     with Server() as server:
+        speed = machine_speed(server)
+        print(speed)
         for name in options.only or CASES:
             print(f"\n{name}", flush=True)
             before = os.getloadavg()[0]
@@ -48,6 +60,7 @@ def main() -> None:
             case.where = {
                 "python": platform.python_version(),
                 "cpus": os.cpu_count(),
+                "speed": speed,
                 "load_before": before,
                 "load_after": os.getloadavg()[0],
                 "date": date.today().isoformat(),

@@ -14,7 +14,7 @@ from .figures import Bar, Case, Row
 from .peers import new_key, texts
 from .service import Server
 
-__all__ = ["stream"]
+__all__ = ["measured", "stream"]
 
 FIRST = 10_000
 
@@ -23,21 +23,24 @@ def stream(server: Server, *, rounds: int, quick: bool) -> Case:
     """Case 12: resident memory between the 10,000th text of a stream and its last, in a process of its own."""
     count = 40_000 if quick else 200_000
     server.set()
+    row, bar = measured(server, count, count)
+    how = (
+        f"client.stream over {count:,} texts by HTTP, no latency; looked at after the {FIRST:,}th and every {FIRST:,}."
+    )
+    return Case("memory", "A long stream", how, [row], [bar])
+
+
+def measured(server: Server, count: int, different: int, *cache: str) -> tuple[Row, Bar]:
+    """A stream of ``count`` texts in a process of its own, of which the first ``different`` come again and again."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", server.base_url, str(count)],
+        [sys.executable, "-m", "benchmarks.memory", server.base_url, str(count), str(different), *cache],
         capture_output=True,
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
-    row = Row("resident memory", "MB", found["megabytes"])
-    growth = max(row.samples) - row.samples[0]
-    how = (
-        f"client.stream over {count:,} texts by HTTP, no latency; looked at after the {FIRST:,}th and every {FIRST:,}."
-    )
-    bars = [Bar("growth", [growth], 20, False, "MB")]
+    row = Row("resident memory", "MB", json.loads(done.stdout)["megabytes"])
     print(f"    {row.samples}", flush=True)
-    return Case("memory", "A long stream", how, [row], bars)
+    return row, Bar("growth", [max(row.samples) - row.samples[0]], 20, False, "MB")
 
 
 def resident_mb() -> float:
@@ -50,11 +53,11 @@ def resident_mb() -> float:
     return next(int(line.split()[1]) * 1_024 / 1e6 for line in lines if line.startswith("VmRSS"))
 
 
-def _child(base_url: str, count: int) -> list[float]:
+def _child(base_url: str, count: int, different: int, cache: str | None = None) -> list[float]:
     megabytes = []
-    given = (text for first in range(0, count, 1_000) for text in texts(1_000, first=first))
+    given = (text for first in range(0, count, 1_000) for text in texts(1_000, first=first % different))
     seen = 0
-    for result in EmbeddingClient(api_key=new_key(), base_url=base_url).stream(given):
+    for result in EmbeddingClient(api_key=new_key(), base_url=base_url, cache=cache).stream(given):
         assert result.embedding is not None and result.index == seen
         seen += 1
         if seen % FIRST == 0:
@@ -64,4 +67,5 @@ def _child(base_url: str, count: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"megabytes": _child(sys.argv[1], int(sys.argv[2]))}))
+    url, count, different, *cache = sys.argv[1:]
+    print(json.dumps({"megabytes": _child(url, int(count), int(different), *cache)}))

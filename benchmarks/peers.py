@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from .server import answer_index
 
-__all__ = ["CONNECTIONS", "PEERS", "Embed", "Peer", "check", "new_key", "texts"]
+__all__ = ["CONNECTIONS", "MANY_CONNECTIONS", "PEERS", "Embed", "Peer", "check", "new_key", "texts"]
 
-CONNECTIONS = 64
+CONNECTIONS, MANY_CONNECTIONS = 64, 256
 MODEL = "marengo3.0"
 
 T = TypeVar("T")
@@ -61,7 +62,9 @@ class _Loop:
         self._loop.close()
 
 
-async def _by_workers(given: list[str], one: Callable[[str], Awaitable[list[float]]]) -> Vectors:
+async def _by_workers(
+    given: list[str], one: Callable[[str], Awaitable[list[float]]], connections: int = CONNECTIONS
+) -> Vectors:
     """As many tasks as connections, each taking the next text: the usual way, and the cheapest."""
     vectors: list[Any] = [None] * len(given)
     todo = iter(enumerate(given))
@@ -70,12 +73,12 @@ async def _by_workers(given: list[str], one: Callable[[str], Awaitable[list[floa
         for index, text in todo:
             vectors[index] = await one(text)
 
-    await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(worker() for _ in range(connections)))
     return vectors
 
 
 @contextmanager
-def aiohttp_raw(base_url: str) -> Iterator[Embed]:
+def aiohttp_raw(base_url: str, connections: int = CONNECTIONS) -> Iterator[Embed]:
     """The yardstick: aiohttp and orjson, no checks, no retries, no limits."""
     import aiohttp
     import orjson
@@ -83,7 +86,7 @@ def aiohttp_raw(base_url: str) -> Iterator[Embed]:
     loop, url = _Loop(), f"{base_url}/embed-v2"
 
     async def start() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        connector = aiohttp.TCPConnector(limit=connections)
         headers = {"x-api-key": new_key(), "content-type": "application/json"}
         return aiohttp.ClientSession(connector=connector, headers=headers)
 
@@ -94,7 +97,7 @@ def aiohttp_raw(base_url: str) -> Iterator[Embed]:
             vector: list[float] = orjson.loads(await answer.read())["data"][0]["embedding"]
             return vector
 
-    yield lambda given: loop.run(_by_workers(given, one))
+    yield lambda given: loop.run(_by_workers(given, one, connections))
     loop.run(session.close())
     loop.close()
 
@@ -170,16 +173,16 @@ def sdk_async(base_url: str) -> Iterator[Embed]:
     loop.close()
 
 
-def _settings(base_url: str) -> dict[str, Any]:
-    return {"api_key": new_key(), "base_url": base_url}
+def _settings(base_url: str, **others: Any) -> dict[str, Any]:
+    return {"api_key": new_key(), "base_url": base_url, **others}
 
 
 @contextmanager
-def langchain_sync(base_url: str) -> Iterator[Embed]:
+def langchain_sync(base_url: str, **others: Any) -> Iterator[Embed]:
     """``embed_documents``."""
     from langchain_twelvelabs import TwelveLabsEmbeddings
 
-    yield TwelveLabsEmbeddings(model=MODEL, **_settings(base_url)).embed_documents
+    yield TwelveLabsEmbeddings(model=MODEL, **_settings(base_url, **others)).embed_documents
 
 
 @contextmanager
@@ -202,11 +205,11 @@ def langchain_query(base_url: str) -> Iterator[Embed]:
 
 
 @contextmanager
-def llama_sync(base_url: str) -> Iterator[Embed]:
+def llama_sync(base_url: str, **others: Any) -> Iterator[Embed]:
     """``get_text_embedding_batch``."""
     from llama_index_twelvelabs import TwelveLabsEmbedding
 
-    yield TwelveLabsEmbedding(model_name=MODEL, **_settings(base_url)).get_text_embedding_batch
+    yield TwelveLabsEmbedding(model_name=MODEL, **_settings(base_url, **others)).get_text_embedding_batch
 
 
 @contextmanager
@@ -225,6 +228,9 @@ PEERS: dict[str, Peer] = {
     "httpx.Client": httpx_sync,
     "official SDK, 64 threads": sdk_threads,
     "official SDK, async": sdk_async,
+    "aiohttp + orjson, 256": partial(aiohttp_raw, connections=MANY_CONNECTIONS),
+    "embed_documents, 256": partial(langchain_sync, max_concurrency=MANY_CONNECTIONS),
+    "get_text_embedding_batch, 256": partial(llama_sync, max_concurrency=MANY_CONNECTIONS),
     "embed_documents": langchain_sync,
     "aembed_documents": langchain_async,
     "embed_query": langchain_query,

@@ -23,8 +23,10 @@ for one case, `--runs N` for more rounds.)
 Each client is measured in turn with the others in the same run, against the same server process on the same machine:
 where other programs run too, only ratios have a meaning. A ratio is taken within each round; the table has the
 median of the rounds, and the least and the most. The server answers over HTTP with vectors of 512 floats made before
-(`benchmarks/server.py`), and counts the requests: "sent" and "refused" are what it received and refused. Nothing here
-says anything about TwelveLabs' own speed.
+(`benchmarks/server.py`), and counts the requests: "sent" and "refused" are what it received and refused. Under each
+case stands how fast the machine was: texts a second belong to a machine, and so do ratios between a client that the
+latency holds back and one that the CPU does. What holds on any machine is the CPU time of a text, as a ratio. Nothing
+here says anything about TwelveLabs' own speed.
 """
 
 
@@ -77,9 +79,10 @@ def section(case: Case) -> list[str]:
     lines += ["", *case.notes, *([""] if case.notes else [])]
     where = case.where
     how = " (`--quick`)" if where["quick"] else ""
+    speed = f"; {where['speed']}" if "speed" in where else ""
     lines += [
         f"<sub>Measured{how} {where['date']}, Python {where['python']}, {where['cpus']} CPUs, "
-        f"load average {where['load_before']:.1f} before, {where['load_after']:.1f} after.</sub>",
+        f"load average {where['load_before']:.1f} before, {where['load_after']:.1f} after{speed}.</sub>",
         "",
     ]
     return lines

@@ -16,12 +16,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from langchain_twelvelabs import TwelveLabsEmbeddings
+from twelvelabs_core import EmbeddingClient
 
 from .figures import Bar, Case, Row, interleaved, ratios
+from .memory import measured
 from .peers import CONNECTIONS, check, new_key, texts
 from .service import Server
 
-__all__ = ["again", "equal", "killed"]
+__all__ = ["again", "again_stream", "equal", "killed"]
 
 TOTAL = 1_000
 BARE = "bare sqlite3 to lists of floats"
@@ -94,6 +96,23 @@ def again(server: Server, *, rounds: int, quick: bool) -> Case:
         "checks. Both end with a list of 512 floats for each text, which is most of the work."
     )
     return Case("cached", "The same run again", how, rows, bars)
+
+
+def again_stream(server: Server, *, rounds: int, quick: bool) -> Case:
+    """Case 13: a stream of a million texts that are all in the cache."""
+    count, different = 100_000 if quick else 1_000_000, 20_000
+    server.set()
+    with tempfile.TemporaryDirectory() as folder:
+        cache = str(Path(folder, "vectors.sqlite"))
+        EmbeddingClient(api_key=new_key(), base_url=server.base_url, cache=cache).embed_many(texts(different))
+        server.set()
+        row, bar = measured(server, count, different, cache)
+    assert server.counts()["requests"] == 0
+    how = (
+        f"client.stream over {count:,} texts, {different:,} different ones, all in the SQLite cache; looked at after "
+        "the 10,000th and every 10,000."
+    )
+    return Case("cached-stream", "A long stream, again", how, [row], [bar])
 
 
 def _read_bare(cache: str) -> list[list[float]]:

@@ -54,6 +54,7 @@ from twelvelabs_core import (
     Media,
     Model,
     Moment,
+    Outcome,
     Parts,
     Plan,
     Quadrants,
@@ -159,6 +160,9 @@ def embed(client: EmbeddingClient, texts: list[str], images: list[Image], genera
     assert_type(found, Embedding)
     assert_type(found.vector, Vector)
     assert_type(client.embed_many(texts), list[Embedding])
+    assert_type(client.embed_each(texts), Outcome[Embedding])
+    assert_type(client.embed_each(images).results, list[Embedding | None])
+    assert_type(client.rows_each([Video("a.mp4")], id_from="content"), Outcome[list[Row]])
     assert_type(client.embed_many(images), list[Embedding])
     assert_type(client.embed_many(generated, progress=True), list[Embedding])
     client.embed(Path("a.png"))  # type: ignore[arg-type]
@@ -188,6 +192,8 @@ def embed_files(client: EmbeddingClient, videos: list[Video]) -> None:
 async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> None:
     assert_type(await client.aembed("a red bike"), Embedding)
     assert_type(await client.aembed_many(["a red bike"]), list[Embedding])
+    assert_type(await client.aembed_each(["a red bike"]), Outcome[Embedding])
+    assert_type(await client.arows_each([Image("a.png")]), Outcome[list[Row]])
     async for result in client.astream(texts, ordered=False):
         assert_type(result, StreamResult)
     assert_type(await client.aembed_segments(Audio("a.wav")), list[Segment])

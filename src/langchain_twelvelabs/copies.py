@@ -58,7 +58,7 @@ class Copies:
         if len(vectors) < len(rows):
             return []
         whole = [replace(row, vector=vectors[row.id]) for row in rows]
-        return rows_of_copy(whole, found.media, found.metadata, always(found.id_name))
+        return await asyncio.to_thread(rows_of_copy, whole, found.media, found.metadata, always(found.id_name))
 
     async def _keep(self, rows: list[Row]) -> None:
         await self._adapter._keep_vectors({row.id: row.vector for row in rows}, [one_line(row.text) for row in rows])

@@ -114,7 +114,9 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         known = await vectors_of_references(self, texts, "texts")
         rest = [i for i in range(len(texts)) if i not in known]
         with renumber_errors(known, rest, "texts"):
-            found = await self._avectors([texts[i] for i in rest], "texts", progress=self.show_progress_bar)
+            found = await self._avectors(
+                [texts[i] for i in rest], "texts", progress=self.show_progress_bar, documents=True
+            )
         known.update(zip(rest, found, strict=True))
         return [known[i] for i in range(len(texts))]
 

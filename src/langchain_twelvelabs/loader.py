@@ -20,6 +20,7 @@ from twelvelabs_core import (
     InvalidInputError,
     RateLimitError,
     Row,
+    SharedLimitsError,
     TwelveLabsError,
 )
 from twelvelabs_core.adapter import always, checked_id_from, describe, name_for_ids
@@ -33,6 +34,9 @@ from .references import reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
+
+# Every other file would meet them too.
+_OF_ALL = (AuthenticationError, CacheError, RateLimitError, SharedLimitsError)
 
 
 class TwelveLabsMediaLoader(BaseLoader):
@@ -198,7 +202,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
-        if self.on_error == "raise" or isinstance(error, (AuthenticationError, CacheError, RateLimitError)):
+        if self.on_error == "raise" or isinstance(error, _OF_ALL):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []
@@ -216,6 +220,9 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
+        return await asyncio.to_thread(self._documents_of, rows)  # of a long video, thousands
+
+    def _documents_of(self, rows: list[Row]) -> list[Document]:
         return [
             Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
         ]

@@ -139,7 +139,7 @@ class TwelveLabsMediaEmbedder(TransformComponent):
                 with steps.of(kind):
                     media, how = work.media(kind), self._how(work, kind)
                     steps.found[kind] = await model.client.arows_many(media, self._options(kind), **how)
-        return work.result(steps, model.space)
+        return await asyncio.to_thread(work.result, steps, model.space)  # of a long video, thousands of nodes
 
     def _how(self, work: _Work, kind: str) -> dict[str, Any]:
         metadata = [metadata for _, _, metadata in work.files[kind]]

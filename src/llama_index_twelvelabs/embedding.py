@@ -107,19 +107,19 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
 
     def _get_text_embedding(self, text: str) -> list[float]:
         _refuse_media([text])
-        return self._vector(text, "text", prepaid=1)
+        return self._vector(text, "text", prepaid=1, lane="bulk")
 
     async def _aget_text_embedding(self, text: str) -> list[float]:
         _refuse_media([text])
-        return await self._avector(text, "text", prepaid=1)
+        return await self._avector(text, "text", prepaid=1, lane="bulk")
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         _refuse_media(texts)
-        return self._vectors(texts, "texts", progress=_show_progress.get(), prepaid=1)
+        return self._vectors(texts, "texts", progress=_show_progress.get(), prepaid=1, documents=True)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         _refuse_media(texts)
-        return await self._avectors(texts, "texts", progress=_show_progress.get(), prepaid=1)
+        return await self._avectors(texts, "texts", progress=_show_progress.get(), prepaid=1, documents=True)
 
     # LlamaIndex's own do not keep the results of an error, nor say which texts it is about.
 

@@ -9,6 +9,7 @@
     client.embed(Image("bike.jpg")).vector    # in the same space
 """
 
+from ._batch.batch import Outcome
 from ._batch.plan import Plan
 from ._batch.stream import StreamResult
 from ._client import DEFAULT_MODEL, EmbeddingClient
@@ -24,6 +25,7 @@ from ._errors import (
     QuotaExceededError,
     RateLimitError,
     ServerError,
+    SharedLimitsError,
     TextTooLongError,
     TwelveLabsError,
     UnexpectedError,
@@ -35,7 +37,7 @@ from ._net.pace import no_waiting
 from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._results import Embedding, Parts, Segment, Usage
-from ._stats import Budget, Stats
+from ._stats import Budget, Progress, Stats
 from ._store.fusion import Fused, fuse_ranks
 from ._store.identity import IdFrom
 from ._store.metadata import check_space
@@ -67,9 +69,11 @@ __all__ = [
     "MediaLimit",
     "Model",
     "Moment",
+    "Outcome",
     "Part",
     "Parts",
     "Plan",
+    "Progress",
     "Quadrants",
     "QuotaExceededError",
     "RateLimitError",
@@ -80,6 +84,7 @@ __all__ = [
     "SegmentOptions",
     "Sentences",
     "ServerError",
+    "SharedLimitsError",
     "Source",
     "Stats",
     "StreamResult",

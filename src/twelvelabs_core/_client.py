@@ -16,12 +16,13 @@ from collections.abc import (
     Sequence,
     Sized,
 )
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
-from ._batch.batch import embed_batch, run_batch, warn_truncated
+from ._batch.batch import Outcome, embed_batch, run_batch, run_each, warn_truncated
 from ._batch.plan import Plan, make_plan
 from ._batch.progress import bar_of
 from ._batch.stream import Chunk, Embed, StreamResult, embed_chunk, stream, stream_async
@@ -36,17 +37,18 @@ from ._embed.settings import EmbedSettings
 from ._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from ._errors import InvalidInputError, TwelveLabsError, as_error
 from ._inputs import Item, Media, as_items
+from ._lanes import Lane, checked_lane, choose, in_lane, lane_of
 from ._limits import RateLimits
 from ._models import Model, find_model, resolve_api_version, resolve_dimensions
 from ._net import loop
 from ._net.retry import RetryPolicy
 from ._net.sender import Sender
-from ._net.settings import DEFAULT_TOTAL_TIMEOUT, SenderSettings
+from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from ._options import SegmentOptions
 from ._results import Embedding, Parts, Segment
-from ._stats import Budget, Run, Stats
+from ._stats import Budget, Progress, Run, Stats
 from ._store.identity import IdFrom, always
-from ._store.rows import Row, names_for_ids, rows_of
+from ._store.rows import Row, name_for_ids, names_for_ids, one_each, rows_of
 
 if TYPE_CHECKING:
     import httpx
@@ -71,6 +73,26 @@ def _numbered(name: str) -> Iterable[Label]:
     return zip(itertools.repeat(name), itertools.count(), strict=False)
 
 
+async def _converted(
+    jobs: Sequence[Job | None], outcome: Outcome[Result], convert: Callable[[int, Job, Result], T]
+) -> Outcome[T]:
+    """The outcome with each file's segments or rows. In a thread: rows hold the file's digest, which reads the file
+    unless it was needed before; and there may be thousands.
+    """
+    made: Outcome[T] = Outcome([None] * len(jobs), outcome.errors, outcome.fatal)
+
+    def convert_all() -> None:
+        for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
+            if job is not None and found is not None:
+                try:
+                    made.results[index] = convert(index, job, found)
+                except Exception as error:  # one file that is gone must not lose the others' vectors
+                    made.errors[index] = as_error(error, job.label)
+
+    await loop.in_thread(True, convert_all)
+    return made
+
+
 class EmbeddingClient:
     """TwelveLabs embeddings for one model and one account. The framework adapters are built on it; it works alone too.
 
@@ -87,7 +109,10 @@ class EmbeddingClient:
         truncate: what to do with a text over the model's limit: ``end`` or ``start`` cut that side, ``none`` raises
             :class:`TextTooLongError`, ``average`` embeds chunks and returns their weighted mean.
         count_tokens: ``str -> int``, 0 or more; the default estimates, on the high side (no tokenizer is published).
-        max_concurrency: requests in flight at a time, 1 or more.
+        max_concurrency: requests in flight at a time, 1 or more; interactive ones a quarter more, four at most.
+        max_media_bytes: bytes of media held for the requests in flight (256 MB): what is read of a file and its base64.
+            A file is read in pieces, so that most requests hold less than 3 MB; an image that is converted first (WebP,
+            a PIL image) holds its pixels too. A request that would hold more than this is sent alone.
         rate_limits: what the account may send, as :class:`RateLimits`; None = learn from the server's responses.
         rate_limiter: a limiter object of LangChain (``BaseRateLimiter``) or LlamaIndex, asked before every request.
         max_wait: longest wait for a limit, in seconds, over several rejections too; a longer one raises
@@ -96,7 +121,7 @@ class EmbeddingClient:
             last twice at most). 0 = none.
         retry: a whole :class:`RetryPolicy` instead of ``max_retries``.
         timeout: seconds without a byte from the server before a request counts as lost; also for a connection, and for
-            the server to take the next 64 kB of a large body.
+            the server to take the next 256 kB of a large body.
         total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
             more: a second for each 64 kB.
         cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
@@ -125,6 +150,7 @@ class EmbeddingClient:
         truncate: Truncate = "end",
         count_tokens: TokenCounter | None = None,
         max_concurrency: int = 64,
+        max_media_bytes: int = DEFAULT_MEDIA_BYTES,
         rate_limits: RateLimits | None = None,
         rate_limiter: Any = None,
         max_wait: float = 120.0,
@@ -145,10 +171,10 @@ class EmbeddingClient:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
         # Written so that NaN is refused too.
         at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
-        if not (max_concurrency >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
+        if not (max_concurrency >= 1 and max_media_bytes >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
             raise InvalidInputError(
-                "max_concurrency must be 1 or more, max_retries, max_wait and task_timeout 0 or more, timeout and "
-                "total_timeout above 0."
+                "max_concurrency and max_media_bytes must be 1 or more, max_retries, max_wait and task_timeout 0 or "
+                "more, timeout and total_timeout above 0."
             )
         self._settings = EmbedSettings(
             found,
@@ -167,6 +193,7 @@ class EmbeddingClient:
                 base_url=resolve_base_url(base_url),
                 api_key=resolve_api_key(api_key),
                 max_concurrency=max_concurrency,
+                max_media_bytes=max_media_bytes,
                 max_wait=max_wait,
                 timeout=timeout,
                 total_timeout=total_timeout,
@@ -252,7 +279,7 @@ class EmbeddingClient:
 
     # -- one item, many items --------------------------------------------------------------------------------------
 
-    def embed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
+    def embed(self, item: Item, *, name: str | None = None, prepaid: int = 0, lane: Lane | None = None) -> Embedding:
         """One vector for one item.
 
         Args:
@@ -260,6 +287,8 @@ class EmbeddingClient:
                 :class:`Composed`.
             name: what to call it in errors; its kind by default.
             prepaid: 1 if the caller has already acquired ``rate_limiter`` for the request.
+            lane: ``interactive`` = goes before everything in the bulk lane; ``bulk`` = takes turns with other calls
+                there. By default that of a surrounding :meth:`interactive` or :meth:`bulk`, else ``interactive``.
 
         Raises:
             InvalidInputError: found before sending, or by the server.
@@ -267,14 +296,22 @@ class EmbeddingClient:
             AuthenticationError, RateLimitError, QuotaExceededError: about the account.
             ServerError, ConnectionFailedError, MalformedResponseError: the retries are used up.
         """
-        return loop.run(self._one(item, name, prepaid))
+        return loop.run(self._one(item, name, prepaid, checked_lane(lane, "interactive")))
 
-    async def aembed(self, item: Item, *, name: str | None = None, prepaid: int = 0) -> Embedding:
+    async def aembed(
+        self, item: Item, *, name: str | None = None, prepaid: int = 0, lane: Lane | None = None
+    ) -> Embedding:
         """Async :meth:`embed`."""
-        return await loop.arun(self._one(item, name, prepaid))
+        return await loop.arun(self._one(item, name, prepaid, checked_lane(lane, "interactive")))
 
     def embed_many(
-        self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
+        self,
+        items: Iterable[Item],
+        *,
+        name: str = "items",
+        progress: bool = False,
+        prepaid: int = 0,
+        lane: Lane | None = None,
     ) -> list[Embedding]:
         """One vector an item, in the items' order; at most ``max_concurrency`` requests at a time.
 
@@ -287,6 +324,7 @@ class EmbeddingClient:
             name: what to call them in errors: ``texts`` gives ``texts[3]``.
             progress: show a tqdm bar.
             prepaid: number of requests for which the caller has already acquired ``rate_limiter``.
+            lane: as for :meth:`embed`; by default ``interactive`` for a single item, ``bulk`` for several.
 
         Raises:
             InvalidInputError: an item cannot be sent; nothing was sent. ``item`` names it.
@@ -298,20 +336,71 @@ class EmbeddingClient:
             ConnectionFailedError, ServerError: the server fails every request (code ``circuit_open``); likewise.
             UnexpectedError: the iterator of the items raised, or the check of one; nothing was sent.
         """
-        return loop.run(self._many(as_items(items), name, progress, prepaid))
+        return loop.run(self._many(items, name, progress, prepaid, lane))
 
     async def aembed_many(
-        self, items: Iterable[Item], *, name: str = "items", progress: bool = False, prepaid: int = 0
+        self,
+        items: Iterable[Item],
+        *,
+        name: str = "items",
+        progress: bool = False,
+        prepaid: int = 0,
+        lane: Lane | None = None,
     ) -> list[Embedding]:
         """Async :meth:`embed_many`."""
-        return await loop.arun(self._many(as_items(items), name, progress, prepaid))
+        return await loop.arun(self._many(items, name, progress, prepaid, lane))
 
-    async def _one(self, item: Item, name: str | None, prepaid: int) -> Embedding:
-        (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], Run(1), prepaid)
+    def embed_each(
+        self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
+    ) -> Outcome[Embedding]:
+        """As :meth:`embed_many`, but an item that cannot be sent, or fails, stops nothing, and no error is raised for
+        any: each is in ``.errors``, and one about the account is ``.fatal``.
+
+        Args:
+            items: what to embed.
+            name: what to call them in errors.
+            progress: is told of every change of the call's statistics, on the background loop; it must not block.
+
+        Raises:
+            InvalidInputError: ``items`` is no list of items.
+        """
+        return loop.run(self._each(as_items(items), name, progress, lane_of("bulk")))
+
+    async def aembed_each(
+        self, items: Iterable[Item], *, name: str = "items", progress: Progress | None = None
+    ) -> Outcome[Embedding]:
+        """Async :meth:`embed_each`."""
+        return await loop.arun(self._each(as_items(items), name, progress, lane_of("bulk")))
+
+    async def _each(
+        self, items: Sequence[Item], name: str, progress: Progress | None, lane: Lane
+    ) -> Outcome[Embedding]:
+        run = self._new_run(len(items), progress, lane=lane)
+        try:
+            jobs, outcome = await run_each(self._embedder, items, _numbered(name), run, self._cache)
+            if run.stats.truncated:
+                pairs = zip(jobs, outcome.results, strict=True)
+                warn_truncated([job.label for job, found in pairs if job and getattr(found, "truncated", False)], run)
+            return outcome  # type: ignore[return-value]  # jobs without options give one vector each
+        finally:
+            self._finish(run)
+
+    async def _one(self, item: Item, name: str | None, prepaid: int, lane: Lane) -> Embedding:
+        run = self._new_run(1, lane=lane)
+        (found,) = await self._vectors([item], [name or str(getattr(item, "kind", "text"))], run, prepaid)
         return found
 
-    async def _many(self, items: Sequence[Item], name: str, progress: bool, prepaid: int) -> list[Embedding]:
-        return await self._vectors(items, _numbered(name), self._new_run(len(items), progress), prepaid)
+    def _many(
+        self, items: Iterable[Item], name: str, progress: bool, prepaid: int, lane: Lane | None
+    ) -> Coroutine[Any, Any, list[Embedding]]:
+        found = as_items(items)
+        lane = checked_lane(lane, "interactive" if len(found) == 1 else "bulk")
+
+        async def embed() -> list[Embedding]:
+            run = self._new_run(len(found), progress, lane=lane)
+            return await self._vectors(found, _numbered(name), run, prepaid)
+
+        return embed()
 
     async def _vectors(self, items: Sequence[Item], labels: Iterable[Label], run: Run, prepaid: int) -> list[Embedding]:
         jobs: Sequence[Job] = ()
@@ -329,13 +418,46 @@ class EmbeddingClient:
                 warn_truncated([job.label for job, found in pairs if getattr(found, "truncated", False)], run)
             self._finish(run)
 
-    def _new_run(self, items: int, progress: bool) -> Run:
-        return Run(items, bar_of(items, self._sender.opens_at) if progress else None)
+    def _new_run(self, items: int, progress: bool | Progress | None = None, *, lane: Lane) -> Run:
+        """The state of a call, in the task that does it.
+
+        Args:
+            progress: True = a bar.
+        """
+        choose(lane)
+        if isinstance(progress, bool):
+            progress = bar_of(items, self._sender.opens_at) if progress else None
+        return Run(items, progress, lane=lane)
 
     def _finish(self, run: Run) -> None:
         run.close()
         self._last_run = run.stats
         self._stats.add(run.stats)
+
+    # -- lanes -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def interactive() -> AbstractContextManager[None]:
+        """Inside this context, calls go before everything in the bulk lane, in every queue: somebody waits for them.
+
+        Without it, calls for one item are interactive; batches, streams, segments and rows are bulk.
+
+        .. code-block:: python
+
+            with client.interactive():
+                client.embed_many(["the three queries", "of one question", "go first"])
+
+        It holds for all clients' calls that this thread or task makes inside, and for tasks it starts there. A stream
+        belongs to the lane in which :meth:`stream` was called, wherever it is read.
+        """
+        return in_lane("interactive")
+
+    @staticmethod
+    def bulk() -> AbstractContextManager[None]:
+        """Inside this context, calls are in the bulk lane, as :meth:`interactive` the other way: for single items that
+        nobody waits for. Each call takes its turn with others there.
+        """
+        return in_lane("bulk")
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -361,13 +483,18 @@ class EmbeddingClient:
             AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all
                 finished items were yielded.
         """
-        embed, finish = self._streamer(items, errors, progress)
+        return self._stream(items, ordered, errors, progress, lane_of("bulk"))
+
+    def _stream(
+        self, items: Iterable[Item], ordered: bool, errors: str, progress: bool, lane: Lane
+    ) -> Iterator[StreamResult]:
+        embed, finish = self._streamer(items, errors, progress, lane)
         try:
             yield from stream(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         finally:
             loop.finish(finish())
 
-    async def astream(
+    def astream(
         self,
         items: Iterable[Item] | AsyncIterable[Item],
         *,
@@ -376,7 +503,17 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> AsyncIterator[StreamResult]:
         """Async :meth:`stream`; the items may come from an async iterator too."""
-        embed, finish = self._streamer(items, errors, progress)
+        return self._astream(items, ordered, errors, progress, lane_of("bulk"))
+
+    async def _astream(
+        self,
+        items: Iterable[Item] | AsyncIterable[Item],
+        ordered: bool,
+        errors: str,
+        progress: bool,
+        lane: Lane,
+    ) -> AsyncIterator[StreamResult]:
+        embed, finish = self._streamer(items, errors, progress, lane)
         found = stream_async(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         try:
             async for result in found:
@@ -391,15 +528,16 @@ class EmbeddingClient:
         return STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
 
     def _streamer(
-        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool
+        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool, lane: Lane
     ) -> tuple[Embed, Callable[[], Coroutine[Any, Any, None]]]:
         """What embeds a chunk of a stream, and what ends the stream's run."""
         if errors not in ("raise", "yield"):
             raise InvalidInputError(f"errors={errors!r} is not one of raise, yield.")
-        run = Run(0)
+        run = Run(0, lane=lane)
         total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
+            choose(lane)
             if progress and run.stats.items == 0:
                 run.progress = bar_of(total, self._sender.opens_at)
             run.stats.items += len(chunk)
@@ -495,29 +633,17 @@ class EmbeddingClient:
             check: raises what ``convert`` would, before anything is sent.
             many: False = one file: its own error is raised, and its label has no index.
         """
-        run = self._new_run(len(media), progress)
+        run = self._new_run(len(media), progress, lane=lane_of("bulk"))
         labels = _numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
             if check is not None:
                 await check(jobs)
-            outcome = await run_batch(self._embedder, jobs, run, self._cache)
-            converted: list[Any] = [None] * len(jobs)
-
-            def convert_all() -> None:
-                for index, (job, found) in enumerate(zip(jobs, outcome.results, strict=True)):
-                    try:
-                        converted[index] = None if found is None else convert(index, job, found)
-                    except Exception as error:  # one file that is gone must not lose the others' vectors
-                        outcome.errors[index] = as_error(error, job.label)
-
-            # Rows hold the file's digest, which reads the file unless it was needed before.
-            await loop.in_thread(any(job.on_disk for job in jobs), convert_all)
-            outcome.results = converted
+            outcome = await _converted(jobs, await run_batch(self._embedder, jobs, run, self._cache), convert)
             outcome.check(single=not many)
         finally:
             self._finish(run)
-        return converted
+        return outcome.results  # type: ignore[return-value]  # without errors there is one for each
 
     def rows(
         self,
@@ -572,6 +698,84 @@ class EmbeddingClient:
         """Async :meth:`rows_many`."""
         return await loop.arun(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
 
+    def rows_each(
+        self,
+        media: Iterable[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
+        progress: Progress | None = None,
+    ) -> Outcome[list[Row]]:
+        """As :meth:`rows_many`, but a file that cannot be sent, or fails, stops nothing: see :meth:`embed_each`."""
+        return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane_of("bulk")))
+
+    async def arows_each(
+        self,
+        media: Iterable[Media],
+        options: SegmentOptions | None = None,
+        *,
+        name: str = "media",
+        metadata: Sequence[Mapping[str, Any]] | None = None,
+        id_from: IdFrom = "source",
+        progress: Progress | None = None,
+    ) -> Outcome[list[Row]]:
+        """Async :meth:`rows_each`."""
+        lane = lane_of("bulk")
+        return await loop.arun(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane))
+
+    async def _rows_each(
+        self,
+        media: Sequence[Media],
+        options: SegmentOptions | None,
+        name: str,
+        metadata: Sequence[Mapping[str, Any]] | None,
+        id_from: IdFrom,
+        progress: Progress | None,
+        lane: Lane,
+    ) -> Outcome[list[Row]]:
+        run = self._new_run(len(media), progress, lane=lane)
+        labels = [f"{name}[{index}]" for index in range(len(media))]
+
+        def name_each() -> list[str | TwelveLabsError | None]:
+            return [name_or_error(*given) for given in zip(media, metadatas, labels, strict=True)]
+
+        def name_or_error(item: Media, given: Mapping[str, Any] | None, label: str) -> str | TwelveLabsError | None:
+            try:
+                return name_for_ids(item, given, id_from, label)
+            except Exception as error:
+                return as_error(error, label)
+
+        try:
+            metadatas = one_each(metadata, len(media))
+            # A file whose rows would have no id is not paid for.
+            names = await loop.in_thread(callable(id_from), name_each)
+            places = [place for place, found in enumerate(names) if not isinstance(found, TwelveLabsError)]
+            run.stats.failed += len(media) - len(places)
+            jobs, ran = await run_each(
+                self._embedder,
+                [media[place] for place in places],
+                [labels[place] for place in places],
+                run,
+                self._cache,
+                options or SegmentOptions(),
+            )
+
+            def convert(index: int, job: Job, found: Result) -> list[Row]:
+                place = places[index]
+                return self._rows_of(job, found, metadatas[place], names[place])  # type: ignore[arg-type]
+
+            made = await _converted(jobs, ran, convert)
+            outcome: Outcome[list[Row]] = Outcome([None] * len(media), fatal=made.fatal)
+            for place, rows in zip(places, made.results, strict=True):
+                outcome.results[place] = rows
+            unnamed = {place: found for place, found in enumerate(names) if isinstance(found, TwelveLabsError)}
+            outcome.errors = dict(sorted((unnamed | {places[i]: e for i, e in made.errors.items()}).items()))
+            return outcome
+        finally:
+            self._finish(run)
+
     async def _rows(
         self,
         media: Sequence[Media],
@@ -591,19 +795,22 @@ class EmbeddingClient:
             names.extend(await loop.in_thread(callable(id_from), names_for_ids, media, metadata, id_from, labels))
 
         def convert(index: int, job: Job, found: Result) -> list[Row]:
-            file = job.files[0]
-            return rows_of(
-                file.media,
-                self._embedder.as_segments(job, found),
-                space=self.space,
-                content_digest=file.content_digest,
-                duration_sec=file.measured.duration_sec,
-                options=job.options,  # with the default segmentation, which is part of a chunk's id
-                metadata=None if metadata is None else metadata[index],
-                id_from=always(names[index]),
-            )
+            return self._rows_of(job, found, None if metadata is None else metadata[index], names[index])
 
         return await self._files(media, options, name, convert, check=check, many=many, progress=progress)
+
+    def _rows_of(self, job: Job, found: Result, metadata: Mapping[str, Any] | None, name: str | None) -> list[Row]:
+        file = job.files[0]
+        return rows_of(
+            file.media,
+            self._embedder.as_segments(job, found),
+            space=self.space,
+            content_digest=file.content_digest,
+            duration_sec=file.measured.duration_sec,
+            options=job.options,  # with the default segmentation, which is part of a chunk's id
+            metadata=metadata,
+            id_from=always(name),
+        )
 
     # -- plan ----------------------------------------------------------------------------------------------------------
 
@@ -658,7 +865,7 @@ class EmbeddingClient:
         return await loop.arun(self._parts(text, image, audio, audio_start_offset_sec))
 
     async def _parts(self, text: str | None, image: Any, audio: Any, start: float | None) -> Parts:
-        run = Run(1)
+        run = self._new_run(1, lane=lane_of("interactive"))
 
         async def embed_text(job: Job) -> Embedding:
             (found,) = await embed_batch(self._embedder, [job], run, self._cache, single=True)

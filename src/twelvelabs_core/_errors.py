@@ -10,6 +10,7 @@
     ├── ConnectionFailedError                   no response: refused, dropped, timed out
     ├── MalformedResponseError                  a response that is not what the API documents
     ├── CacheError                              the cache cannot be opened, read or written
+    ├── SharedLimitsError                       the limits that processes share (``RateLimits(shared=)``) cannot be used
     ├── UnexpectedError                         something outside this package raised; the original is ``__cause__``
     └── BatchError                              some items of a batch failed; the others are in ``.results``
 
@@ -138,6 +139,14 @@ class CacheError(TwelveLabsError):
     """The cache cannot be opened, read or written (disk full, read-only, not a database).
 
     A batch stops with it, with everything finished in :attr:`results`: what it went on to pay for would not be kept.
+    """
+
+
+class SharedLimitsError(TwelveLabsError):
+    """The limits that processes share (``RateLimits(shared=)``) cannot be used: a file that cannot be written, a Redis
+    that has not been reached, or its package is missing.
+
+    Raised before anything is sent. A store that is lost later raises nothing: each worker keeps its part of the limits.
     """
 
 

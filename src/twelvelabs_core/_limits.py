@@ -8,15 +8,20 @@ its keys.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+from pydantic import SecretStr
 
 from ._errors import InvalidInputError
 from ._models import Kind
 
 Category = Literal["text", "image", "audio", "video", "upload"]
 
+REDIS_SCHEMES = ("redis", "rediss", "unix")
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 
@@ -51,11 +56,15 @@ class RateLimits:
         image: images, if they have a counter of their own.
         audio, video: audio and video.
         upload: uploads of assets.
-        interactive_share: share of each window that batches leave to queries, 0 to 0.5; None = 5 %, and only while
-            there are queries.
-        reserve: requests of each window of a day or longer that batches leave to queries.
-        shared: where processes (path of a SQLite file) or machines (``redis://…``) share these limits; None = this
-            process keeps them alone.
+        interactive_share: share of each window of up to an hour that batches leave to interactive requests, 0 to 0.5:
+            at least two requests unless it is 0, at most half of the window. None = 5 %, while there are such requests.
+        reserve: requests of each window of a day or longer that batches leave to interactive requests.
+        shared: where processes (path of a SQLite file, on a local disk) or machines (``redis://…``, ``rediss://…``,
+            ``unix://…``) share these limits; None = this process keeps them alone. A path becomes absolute, a URL a
+            ``SecretStr``, as it may hold a password.
+
+    Raises:
+        InvalidInputError: a share or reserve is out of its range, or ``shared`` is neither a path nor a URL of Redis.
     """
 
     text: tuple[Window, ...] = ()
@@ -65,10 +74,26 @@ class RateLimits:
     upload: tuple[Window, ...] = ()
     interactive_share: float | None = field(default=None, kw_only=True)
     reserve: int = field(default=0, kw_only=True)
-    shared: str | None = field(default=None, kw_only=True)
+    shared: str | os.PathLike[str] | SecretStr | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shared", _address(self.shared))
+        share, reserve = self.interactive_share, self.reserve
+        if share is not None and not (isinstance(share, (int, float)) and 0 <= share <= 0.5):
+            raise InvalidInputError(
+                f"RateLimits: interactive_share={share!r} must be 0 to 0.5: the part of a window that batches leave."
+            )
+        if not isinstance(reserve, int) or reserve < 0:
+            raise InvalidInputError(f"RateLimits: reserve={reserve!r} must be a whole number of requests, 0 or more.")
 
     @classmethod
-    def free(cls, *, interactive_share: float | None = None, reserve: int = 0, shared: str | None = None) -> RateLimits:
+    def free(
+        cls,
+        *,
+        interactive_share: float | None = None,
+        reserve: int = 0,
+        shared: str | os.PathLike[str] | SecretStr | None = None,
+    ) -> RateLimits:
         """The free plan: 600 texts and images a minute, 3,000 a day; 25 audio and 25 video requests a minute, with 600
         media minutes an hour each.
         """
@@ -81,7 +106,7 @@ class RateLimits:
         *,
         interactive_share: float | None = None,
         reserve: int = 0,
-        shared: str | None = None,
+        shared: str | os.PathLike[str] | SecretStr | None = None,
     ) -> RateLimits:
         """The developer plan: tier 1 with a payment method (the free plan's numbers), 2 and 3 by monthly spending."""
         if tier not in _TIERS:
@@ -111,7 +136,7 @@ class RateLimits:
         per_day: float | None = None,
         interactive_share: float | None = None,
         reserve: int = 0,
-        shared: str | None = None,
+        shared: str | os.PathLike[str] | SecretStr | None = None,
     ) -> RateLimits:
         """The same numbers for every category, for example this program's share of an account's limits."""
         windows = tuple(Window(n, s) for n, s in ((per_minute, MINUTE), (per_day, DAY)) if n is not None)
@@ -138,6 +163,29 @@ class RateLimits:
     def categories(self, kinds: Iterable[Kind]) -> tuple[Category, ...]:
         """Every category in which a request is counted: a text with a video counts in both."""
         return tuple(sorted({self.category(kind) for kind in kinds}))
+
+
+def _address(shared: object) -> str | SecretStr | None:
+    """Where limits are shared: an absolute path, or a URL of Redis as a secret.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    if shared is None:
+        return None
+    given = shared.get_secret_value() if isinstance(shared, SecretStr) else shared
+    if not isinstance(given, (str, os.PathLike)) or isinstance(os.fspath(given), bytes) or not os.fspath(given).strip():
+        raise InvalidInputError("shared= takes the path of a SQLite file or a URL of Redis (redis://host:6379/0).")
+    text = os.fspath(given)
+    scheme, found, _ = text.partition("://")
+    if not found:
+        return str(Path(text).expanduser().absolute())
+    if scheme not in REDIS_SCHEMES:
+        raise InvalidInputError(
+            f"shared= does not know {scheme}://; it takes the path of a SQLite file, or a URL with "
+            f"{', '.join(f'{known}://' for known in REDIS_SCHEMES)}."
+        )
+    return SecretStr(text)
 
 
 # (text per minute, day), (media requests per minute, day; media minutes per hour, day), (uploads per minute, day)

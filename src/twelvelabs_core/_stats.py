@@ -8,14 +8,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol
+from typing import Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
+from ._lanes import Lane
 
 logger = logging.getLogger("twelvelabs_embeddings")
-
-#: ``interactive`` = somebody waits for the answer, such as a user for a query's; ``bulk`` = batches, streams, loaders.
-Lane = Literal["interactive", "bulk"]
 
 
 @dataclass
@@ -120,7 +118,7 @@ class Run:
     """The state of one call, passed along with its requests: statistics, progress, and whether to stop.
 
     Args:
-        items: how many items the call has.
+        items: how many items the call has; 0 = that is not known, as of a stream.
         progress: a progress bar, or None; gets every change of the statistics.
         lane: of all its requests. In the bulk lane, runs take turns.
 
@@ -134,8 +132,14 @@ class Run:
         self.stats = Stats(items=items)
         self.stopping = False
         self.requests = self.left = math.inf
+        self._bounded = items > 0
         self.progress = progress
         self._started = time.monotonic()
+
+    def expect(self, requests: int) -> None:
+        """So many requests are to be sent, as far as can be told; of a stream it cannot."""
+        if self._bounded:
+            self.requests = self.left = float(requests)
 
     def after_payment(self) -> Run:
         """The same call for requests about what is already paid for: they are sent also while the batch stops."""

@@ -72,6 +72,7 @@ from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
 from ._inputs import Composed, Item, Media, Source, as_items, as_list, as_media, as_objects, describe, file_name
+from ._lanes import Lane, lane_of
 from ._limits import RateLimits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
@@ -89,7 +90,7 @@ from ._media.kinds import (
 from ._models import Model
 from ._net.forks import PerLoop
 from ._net.loop import arun, run, submit
-from ._net.settings import DEFAULT_TOTAL_TIMEOUT
+from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
 from ._renumber import renumber_errors
@@ -178,6 +179,8 @@ class Adapter(BaseModel):
     """Token counter for texts; the default estimates on the high side."""
     max_concurrency: int = 64
     """Requests in flight at a time."""
+    max_media_bytes: int = DEFAULT_MEDIA_BYTES
+    """Bytes of media held for the requests in flight; most hold less than 3 MB."""
     rate_limits: RateLimits | None = None
     """What the account may send, for example ``RateLimits.free()``; None = learn from the server's responses."""
     max_wait: float = 120.0
@@ -246,23 +249,30 @@ class Adapter(BaseModel):
 
     # -- vectors ---------------------------------------------------------------------------------------------------
 
-    def _vector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
+    def _vector(self, item: Item, name: str, *, prepaid: int = 0, lane: Lane = "interactive") -> list[float]:
         """One item's vector.
 
         Args:
             item: a text, media or :class:`Composed`.
             name: what to call it in errors.
             prepaid: number of requests for which the framework has already acquired ``rate_limiter``.
+            lane: of the call, outside ``client.bulk()`` and ``client.interactive()``.
         """
         self._check_space(item, name)
-        return self.client.embed(item, name=name, prepaid=prepaid).vector
+        return self.client.embed(item, name=name, prepaid=prepaid, lane=lane_of(lane)).vector
 
-    async def _avector(self, item: Item, name: str, *, prepaid: int = 0) -> list[float]:
+    async def _avector(self, item: Item, name: str, *, prepaid: int = 0, lane: Lane = "interactive") -> list[float]:
         self._check_space(item, name)
-        return (await self.client.aembed(item, name=name, prepaid=prepaid)).vector
+        return (await self.client.aembed(item, name=name, prepaid=prepaid, lane=lane_of(lane))).vector
 
     def _vectors(
-        self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
+        self,
+        items: Iterable[Item],
+        name: str,
+        *,
+        progress: bool = False,
+        prepaid: int = 0,
+        documents: bool = False,
     ) -> list[list[float]]:
         """One vector an item, in order. An error's ``.results`` are plain vectors too.
 
@@ -271,18 +281,29 @@ class Adapter(BaseModel):
             name: what to call them in errors: ``texts`` gives ``texts[3]``.
             progress: show a tqdm bar.
             prepaid: as for :meth:`_vector`.
+            documents: they are to be stored: a single one is no query either.
         """
         items = self._of_one_space(items, name)
         with _plain_results():
-            found = self.client.embed_many(items, name=name, progress=progress, prepaid=prepaid)
+            found = self.client.embed_many(
+                items, name=name, progress=progress, prepaid=prepaid, lane=lane_of("bulk") if documents else None
+            )
         return [embedding.vector for embedding in found]
 
     async def _avectors(
-        self, items: Iterable[Item], name: str, *, progress: bool = False, prepaid: int = 0
+        self,
+        items: Iterable[Item],
+        name: str,
+        *,
+        progress: bool = False,
+        prepaid: int = 0,
+        documents: bool = False,
     ) -> list[list[float]]:
         items = self._of_one_space(items, name)
         with _plain_results():
-            found = await self.client.aembed_many(items, name=name, progress=progress, prepaid=prepaid)
+            found = await self.client.aembed_many(
+                items, name=name, progress=progress, prepaid=prepaid, lane=lane_of("bulk") if documents else None
+            )
         return [embedding.vector for embedding in found]
 
     def _of_one_space(self, items: Iterable[Item], name: str) -> list[Item]:

@@ -31,7 +31,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_core.adapter import Adapter, arun, as_media, content_digest, run, submit
 
-ADAPTERS = ("langchain_twelvelabs", "llama_index_twelvelabs")
+ADAPTERS = ("langchain_twelvelabs", "llama_index_twelvelabs", "ray_twelvelabs")
 DOOR = {"twelvelabs_core": twelvelabs_core.__all__, "twelvelabs_core.adapter": adapter.__all__}
 
 

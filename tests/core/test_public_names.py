@@ -15,10 +15,11 @@ import pytest
 
 import langchain_twelvelabs
 import llama_index_twelvelabs
+import ray_twelvelabs
 import twelvelabs_core
 import twelvelabs_core.adapter
 
-PACKAGES = [twelvelabs_core, langchain_twelvelabs, llama_index_twelvelabs]
+PACKAGES = [twelvelabs_core, langchain_twelvelabs, llama_index_twelvelabs, ray_twelvelabs]
 MODULES = [*PACKAGES, twelvelabs_core.adapter]
 
 
@@ -84,13 +85,14 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 # -- who imports whom ----------------------------------------------------------------------------------------------
 
-CORE, CHAIN, INDEX, EMULATOR = (
+CORE, CHAIN, INDEX, RAY, EMULATOR = (
     "twelvelabs_core",
     "langchain_twelvelabs",
     "llama_index_twelvelabs",
+    "ray_twelvelabs",
     "twelvelabs_emulator",
 )
-FRAMEWORKS = {"langchain", "langchain_core", "llama_index", "llama_index_instrumentation", "workflows"}
+FRAMEWORKS = {"langchain", "langchain_core", "llama_index", "llama_index_instrumentation", "workflows", "ray"}
 EXTRAS = {"PIL", "av", "tqdm", "redis", "orjson", "twelvelabs", "ray"}  # never at import time
 
 
@@ -122,10 +124,11 @@ def _statements(tree: ast.AST, *, at_once: bool) -> Iterator[ast.AST]:
 @pytest.mark.parametrize(
     ("package", "never"),
     [
-        (CORE, {CHAIN, INDEX, EMULATOR, *FRAMEWORKS}),
-        (CHAIN, {INDEX, EMULATOR, "llama_index"}),
-        (INDEX, {CHAIN, EMULATOR, "langchain", "langchain_core"}),
-        (EMULATOR, {CORE, CHAIN, INDEX, *FRAMEWORKS}),  # a fault it shared with the client would hide there
+        (CORE, {CHAIN, INDEX, RAY, EMULATOR, *FRAMEWORKS}),
+        (CHAIN, {INDEX, RAY, EMULATOR, "llama_index", "ray"}),
+        (INDEX, {CHAIN, RAY, EMULATOR, "langchain", "langchain_core", "ray"}),
+        (RAY, {CHAIN, INDEX, EMULATOR, *FRAMEWORKS - {"ray"}}),
+        (EMULATOR, {CORE, CHAIN, INDEX, RAY, *FRAMEWORKS}),  # a fault it shared with the client would hide there
     ],
 )
 def test_imports_between_packages(package: str, never: set[str]) -> None:
@@ -134,6 +137,6 @@ def test_imports_between_packages(package: str, never: set[str]) -> None:
     assert not found & never
 
 
-@pytest.mark.parametrize("package", [CORE, CHAIN, INDEX])
+@pytest.mark.parametrize("package", [CORE, CHAIN, INDEX, RAY])
 def test_extras_are_imported_when_they_are_needed(package: str) -> None:
     assert not imports(package, at_once=True) & EXTRAS

@@ -17,6 +17,7 @@ VALUES = {
     "_config",
     "_errors",
     "_inputs",
+    "_lanes",
     "_limits",
     "_models",
     "_options",

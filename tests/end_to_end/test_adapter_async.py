@@ -76,11 +76,14 @@ async def test_batches_are_concurrent_and_bounded(make: Make, emulator: Emulator
     check()
 
 
-async def test_image_requests_have_a_lower_concurrency(make: Make, emulator: Emulator) -> None:
-    """Bodies with media are held in memory whole."""
-    emulator.configure(latency_sec=0.05)
-    await make().aimages([media.png((8 * i, 0, 0)) for i in range(30)])
-    assert 2 <= emulator.most_at_once <= 8
+@pytest.mark.parametrize(("images_at_once", "least", "most"), [(3, 2, 4), (1000, 20, 30)])
+async def test_image_requests_are_bounded_by_the_bytes_they_hold(
+    make: Make, emulator: Emulator, images_at_once: int, least: int, most: int
+) -> None:
+    images = [media.png((8 * i, 0, 0)) for i in range(30)]
+    emulator.configure(latency_sec=0.1)
+    await make(max_media_bytes=images_at_once * len(images[1]) * 7 // 3).aimages(images)
+    assert least <= emulator.most_at_once <= most
 
 
 def test_three_event_loops_in_a_row(model: Model) -> None:

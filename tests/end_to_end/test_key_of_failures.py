@@ -30,7 +30,7 @@ from tests.support.secrets import shown_in
 from tests.support.service import v1_answer, v2_answer, vector
 from twelvelabs_core import EmbeddingClient, Image, InvalidInputError, TwelveLabsError, no_waiting
 from twelvelabs_core._api import assets
-from twelvelabs_core._api.requests import FileRange
+from twelvelabs_core._media.streamed import StreamedFile
 from twelvelabs_core._net.key import Key
 from twelvelabs_core._stats import Run
 from twelvelabs_core.adapter import run
@@ -231,7 +231,7 @@ def test_the_parts_of_an_upload_are_sent_without_the_key(
 def send_part(client: EmbeddingClient, folder: Path, address: str) -> None:
     file = folder / "file"
     file.write_bytes(bytes(400_000))
-    request = assets.part(address, FileRange(file, 0, 400_000), {})
+    request = assets.part(address, StreamedFile(file, 400_000, "file"), {})
     run(client._sender.send(request, Run(1)))
 
 

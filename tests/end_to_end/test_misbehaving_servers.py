@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from hypothesis import given
@@ -31,6 +33,7 @@ from twelvelabs_core import (
     no_waiting,
 )
 from twelvelabs_core._api.requests import Request
+from twelvelabs_core._media.streamed import HeldContent
 from twelvelabs_core._stats import Run
 from twelvelabs_core.adapter import run
 
@@ -55,6 +58,35 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
 
 def client_of(server: RawServer, **settings: Any) -> EmbeddingClient:
     return EmbeddingClient(**{"api_key": KEY, "base_url": server.base_url, "max_retries": 0, **settings})
+
+
+# -- connections that end before a request ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_request_that_was_not_written_is_not_paid_for(monkeypatch: pytest.MonkeyPatch, repeat: bool) -> None:
+    """Its connection ended after it was chosen: it is sent again, also if the server must not perform it twice."""
+    connect, left = aiohttp.TCPConnector.connect, [True]
+
+    async def closing(*args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        connection = await connect(*args, **kwargs)
+        if left:
+            left.pop()
+            assert connection.transport is not None
+            if sys.version_info >= (3, 12):
+                connection.transport.close()
+            else:  # aiohttp writes the request a moment later, in a task
+                asyncio.get_running_loop().call_soon(connection.transport.close)
+        return connection
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", closing)
+    request = Request("embed-v2", frozenset({"text"}), json=b"{}")
+    counted = Run(1)
+    with raw_server(answering(response(ANSWER))) as server, no_waiting():
+        client = client_of(server, max_retries=1)
+        run(client._sender.send(request, counted, repeat=repeat))
+        assert len(server.requests) == 1
+    assert (counted.stats.requests, counted.stats.retries, counted.stats.paid_again) == (2, 1, 0)
 
 
 # -- responses that nobody asked for ---------------------------------------------------------------------------------
@@ -182,7 +214,7 @@ def test_it_is_retried_as_any_timeout(transport: Transport) -> None:
 
 
 def test_a_body_that_is_read_byte_by_byte_ends_too(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twelvelabs_core._net.wire.LOWEST_RATE", 1e9)
+    monkeypatch.setattr("twelvelabs_core._net.streaming.LOWEST_RATE", 1e9)
     with raw_server(slow_reader, read_body=False) as server:
         client = client_of(server, timeout=30, total_timeout=SECONDS, transport=transport)
         error = within(SECONDS + 2, lambda: send(client, Request("assets", content=bytes(20_000_000), method="PUT")))
@@ -202,11 +234,11 @@ async def reads_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 def test_a_body_of_which_nothing_is_taken_ends_after_the_timeout(
     kind: str, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twelvelabs_core._net.wire.LOWEST_RATE", 1e9)
+    monkeypatch.setattr("twelvelabs_core._net.streaming.LOWEST_RATE", 1e9)
     content = bytes(40_000_000)
     request = {
         "content": Request("assets", content=content, method="PUT"),
-        "form": Request("assets", form=[("file", ("file", content, "video/mp4"))]),
+        "form": Request("assets", form=[("file", ("file", HeldContent(content), "video/mp4"))]),
         "json": Request("embed-v2", json=content),
     }[kind]
     with raw_server(reads_nothing, read_body=False) as server:

@@ -6,12 +6,15 @@ block with tests in it (``def test_…``) runs as a test file.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from tests.support import media
@@ -25,6 +28,14 @@ PAGES = [
     if BLOCK.search(page.read_text("utf-8"))
 ]
 
+
+def captions() -> bytes:
+    """A Parquet file."""
+    made = io.BytesIO()
+    parquet.write_table(pa.table({"caption": [*(f"a red bike, {number}" for number in range(30)), None]}), made)
+    return made.getvalue()
+
+
 VIDEO = media.mp4((("red", 6, 440), ("blue", 6, 440)), size=(360, 360), fps=4)
 FILES = {
     "README.md": {"bike.jpg": media.jpeg(), "hum.wav": media.wav(60, 6), "videos/street.mp4": VIDEO},
@@ -37,12 +48,14 @@ FILES = {
         "mixed/ride.mp4": VIDEO,
         "mixed/notes.txt": b"A red bike, and a blue sea.",
     },
+    "ray.md": {"captions.parquet": captions(), "videos/beach.mp4": VIDEO},
 }
 """The media files that each page names."""
 
 PRINTED = {
     "README.md": r"^videos/street\.mp4#t=0,\d+$",
     "langchain.md": r"^beach\.mp4 00:00:00-\S+ \S+ \[twelvelabs:\S+\] \d+ videos/beach\.mp4#t=0,\d+$",
+    "ray.md": r"^30 of 31 items done, 1 failed, .*\n(.*\n)*beach\.mp4 00:00:00-\S+ \S+ 2024 marengo3\.0/512 None$",
     "llama_index.md": r"^beach\.mp4 00:00:00-\S+ \S+ holiday/beach\.mp4#t=0,\d+$",
 }
 """A line that each page prints."""
@@ -81,6 +94,8 @@ def test_blocks_run(page: Path, emulator: Emulator, tmp_path: Path) -> None:
             "TWELVELABS_API_KEY": emulator.api_key,
             "TWELVELABS_BASE_URL": emulator.base_url,
             "ANONYMIZED_TELEMETRY": "False",  # Chroma's reports
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "disabled",  # else Ray writes a token into the home folder
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "src", ROOT))),
         },
         capture_output=True,

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from .._errors import InvalidInputError, MalformedResponseError
 from .names import is_name, read_id, read_url
-from .requests import FileRange, Request, SentFile
+from .requests import Request, SentFile
 
 UPLOADS = "assets/multipart-uploads"
 
@@ -25,7 +25,7 @@ _HEADER_VALUE = re.compile(r"[ -~]{0,1000}")
 _OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "x-api-key"})
 
 
-def create(file: SentFile | bytes, filename: str, mime: str) -> Request:
+def create(file: SentFile, filename: str, mime: str) -> Request:
     """Upload one file as an asset. Without preview and thumbnail."""
     form: list[tuple[str, Any]] = [
         ("method", "direct"),
@@ -64,7 +64,7 @@ def create_multipart(filename: str, kind: str, total_size: int) -> Request:
     return Request(UPLOADS, json=to_json(body), categories=("upload",))
 
 
-def part(url: str, content: bytes | FileRange, headers: Mapping[str, str]) -> Request:
+def part(url: str, content: SentFile, headers: Mapping[str, str]) -> Request:
     """Send one part to its presigned address, without the API key."""
     return Request(url, method="PUT", content=content, headers=headers, reads="headers")
 

@@ -44,7 +44,7 @@ def create_v1(model: Model, payload: MediaPayload, options: SegmentOptions) -> R
     if payload.url is not None:
         form.append(("video_url", payload.url))
     else:
-        form.append(("video_file", (payload.filename, payload.stream or payload.data, payload.mime)))
+        form.append(("video_file", (payload.filename, payload.content, payload.mime)))
     if payload.start_sec is not None or payload.end_sec is not None:
         if payload.start_sec is None or payload.end_sec is None:
             raise InvalidInputError("v1 takes start_sec and end_sec together or neither.")

@@ -36,7 +36,7 @@ def request(
         if payload.url is not None:
             form.append((f"{payload.kind}_url", payload.url))
         else:
-            form.append((f"{payload.kind}_file", (payload.filename, payload.data, payload.mime)))
+            form.append((f"{payload.kind}_file", (payload.filename, payload.content, payload.mime)))
     if audio is not None and audio.start_sec is not None:
         form.append(("audio_start_offset_sec", _number(audio.start_sec)))
     return Request("embed", frozenset(kinds), form=form)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
+
+from pydantic_core import to_json
 
 from .._errors import InvalidInputError
 from .._inputs import Composed, Media
@@ -18,15 +20,26 @@ from .._options import Fixed, Quadrants, Segmentation, SegmentOptions, Sentences
 from .requests import MediaPayload, Request, json_request
 
 MAX_SOURCES = 10
+_TEXT: frozenset[Kind] = frozenset({"text"})
 _PLACEHOLDER = re.compile(r"<@([^<>]+)>")
 
 
 def text(model: Model, input_text: str, *, dimensions: int, auto_truncate: bool | None) -> Request:
-    """The request for one text."""
+    """The request for one text. Its response is read as it comes, by :func:`~.responses.v2_text`."""
     if model.request_form == "multi_input":
-        return _multi_input(model, frozenset({"text"}), input_text, (), dimensions, auto_truncate)
-    body = {"input_type": "text", "model_name": model.name, "text": {"input_text": input_text}}
-    return json_request("embed-v2", frozenset({"text"}), body)
+        request = _multi_input(model, _TEXT, input_text, (), dimensions, auto_truncate)
+        request.reads = "body"
+        return request
+    head, tail = _around_text(model.name)
+    return Request("embed-v2", _TEXT, json=b"".join((head, to_json(input_text), tail)), reads="body")
+
+
+@lru_cache
+def _around_text(model_name: str) -> tuple[bytes, bytes]:
+    """The JSON around a text: written once, and not for each."""
+    body = {"input_type": "text", "model_name": model_name, "text": {"input_text": ""}}
+    head, tail = to_json(body).rsplit(b'""', 1)
+    return head, tail
 
 
 def media(
@@ -55,7 +68,7 @@ def media(
         body["embedding_dimension"] = dimensions
     if options.embedding_uncertainty:
         body["embedding_uncertainty"] = True
-    return json_request("embed-v2/tasks" if task else "embed-v2", kinds, body)
+    return json_request("embed-v2/tasks" if task else "embed-v2", kinds, body, (payload,))
 
 
 def composed(
@@ -71,7 +84,7 @@ def composed(
     if model.request_form == "typed" and input_text and len(payloads) == 1 and payloads[0].name is None:
         part = {"input_text": input_text, "media_source": payloads[0].source()}
         body = {"input_type": "text_image", "model_name": model.name, "text_image": part}
-        return json_request("embed-v2", kinds, body)
+        return json_request("embed-v2", kinds, body, payloads)
     return _multi_input(model, kinds, input_text, payloads, dimensions, auto_truncate)
 
 
@@ -95,7 +108,7 @@ def _multi_input(
         body["embedding_dimension"] = dimensions
     if model.truncation == "auto_truncate" and auto_truncate is not None and input_text is not None:
         body["auto_truncate"] = auto_truncate
-    return json_request("embed-v2", kinds, body)
+    return json_request("embed-v2", kinds, body, payloads)
 
 
 def check_composed(item: Composed, model: Model, *, is_pdf: Sequence[bool], label: str) -> None:

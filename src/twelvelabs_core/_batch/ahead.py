@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 from .._cache.cache import Cache, Claimed, Result
 from .._net import loop
@@ -18,13 +19,29 @@ class ClaimsAhead:
 
     Args:
         cache: of the batch.
-        keys: of the items, in the order in which they start.
         count: how many are claimed together; 1 = none ahead.
+
+    Attributes:
+        keys: of the items to claim, in the order in which they start.
     """
 
-    def __init__(self, cache: Cache, keys: Sequence[str], count: int) -> None:
-        self._cache, self._keys, self._count = cache, keys, count
+    def __init__(self, cache: Cache, count: int) -> None:
+        self._cache, self._count = cache, count
+        self.keys: Sequence[str] = ()
         self._made: dict[str, asyncio.Task[Claimed]] = {}  # for items that have not started
+
+    async def read(self, keys: Sequence[str]) -> dict[str, Result]:
+        """The results that are in the cache. Of few keys, those that are missing are claimed in the same step.
+
+        Raises:
+            CacheError: the store cannot be read.
+        """
+        if not 0 < len(keys) <= self._count:
+            return await self._cache.get_many(keys)
+        made = self._start(self._cache.get_or_claim(keys), keys)
+        claimed = await asyncio.shield(made)
+        self._made = {key: made for key in keys if key in claimed.ours or key in claimed.theirs}
+        return claimed.found
 
     async def claim(self, order: int) -> Result | bool:
         """Claim the item at a place, if that is not done: its result if there is one by now; True = it is ours to
@@ -33,7 +50,7 @@ class ClaimsAhead:
         Raises:
             CacheError: the file cannot be written.
         """
-        key = self._keys[order]
+        key = self.keys[order]
         made = self._made.pop(key, None)
         if made is None:
             made = self._claim_next(order)
@@ -59,10 +76,15 @@ class ClaimsAhead:
             loop.start(partial(self._release, rest, is_under_way))
 
     def _claim_next(self, order: int) -> asyncio.Task[Claimed]:
-        wanted = [key for key in self._keys[order : order + self._count] if key not in self._made]
-        made = asyncio.ensure_future(self._cache.claim(wanted))
+        wanted = [key for key in self.keys[order : order + self._count] if key not in self._made]
+        made = self._start(self._cache.claim(wanted), wanted)
+        del self._made[wanted[0]]  # it starts now
+        return made
+
+    def _start(self, claim: Coroutine[Any, Any, Claimed], keys: Sequence[str]) -> asyncio.Task[Claimed]:
+        made = asyncio.ensure_future(claim)
         made.add_done_callback(_look_at_error)
-        self._made.update(dict.fromkeys(wanted[1:], made))
+        self._made.update(dict.fromkeys(keys, made))
         return made
 
     async def _release(self, rest: dict[str, asyncio.Task[Claimed]], is_under_way: Callable[[str], bool]) -> None:

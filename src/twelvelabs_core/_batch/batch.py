@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder, Result
-from .._embed.jobs import Job
+from .._embed.jobs import Job, Label
 from .._embed.texts import LONG_TEXT
 from .._errors import (
     BatchError,
@@ -19,17 +19,21 @@ from .._errors import (
     TwelveLabsError,
     as_error,
 )
-from .._inputs import Composed
+from .._inputs import Composed, Item
 from .._net import loop
 from .._net.loop import in_thread
 from .._net.pace import pause
 from .._net.pool import attempt_each, is_of_job
+from .._options import SegmentOptions
 from .._results import Embedding
 from .._stats import Run
 from .ahead import ClaimsAhead
 from .flights import Flight, Flights, Landed, is_shared, own_copy, own_error
+from .names import Named, drop_names, give_names, is_nameable
 
 logger = logging.getLogger("twelvelabs_embeddings")
+
+T = TypeVar("T")
 
 Results: TypeAlias = "list[Result | None]"
 Errors: TypeAlias = "dict[int, TwelveLabsError]"
@@ -44,24 +48,24 @@ STEP_SEC = 1.0
 
 
 @dataclass
-class Outcome:
-    """What became of a batch.
+class Outcome(Generic[T]):
+    """What became of the items of a batch. An item without a result or an error was not reached: see ``fatal``.
 
     Attributes:
-        results: in the jobs' order, None where a job failed or was not reached.
-        errors: of the failed jobs, by index.
-        fatal: an error about the account or the cache, which ended the batch early.
+        results: in the items' order, None where an item failed or was not reached.
+        errors: of the failed items, by index.
+        fatal: an error about the account, the server or the cache, which ended the batch early.
     """
 
-    results: Results
-    errors: Errors = field(default_factory=dict)
+    results: list[T | None]
+    errors: dict[int, TwelveLabsError] = field(default_factory=dict)
     fatal: TwelveLabsError | None = None
 
     def check(self, *, single: bool) -> None:
         """Raise what failed, with the results.
 
         Args:
-            single: there is one job; its error is raised as it is.
+            single: there is one item; its error is raised as it is.
         """
         if self.fatal is not None:
             self.fatal.results = list(self.results)
@@ -89,7 +93,7 @@ async def embed_batch(
 
 async def run_batch(
     embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, *, prepaid: int = 0
-) -> Outcome:
+) -> Outcome[Result]:
     """Embed all jobs. Raises nothing but a cancellation: whatever happens, what is finished is in the outcome.
 
     Args:
@@ -108,6 +112,35 @@ async def run_batch(
     return batch.outcome
 
 
+async def run_each(
+    embedder: Embedder,
+    items: Sequence[Item],
+    labels: Iterable[Label],
+    run: Run,
+    cache: Cache | None,
+    options: SegmentOptions | None = None,
+) -> tuple[list[Job | None], Outcome[Result]]:
+    """Check each item alone, and embed those that can be sent: one that cannot does not stop the others.
+
+    Args:
+        options: the segments wanted of each; None = one vector each.
+
+    Returns:
+        The job of each item, None if it cannot be sent; and the outcome in the items' order.
+    """
+    checked = await embedder.checker.check_each(items, labels, options)
+    errors = {place: found for place, found in enumerate(checked) if isinstance(found, TwelveLabsError)}
+    run.stats.failed += len(errors)
+    places = [place for place in range(len(checked)) if place not in errors]
+    ran = await run_batch(embedder, [job for job in checked if isinstance(job, Job)], run, cache)
+    outcome: Outcome[Any] = Outcome([None] * len(checked), errors, ran.fatal)
+    for place, found in zip(places, ran.results, strict=True):
+        outcome.results[place] = found
+    outcome.errors |= {places[index]: error for index, error in ran.errors.items()}
+    outcome.errors = dict(sorted(outcome.errors.items()))
+    return [job if isinstance(job, Job) else None for job in checked], outcome
+
+
 class _Batch:
     """One batch under way. Arguments as for :func:`run_batch`."""
 
@@ -119,38 +152,69 @@ class _Batch:
         # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
         self._later: list[Later] = []
         # What this batch has embedded, for others that want it until it ends.
-        self._landed: list[tuple[Flights, str]] = []
+        self._landed_texts: list[str] = []
+        self._landed_media: list[str] = []
         self._ahead: ClaimsAhead | None = None
-        self.outcome = Outcome([None] * len(jobs))
+        self._named: Sequence[Named] = ()  # its files
+        self._names: dict[str, str] = {}  # theirs, by key, where that is not the name
+        self.outcome: Outcome[Result] = Outcome([None] * len(jobs))
 
     async def embed(self) -> None:
         """Embed all jobs but those that are under way elsewhere."""
-        groups, errors = await equal_jobs(self._embedder, self._jobs, for_cache=self._cache is not None)
+        groups, errors = equal_jobs(await self._keys())
         self.outcome.errors |= errors
         self._run.stats.failed += len(errors)
         self._run.stats.deduplicated += len(self._jobs) - len(errors) - len(groups)
         if self._cache is not None:
-            await self._read(self._cache, groups)
-        todo = list(groups.items())
-        if self._cache is not None:
             # Media may wait for hours for their tasks: none is claimed before it starts.
             count = self._embedder.sender.settings.max_concurrency if self._media is self._texts else 1
-            self._ahead = ClaimsAhead(self._cache, list(groups), count)
+            self._ahead = ClaimsAhead(self._cache, count)
         try:
-            await self._embedder.sender.attempt_each(todo, self._first, self._run)
+            if self._ahead is not None:
+                await self._read(self._ahead, groups)
+                await self._name_groups(groups)
+            if self._media is self._texts:  # how many requests media take is not known
+                self._run.expect(len(groups))
+            await self._embedder.sender.attempt_each(list(groups.items()), self._first, self._run)
         finally:
             if self._ahead is not None:
                 self._ahead.end(lambda key: self._is_under_way(key, groups[key]))
 
-    async def _read(self, cache: Cache, groups: dict[str, list[int]]) -> None:
+    async def _keys(self) -> list[str | TwelveLabsError]:
+        """The key of each job, or why it has none. Without a cache, a file that no other can equal has a name for which
+        it is not read.
+        """
+        if self._cache is not None:
+            return await keys_of(self._embedder, self._jobs, for_cache=True)
+        files = {i: Named(self._embedder, job) for i, job in enumerate(self._jobs) if is_nameable(job)}
+        await self._give_names(list(files.values()))
+        keys = iter(
+            await keys_of(self._embedder, [j for i, j in enumerate(self._jobs) if i not in files], for_cache=False)
+        )
+        return [files[i].name_or_error if i in files else next(keys) for i in range(len(self._jobs))]
+
+    async def _name_groups(self, groups: dict[str, list[int]]) -> None:
+        """Find equal files under way in calls without a cache, which have other names."""
+        files = {key: self._jobs[indices[0]] for key, indices in groups.items()}
+        named = {key: Named(self._embedder, job, key) for key, job in files.items() if is_nameable(job)}
+        await self._give_names(list(named.values()))
+        self._names = {key: file.name for key, file in named.items()}
+
+    async def _give_names(self, files: list[Named]) -> None:
+        self._named = files
+        if files:
+            await give_names(self._media.names, files)
+
+    async def _read(self, ahead: ClaimsAhead, groups: dict[str, list[int]]) -> None:
         """Take those that are in the cache out of the groups."""
         cached = 0
-        for key, known in (await cache.get_many(list(groups))).items():
+        for key, known in (await ahead.read(list(groups))).items():
             job = self._jobs[groups[key][0]]
             if self._embedder.accepts(job, known):
                 indices = groups.pop(key)
                 self._keep(indices, _with_space(self._embedder, job, known))
                 cached += len(indices)
+        ahead.keys = list(groups)
         self._run.stats.cached += cached
         self._run.finished(cached)
 
@@ -162,20 +226,27 @@ class _Batch:
 
     def end(self) -> None:
         """Forget what this batch has embedded."""
-        for flights, name in self._landed:
-            del flights[name]
+        for name in self._landed_texts:
+            del self._texts[name]
+        for name in self._landed_media:
+            del self._media[name]
+        drop_names(self._media.names, self._named)
 
-    async def _first(self, order: int, group: tuple[str, list[int]]) -> None:
+    def _first(self, order: int, group: tuple[str, list[int]]) -> Awaitable[None]:
         """Embed a group of equal jobs, unless it is under way elsewhere."""
         key, indices = group
         flights, name = self._flight_of(key, indices)
         flight = flights.get(name)
         if flight is None:
-            await self._lead(key, indices, order < self._prepaid, flights, name, order=order)
-            return
+            return self._lead(key, indices, order < self._prepaid, flights, name, order=order)
+        return self._take_or_put_off(order, key, indices, flight)
+
+    async def _take_or_put_off(self, order: int, key: str, indices: list[int], flight: Flight) -> None:
         if self._ahead is not None and flight.cache is not self._cache:
             self._ahead.give_up(key)
         if not await self._take(key, indices, flight):
+            if self._run.lane == "interactive":
+                flight.hurry()
             self._later.append((key, indices, order < self._prepaid, flight.landing()))
 
     async def _follow(self, _: int, group: Later) -> None:
@@ -193,6 +264,8 @@ class _Batch:
             if found is None:
                 await self._lead(key, indices, prepaid, flights, name)
                 return
+            if self._run.lane == "interactive":
+                found.hurry()
             landing = found.landing()
 
     async def _lead(
@@ -225,6 +298,7 @@ class _Batch:
                     return
             found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
             landed = found, cut_key
+            self._count_cut(found)
             self._keep(indices, found)
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)
@@ -242,7 +316,7 @@ class _Batch:
             if landed is None or isinstance(landed[0], TwelveLabsError):
                 del flights[name]
             else:
-                self._landed.append((flights, name))
+                (self._landed_texts if flights is self._texts else self._landed_media).append(name)
             flight.land(landed)
             if cache is not None and cache.holds(key):
                 loop.start(partial(cache.release, [key]))  # not waited for: this call may have been cancelled
@@ -296,8 +370,7 @@ class _Batch:
             raise error from error.__cause__
         found = own_copy(found)
         self._run.stats.deduplicated += 1
-        if isinstance(found, Embedding) and found.truncated:
-            self._run.stats.truncated += 1
+        self._count_cut(found)
         self._keep(indices, found)
         if self._cache is not None and self._cache is not flight.cache:
             await self._cache.put(cut_key or key, found)
@@ -317,12 +390,16 @@ class _Batch:
             return self._texts, item
         if isinstance(item, Composed):
             return self._texts, f"\ud800{key}"  # the name of no text: broken Unicode is refused
-        return self._media, key
+        return self._media, self._names.get(key, key)
 
     def _finish_cached(self, indices: list[int], known: Result) -> None:
         self._run.stats.cached += len(indices)
         self._keep(indices, _with_space(self._embedder, self._jobs[indices[0]], known))
         self._run.finished(len(indices))
+
+    def _count_cut(self, found: Result) -> None:
+        if isinstance(found, Embedding) and found.truncated:
+            self._run.stats.truncated += 1
 
     def _keep(self, indices: Sequence[int], found: Result) -> None:
         """Put a result in its places; from now on nothing can lose it."""
@@ -348,10 +425,8 @@ async def _give_back(cache: Cache, key: str) -> None:
         await cache.release([key])
 
 
-async def equal_jobs(
-    embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool
-) -> tuple[dict[str, list[int]], Errors]:
-    """Cache key -> indices of the jobs that have it, in order of the first; and the errors of jobs that have none.
+async def keys_of(embedder: Embedder, jobs: Sequence[Job], *, for_cache: bool) -> list[str | TwelveLabsError]:
+    """The cache key of each job, or why it has none.
 
     Args:
         for_cache: False = the keys only group jobs, so among texts each is its own key. Keys of files need digests.
@@ -363,11 +438,13 @@ async def equal_jobs(
         except Exception as error:
             return as_error(error, job.label)
 
-    keys: Sequence[str | TwelveLabsError]
     if not for_cache and all(isinstance(job.item, str) for job in jobs):
-        keys = [str(job.item) for job in jobs]
-    else:
-        keys = await in_thread(any(map(_is_slow, jobs)), lambda: [key_of(job) for job in jobs])
+        return [str(job.item) for job in jobs]
+    return await in_thread(any(map(_is_slow, jobs)), lambda: [key_of(job) for job in jobs])
+
+
+def equal_jobs(keys: Sequence[str | TwelveLabsError]) -> tuple[dict[str, list[int]], Errors]:
+    """Key -> indices of the jobs that have it, in order of the first; and the errors of jobs that have none."""
     groups: dict[str, list[int]] = {}
     errors: Errors = {}
     for index, key in enumerate(keys):

@@ -22,9 +22,11 @@ from .._errors import (
     copied,
 )
 from .._net.forks import PerLoop
+from .._net.limits.lanes import demote, promote
 from .._net.pool import is_fatal
 from .._net.settings import SenderSettings
 from .._results import Embedding
+from .names import Names
 
 # How a flight ended: a result, or an error that the others would get too; and the cache key of a text that was cut
 # after a refusal.
@@ -44,12 +46,13 @@ class Flight:
             cancelled, or met an error of its own.
     """
 
-    __slots__ = ("_landing", "cache", "job", "outcome", "settings")
+    __slots__ = ("_landing", "_task", "cache", "job", "outcome", "settings")
 
     def __init__(self, job: Job, settings: SenderSettings, cache: Cache | None) -> None:
         self.job, self.settings, self.cache = job, settings, cache
         self.outcome: Landed | None = None
         self._landing: asyncio.Future[Flight] | None = None
+        self._task = asyncio.current_task()
 
     def landing(self) -> asyncio.Future[Flight]:
         """Gets the flight when it has ended. Wait for it by ``asyncio.wait``, which does not cancel it for others."""
@@ -61,9 +64,17 @@ class Flight:
 
     def land(self, outcome: Landed | None) -> None:
         """End it."""
+        if self._task is not None:
+            demote(self._task)
+            self._task = None
         self.outcome = outcome
         if self._landing is not None:
             self._landing.set_result(self)
+
+    def hurry(self) -> None:
+        """An interactive call waits for it too: it goes on in that lane. (A text in pieces: those it sends later.)"""
+        if self._task is not None:
+            promote(self._task)
 
     def as_patient(self, settings: SenderSettings) -> bool:
         """Whether a caller with these settings would have given up at the same point."""
@@ -72,9 +83,17 @@ class Flight:
 
 
 class Flights(dict[str, Flight]):
-    """The items under way of one account, by name: a text, or the key of media. Weakly held."""
+    """The items under way of one account, by name: a text, or what media are called. Weakly held.
 
-    __slots__ = ("__weakref__",)
+    Attributes:
+        names: what its media are called.
+    """
+
+    __slots__ = ("__weakref__", "names")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: Names = {}
 
     @classmethod
     def of(cls, embedder: Embedder, *, texts: bool) -> Flights:

@@ -10,7 +10,7 @@ from .._cache.cache import Cache
 from .._embed.embedder import Embedder
 from .._embed.jobs import Job
 from .._limits import DAY, RateLimits
-from .batch import equal_jobs
+from .batch import equal_jobs, keys_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Plan:
 
 async def make_plan(embedder: Embedder, jobs: Sequence[Job], cache: Cache | None) -> Plan:
     """Count what checked items would take: equal ones once, cached ones not at all."""
-    groups, errors = await equal_jobs(embedder, jobs, for_cache=cache is not None)
+    groups, errors = equal_jobs(await keys_of(embedder, jobs, for_cache=cache is not None))
     for error in errors.values():
         raise error
     found = await cache.get_many(list(groups)) if cache is not None else {}

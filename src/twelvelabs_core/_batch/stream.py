@@ -11,14 +11,13 @@ from typing import Any, TypeAlias
 
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder
-from .._embed.jobs import Job
 from .._errors import BatchError, TwelveLabsError
 from .._inputs import Item, check_many, iterator_error
 from .._net import loop
 from .._net.forks import PerLoop
 from .._results import Embedding
 from .._stats import Run
-from .batch import run_batch
+from .batch import run_each
 
 # Items passed to the background loop together: waking its thread takes longer than the work for one item.
 CHUNK = 16
@@ -64,18 +63,13 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
         first: index of the first item in the stream.
     """
     labels = [("items", first + place) for place in range(len(items))]
-    checked = await embedder.checker.check_each(items, labels)
-    failed = {place: error for place, error in enumerate(checked) if isinstance(error, TwelveLabsError)}
-    run.stats.failed += len(failed)
-    places = [place for place in range(len(items)) if place not in failed]
-    outcome = await run_batch(embedder, [job for job in checked if isinstance(job, Job)], run, cache)
-    failed |= {places[i]: error for i, error in outcome.errors.items()}
-    found: dict[int, Any] = dict(zip(places, outcome.results, strict=True))
+    _, outcome = await run_each(embedder, items, labels, run, cache)
+    found: list[Any] = outcome.results
     return Chunk(
         [
-            StreamResult(first + place, item, found.get(place), failed.get(place))
+            StreamResult(first + place, item, found[place], outcome.errors.get(place))
             for place, item in enumerate(items)
-            if found.get(place) is not None or place in failed
+            if found[place] is not None or place in outcome.errors
         ],
         outcome.fatal,
     )

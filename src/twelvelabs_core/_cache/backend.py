@@ -72,6 +72,8 @@ class SqliteStore:
         owner: str,
         lease_sec: float,
         usable: Callable[[str, bytes], bool] = lambda _key, value: bool(value),
+        *,
+        wait: bool = True,
     ) -> list[bytes | bool]:
         """For each key, in order: its value if there is one by now; True = claimed now, by ``owner``; False = another
         claim holds it.
@@ -80,10 +82,11 @@ class SqliteStore:
             owner: see :func:`~.owners.new_owner`.
             lease_sec: seconds after which the claim ends if it is not renewed.
             usable: whether a value counts; one that does not is as good as none.
+            wait: False = try once where another process has locked the file.
         """
         found: list[bytes | bool] = []
         for part in portions(keys):
-            found += self._database.get().write(partial(_claim, part, owner, lease_sec, usable))
+            found += self._database.get().write(partial(_claim, part, owner, lease_sec, usable), wait=wait)
         return found
 
     def renew(self, keys: Iterable[str], owner: str, lease_sec: float) -> None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from .._errors import CacheError
 from .._net.forks import PerLoop
+from .._net.loop import in_thread
 from .._results import Embedding, Segment
 from .backend import SqliteStore
 from .batched import Batched
@@ -22,6 +23,9 @@ from .entries import Entries
 
 Result: TypeAlias = "Embedding | list[Segment]"
 Decode: TypeAlias = Callable[[bytes], "Result | None"]
+
+# More segments, or bytes of an entry, are encoded and decoded in a thread.
+MANY_SEGMENTS, LARGE_ENTRY = 50, 256 * 1024
 
 
 @dataclass
@@ -58,13 +62,14 @@ class Cache:
     def __init__(self, entries: Entries, space: str, dimensions: int) -> None:
         self._entries = entries
         self._prefix = f"{space}/"
-        self._dimensions = dimensions
-        self._empty = partial(_empty, space)
-        self._decode: Decode = partial(decode, dimensions, self._empty)
+        empty = partial(_empty, space)
+        self._decode: Decode = partial(decode, dimensions, empty)
+        self._decode_all: Callable[[int], Decode] = partial(_decode_all, dimensions, empty)
         self._writes: PerLoop[Batched[tuple[str, bytes], bool]] = PerLoop(partial(Batched, entries.write))
         self._claims: PerLoop[Claims] | None = None
         if isinstance(entries.store, SqliteStore):
-            self._claims = PerLoop(partial(Claims, entries.store, partial(_usable, self._decode)))
+            usable, read = partial(_usable, self._decode), partial(_read_now, entries, self._decode_all)
+            self._claims = PerLoop(partial(Claims, entries.store, usable, read))
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, Result]:
         """The results for ``keys``, without those that are missing or damaged.
@@ -72,10 +77,21 @@ class Cache:
         Raises:
             CacheError: the store cannot be read.
         """
-        empty = made_together(len(keys), self._empty).__next__
-        filled: Decode = partial(decode, self._dimensions, empty)
-        found: Sequence[Result | None] = await self._entries.read([self._prefix + key for key in keys], filled)
+        found: Sequence[Result | None] = await self._entries.read(self._full(keys), self._decode_all(len(keys)))
         return {key: result for key, result in zip(keys, found, strict=True) if result is not None}
+
+    async def get_or_claim(self, keys: Sequence[str]) -> Claimed:
+        """:meth:`get_many` of few keys, and :meth:`claim` of those that are missing, in one step of a thread.
+
+        Where that would have to wait for the file, missing keys are in neither set and have to be claimed later.
+
+        Raises:
+            CacheError: the store cannot be read.
+        """
+        if self._claims is None:
+            found = await self.get_many(keys)
+            return Claimed(found, ours={key for key in keys if key not in found}, written=False)
+        return await self._claimed(keys, await self._claims.get().take_missing(self._full(keys)))
 
     async def put(self, key: str, result: Embedding | Sequence[Segment]) -> None:
         """Write one result, and end its claim; returns when it is written.
@@ -84,7 +100,8 @@ class Cache:
             CacheError: the store cannot be written.
         """
         full = self._prefix + key
-        (kept,) = await self._writes.get().call([(full, encode(result))])
+        content = await in_thread(is_large(result), encode, result)
+        (kept,) = await self._writes.get().call([(full, content)])
         if kept and self._claims is not None:
             self._claims.get().end([full])
 
@@ -99,17 +116,10 @@ class Cache:
         if self._claims is None or not keys:
             return Claimed(ours=set(keys), written=False)
         try:
-            outcomes = await self._claims.get().take([self._prefix + key for key in keys])
+            return await self._claimed(keys, await self._claims.get().take(self._full(keys)))
         except CacheError as error:
             self._entries.failed(error)
             return Claimed(ours=set(keys), written=False)
-        claimed = Claimed()
-        for key, outcome in zip(keys, outcomes, strict=True):
-            if isinstance(outcome, bool):
-                (claimed.ours if outcome else claimed.theirs).add(key)
-            elif (result := self._decode(outcome)) is not None:
-                claimed.found[key] = result
-        return claimed
 
     def holds(self, key: str) -> bool:
         """Whether a key is claimed by this client and not yet put."""
@@ -118,11 +128,43 @@ class Cache:
     async def release(self, keys: Sequence[str]) -> None:
         """End the claims of some keys that will not be :meth:`put`; others are left out."""
         if self._claims is not None:
-            await self._claims.get().release([self._prefix + key for key in keys])
+            await self._claims.get().release(self._full(keys))
+
+    async def _claimed(self, keys: Sequence[str], outcomes: Sequence[Result | bytes | bool | None]) -> Claimed:
+        claimed = Claimed()
+        for key, outcome in zip(keys, outcomes, strict=True):
+            if isinstance(outcome, bool):
+                (claimed.ours if outcome else claimed.theirs).add(key)
+                continue
+            result = (
+                await in_thread(len(outcome) > LARGE_ENTRY, self._decode, outcome)
+                if isinstance(outcome, bytes)
+                else outcome
+            )
+            if result is not None:
+                claimed.found[key] = result
+        return claimed
+
+    def _full(self, keys: Sequence[str]) -> list[str]:
+        return [self._prefix + key for key in keys]
+
+
+def _read_now(entries: Entries, decode_all: Callable[[int], Decode], keys: Sequence[str]) -> Sequence[Result | None]:
+    return entries.read_now(keys, decode_all(len(keys)))
+
+
+def _decode_all(dimensions: int, empty: Callable[[], Embedding], count: int) -> Decode:
+    """:func:`decode` for so many entries that are read together."""
+    return partial(decode, dimensions, made_together(count, empty).__next__)
 
 
 def _empty(space: str) -> Embedding:
     return Embedding([], space, cached=True)
+
+
+def is_large(result: Embedding | Sequence[Segment]) -> bool:
+    """Whether a result takes longer to encode than other requests should wait."""
+    return not isinstance(result, Embedding) and len(result) > MANY_SEGMENTS
 
 
 def _usable(decode: Decode, key: str, value: bytes) -> bool:

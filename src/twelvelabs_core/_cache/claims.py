@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,17 +27,25 @@ class Claims:
     Args:
         store: where they stand.
         usable: whether a value of a key counts as one.
+        read: reads the results of some keys, in order, None for a missing one. Blocking.
 
     Attributes:
         held: the keys of its claims.
     """
 
-    def __init__(self, store: SqliteStore, usable: Callable[[str, bytes], bool]) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        usable: Callable[[str, bytes], bool],
+        read: Callable[[Sequence[str]], Sequence[Any]],
+    ) -> None:
         self._store = store
         self._owner = new_owner()
         self.held: set[str] = set()
         self._renewal: asyncio.Task[None] | None = None
-        self._taken = Batched(partial(store.claim, owner=self._owner, lease_sec=LEASE_SEC, usable=usable))
+        claim = partial(store.claim, owner=self._owner, lease_sec=LEASE_SEC, usable=usable)
+        self._taken = Batched(claim)
+        self._looked_for: Batched[str, Any] = Batched(partial(_look_for, read, claim))
         self._released = Batched(partial(_release, store, self._owner))
         # The store works in threads, so that a claim may be made before, and be heard of after, it has ended.
         self._ended: list[set[str]] = []  # for each take under way, what has ended meanwhile
@@ -45,12 +53,27 @@ class Claims:
 
     async def take(self, keys: Sequence[str]) -> Sequence[bytes | bool]:
         """As :meth:`SqliteStore.claim`; those of one turn of the loop in one transaction."""
+        return await self._settled(keys, lambda: self._taken.call(keys))
+
+    async def take_missing(self, keys: Sequence[str]) -> Sequence[Any]:
+        """Read some keys and :meth:`take` those that are missing, in one step of a thread, which calls of one turn of
+        the loop share.
+
+        Results that are there are not held up: where the file cannot be written at once, missing keys are not claimed.
+
+        Returns:
+            For each key, in order: its result; or as :meth:`take`; or None = missing, and not claimed.
+        """
+        return await self._settled(keys, lambda: self._looked_for.call(keys))
+
+    async def _settled(self, keys: Sequence[str], claim: Callable[[], Awaitable[Sequence[Any]]]) -> Sequence[Any]:
+        """Claim keys, and again those whose claims have ended meanwhile."""
         while not self._releasing.keys().isdisjoint(keys):
             await asyncio.wait({self._releasing[key] for key in keys if key in self._releasing})
         ended: set[str] = set()
         self._ended.append(ended)
         try:
-            found = await self._taken.call(keys)
+            found = await claim()
         finally:
             self._ended = [other for other in self._ended if other is not ended]
         taken = {key for key, outcome in zip(keys, found, strict=True) if outcome is True}
@@ -99,6 +122,23 @@ async def _renew(claims: weakref.ref[Claims]) -> None:
         found = claims()
         renewed = found is not None and await found.renew_once()
         del found
+
+
+def _look_for(
+    read: Callable[[Sequence[str]], Sequence[Any]],
+    claim: Callable[..., Sequence[bytes | bool]],
+    keys: Sequence[str],
+) -> Sequence[Any]:
+    found = read(keys)
+    missing = [key for key, result in zip(keys, found, strict=True) if result is None]
+    if not missing:
+        return found
+    try:
+        outcomes = iter(claim(missing, wait=False))
+    except CacheError as error:
+        logger.debug("%d keys are not claimed yet: %s", len(missing), error)
+        return found
+    return [next(outcomes) if result is None else result for result in found]
 
 
 def _release(store: SqliteStore, owner: str, keys: Sequence[str]) -> Sequence[None]:

@@ -57,13 +57,16 @@ class Database:
         """
         return self._do(lambda: work(self._connection()), "read")
 
-    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, work: Callable[[sqlite3.Connection], T], *, wait: bool = True) -> T:
         """Let ``work`` read and write in one transaction.
+
+        Args:
+            wait: False = try once where another process has locked the file.
 
         Raises:
             CacheError: the file cannot be opened or written.
         """
-        return self._do(lambda: _in_transaction(work, self._connection(writable=True)), "written")
+        return self._do(lambda: _in_transaction(work, self._connection(writable=True)), "written", wait=wait)
 
     def close(self) -> None:
         """Close the file unless it is in use; the next use opens it again."""
@@ -71,8 +74,8 @@ class Database:
             _close(self._connections)
             self._lock.release()
 
-    def _do(self, step: Callable[[], T], what: str) -> T:
-        give_up_at = time.monotonic() + BUSY_TIMEOUT_SEC
+    def _do(self, step: Callable[[], T], what: str, *, wait: bool = True) -> T:
+        give_up_at = time.monotonic() + (BUSY_TIMEOUT_SEC if wait else 0.0)
         while True:
             try:
                 with uncut(), self._lock:

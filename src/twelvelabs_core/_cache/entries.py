@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .._errors import CacheError, InvalidInputError
@@ -53,10 +54,24 @@ class Entries:
             CacheError: the store cannot be read.
         """
         found: list[T | None] = []
-        damaged: list[str] = []
-        try:
+        with self._reading(keys, found) as damaged:
             for part in portions(keys):
                 found += await asyncio.to_thread(self._read, part, decode, damaged)
+        return found
+
+    def read_now(self, keys: Sequence[str], decode: Callable[[bytes], T | None]) -> list[T | None]:
+        """:meth:`read` of few keys, blocking."""
+        found: list[T | None] = []
+        with self._reading(keys, found) as damaged:
+            found += self._read(keys, decode, damaged)
+        return found
+
+    @contextmanager
+    def _reading(self, keys: Sequence[str], found: list[Any]) -> Iterator[list[str]]:
+        """Takes the keys of damaged entries, for the warning; what an ignored error has left unread is missing."""
+        damaged: list[str] = []
+        try:
+            yield damaged
         except CacheError as error:
             self.failed(error)
             found += [None] * (len(keys) - len(found))
@@ -68,7 +83,6 @@ class Entries:
                 len(keys),
                 damaged[0],
             )
-        return found
 
     def write(self, pairs: Sequence[tuple[str, bytes]]) -> Sequence[bool]:
         """Keep the contents of some keys, an empty one as good as deleted. Blocking.

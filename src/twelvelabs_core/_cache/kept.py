@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from .._errors import CacheError
@@ -14,6 +14,7 @@ from .entries import Entries
 logger = logging.getLogger("twelvelabs_embeddings")
 
 K = TypeVar("K", bound="Kept")
+V = TypeVar("V")
 
 
 class Kept:
@@ -29,17 +30,22 @@ class Kept:
         return type(self), ()
 
 
-async def written(contents: Mapping[str, bytes], entries: Entries, what: str) -> bool:
-    """Write contents by key; False if the store failed: what was paid for must not be lost.
+async def written(found: Mapping[str, V], encode: Callable[[V], bytes], entries: Entries, what: str) -> bool:
+    """Write values by key; False if the store failed: what was paid for must not be lost.
 
     Args:
+        encode: makes the content of a value; runs in a thread.
         what: what they are, in the plural, for the log.
     """
+
+    def write(stored: Sequence[bytes | None]) -> bool:
+        contents = ((key, encode(value)) for key, value in found.items())
+        new = [pair for pair, known in zip(contents, stored, strict=True) if known != seal(*pair)]
+        return not new or all(entries.write(new))
+
     try:
         # In a second run most are stored already, and reading is cheaper than writing.
-        stored = await entries.read(list(contents), bytes)
-        new = [pair for pair, value in zip(contents.items(), stored, strict=True) if value != seal(*pair)]
-        return not new or all(await asyncio.to_thread(entries.write, new))
+        return await asyncio.to_thread(write, await entries.read(list(found), bytes))
     except CacheError as error:
-        logger.error("%d %s stay in memory. %s", len(contents), what, error)
+        logger.error("%d %s stay in memory. %s", len(found), what, error)
         return False

@@ -30,12 +30,16 @@ def reference_prefix(space: str, base_url: str) -> str:
     return f"{space}/reference/{service}"
 
 
-def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), options: str = "") -> str:
+def item_key(
+    prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), options: str = "", *, by_size: bool = False
+) -> str:
     """The key of one item. Reads media files that have no digest yet; call it off the event loop for those.
 
     Args:
         files: the item's media, opened.
         options: whatever else changes the vector, for example how a text is cut; empty = nothing.
+        by_size: with the files' sizes instead of their digests. It reads nothing, and is no key of a cache: it only
+            differs where the key differs too.
     """
     if isinstance(item, str) and not files:
         return text_key(prefix, item, options)
@@ -50,7 +54,7 @@ def item_key(prefix: bytes, item: Item, files: tuple[MediaFile, ...] = (), optio
         media = file.media
         part = (media.start_sec, media.end_sec) if isinstance(media, (Audio, Video)) else None
         _add(found, media.kind, media.name or "", repr(part))
-        found.update(file.digest)
+        found.update(f"size {file.size} {file.pixels}".encode() if by_size and file.url is None else file.digest)
     return found.hexdigest()
 
 

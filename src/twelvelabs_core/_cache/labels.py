@@ -31,7 +31,7 @@ class KeptLabels(Kept):
         """
         digests = {_digest(label) for label in labels}
         contents = dict.fromkeys(sorted(map(_key, digests)), _CONTENT)
-        if contents and (entries is None or not await written(contents, entries, "labels")):
+        if contents and (entries is None or not await written(contents, bytes, entries, "labels")):
             self._digests |= digests
 
     async def known(self, labels: Iterable[str], entries: Entries | None) -> set[str]:

@@ -6,9 +6,12 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from .._net.loop import in_thread
 from .encoding import decode_kept, encode_kept, made_together
 from .entries import Entries
 from .kept import Kept, written
+
+MANY_VECTORS = 50  # take longer to copy than other requests should wait
 
 
 class KeptVectors(Kept):
@@ -41,9 +44,12 @@ class KeptVectors(Kept):
             prefix: of the store's keys, see :func:`~.keys.reference_prefix`.
         """
         if entries is not None:
-            contents = {prefix + id: encode_kept(vector) for id, vector in vectors.items()}
-            if await written(contents, entries, "vectors"):
+            by_key = {prefix + id: vector for id, vector in vectors.items()}
+            if await written(by_key, encode_kept, entries, "vectors"):
                 return
+        await in_thread(len(vectors) > MANY_VECTORS, self._hold_all, vectors)
+
+    def _hold_all(self, vectors: Mapping[str, Sequence[float]]) -> None:
         for id, vector in vectors.items():
             self.hold(id, vector)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine
 from typing import Any, TypeAlias
 
 from .._api import responses, v2
-from .._api.requests import MediaPayload
 from .._cache.cache import Cache
 from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
 from .._errors import as_error
 from .._inputs import Composed
 from .._media.file import MediaFile
-from .._net.loop import in_thread
 from .._net.sender import Sender
 from .._options import is_whole_file, own_option, whole_file
 from .._results import Embedding, Segment, Usage
@@ -48,19 +46,23 @@ class Embedder:
         self.files = FileEmbedder(settings, sender, journal)
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
 
-    def key(self, job: Job) -> str:
-        """The cache key: of what is sent first. Reads media files, and counts the tokens of texts."""
+    def key(self, job: Job, *, by_size: bool = False) -> str:
+        """The cache key: of what is sent first. Reads media files, and counts the tokens of texts.
+
+        Args:
+            by_size: see :func:`.item_key`; for a file.
+        """
         if isinstance(job.item, str):
             return self.texts.short_key(job.item) or self.texts.key(self.plan(job))
         if job.options is not None and not self._is_whole(job):
-            return self.files.key(job.files[0], job.options)
+            return self.files.key(job.files[0], job.options, by_size=by_size)
         options = ""
         if isinstance(job.item, Composed):
             if job.item.text and self.settings.is_over_limit(job.item.text):
                 options = self.settings.truncate
         elif job.files[0].kind == "video" and self.settings.model.request_form == "multi_input":
             options = own_option("video")  # earlier versions cached a fused vector for short videos
-        return item_key(self._key_prefix, job.item, job.files, options)
+        return item_key(self._key_prefix, job.item, job.files, options, by_size=by_size)
 
     def plan(self, job: Job) -> TextPlan:
         """How the text of a job is sent first."""
@@ -81,7 +83,7 @@ class Embedder:
         """Requests it takes if none fails: more than one only for ``truncate="average"``."""
         return len(self.plan(job).pieces) if isinstance(job.item, str) else 1
 
-    async def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> tuple[Result, str | None]:
+    def embed(self, job: Job, run: Run, *, prepaid: bool = False) -> Coroutine[Any, Any, tuple[Result, str | None]]:
         """The vector of one item, or the segments of one file, sorted by time.
 
         Args:
@@ -91,25 +93,25 @@ class Embedder:
             The result, and its cache key if that is not :meth:`key`: a text that was cut after a refusal has its own.
 
         Raises:
-            TwelveLabsError: with the item's label; :class:`UnexpectedError` for whatever else was raised.
+            TwelveLabsError: what it met; of a job with files, without the signatures of their addresses.
         """
-        key: str | None = None
+        if isinstance(job.item, str):
+            return self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
+        return self._with_files(job, run, prepaid)
+
+    async def _with_files(self, job: Job, run: Run, prepaid: bool) -> tuple[Result, str | None]:
+        found: Result
         try:
-            if isinstance(job.item, str):
-                found, key = await self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
-            elif isinstance(job.item, Composed):
+            if isinstance(job.item, Composed):
                 found = await self._composed(job, job.item, run, prepaid)
             elif job.options is None or self._is_whole(job):
                 found = await self._whole_file(job.files[0], run, prepaid)
             else:
-                segments, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
-                return segments, None
+                found, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
         except Exception as error:
             ours = hide_signatures(as_error(error, job.label), job.files)
             raise ours from ours.__cause__
-        if found.truncated:
-            run.stats.truncated += 1
-        return found, key
+        return found, None
 
     async def finished(self, job: Job, run: Run) -> None:
         """To be called when the result of a job is stored, or at once if there is nowhere to store it: deletes what the
@@ -149,22 +151,16 @@ class Embedder:
     async def _composed(self, job: Job, item: Composed, run: Run, prepaid: bool) -> Embedding:
         model, auto = self.settings.model, self._auto_truncate
 
-        def write() -> tuple[Any, bool]:
-            payloads: Sequence[MediaPayload] = [payload_of(file) for file in job.files]
-            dimensions = self.settings.dimensions
-            request = v2.composed(model, item.text, payloads, dimensions=dimensions, auto_truncate=auto)
-            return request, any(payload.data for payload in payloads)
-
-        request, has_media = await in_thread(job.on_disk, write)
+        payloads = [payload_of(file) for file in job.files]
+        dimensions = self.settings.dimensions
+        request = v2.composed(model, item.text, payloads, dimensions=dimensions, auto_truncate=auto)
 
         def read(response: dict[str, Any]) -> Embedding:
             kinds = " and ".join(sorted(request.kinds))
-            segment = responses.single(responses.v2_segments(response, self.settings.dimensions), kinds)
+            segment = responses.single(responses.v2_segments(response, dimensions), kinds)
             return _embedding(segment, self.settings.space, responses.usage(response))
 
-        return await self.sender.send(
-            request, run, read=read, has_media=has_media, minutes=job.minutes or 0.0, prepaid=prepaid
-        )
+        return await self.sender.send(request, run, read=read, minutes=job.minutes or 0.0, prepaid=prepaid)
 
 
 def _embedding(segment: Segment, space: str, used: Usage | None) -> Embedding:

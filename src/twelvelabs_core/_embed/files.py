@@ -59,9 +59,9 @@ class FileEmbedder:
         self._tasks = Tasks(sender, journal, scope=scope, timeout=timeout)
         self._unsettled: WeakKeyDictionary[MediaFile, tuple[str, Route]] = WeakKeyDictionary()
 
-    def key(self, file: MediaFile, options: SegmentOptions) -> str:
-        """Key of a file's segments, for the cache and the journal. Reads the file."""
-        return item_key(self._key_prefix, "", (file,), repr(options))
+    def key(self, file: MediaFile, options: SegmentOptions, *, by_size: bool = False) -> str:
+        """Key of a file's segments, for the cache and the journal. Reads the file, but for a key by its size."""
+        return item_key(self._key_prefix, "", (file,), repr(options), by_size=by_size)
 
     async def embed(self, file: MediaFile, options: SegmentOptions, run: Run, *, prepaid: bool = False) -> Found:
         """The segments of one file, sorted by time, and the usage the server reports (marengo3.5).
@@ -111,12 +111,11 @@ class FileEmbedder:
         self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run, prepaid: bool
     ) -> Found:
         payload, _ = await self._payload(planned, file, options, run)
-        request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text)
+        request = self._request(payload, options, file.is_text)
         return await self._sender.send(
             request,
             run,
             read=self._reader(file, options),
-            has_media=bool(payload.data),
             minutes=_minutes(file),
             prepaid=prepaid,
         )
@@ -142,28 +141,19 @@ class FileEmbedder:
     async def _run_task(self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run) -> Found:
         async def create() -> NewTask:
             if self._settings.api_version == "v1":
-                return await self._new_v1_task(file, options)
+                return self._new_v1_task(file, options)
             payload, filename = await self._payload(planned, file, options, run)
-            request = await in_thread(bool(payload.data), self._request, payload, options, file.is_text, True)
-            return NewTask(request, bool(payload.data), _minutes(file), filename)
+            return NewTask(self._request(payload, options, file.is_text, True), _minutes(file), filename)
 
         key = await in_thread(file.url is None, self.key, file, options)
         self._unsettled[file] = key, planned
         return await self._tasks.run(Work(key, file.label, create, self._reader(file, options)), run)
 
-    async def _new_v1_task(self, file: MediaFile, options: SegmentOptions) -> NewTask:
+    def _new_v1_task(self, file: MediaFile, options: SegmentOptions) -> NewTask:
         """The form streams the file from the disk, under a name that only this task has."""
-        streamed = file.streamed()
         filename = unique_name(file.filename, file.suffix) if file.url is None else None
-        payload = await in_thread(
-            file.url is None and streamed is None, payload_of, file, stream=streamed, filename=filename or ""
-        )
-
-        async def confirm() -> None:
-            if streamed is not None:
-                await asyncio.to_thread(file.confirm_sent, streamed)
-
-        return NewTask(tasks.create_v1(self._model, payload, options), False, _minutes(file), filename, confirm)
+        payload = payload_of(file, filename=filename or "")
+        return NewTask(tasks.create_v1(self._model, payload, options), _minutes(file), filename)
 
     async def _payload(
         self, planned: Route, file: MediaFile, options: SegmentOptions, run: Run
@@ -172,7 +162,7 @@ class FileEmbedder:
         the name by which a task of it is known, if it has one that no other task has.
         """
         if planned.upload == "inline" or file.url is not None:
-            return await in_thread(file.url is None, payload_of, file), None
+            return payload_of(file), None
         key = await asyncio.to_thread(self.key, file, options)
         self._unsettled[file] = key, planned
         uploaded = await self._uploads.obtain(file, key, run, in_parts=planned.upload == "multipart")
@@ -181,7 +171,7 @@ class FileEmbedder:
         return payload_of(file, asset_id=uploaded.asset_id), filename
 
     def _request(self, payload: MediaPayload, options: SegmentOptions, is_text: bool, task: bool = False) -> Request:
-        """The request for a file. It encodes the whole file as base64: not on the loop."""
+        """The request for a file."""
         if self._settings.api_version == "v1":
             image = payload if payload.kind == "image" else None
             return v1.request(self._model, image=image, audio=None if image else payload)

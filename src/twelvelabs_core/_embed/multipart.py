@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 from .._api import assets
 from .._api.assets import UploadPlan
-from .._api.requests import FileRange
 from .._cache.journal import Journal
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._media.file import MediaFile
@@ -169,11 +168,7 @@ class PartSender:
         assert source.size is not None
         start = (index - 1) * upload.plan.part_size
         length = min(upload.plan.part_size, source.size - start)
-        content: bytes | FileRange
-        if source.path is not None:
-            content = FileRange(source.path, start, length)
-        else:
-            content = (source.data or b"")[start : start + length]
+        content = source.part(start, length)
 
         async def attempt(_: int) -> dict[str, Any]:
             url = await self._part_url(upload, index, run)

@@ -81,12 +81,7 @@ async def embed_parts(
 async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: TextPlan | None) -> Parts:
     settings = embedder.settings
     files = {part: job.files[0] for part, job in jobs.items() if job.files}
-    local = any(file.url is None for file in files.values())
-
-    def read() -> dict[str, Any]:
-        return {part: payload_of(file) for part, file in files.items()}
-
-    payloads = await in_thread(local, read)
+    payloads = {part: payload_of(file) for part, file in files.items()}
     control = plan.server_truncate if plan is not None else None
     request = v1.request(
         settings.model,
@@ -116,7 +111,7 @@ async def _one_call(embedder: Embedder, run: Run, jobs: dict[str, Job], plan: Te
         audio = tuple(segments.get("audio", ()))
         return Parts(one("text", truncated), one("image"), audio, responses.v1_metadata(response))
 
-    parts = await embedder.sender.send(request, run, read=read_parts, has_media=bool(payloads), minutes=minutes)
+    parts = await embedder.sender.send(request, run, read=read_parts, minutes=minutes)
     for error in refused.values():
         error.results = [parts] if len(refused) < len(jobs) else []
         raise error

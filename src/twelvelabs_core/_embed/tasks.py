@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from .._api import tasks
 from .._api.names import read_id
 from .._api.requests import Request
+from .._api.responses import read_with
 from .._cache.journal import Journal
 from .._errors import (
     CacheError,
@@ -40,26 +42,18 @@ MAX_UNKNOWN = 4  # times that a new task may be unknown (404) to the server
 PATHS = ("embed-v2/tasks", "embed/tasks")
 
 
-async def nothing_to_confirm() -> None:
-    """For a task whose media cannot change while they are sent."""
-
-
 @dataclass(frozen=True, slots=True)
 class NewTask:
     """A task to create.
 
     Attributes:
-        has_media: the request holds media in its body.
         minutes: minutes of media in it.
         filename: the name under which its file is sent or was uploaded, which no other task has; None = it has none.
-        confirm: called after it was sent; raises if what was sent is not the file's content.
     """
 
     request: Request
-    has_media: bool
     minutes: float
     filename: str | None = None
-    confirm: Callable[[], Awaitable[None]] = nothing_to_confirm
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +135,7 @@ class Tasks:
         readings = 1
         while True:
             try:
-                return _read(work, response)
+                return await asyncio.to_thread(read_with, work.read, response)  # it may have thousands of vectors
             except MalformedResponseError:
                 if readings == MAX_READINGS:
                     raise
@@ -186,13 +180,10 @@ class Tasks:
             if lost and maybe_performed(lost[-1]):
                 _pay_again(work.label, f"the response was lost ({lost[-1]})", run)
             try:
-                response = await self._sender.send(
-                    request, run, has_media=new.has_media, minutes=new.minutes, repeat=False
-                )
+                response = await self._sender.send(request, run, minutes=new.minutes, repeat=False)
                 return tasks.read_task(response).id
             except TwelveLabsError as error:
                 if _may_exist(error):
-                    await new.confirm()
                     lost.append(error)
                 raise
 
@@ -203,7 +194,6 @@ class Tasks:
 
         try:
             task_id = await retry(attempt, self._sender.settings.retry, run, repeatable=_may_exist, recover=recover)
-            await new.confirm()
         except TwelveLabsError as error:
             # Without a status it is the file: what was sent is not its content, and must not be found.
             of_file = isinstance(error, InvalidInputError) and error.status is None
@@ -282,13 +272,6 @@ class Tasks:
                 "with cache= the next run resumes it."
             )
         return response
-
-
-def _read(work: Work[R], response: dict[str, Any]) -> R:
-    try:
-        return work.read(response)
-    except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
-        raise MalformedResponseError(f"The response is not what the API documents: {error!r:.200}.") from error
 
 
 def _may_exist(error: TwelveLabsError) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from .._api import responses, v1, v2
@@ -33,6 +35,8 @@ class TextEmbedder:
         self._model = settings.model
         self._sender = sender
         self._cache = cache
+        self._space = settings.space
+        self._read: Callable[[Any], Embedding] = self._read_v1 if settings.api_version == "v1" else self._read_v2
         self._key_prefix = key_prefix(settings.space, settings.api_version, sender.settings.base_url)
         self._sent_as_it_is = self._model.truncation != "text_truncate"  # else how it is cut is in the key
 
@@ -87,7 +91,7 @@ class TextEmbedder:
         if plan is None:
             plan = await in_thread(slow, self.plan, text) if slow else self.plan(text)
         key: str | None = None
-        paid: dict[str, Embedding] = {}
+        paid: dict[str, Embedding] | None = None
         while True:
             if len(plan.pieces) == 1:
                 try:
@@ -95,6 +99,8 @@ class TextEmbedder:
                 except TextTooLongError as error:
                     refused = {plan.pieces[0]: error}
             else:
+                if paid is None:
+                    paid = {}
                 refused = await self._send_pieces(plan, run, prepaid, paid)
                 if not refused:
                     vectors = [paid[piece].vector for piece in plan.pieces]
@@ -112,14 +118,11 @@ class TextEmbedder:
                 if isinstance(known, Embedding):
                     return known, key
 
-    async def _send_one(self, plan: TextPlan, run: Run, prepaid: bool) -> Embedding:
+    def _send_one(self, plan: TextPlan, run: Run, prepaid: bool) -> Awaitable[Embedding]:
         """Send a plan of one piece."""
         request = self._request(plan.pieces[0], plan.server_truncate)
-        found = await self._sender.send(request, run, read=self._read, prepaid=prepaid)
-        reported = found.usage is not None and plan.server_truncate is True
-        if plan.over and not found.truncated and not (reported and self._model.truncation == "auto_truncate"):
-            return Embedding(found.vector, found.space, True, 1, found.usage)
-        return found
+        read = partial(self._read_over, plan) if plan.over else self._read
+        return self._sender.send(request, run, read=read, prepaid=prepaid)
 
     async def _send_pieces(
         self, plan: TextPlan, run: Run, prepaid: bool, paid: dict[str, Embedding]
@@ -168,11 +171,18 @@ class TextEmbedder:
         auto = control if isinstance(control, bool) else None
         return v2.text(self._model, text, dimensions=self._settings.dimensions, auto_truncate=auto)
 
-    def _read(self, response: dict[str, Any]) -> Embedding:
-        settings = self._settings
-        if settings.api_version == "v1":
-            found = responses.v1_segments(response, "text", settings.dimensions)
-            return Embedding(responses.single(found, "text").vector, settings.space)
-        segment = responses.single(responses.v2_segments(response, settings.dimensions), "text")
-        used = responses.usage(response)
-        return Embedding(segment.vector, settings.space, bool(used and used.truncated), 1, used)
+    def _read_over(self, plan: TextPlan, response: Any) -> Embedding:
+        """The vector of a text over the limit, which stands for a part of it unless the server says otherwise."""
+        found = self._read(response)
+        reported = found.usage is not None and plan.server_truncate is True
+        if found.truncated or (reported and self._model.truncation == "auto_truncate"):
+            return found
+        return Embedding(found.vector, found.space, True, 1, found.usage)
+
+    def _read_v1(self, response: dict[str, Any]) -> Embedding:
+        found = responses.v1_segments(response, "text", self._settings.dimensions)
+        return Embedding(responses.single(found, "text").vector, self._space)
+
+    def _read_v2(self, body: bytes) -> Embedding:
+        vector, used = responses.v2_text(body, self._settings.dimensions)
+        return Embedding(vector, self._space, used is not None and used.truncated, 1, used)

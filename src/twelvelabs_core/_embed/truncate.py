@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from .._errors import InvalidInputError, TextTooLongError, UnexpectedError
 from .._models import Model
@@ -71,8 +71,7 @@ class CheckedCounter:
         return math.ceil(found)
 
 
-@dataclass(frozen=True, slots=True)
-class TextPlan:
+class TextPlan(NamedTuple):
     """How one text is sent.
 
     Attributes:

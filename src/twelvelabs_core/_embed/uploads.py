@@ -132,22 +132,19 @@ class Uploads:
 
     async def _upload_whole(self, source: MediaFile, name: str, run: Run) -> Uploaded:
         filename = unique_name(source.filename, source.suffix)
-        streamed = source.streamed()
-        content = b"" if streamed is not None else await asyncio.to_thread(source.load)
-        size = len(content) if streamed is None else streamed.size
-        request = assets.create(streamed or content, filename, source.mime)
+        content = source.sent()
+        request = assets.create(content, filename, source.mime)
         await self._journal.write(name, filename=filename)
 
         async def attempt(_: int) -> str:
             try:
                 return assets.read_asset(await self._sender.send(request, run, repeat=False)).id
             except TwelveLabsError:
-                if streamed is not None:
-                    await asyncio.to_thread(source.check_unchanged)  # then another attempt is of no use
+                await asyncio.to_thread(source.check_unchanged)  # then another attempt is of no use
                 raise
 
         async def recover() -> str | None:
-            return await self._search(filename, size, run)
+            return await self._search(filename, content.size, run)
 
         policy = self._sender.settings.retry
         try:
@@ -156,13 +153,7 @@ class Uploads:
             await self._journal.delete(name)  # refused
             raise
         await self._journal.write(name, asset_id=asset_id, filename=filename)
-        run.uploaded(size)
-        if streamed is not None:
-            try:
-                await asyncio.to_thread(source.confirm_sent, streamed)
-            except InvalidInputError:
-                await self._discard(name, run)
-                raise
+        run.uploaded(content.size)
         return Uploaded(asset_id, filename)
 
     async def _upload_in_parts(self, source: MediaFile, name: str, run: Run) -> Uploaded:

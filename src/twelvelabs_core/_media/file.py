@@ -1,8 +1,8 @@
 """Opening a media input before anything is sent: its location, format, length and digest.
 
-:func:`open_media` touches no network. It reads a file's header (an image is decoded, with Pillow present, so that a
-broken one is found before it is paid for) and leaves the content where it is; :meth:`MediaFile.load` reads it when it
-is sent. A file is opened, measured and digested once, whichever part of the package asks.
+:func:`open_media` touches no network. It reads a file's header (and looks whether an image is whole, with Pillow, so a
+truncated one is found before it is paid for) and leaves the content where it is: :meth:`MediaFile.sent` reads it when
+it is sent. A file is opened, measured and digested once, whichever part of the package asks.
 """
 
 from __future__ import annotations
@@ -191,6 +191,7 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
     if file.image is not None:
         width, height = images.load_image(file.image, file.label)
         check_frame(file.label, width, height, limit)
+        file.pixels = width * height
         file.mime, file.filename = MIME["png"], file.filename or "image.png"
         return
     found = detect_format(file.head())
@@ -207,6 +208,7 @@ def _open_image(file: MediaFile, limit: MediaLimit) -> None:
     if images.has_pillow():
         width, height, file.turned = images.check_image(file.content, file.label)
         check_frame(file.label, width, height, limit)
+        file.pixels = width * height
         if file.turned and not file.convert:
             file.convert, found = True, "png"
     if not file.convert:

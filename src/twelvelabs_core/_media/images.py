@@ -7,12 +7,17 @@ import io
 import math
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from .._errors import InvalidInputError
 from .._net.forks import uncut
 
 LARGEST_PNG = 32_000_000  # the API's limit for an image
 CONVERTIBLE = frozenset({"webp", "gif", "bmp", "tiff", "avif", "heic"})
+_JPEG_END = b"\xff\xd9"
+# Beginnings of chunks with EXIF tags: the chunk of its own, and texts of ImageMagick and Adobe.
+_PNG_EXIF = (b"eXIf", b"tEXtRaw profile type ", b"zTXtRaw profile type ", b"iTXtXML:com.adobe.xmp")
+_PNG_START = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112  # EXIF tag; 1 = as stored
 _SENT_AS_THEY_ARE = frozenset({"RGB", "RGBA", "L", "LA", "P", "1"})
 _WITH_ALPHA = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
@@ -29,10 +34,12 @@ def has_pillow() -> bool:
 
 
 def check_image(source: bytes | Path, label: str) -> tuple[int, int, bool]:
-    """Width and height in pixels, and whether the EXIF tag turns it, of an image that is decoded once to find truncated
-    and corrupt files.
+    """Width and height in pixels, and whether the EXIF tag turns it, of an image that is whole.
 
-    A JPEG is decoded at its coarsest scale, at a fraction of the cost of a full decode.
+    A JPEG or PNG is not decoded: a JPEG must have its end, a PNG its end and the checksums of all its chunks, which
+    takes a hundredth of the time (measured). Between the header and the end of a JPEG, libjpeg decodes whatever is
+    there; a damaged header may be left to the server, which does not charge for what it refuses. Any other image, and
+    one that looks damaged, is decoded; a JPEG at its coarsest scale.
 
     Raises:
         InvalidInputError: it cannot be decoded; ``item`` is ``label``.
@@ -40,11 +47,46 @@ def check_image(source: bytes | Path, label: str) -> tuple[int, int, bool]:
     with _open(source, label) as image:
         size: tuple[int, int] = image.size
         try:
-            image.draft("RGB", (max(1, size[0] // 8), max(1, size[1] // 8)))
-            image.load()
+            if image.format == "PNG":
+                content = source if isinstance(source, bytes) else source.read_bytes()
+                chunks = _png_chunks(content)
+                if chunks is not None:
+                    return *size, _may_turn(chunks) and is_turned(image)
+            if image.format not in ("JPEG", "MPO") or not _has_end(source):
+                image.draft("RGB", (max(1, size[0] // 8), max(1, size[1] // 8)))
+                image.load()
         except Exception as error:
             raise _unreadable(error, label) from error
         return *size, is_turned(image)
+
+
+def _has_end(jpeg: bytes | Path) -> bool:
+    if isinstance(jpeg, bytes):
+        return jpeg.endswith(_JPEG_END)
+    with jpeg.open("rb") as file:
+        file.seek(-len(_JPEG_END), io.SEEK_END)
+        return file.read() == _JPEG_END
+
+
+def _png_chunks(png: bytes) -> list[memoryview] | None:
+    """The chunks of a PNG, each with its type before its data; None if one is damaged, or the last is missing."""
+    view, position = memoryview(png), len(_PNG_START)
+    chunks: list[memoryview] = []
+    while position + 12 <= len(png):
+        end = position + 8 + int.from_bytes(view[position : position + 4], "big")
+        chunk = view[position + 4 : end]
+        if crc32(chunk) != int.from_bytes(view[end : end + 4], "big"):
+            return None
+        chunks.append(chunk)
+        if bytes(chunk[:4]) == b"IEND":
+            return chunks
+        position = end + 4
+    return None
+
+
+def _may_turn(chunks: list[memoryview]) -> bool:
+    """Whether a PNG has chunks that may say so; to look, Pillow decodes it."""
+    return any(bytes(chunk[:25]).startswith(_PNG_EXIF) for chunk in chunks)
 
 
 def is_turned(image: Any) -> bool:

@@ -18,9 +18,10 @@ from . import images
 from .formats import MIME
 from .kinds import HEAD_BYTES
 from .probe import Probe
-from .streamed import StreamedFile, changed_error
+from .streamed import HeldContent, MadeContent, StreamedFile, changed_error
 
 _READ_BYTES = 1 << 20
+BYTES_PER_PIXEL = 4  # of a decoded image, at most but for rare modes
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 SUFFIX = {"jpeg": "jpg", "matroska": "mkv"}
 """Format -> suffix, where they differ."""
@@ -42,6 +43,8 @@ class MediaFile:
         size: bytes; None for a URL or a PIL image.
         measured: length and frame size; empty where unknown.
         opened_as: what the file system said of it when it was opened.
+        pixels: of an image that was decoded, 0 of others.
+        keeps_digest: what is sent is digested for a later use (a cache key, a row); False = nothing uses its digest.
     """
 
     media: Media
@@ -57,6 +60,8 @@ class MediaFile:
     size: int | None = None
     measured: Probe = field(default_factory=Probe)
     opened_as: os.stat_result | None = None
+    pixels: int = 0
+    keeps_digest: bool = True
 
     @property
     def content(self) -> bytes | Path:
@@ -158,20 +163,29 @@ class MediaFile:
             self._confirm(hashlib.blake2b(raw, digest_size=20).digest())
         return images.convert(raw, self.label) if self.convert else raw
 
-    def streamed(self) -> StreamedFile | None:
-        """The file for a form that streams it; None if its content has to be loaded."""
-        if self.path is None or self.size is None or self.convert:
-            return None
-        return StreamedFile(self.path, self.size, self.label)
+    def sent(self) -> StreamedFile | HeldContent | MadeContent:
+        """What a request carries of it: read when it is sent, as :meth:`load` reads it, and digested as it goes.
 
-    def confirm_sent(self, streamed: StreamedFile) -> None:
-        """Check that what was streamed is this file's content. Reads the file, if it has no digest yet.
-
-        Raises:
-            InvalidInputError: it is not: the file has changed meanwhile.
+        A file that has changed is refused before the last of it is sent, so that the server never has the whole of it.
         """
-        if streamed.digest is not None:
-            self._confirm(streamed.digest)
+        if self.convert or self.image is not None:
+            pixels = self.pixels * BYTES_PER_PIXEL
+            return MadeContent(self.load, size=pixels, memory=2 * pixels + (self.size or 0))
+        if self.data is not None:
+            return HeldContent(self.data)
+        assert self.path is not None and self.size is not None
+        digested = self.keeps_digest or "_content_digest" in self.__dict__
+        return StreamedFile(self.path, self.size, self.label, confirm=self._confirm_sent, digested=digested)
+
+    def part(self, start: int, size: int) -> StreamedFile | HeldContent:
+        """A range of its bytes, for an upload in parts. Whether the file has changed is for the caller to check."""
+        if self.path is not None:
+            return StreamedFile(self.path, size, self.label, start=start, digested=False)
+        return HeldContent(memoryview(self.data or b"")[start : start + size])
+
+    def _confirm_sent(self, digest: bytes | None) -> None:
+        if digest is not None:
+            self._confirm(digest)
         self.check_unchanged()
 
     def _confirm(self, digest: bytes) -> None:

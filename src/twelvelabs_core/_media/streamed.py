@@ -1,11 +1,11 @@
-"""A file that is streamed when it is sent: exactly the bytes it had when it was opened, digested as they go."""
+"""Contents that are read when they are sent: exactly the bytes a file had when it was opened, digested as they go."""
 
 from __future__ import annotations
 
 import hashlib
-import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from .._errors import InvalidInputError
 
@@ -15,19 +15,79 @@ def changed_error(label: str) -> InvalidInputError:
     return InvalidInputError("has changed while it was being embedded. Embed it again.", item=label)
 
 
+class HeldContent:
+    """A content in memory; nothing is copied of it but the blocks that are sent.
+
+    Attributes:
+        size: bytes to send.
+        memory: nothing, beside those blocks: the content is the caller's.
+    """
+
+    memory = 0
+
+    def __init__(self, content: bytes | memoryview) -> None:
+        self._content = memoryview(content)
+        self.size = len(self._content)
+
+    def open(self) -> _HeldReader:
+        """A new reader."""
+        return _HeldReader(self._content)
+
+
+class MadeContent:
+    """A content that is made when it is sent: an image in another format.
+
+    Args:
+        make: makes it; blocking.
+        size: bytes it has at most, until it is made; then those it has.
+        memory: bytes that making and holding it takes.
+    """
+
+    def __init__(self, make: Callable[[], bytes], *, size: int, memory: int) -> None:
+        self._make = make
+        self.size, self.memory = size, memory
+
+    def open(self) -> _HeldReader:
+        """A new reader. Raises what making the content raises."""
+        content = self._make()
+        self.size = len(content)
+        return _HeldReader(memoryview(content))
+
+
 class StreamedFile:
-    """A file on disk as a part of a form. Each attempt to send it opens it anew.
+    """A file on disk, or a range of it. Each attempt to send it opens it anew.
+
+    Args:
+        label: the caller's name for it, for errors.
+        start: the first byte to send.
+        confirm: called with the digest when all was read, before the last of it is sent. What it raises is raised
+            by the reader, so that a content that is not the right one never arrives whole.
+        digested: whether what is sent is digested; else ``confirm`` gets None.
 
     Attributes:
         size: bytes to send; a file that has fewer by now is an error, and of more only so many are read.
-        digest: BLAKE2b, 20 bytes, of what the last attempt sent; None until all of it was read.
+        memory: nothing, beside the blocks that are read.
+        digest: BLAKE2b, 20 bytes, of what the last attempt sent; None until all of it was read, or if it is not
+            digested.
     """
 
-    def __init__(self, path: Path, size: int, label: str) -> None:
-        self.path, self.size, self.label = path, size, label
+    memory = 0
+
+    def __init__(
+        self,
+        path: Path,
+        size: int,
+        label: str,
+        *,
+        start: int = 0,
+        confirm: Callable[[bytes | None], None] | None = None,
+        digested: bool = True,
+    ) -> None:
+        self.path, self.size, self.label, self.start = path, size, label, start
+        self.confirm, self.digested = confirm, digested
         self.digest: bytes | None = None
 
-    def open(self) -> BinaryIO:
+    def open(self) -> _FileReader:
         """A new reader.
 
         Raises:
@@ -35,59 +95,62 @@ class StreamedFile:
         """
         self.digest = None
         try:
-            file = self.path.open("rb")
+            file = self.path.open("rb", buffering=0)
         except OSError as error:
             raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self.label) from error
-        return cast(BinaryIO, _Reader(self, file))
+        return _FileReader(self, file)
 
 
-class _Reader(io.RawIOBase):
-    """Reads from the beginning to the end; ``seek`` knows these two places only, which is what httpx uses."""
+class _HeldReader:
+    def __init__(self, content: memoryview) -> None:
+        self._content, self._position = content, 0
+        self.size = len(content)
 
-    def __init__(self, owner: StreamedFile, file: BinaryIO) -> None:
-        super().__init__()
-        self._owner, self._file = owner, file
-        self._rewind()
-
-    def _rewind(self) -> None:
-        self._position = 0
-        self._hash = hashlib.blake2b(digest_size=20)
-        self._file.seek(0)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        left = self._owner.size - self._position
-        wanted = left if size is None or size < 0 else min(size, left)
-        if wanted == 0:
-            return b""
-        try:
-            block = self._file.read(wanted)
-        except OSError as error:
-            raise InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self._owner.label) from error
-        if not block:
-            raise changed_error(self._owner.label)
-        self._position += len(block)
-        self._hash.update(block)
-        if self._position == self._owner.size:
-            self._owner.digest = self._hash.digest()
+    def read(self, size: int, /) -> memoryview:
+        block = self._content[self._position : self._position + size]
+        self._position += size
         return block
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if (offset, whence) == (0, io.SEEK_END):
-            return self._owner.size
-        if (offset, whence) != (0, io.SEEK_SET):
-            raise io.UnsupportedOperation("a file that is being sent is read from its beginning")
-        self._rewind()
-        return 0
+    def close(self) -> None:
+        self._content = memoryview(b"")
 
-    def tell(self) -> int:
-        return self._position
+
+class _FileReader:
+    def __init__(self, owner: StreamedFile, file: BinaryIO) -> None:
+        self._owner, self._file = owner, file
+        self.size = self._left = owner.size
+        self._hash = hashlib.blake2b(digest_size=20) if owner.digested else None
+        try:
+            file.seek(owner.start)
+        except OSError as error:
+            file.close()
+            raise self._error(error) from error
+
+    def read(self, size: int, /) -> bytes:
+        block = self._read(size)
+        while len(block) < size:
+            more = self._read(size - len(block))
+            if not more:
+                raise changed_error(self._owner.label)
+            block += more
+        self._left -= size
+        if self._hash is not None:
+            self._hash.update(block)
+        if self._left == 0:
+            if self._hash is not None:
+                self._owner.digest = self._hash.digest()
+            if self._owner.confirm is not None:
+                self._owner.confirm(self._owner.digest)
+        return block
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> InvalidInputError:
+        return InvalidInputError(f"cannot be read: {error.strerror or error}.", item=self._owner.label)
 
     def close(self) -> None:
         self._file.close()
-        super().close()

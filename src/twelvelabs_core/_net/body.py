@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 
+from .._api.large_json import LARGE_ANSWER
 from .._errors import MalformedResponseError
 
 TOO_LARGE = "response_too_large"
@@ -47,6 +49,8 @@ async def read_body(chunks: AsyncIterator[bytes], status: int, encoding: str, li
             break
     if isinstance(expand, Decompressor) and not expand.finished:
         raise EOFError("the compressed body is not complete")
+    if success and size > LARGE_ANSWER:
+        return await asyncio.to_thread(b"".join, pieces)  # of a megabyte or more, without the interpreter's lock
     return pieces[0] if len(pieces) == 1 and size <= limit else b"".join(pieces)[:limit]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from types import TracebackType
 
@@ -10,11 +11,20 @@ TICKS = 20  # looks at the clock in the shortest deadline
 LONGEST_TICK = 1.0  # seconds
 
 
+class Stalled(asyncio.TimeoutError):
+    """Nothing has come for the time that :meth:`Deadline.within` gave."""
+
+
+class NotTaken(Stalled):
+    """Nothing of the request's body has been taken for that time."""
+
+
 class Deadlines:
     """Deadlines on one loop.
 
-    A timer of its own for each request takes a twentieth of the CPU time of a text (measured), though hardly any
-    expires. So one timer looks at all of them, and a block ends up to a second late, or a twentieth of its time.
+    A timer of its own for each request takes a twentieth of the CPU time of a text (measured), and one that starts
+    anew with each read another, though hardly any expires. So one timer looks at all of them, and a block ends up to a
+    second late, or a twentieth of its time.
 
     Args:
         seconds: the shortest that will be asked for.
@@ -23,24 +33,33 @@ class Deadlines:
     def __init__(self, seconds: float) -> None:
         self.open: set[Deadline] = set()
         self._tick = min(LONGEST_TICK, seconds / TICKS)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def of(self, seconds: float) -> Deadline:
-        """A context manager whose block ends after so many seconds by ``asyncio.TimeoutError``."""
+    def of(self, seconds: float, within: float = math.inf) -> Deadline:
+        """A context manager whose block ends after so many seconds by ``asyncio.TimeoutError``.
+
+        Args:
+            within: the first :meth:`Deadline.within`.
+        """
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
-        return Deadline(self.open, seconds)
+            self._timer = loop.call_later(self._tick, self._look)
+        return Deadline(self.open, loop.time(), seconds, within)
+
+    def current(self) -> Deadline | None:
+        """The deadline that the running task is in. Looks at all of them: for rare moments."""
+        task = asyncio.current_task()
+        return next((found for found in self.open if found.task is task), None)
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        assert self._loop is not None
+        now = self._loop.time()
         for deadline in [found for found in self.open if found.at <= now]:
             deadline.expire()
-        self._timer = loop.call_later(self._tick, self._look) if self.open else None
-
-
-class Stalled(asyncio.TimeoutError):
-    """Nothing has gone on for the time that :meth:`Deadline.within` gave."""
+        self._timer = self._loop.call_later(self._tick, self._look) if self.open else None
 
 
 class Deadline:
@@ -48,23 +67,29 @@ class Deadline:
 
     Attributes:
         at: the loop's time at which the block ends.
+        task: the task that the block runs in.
     """
 
-    __slots__ = ("_cancelled_before", "_end", "_expired", "_open", "_task", "at")
+    __slots__ = ("_cancelled_before", "_end", "_expired", "_open", "_stalled", "at", "task")
 
-    def __init__(self, others: set[Deadline], seconds: float) -> None:
+    task: asyncio.Task[object]
+
+    def __init__(self, others: set[Deadline], now: float, seconds: float, within: float = math.inf) -> None:
         self._open = others
         self._expired = False
-        self.at = self._end = asyncio.get_running_loop().time() + seconds
+        self._stalled = Stalled
+        self._end = now + seconds
+        self.at = now + min(seconds, within)
 
-    def within(self, seconds: float) -> None:
-        """End the block by :class:`Stalled` if this is not called again within so many seconds; inf = it need not."""
+    def within(self, seconds: float, stalled: type[Stalled] = Stalled) -> None:
+        """End the block by ``stalled`` if this is not called again within so many seconds; inf = it need not."""
         self.at = min(self._end, asyncio.get_running_loop().time() + seconds)
+        self._stalled = stalled
 
     def __enter__(self) -> Deadline:
         task = asyncio.current_task()
         assert task is not None
-        self._task = task
+        self.task = task
         if sys.version_info >= (3, 11):
             self._cancelled_before = task.cancelling()
         self._open.add(self)
@@ -76,13 +101,13 @@ class Deadline:
         self._open.discard(self)
         if not self._expired:
             return
-        if sys.version_info >= (3, 11) and self._task.uncancel() > self._cancelled_before:
+        if sys.version_info >= (3, 11) and self.task.uncancel() > self._cancelled_before:
             return  # cancelled from outside too: that goes on
         if kind is asyncio.CancelledError:
-            raise Stalled if self.at < self._end else asyncio.TimeoutError from None
+            raise self._stalled if self.at < self._end else asyncio.TimeoutError from None
 
     def expire(self) -> None:
         """End the block now."""
         self._open.discard(self)
         self._expired = True
-        self._task.cancel()
+        self.task.cancel()

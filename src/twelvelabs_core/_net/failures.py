@@ -16,8 +16,9 @@ import httpx
 
 from .._api.requests import Request
 from .._errors import ConnectionFailedError, InvalidInputError, MalformedResponseError, TwelveLabsError
-from .deadline import Stalled
+from .deadline import NotTaken, Stalled
 from .key import Key
+from .retry import NOT_WRITTEN
 
 MAX_TEXT = 300
 _NOT_SENDABLE = (
@@ -54,8 +55,9 @@ class Failures:
         """Our error for an exception, without traceback, cause or context, so that it shows nothing of the original.
 
         Returns:
-            ConnectionFailedError, with the code ``unreachable`` if no connection was made; InvalidInputError for a
-            request that no connection could carry; MalformedResponseError for an address of the server's that cannot
+            ConnectionFailedError, with the code ``unreachable`` if no connection was made, or ``not_written`` if the
+            server cannot have all of the request; InvalidInputError for one that no connection could carry;
+            MalformedResponseError for an address of the server's that cannot
             be used. An error of ours that was raised on the way is returned itself.
         """
         ours = next((found for found in _chain(error) if isinstance(found, TwelveLabsError)), None)
@@ -72,14 +74,16 @@ class Failures:
             return InvalidInputError(f"The request cannot be sent to {to}: {text}.")
         if isinstance(error, _NO_CONNECTION):
             return ConnectionFailedError(f"Cannot reach {to}: {text}.", code="unreachable")
-        if isinstance(error, Stalled):
+        if isinstance(error, NotTaken):
             return ConnectionFailedError(f"{to} has taken nothing of the request for {self._timeout:g} s.")
-        if isinstance(error, (aiohttp.ServerTimeoutError, httpx.TimeoutException)):
+        if isinstance(error, (Stalled, aiohttp.ServerTimeoutError, httpx.TimeoutException)):
             return ConnectionFailedError(f"No response from {to} within {self._timeout:g} s.")
         if isinstance(error, asyncio.TimeoutError):
             return ConnectionFailedError(
                 f"No complete response from {to} within {self._total_timeout:g} s (total_timeout)."
             )
+        if any(map(_is_closed_to_writing, _chain(error))):
+            return ConnectionFailedError(f"The connection to {to} was closed: {text}.", code=NOT_WRITTEN)
         if not isinstance(error, (aiohttp.ClientError, httpx.TransportError, OSError)):
             text = f"{type(error).__name__}: {text}"
         return ConnectionFailedError(f"The connection to {to} failed: {text}.")
@@ -92,6 +96,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _is_closed_to_writing(error: BaseException) -> bool:
+    """Whether a part of the request was refused because its connection was closing. aiohttp has the same exception for
+    a connection that is lost after it was written, with another message.
+    """
+    return isinstance(error, aiohttp.ClientConnectionResetError) and "closing transport" in str(error)
 
 
 def _origin(address: str) -> str:

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
 
+from .._api.large_json import number_lists
+
 MASK = b"***"
 SHORTEST = 8  # a shorter key is a stand-in, and would be found inside words
-_LONG_NUMBERS = 1000  # bytes of a list without a quote: numbers, in which no key can be
-_FIRST_OF_NUMBER = frozenset(bytes([char]) for char in b"-0123456789")
 _ESCAPED = re.compile(rb"(?:%|\\{1,7}u00)([0-9a-f]{2})")
 _CREDENTIALS = re.compile(rb"(?<=//)[^/?#\s]+@")  # user and password of a proxy, in what a library says about it
 
@@ -113,20 +113,11 @@ def _of_base64(char: int) -> bytes:
     return {43: rb"[+-]", 47: rb"(?:\\{0,7}/|_)"}.get(char, bytes([char]))
 
 
-def _is_numbers(body: bytes, begin: int, end: int) -> bool:
-    """Whether what stands between two brackets is a list of numbers, and not of texts, or a part of a text."""
-    first = body[begin + 1 : begin + 20].lstrip()[:1]
-    return begin >= 0 and first in _FIRST_OF_NUMBER and body.find(b'"', begin, end) < 0
-
-
 def _around_numbers(body: bytes) -> bytes:
     """The body without its long lists of numbers."""
     kept: list[bytes] = []
     position = 0
-    while (end := body.find(b"]", position + _LONG_NUMBERS)) >= 0:
-        begin = body.rfind(b"[", position, end)
-        if end - begin < _LONG_NUMBERS or not _is_numbers(body, begin, end):
-            begin = end
+    for begin, end in number_lists(body):
         kept.append(body[position:begin])
         position = end
     return body if not kept else b"".join([*kept, body[position:]])

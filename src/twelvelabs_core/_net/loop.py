@@ -18,6 +18,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from .._errors import UnexpectedError
+from .._lanes import lane_of
 from .forks import uncut
 
 P = ParamSpec("P")
@@ -26,9 +27,11 @@ T = TypeVar("T")
 
 # Seconds the interpreter waits at its end for what is being written.
 EXIT_SEC = 10.0
+# Threads beside those that a batch keeps busy by reading and encoding files.
+INTERACTIVE_THREADS = 8
 
 
-class _Threads(ThreadPoolExecutor):
+class Threads(ThreadPoolExecutor):
     """Threads for blocking calls. When the main thread has ended no job gets a thread any more, while other threads may
     go on: then a job is done at once, on the loop.
     """
@@ -47,6 +50,23 @@ class _Threads(ThreadPoolExecutor):
         return future
 
 
+class _LoopThreads(Threads):
+    """The loop's threads; interactive calls have a few of their own."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._interactive = Threads(INTERACTIVE_THREADS, **settings)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._interactive.shutdown(wait, cancel_futures=cancel_futures)
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if lane_of("bulk") == "interactive":
+            return self._interactive.submit(function, *args, **kwargs)
+        return super().submit(function, *args, **kwargs)
+
+
 class _Background:
     """The loop and its thread."""
 
@@ -54,7 +74,7 @@ class _Background:
         self.selector = selectors.DefaultSelector() if hasattr(os, "fork") else None
         self.loop = asyncio.SelectorEventLoop(self.selector) if self.selector else asyncio.new_event_loop()
         # The loop's own way to end its executor starts a thread, which Python 3.12 refuses at the interpreter's end.
-        self.executor = _Threads(thread_name_prefix="asyncio")
+        self.executor = _LoopThreads(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
         try:

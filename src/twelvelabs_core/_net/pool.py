@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from .._errors import AuthenticationError, CacheError, QuotaExceededError, TwelveLabsError, as_error
+from .._errors import (
+    AuthenticationError,
+    CacheError,
+    QuotaExceededError,
+    SharedLimitsError,
+    TwelveLabsError,
+    as_error,
+)
 from .._stats import Run
 from .limits.circuit import CIRCUIT_OPEN
 from .retry import NOT_SENT
@@ -16,7 +23,8 @@ J = TypeVar("J")
 
 def is_fatal(error: TwelveLabsError) -> bool:
     """Whether an error is about the account, the server or the cache, so that every other job would meet it too."""
-    return isinstance(error, (AuthenticationError, QuotaExceededError, CacheError)) or error.code == CIRCUIT_OPEN
+    fatal = (AuthenticationError, QuotaExceededError, CacheError, SharedLimitsError)
+    return isinstance(error, fatal) or error.code == CIRCUIT_OPEN
 
 
 def is_of_job(error: TwelveLabsError) -> bool:
@@ -30,12 +38,14 @@ async def for_each(
     *,
     workers: int,
     stopped: Callable[[], bool] = lambda: False,
+    failed: Callable[[J, Exception], None] | None = None,
 ) -> None:
     """Do all jobs, ``workers`` at a time; the first exception cancels the others and is raised.
 
     Args:
         jobs: taken lazily, each when a worker is free.
         stopped: asked before each job; True = no new one starts, and those in progress are finished.
+        failed: takes the exception of a job, and the others go on.
     """
     remaining = iter(jobs)
 
@@ -43,7 +53,12 @@ async def for_each(
         for job in remaining:
             if stopped():
                 return
-            await do(job)
+            try:
+                await do(job)
+            except Exception as error:
+                if failed is None:
+                    raise
+                failed(job, error)
 
     tasks = [asyncio.ensure_future(worker()) for _ in range(workers)]
     try:
@@ -70,28 +85,22 @@ async def attempt_each(
         AuthenticationError, QuotaExceededError: about the account, so every other job would fail too. No new job
             starts; those in progress are finished first, as they may have been charged.
         CacheError: what is charged from now on would not be kept; likewise.
+        SharedLimitsError: the limits that processes share have never been reached; likewise.
         ConnectionFailedError, ServerError: the server stays broken (code ``circuit_open``); likewise.
     """
     errors: dict[int, TwelveLabsError] = {}
     fatal: list[TwelveLabsError] = []
 
-    async def attempt(job: tuple[int, J]) -> None:
-        try:
-            await do(*job)
-        except TwelveLabsError as error:
-            if is_fatal(error):
-                run.stopping = True
-                fatal.append(error)
-            elif is_of_job(error):
-                failed(job[0], error)
-        except Exception as error:
-            failed(job[0], as_error(error))
+    def failed(job: tuple[int, J], error: Exception) -> None:
+        ours = as_error(error)
+        if is_fatal(ours):
+            run.stopping = True
+            fatal.append(ours)
+        elif is_of_job(ours):
+            errors[job[0]] = ours
+            run.stats.failed += 1
 
-    def failed(index: int, error: TwelveLabsError) -> None:
-        errors[index] = error
-        run.stats.failed += 1
-
-    await for_each(enumerate(jobs), attempt, workers=workers, stopped=lambda: run.stopping)
+    await for_each(enumerate(jobs), lambda job: do(*job), workers=workers, stopped=lambda: run.stopping, failed=failed)
     if fatal:
         raise fatal[0]
     return errors

@@ -31,6 +31,8 @@ REJECTIONS_PER_RETRY = 4
 DOUBLINGS = 64  # of a wait; it is at its cap long before
 #: ``code`` of the error for a request that was not sent, because its batch was stopped.
 NOT_SENT = "not_sent"
+#: ``code`` of the error for a request that was not written to the end, because its connection was closed.
+NOT_WRITTEN = "not_written"
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,8 @@ def is_unreachable(error: TwelveLabsError) -> bool:
 
 
 def not_received(error: TwelveLabsError) -> bool:
-    """Whether the server cannot have acted on the request: it was not sent, or it was rejected by a rate limit."""
-    return isinstance(error, RateLimitError) or error.code in ("unreachable", NOT_SENT, CIRCUIT_OPEN)
+    """Whether the server cannot have acted on the request: it was not sent whole, or was rejected by a rate limit."""
+    return isinstance(error, RateLimitError) or error.code in ("unreachable", NOT_SENT, NOT_WRITTEN, CIRCUIT_OPEN)
 
 
 def maybe_performed(error: TwelveLabsError) -> bool:
@@ -189,7 +191,7 @@ async def retry(
     while True:
         if gate is not None and gate.circuit.is_open and not run.stopping:
             visit = visit or policy.visit(gate.circuit, monotonic())
-            probe = await gate.enter(visit)
+            probe = await gate.enter(visit, run.lane)
         else:
             visit = None
         if run.stopping:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._api.errors import error_from_status
+from .._api.large_json import LARGE_ANSWER
 from .._api.rate_headers import read_rate_limits, read_retry_after, read_retry_delay
 from .._api.requests import Request
-from .._api.responses import parse_json
+from .._api.responses import parse_json, read_with
 from .._errors import (
     ConnectionFailedError,
-    MalformedResponseError,
     RateLimitError,
     ServerError,
     TwelveLabsError,
-    unexpected,
 )
 from .._stats import Run
 from . import loop
@@ -28,8 +26,8 @@ from .forks import PerLoop, uncut
 from .limits.lanes import Capacity
 from .limits.limiter import Limiter
 from .pool import attempt_each
-from .retry import is_unreachable, retry
 from .retry import not_received as not_received
+from .retry import retry
 from .settings import SenderSettings
 
 if TYPE_CHECKING:
@@ -40,6 +38,7 @@ J = TypeVar("J")
 T = TypeVar("T")
 
 MAX_TRACE_ID = 200  # characters
+SMALL_BODY = 16_384  # bytes that take no longer to the server than the response back
 
 
 class Sender:
@@ -59,54 +58,51 @@ class Sender:
         return session.account.opens_at() if session is not None else None
 
     @overload
-    async def send(
+    def send(
         self,
         request: Request,
         run: Run,
         *,
-        has_media: bool = False,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> dict[str, Any]: ...
+    ) -> Coroutine[Any, Any, dict[str, Any]]: ...
 
     @overload
-    async def send(
+    def send(
         self,
         request: Request,
         run: Run,
         *,
-        read: Callable[[dict[str, Any]], T],
-        has_media: bool = False,
+        read: Callable[[Any], T],
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> T: ...
+    ) -> Coroutine[Any, Any, T]: ...
 
-    async def send(
+    def send(
         self,
         request: Request,
         run: Run,
         *,
-        read: Callable[[dict[str, Any]], Any] | None = None,
-        has_media: bool = False,
+        read: Callable[[Any], Any] | None = None,
         minutes: float = 0.0,
         prepaid: bool = False,
         repeat: bool = True,
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Send until there is a usable response, or the retry policy gives up. On the background loop only.
 
         Args:
-            read: makes the result of the response's object; None = the object is the result. It is part of the
+            read: makes the result of what ``request.reads``; None = that is the result. It is part of the
                 attempt: a MalformedResponseError it raises is retried.
-            has_media: the request holds media in its body.
             minutes: minutes of media in it, for limits that count them.
             prepaid: the framework's rate limiter has already been acquired for the first attempt.
             repeat: False = sent again only if the server cannot have acted on it, because what it creates would be
                 created, and charged, twice.
 
         Returns:
-            What ``read`` makes of the JSON object of the response, or of its headers if ``request.reads`` says so.
+            What ``read`` makes of the JSON object of the response, or of its headers or its body if ``request.reads``
+            says so.
 
         Raises:
             QuotaExceededError: a limit reopens in more than ``max_wait`` seconds, or the budget is used up.
@@ -115,8 +111,8 @@ class Sender:
         if not 0 <= minutes < math.inf:  # of a file whose header is wrong; nothing may spoil the limiters' sums
             minutes = 0.0
         session = self._session.get()
-        exchange = _Exchange(self.settings, session, request, run, read, has_media, minutes, prepaid)
-        return await retry(
+        exchange = _Exchange(self.settings, session, request, run, read, minutes, prepaid)
+        return retry(
             exchange.attempt,
             self.settings.retry,
             run,
@@ -124,7 +120,7 @@ class Sender:
             gate=None if request.is_absolute else session.account.gate,
             limited=bool(exchange.limiters),
             max_wait=self.settings.max_wait,
-            queued=lambda: exchange.queued,
+            queued=exchange.seconds_queued,
             paid=bool(request.kinds),
         )
 
@@ -139,9 +135,9 @@ class _Exchange:
     """One request and the attempts to have it answered."""
 
     __slots__ = (
-        "_has_media",
         "_minutes",
         "_prepaid",
+        "_queued",
         "_read",
         "_rejected_at",
         "_request",
@@ -149,7 +145,6 @@ class _Exchange:
         "_session",
         "_settings",
         "limiters",
-        "queued",
     )
 
     def __init__(
@@ -158,25 +153,28 @@ class _Exchange:
         session: Session,
         request: Request,
         run: Run,
-        read: Callable[[dict[str, Any]], Any] | None,
-        has_media: bool,
+        read: Callable[[Any], Any] | None,
         minutes: float,
         prepaid: bool,
     ) -> None:
         self.limiters = session.account.limiters(request)
         self._settings, self._session, self._request, self._run = settings, session, request, run
-        self._read, self._has_media, self._minutes, self._prepaid = read, has_media, minutes, prepaid
+        self._read, self._minutes, self._prepaid = read, minutes, prepaid
         self._rejected_at: float | None = None  # first
-        self.queued = 0.0  # seconds that the first attempt waited for its turn
+        self._queued = 0.0
+
+    def seconds_queued(self) -> float:
+        """How long the first attempt waited for its turn."""
+        return self._queued
 
     async def attempt(self, attempts_before: int) -> Any:
         """Acquire the limiters, send once, release them with what the response reports."""
         settings, session, run, minutes = self._settings, self._session, self._run, self._minutes
-        if settings.rate_limiter is not None and self.limiters and not (self._prepaid and attempts_before == 0):
-            await _acquire_external(settings.rate_limiter)
+        if session.external is not None and self.limiters and not (self._prepaid and attempts_before == 0):
+            await session.external.acquire(run)
         acquired: list[Limiter] = []
-        held: list[Capacity] = []
-        counted, info = False, None
+        held: list[tuple[Capacity, int]] = []
+        counted, info, took = False, None, None
         try:
             for limiter in self.limiters:
                 if not limiter.try_acquire(run, minutes):
@@ -185,23 +183,29 @@ class _Exchange:
                     waited = time.monotonic() - asked
                     run.stats.waited_sec += waited
                     if attempts_before == 0:
-                        self.queued += waited
+                        self._queued += waited
                 acquired.append(limiter)
             if settings.budget is not None:
                 settings.budget.spend(minutes)
-            for capacity in (session.media, session.slots) if self._has_media else (session.slots,):
-                if not capacity.try_acquire(run.lane):
-                    await capacity.acquire(run.lane, run)
-                held.append(capacity)
+            memory = self._request.memory
+            for capacity, amount in ((session.media, memory), (session.slots, 1)) if memory else ((session.slots, 1),):
+                if not capacity.try_acquire(run.lane, amount):
+                    await capacity.acquire(run.lane, run, amount)
+                held.append((capacity, amount))
             run.stats.requests += 1
             run.stats.minutes += minutes
             counted = True
+            sent_at = time.monotonic()
             response = await session.send(self._request)
-            for capacity in held:
-                capacity.release()
+            if not memory and self._request.json is not None and len(self._request.json) <= SMALL_BODY:
+                took = time.monotonic() - sent_at
+            for capacity, amount in held:
+                capacity.release(amount)
             held.clear()
             info = read_rate_limits(response.headers, time.time())
             if 200 <= response.status < 300:
+                if len(response.body) > LARGE_ANSWER:
+                    return await loop.in_thread(True, self._result, response)
                 return self._result(response)
             error = _error(response)
             if isinstance(error, RateLimitError):
@@ -209,27 +213,25 @@ class _Exchange:
                 self._rejected(error)
             raise error
         except ConnectionFailedError as error:
-            counted = counted and not is_unreachable(error)
+            counted = counted and not not_received(error)
             raise
         finally:
-            for capacity in held:
-                capacity.release()
+            for capacity, amount in held:
+                capacity.release(amount)
             for limiter in acquired:
-                limiter.release(run, minutes, counted=counted, info=info)
+                limiter.release(run, minutes, counted=counted, info=info, took=took)
 
     def _result(self, response: RawResponse) -> Any:
-        """What the reader makes of a response. Whatever it stumbles over is a response that the API does not document.
+        """What the reader makes of a response.
 
         Raises:
             MalformedResponseError: the response is not usable.
         """
-        found = parse_json(response.body) if self._request.reads == "json" else _headers(response)
-        if self._read is None:
-            return found
-        try:
-            return self._read(found)
-        except (TypeError, LookupError, AttributeError, ArithmeticError, ValueError) as error:
-            raise MalformedResponseError(f"The response is not what the API documents: {error!r:.200}.") from error
+        reads = self._request.reads
+        found: Any = response.body
+        if reads != "body":
+            found = parse_json(response.body) if reads == "json" else _headers(response)
+        return found if self._read is None else read_with(self._read, found)
 
     def _rejected(self, error: RateLimitError) -> None:
         self._run.stats.limited += 1
@@ -252,26 +254,6 @@ def _error(response: RawResponse) -> TwelveLabsError:
 
 def _headers(response: RawResponse) -> dict[str, Any]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-
-
-async def _acquire_external(limiter: Any) -> None:
-    """Acquire a framework's rate limiter.
-
-    LangChain's has ``aacquire``, LlamaIndex's ``async_acquire``; of any other, ``acquire`` is called in a thread.
-
-    Raises:
-        UnexpectedError: the limiter raised.
-    """
-    acquire = getattr(limiter, "aacquire", None) or getattr(limiter, "async_acquire", None)
-    try:
-        if acquire is not None:
-            await acquire()
-        else:
-            await asyncio.to_thread(limiter.acquire)
-    except TwelveLabsError:
-        raise
-    except Exception as error:
-        raise unexpected(error, raised_by=f"The rate limiter {type(limiter).__name__}") from error
 
 
 def _open_session(settings: SenderSettings) -> Session:

@@ -2,75 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import math
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx
 from multidict import CIMultiDict
 
-from .._api.requests import FileRange, Request
-from .._errors import InvalidInputError
+from .._api.requests import Request, SentFile, StreamedBody, new_mark
 from .._version import __version__
-from .deadline import Deadline
 from .key import Headers, Key
 
 # A larger body is sent in chunks: in one piece it would block every other request on the loop.
 LARGE_BODY = 256 * 1024
-CHUNK = 64 * 1024
-# Bytes a second, about half a megabit: a body may take its time at this rate beside ``total_timeout``, so that an
-# upload over a slow line, of which parallel parts have a quarter each, is not cut.
-LOWEST_RATE = 64_000
+_JSON = "application/json"
 MAX_KNOWN_URLS = 1000  # paths contain ids, so there is no end to them
 
 
 class ChunkedBody(httpx.AsyncByteStream):
-    """A large body, in chunks between which other requests run. A range of a file is never held whole."""
+    """A streamed body as httpx takes it."""
 
-    def __init__(self, body: bytes | FileRange) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if isinstance(self._body, bytes):
-            view = memoryview(self._body)
-            for start in range(0, len(view), CHUNK):
-                yield bytes(view[start : start + CHUNK])
-            return
-        with _open(self._body.path) as file:
-            file.seek(self._body.start)
-            remaining = self._body.length
-            while remaining > 0:
-                chunk = await asyncio.to_thread(file.read, min(CHUNK, remaining))
-                if not chunk:
-                    raise InvalidInputError("The file has become shorter while it was being sent. Embed it again.")
-                remaining -= len(chunk)
-                yield chunk
-
-
-def seconds_to_send(size: int) -> float:
-    """What a body of so many bytes takes over a slow line."""
-    return size / LOWEST_RATE
-
-
-def watch(written: httpx.Request, deadline: Deadline, seconds: float) -> None:
-    """Have a streamed request fail when the connection takes nothing of its body for so many seconds."""
-    body = written.stream
-    if isinstance(body, httpx.AsyncByteStream) and not isinstance(body, httpx.ByteStream):
-        written.stream = _WatchedBody(body, deadline, seconds)
-
-
-class _WatchedBody(httpx.AsyncByteStream):
-    def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline, seconds: float) -> None:
-        self._body, self._deadline, self._seconds = body, deadline, seconds
+    def __init__(self, chunks: AsyncIterator[bytes | memoryview]) -> None:
+        self._chunks = chunks
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            self._deadline.within(self._seconds + seconds_to_send(len(chunk)))
-            yield chunk
-        self._deadline.within(math.inf)
+        async for chunk in self._chunks:
+            yield bytes(chunk)
 
 
 class _HttpxHeaders(httpx.Headers):
@@ -80,11 +36,18 @@ class _HttpxHeaders(httpx.Headers):
         return f"Headers({', '.join(self)})"
 
 
+class AiohttpHeaders(CIMultiDict[str]):
+    """The same for aiohttp."""
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+
 class RequestWriter:
     """Writes requests as httpx's, with the account's headers and timeouts.
 
     Attributes:
-        json_headers: headers of a request with a JSON body.
+        json_headers, aiohttp_json_headers: headers of a request with a JSON body; as aiohttp keeps them.
     """
 
     def __init__(self, base_url: str, key: Key, timeout: httpx.Timeout) -> None:
@@ -95,64 +58,94 @@ class RequestWriter:
             "accept-encoding": "gzip, deflate",
         }
         self._headers = key.headers(own)
-        self.json_headers = key.headers({**own, "content-type": "application/json"})
+        self.json_headers = key.headers({**own, "content-type": _JSON})
+        self.aiohttp_json_headers = AiohttpHeaders(self.json_headers)
         self._httpx_json_headers = _HttpxHeaders(self.json_headers)
         self._extensions = {"timeout": timeout.as_dict()}
         self._urls: dict[str, httpx.URL] = {}
 
-    def write(self, request: Request, files: contextlib.ExitStack) -> httpx.Request:
-        """A new httpx request, for one attempt: a streamed body can be read only once.
+    def streamed(self, request: Request) -> StreamedBody | None:
+        """The body of a request that is sent in chunks: a large one, or one with contents that are read meanwhile."""
+        if request.streamed is not None:
+            return request.streamed
+        if request.json is not None:
+            return StreamedBody((request.json,), content_type=_JSON) if len(request.json) > LARGE_BODY else None
+        if request.form:
+            return self._streamed_form(request)
+        content = request.content
+        if content is None or (isinstance(content, bytes) and len(content) <= LARGE_BODY):
+            return None
+        return StreamedBody((content,))
+
+    def write(self, request: Request) -> httpx.Request:
+        """A new httpx request for one that is not :meth:`streamed`, for one attempt."""
+        url = self.url(request)
+        if request.form:
+            form = [(name, (None, value)) for name, value in request.form]
+            written = httpx.Request("POST", url, headers=self._headers, files=form, extensions=self._extensions)
+            written.read()
+            return written
+        headers: httpx.Headers | Headers
+        if request.json is not None:
+            headers, content = self._httpx_json_headers, request.json
+        else:
+            assert request.content is None or isinstance(request.content, bytes)
+            headers, content = self._headers_for(request), request.content or b""
+        return httpx.Request(request.method, url, headers=headers, content=content, extensions=self._extensions)
+
+    def head(self, request: Request, body: StreamedBody, size: int) -> Headers:
+        """The headers of a streamed request.
 
         Args:
-            files: closes the files that the request opens.
+            size: of the body, in bytes.
         """
-        url = self._url(request)
-        if request.form:
-            return self._write_form(url, request, files)
-        if request.json is not None and len(request.json) <= LARGE_BODY:
-            return httpx.Request(
-                request.method,
-                url,
-                headers=self._httpx_json_headers,
-                content=request.json,
-                extensions=self._extensions,
-            )
-        body: bytes | FileRange
-        if request.json is not None:
-            headers, body = self.json_headers, request.json
-        else:
-            headers, body = self._headers_for(request), request.content or b""
-        if isinstance(body, bytes) and len(body) <= LARGE_BODY:
-            return httpx.Request(request.method, url, headers=headers, content=body, extensions=self._extensions)
-        length = len(body) if isinstance(body, bytes) else body.length
+        headers = self._headers_for(request)
+        if body.content_type:
+            headers["content-type"] = body.content_type
+        headers["content-length"] = str(size)
+        return headers
+
+    def write_streamed(
+        self, request: Request, headers: Headers, chunks: AsyncIterator[bytes | memoryview]
+    ) -> httpx.Request:
+        """A new httpx request for one attempt: its body can be read only once."""
+        url = self.url(request)
         # httpx adds no header of its own to a request with a stream.
-        headers = Headers({"host": url.netloc.decode("ascii"), **headers, "content-length": str(length)})
+        headers = Headers({"host": url.netloc.decode("ascii"), **headers})
         return httpx.Request(
-            request.method, url, headers=headers, stream=ChunkedBody(body), extensions=self._extensions
+            request.method, url, headers=headers, stream=ChunkedBody(chunks), extensions=self._extensions
         )
 
     @staticmethod
-    def for_aiohttp(written: httpx.Request) -> tuple[CIMultiDict[str], bytes | AsyncIterator[bytes] | None]:
+    def for_aiohttp(written: httpx.Request) -> tuple[CIMultiDict[str], bytes | None]:
         """The headers and the body of a written request, as aiohttp takes them."""
         headers = CIMultiDict([(k.decode("ascii"), v.decode("latin-1")) for k, v in written.headers.raw])
-        try:
-            return headers, written.content or None
-        except httpx.RequestNotRead:
-            return headers, written.stream  # type: ignore[return-value]  # of our requests, it is asynchronous
+        return headers, written.content or None
 
-    def _write_form(self, url: httpx.URL, request: Request, files: contextlib.ExitStack) -> httpx.Request:
-        form = [(name, _form_value(value, files)) for name, value in request.form]
-        written = httpx.Request("POST", url, headers=self._headers, files=form, extensions=self._extensions)
-        if all(isinstance(value, str) for _, value in request.form):
-            written.read()
-        return written
+    def _streamed_form(self, request: Request) -> StreamedBody | None:
+        """The body of a form with contents: httpx writes it with marks in their place."""
+        contents: list[tuple[str, SentFile]] = []
+        form: list[tuple[str, Any]] = []
+        for name, value in request.form:
+            if isinstance(value, str):
+                form.append((name, (None, value)))
+            else:
+                filename, content, mime = value
+                contents.append((new_mark(), content))
+                form.append((name, (filename, contents[-1][0].encode(), mime)))
+        if not contents:
+            return None
+        written = httpx.Request("POST", self.url(request), files=form)
+        body, content_type = written.read(), written.headers["content-type"]
+        return StreamedBody.around(body, contents, base64=False, content_type=content_type)
 
     def _headers_for(self, request: Request) -> Headers:
         """Headers of a request without JSON or form. A part of an upload goes to another service, without the key."""
         account = {} if request.is_absolute else self._headers
         return Headers({**account, **request.headers})
 
-    def _url(self, request: Request) -> httpx.URL:
+    def url(self, request: Request) -> httpx.URL:
+        """Its address."""
         if request.is_absolute:
             return httpx.URL(request.path)
         url = self._urls.get(request.path)
@@ -161,20 +154,3 @@ class RequestWriter:
                 self._urls.clear()
             url = self._urls[request.path] = httpx.URL(f"{self._base_url}/{request.path}")
         return url
-
-
-def _form_value(value: Any, files: contextlib.ExitStack) -> Any:
-    """A form field for httpx. Text is passed as a file part without a name: a form without files would otherwise be
-    sent url-encoded.
-    """
-    if isinstance(value, str):
-        return (None, value)
-    filename, content, mime = value
-    return filename, content if isinstance(content, bytes) else files.enter_context(content.open()), mime
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InvalidInputError(f"cannot be read any more: {error.strerror or error}.") from error

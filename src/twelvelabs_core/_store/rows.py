@@ -72,12 +72,21 @@ def names_for_ids(
         metadata: for each file; None = of none.
         labels: what to call each in errors.
     """
-    if metadata is not None and len(metadata) != len(media):
-        raise InvalidInputError(f"metadata= has {len(metadata)} entries for {len(media)} files; it needs one for each.")
     return [
-        name_for_ids(media[index], None if metadata is None else metadata[index], id_from, label)
-        for index, label in enumerate(labels)
+        name_for_ids(item, given, id_from, label)
+        for item, given, label in zip(media, one_each(metadata, len(media)), labels, strict=True)
     ]
+
+
+def one_each(metadata: Sequence[Mapping[str, Any]] | None, count: int) -> Sequence[Mapping[str, Any] | None]:
+    """The metadata of each of ``count`` files; None = it has none.
+
+    Raises:
+        InvalidInputError: there is not one for each.
+    """
+    if metadata is not None and len(metadata) != count:
+        raise InvalidInputError(f"metadata= has {len(metadata)} entries for {count} files; it needs one for each.")
+    return [None] * count if metadata is None else metadata
 
 
 def rows_of(

@@ -12,8 +12,8 @@ from twelvelabs_core import InvalidInputError, MalformedResponseError
 from twelvelabs_core._api import assets
 from twelvelabs_core._api.assets import Asset, UploadPlan
 from twelvelabs_core._api.names import unique_name
-from twelvelabs_core._api.requests import FileRange, Request
-from twelvelabs_core._media.streamed import StreamedFile
+from twelvelabs_core._api.requests import Request
+from twelvelabs_core._media.streamed import HeldContent, StreamedFile
 
 UPLOADS = "assets/multipart-uploads"
 
@@ -23,8 +23,8 @@ def body(request: Request) -> Any:
     return json.loads(request.json)
 
 
-@pytest.mark.parametrize("file", [StreamedFile(Path("a.mp4"), 5, "a"), b"content"])
-def test_an_upload_at_once_is_a_form_with_the_file(file: StreamedFile | bytes) -> None:
+@pytest.mark.parametrize("file", [StreamedFile(Path("a.mp4"), 5, "a"), HeldContent(b"content")])
+def test_an_upload_at_once_is_a_form_with_the_file(file: StreamedFile | HeldContent) -> None:
     request = assets.create(file, "a.mp4", "video/mp4")
     assert (request.path, request.method, request.categories) == ("assets", "POST", ("upload",))
     assert list(request.form) == [
@@ -61,7 +61,7 @@ def test_an_upload_in_parts() -> None:
 
 
 def test_a_part_is_put_to_its_url_and_its_response_headers_are_read() -> None:
-    content = FileRange(Path("a.mp4"), 5, 5)
+    content = StreamedFile(Path("a.mp4"), 5, "a", start=5)
     request = assets.part("https://storage.example/1?sig=x", content, {"x-a": "b"})
     assert (request.path, request.method, request.reads) == ("https://storage.example/1?sig=x", "PUT", "headers")
     assert (request.content, request.headers, request.categories) == (content, {"x-a": "b"}, None)

@@ -536,3 +536,78 @@ def test_none_or_several_candidates_are_malformed(scopes: list[str | None]) -> N
 )
 def test_is_media_too_long(status: int | None, code: str | None, message: str, too_long: bool) -> None:
     assert responses.is_media_too_long(InvalidInputError(message, status=status, code=code)) is too_long
+
+
+# -- the short way to read one text's vector ---------------------------------------------------------------------------
+
+
+def read_text_the_long_way(body: bytes) -> Any:
+    response = responses.parse_json(body)
+    return responses.single(responses.v2_segments(response, 3), "text").vector, responses.usage(response)
+
+
+def outcome(read: Any, body: bytes) -> str:
+    """A result or an error, told apart also by type and by the bits of each number."""
+    try:
+        return repr(read(body))
+    except TwelveLabsError as error:
+        return f"{type(error).__name__} {error}"
+
+
+ODD = st.sampled_from([None, True, 0, 1.5, -3, 2**70, "x", "", [], {}, [0.1], {"a": 1}, math.nan, math.inf])
+NUMBERS = st.one_of(st.floats(-1, 1), st.sampled_from([0.0, 1, -2, 1e-30, 1e30, 1e308, 2**53 + 1, 10**400]), ODD)
+ENTRIES = st.fixed_dictionaries(
+    {"embedding": st.one_of(st.lists(NUMBERS, min_size=2, max_size=4), st.just(V), st.just(V), ODD)},
+    optional=dict.fromkeys(
+        [
+            "embedding_option",
+            "embedding_scope",
+            "start_sec",
+            "end_sec",
+            "start_page_number",
+            "quadrant",
+            "chunk_index",
+            "embedding_uncertainty",
+            "new",
+        ],
+        st.one_of(st.none(), ODD),
+    ),
+)
+USAGE = st.one_of(
+    ODD, st.fixed_dictionaries({}, optional={"input_tokens": ODD, "truncated": ODD, "truncation_reason": ODD})
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"data": st.one_of(st.lists(ENTRIES, min_size=1, max_size=1), st.lists(ENTRIES, max_size=3), ODD)},
+        optional={"usage": USAGE, "metadata": ODD},
+    )
+)
+def test_the_vector_of_a_text_is_the_same_by_the_short_way(response: dict[str, Any]) -> None:
+    body = json.dumps(response).encode()
+    assert outcome(lambda body: responses.v2_text(body, 3), body) == outcome(read_text_the_long_way, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data":[{"embedding":[1,2,3]}],"data":[{"embedding":[4,5,6]}]}',
+        b'{"data":[{"embedding":[1,2,3],"embedding":[4,5,6]}]}',
+        b'{"data":[{"embedding":[4,5,6],"embedding":null}]}',
+        b'{"data":[{"embedding":[1,2,3]}]} x',
+        b'\xef\xbb\xbf{"data":[{"embedding":[1,2,3]}]}',
+        b'{"data":[{"embedding":[1,2,3],"new":"\\ud800"}]}',
+        b'{"data":[{"embedding":[1,2,3],"new":"\xff"}]}',
+        b'{"data":[{"embedding":[1,2,3],"new":' + b"[" * 5000 + b"]" * 5000 + b"}]}",
+        b'{"data":[{"embedding":[1e999,2,3]}]}',
+        b'{"data":[{"embedding":[0.1,5e-324,1e-400]}]}',
+        b'{"data":[{"embedding":[0.30000000000000004,-0.0,123456789012345678901234567890]}]}',
+        b'{"data":[{"embedding":[01,2,3]}]}',
+        b'{"data":[{"embedding":[1,2,3',
+        b"[]",
+        b"",
+    ],
+)
+def test_odd_json_is_the_same_by_the_short_way(body: bytes) -> None:
+    assert outcome(lambda body: responses.v2_text(body, 3), body) == outcome(read_text_the_long_way, body)

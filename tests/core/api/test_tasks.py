@@ -48,10 +48,8 @@ def test_a_v1_task_with_a_range_fixed_clips_and_the_whole_video() -> None:
 
 def test_a_v1_task_of_a_file_streams_it() -> None:
     file = StreamedFile(Path("a.mp4"), 5, "a")
-    streamed = MediaPayload("video", stream=file, filename="a.mp4", mime="video/mp4")
-    held = MediaPayload("video", data=b"x", filename="b.mp4", mime="video/mp4")
-    assert form_of(streamed)[1] == ("video_file", ("a.mp4", file, "video/mp4"))
-    assert form_of(held)[1] == ("video_file", ("b.mp4", b"x", "video/mp4"))
+    payload = MediaPayload("video", content=file, filename="a.mp4", mime="video/mp4")
+    assert form_of(payload)[1] == ("video_file", ("a.mp4", file, "video/mp4"))
 
 
 @pytest.mark.parametrize(("start", "end"), [(1, None), (None, 1)])

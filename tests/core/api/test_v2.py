@@ -32,6 +32,7 @@ from twelvelabs_core import (
 )
 from twelvelabs_core._api import v2
 from twelvelabs_core._api.requests import MediaPayload
+from twelvelabs_core._media.streamed import HeldContent
 from twelvelabs_core._models import Kind
 
 URL = "https://h.example/x"
@@ -84,6 +85,14 @@ def test_text_on_3_0() -> None:
         "model_name": "marengo3.0",
         "text": {"input_text": "a red bike"},
     }
+
+
+@pytest.mark.parametrize("text", ["a", '""', '"}}', "\\", "\x00\x1f\x7f", "ä \u2028 \U0001f600", '{"input_text":""}'])
+def test_any_text_is_written_as_json_writes_it(text: str) -> None:
+    request = v2.text(MODELS["marengo3.0"], text, dimensions=512, auto_truncate=None)
+    body = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": text}}
+    assert request.json == json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    assert json.loads(request.json or b"") == body
 
 
 @pytest.mark.parametrize(
@@ -400,8 +409,9 @@ def test_a_request_for_an_image_on_3_0_has_no_options() -> None:
 
 
 def test_an_asset_is_sent_by_its_id() -> None:
-    payload = MediaPayload("video", url=URL, asset_id="a1", data=b"x")
+    payload = MediaPayload("video", url=URL, asset_id="a1", content=HeldContent(b"x"))
     assert payload.source() == {"asset_id": "a1"}
+    assert payload.marked is None
 
 
 def test_ten_sources_are_accepted_and_eleven_refused() -> None:

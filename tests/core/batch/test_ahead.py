@@ -12,12 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.stores import InMemoryByteStore
 
 from tests.support.service import Service, refusal, right_answer, text_of
 from twelvelabs_core import AuthenticationError, Embedding
 from twelvelabs_core._batch.ahead import ClaimsAhead
 from twelvelabs_core._cache.backend import SqliteStore
-from twelvelabs_core._cache.cache import Cache
+from twelvelabs_core._cache.cache import Cache, Claimed
 from twelvelabs_core._cache.entries import Entries
 from twelvelabs_core._net import loop
 
@@ -44,6 +45,12 @@ def client(path: Path) -> Cache:
     return Cache(Entries(SqliteStore(path)), "space", 2)
 
 
+def ahead_of(cache: Cache, count: int) -> ClaimsAhead:
+    ahead = ClaimsAhead(cache, count)
+    ahead.keys = KEYS
+    return ahead
+
+
 def claimed(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         return [key for (key,) in connection.execute("SELECT key FROM claims ORDER BY key")]
@@ -59,7 +66,7 @@ async def until_claimed(path: Path, keys: list[str]) -> None:
 
 @on_the_loop
 async def test_the_next_ones_are_claimed_with_the_first(path: Path) -> None:
-    ahead = ClaimsAhead(client(path), KEYS, 3)
+    ahead = ahead_of(client(path), 3)
     assert await ahead.claim(0) is True
     assert claimed(path) == ["space/a", "space/b", "space/c"]
     assert [await ahead.claim(order) for order in (1, 2, 3)] == [True, True, True]
@@ -69,7 +76,7 @@ async def test_the_next_ones_are_claimed_with_the_first(path: Path) -> None:
 @on_the_loop
 async def test_those_that_have_not_started_are_given_back(path: Path) -> None:
     cache = client(path)
-    ahead = ClaimsAhead(cache, KEYS, 4)
+    ahead = ahead_of(cache, 4)
     assert await ahead.claim(0) is True
     ahead.end(lambda key: key == "c")  # another call of the client is embedding it
     await until_claimed(path, ["space/a", "space/c"])
@@ -78,7 +85,7 @@ async def test_those_that_have_not_started_are_given_back(path: Path) -> None:
 
 @on_the_loop
 async def test_those_that_are_being_claimed_while_the_batch_ends_are_given_back(path: Path) -> None:
-    ahead = ClaimsAhead(client(path), KEYS, 4)
+    ahead = ahead_of(client(path), 4)
     first = asyncio.ensure_future(ahead.claim(0))
     await asyncio.sleep(0)
     ahead.end(lambda key: False)
@@ -88,7 +95,7 @@ async def test_those_that_are_being_claimed_while_the_batch_ends_are_given_back(
 
 @on_the_loop
 async def test_one_that_another_client_is_embedding_is_left_to_it(path: Path) -> None:
-    ahead = ClaimsAhead(client(path), KEYS, 4)
+    ahead = ahead_of(client(path), 4)
     assert await ahead.claim(0) is True
     ahead.give_up("b")
     await until_claimed(path, ["space/a", "space/c", "space/d"])
@@ -98,7 +105,7 @@ async def test_one_that_another_client_is_embedding_is_left_to_it(path: Path) ->
 @on_the_loop
 async def test_a_claim_that_has_ended_is_made_again_and_finds_the_result(path: Path) -> None:
     cache = client(path)
-    ahead = ClaimsAhead(cache, KEYS, 4)
+    ahead = ahead_of(cache, 4)
     assert await ahead.claim(0) is True
     await cache.put("b", RESULT)  # by another call of the client
     await cache.release(["c"])
@@ -112,8 +119,77 @@ async def test_a_claim_that_has_ended_is_made_again_and_finds_the_result(path: P
 async def test_what_another_process_has_claimed_is_its_own(path: Path) -> None:
     other = client(path)
     await other.claim(["b"])
-    ahead = ClaimsAhead(client(path), KEYS, 4)
+    ahead = ahead_of(client(path), 4)
     assert [await ahead.claim(order) for order in range(3)] == [True, False, True]
+
+
+# -- few items: read and claimed in one step -----------------------------------------------------------------------
+
+
+@on_the_loop
+async def test_few_are_read_and_claimed_together(path: Path) -> None:
+    cache, other = client(path), client(path)
+    await cache.put("a", RESULT)
+    await other.claim(["c"])
+    ahead = ClaimsAhead(cache, 4)
+    found = await ahead.read(KEYS)
+    assert found == {"a": Embedding([1.0, 2.0], "space", cached=True)}
+    assert [cache.holds(key) for key in KEYS] == [False, True, False, True]
+    ahead.keys = ["b", "c", "d"]
+    assert [await ahead.claim(order) for order in range(3)] == [True, False, True]
+    assert await other.claim(KEYS[1:]) == Claimed(ours={"c"}, theirs={"b", "d"})
+
+
+@on_the_loop
+async def test_of_many_none_is_claimed_when_they_are_read(path: Path) -> None:
+    cache = client(path)
+    await cache.put("a", RESULT)
+    assert list(await ClaimsAhead(cache, 3).read(KEYS)) == ["a"]
+    assert claimed(path) == []
+
+
+@on_the_loop
+async def test_what_is_there_is_read_from_a_locked_file_and_the_rest_claimed_later(path: Path) -> None:
+    cache = client(path)
+    await cache.put("a", RESULT)
+    ahead = ClaimsAhead(cache, 4)
+    with closing(sqlite3.connect(path, isolation_level=None)) as locking:
+        locking.execute("BEGIN IMMEDIATE")
+        assert list(await ahead.read(["a", "b"])) == ["a"]
+        locking.execute("ROLLBACK")
+    assert not cache.holds("b")
+    ahead.keys = ["b"]
+    assert await ahead.claim(0) is True
+    assert claimed(path) == ["space/b"]
+
+
+@on_the_loop
+async def test_those_that_a_cancelled_batch_was_reading_are_given_back(path: Path) -> None:
+    cache = client(path)
+    await cache.put("a", RESULT)
+    ahead = ClaimsAhead(cache, 4)
+    reading = asyncio.ensure_future(ahead.read(KEYS))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+    ahead.end(lambda key: False)
+    for _ in range(200):
+        if cache.holds("b"):
+            break
+        await asyncio.sleep(0)
+    await until_claimed(path, [])
+    assert not cache.holds("b")
+
+
+async def test_nothing_is_claimed_in_a_store_of_the_users() -> None:
+    store = InMemoryByteStore()
+    cache = Cache(Entries(store), "space", 2)
+    await cache.put("a", RESULT)
+    ahead = ClaimsAhead(cache, 4)
+    assert list(await ahead.read(KEYS)) == ["a"]
+    ahead.keys = KEYS[1:]
+    assert [await ahead.claim(order) for order in range(3)] == [True, True, True]
+    assert list(store.yield_keys()) == ["space/a"]
 
 
 def test_a_batch_takes_few_transactions_for_its_claims(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,15 @@ from twelvelabs_core import (
     Image,
     InvalidInputError,
     QuotaExceededError,
+    RateLimits,
     RetryPolicy,
     SegmentOptions,
     ServerError,
     UnexpectedError,
+    Window,
 )
 from twelvelabs_core._batch.flights import _flights
+from twelvelabs_core._net import pace
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -368,3 +371,19 @@ def test_a_client_is_collected_after_use() -> None:
     del client
     gc.collect()
     assert found() is None
+
+
+async def test_a_query_lifts_a_text_that_a_batch_has_not_sent_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It neither waits behind the batch nor is paid for twice."""
+    monkeypatch.setattr(pace, "_waiting", True)
+    limits = RateLimits(text=(Window(4, 0.6),), interactive_share=0)
+    service = Service()
+    client = service.client(rate_limits=limits, max_concurrency=12)
+    texts = [f"text {i}" for i in range(12)]
+    batch = asyncio.ensure_future(client.aembed_many(texts))
+    await until(lambda: len(service.texts) == 4)
+    found = await asyncio.wait_for(client.aembed("text 11"), 5)
+    assert found.vector == vector("text 11")
+    assert service.texts.index("text 11") == 4  # the first of the next window
+    assert [e.vector for e in await batch] == [vector(t) for t in texts]
+    assert sorted(service.texts) == sorted(texts)

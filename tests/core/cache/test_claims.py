@@ -78,6 +78,11 @@ async def test_claims_that_come_together_share_a_transaction(path: Path, monkeyp
     found = await asyncio.gather(*(one.claim([f"{i}", f"{i}+"]) for i in range(20)))
     assert calls == [40]
     assert [claimed.ours for claimed in found] == [{f"{i}", f"{i}+"} for i in range(20)]
+    await one.put("1", RESULT)
+    found = await asyncio.gather(*(one.get_or_claim([f"{i}", f"{i}++"]) for i in range(20)))
+    assert calls == [40, 39]
+    assert found[1].found == {"1": Embedding([1.0, 2.0], "space", cached=True)}
+    assert [claimed.ours for claimed in found] == [{f"{i}", f"{i}++"} - {"1"} for i in range(20)]
 
 
 async def test_more_keys_than_one_statement_takes(path: Path) -> None:

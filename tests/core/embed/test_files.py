@@ -46,7 +46,7 @@ from twelvelabs_core import (
 from twelvelabs_core._cache.encoding import decode_json, is_whole
 from twelvelabs_core._embed.settings import EmbedSettings
 from twelvelabs_core._media import opened as opened_module
-from twelvelabs_core._media.file import MediaFile
+from twelvelabs_core._media.streamed import StreamedFile
 
 M30, M35 = MODELS["marengo3.0"], MODELS["marengo3.5"]
 MB = 1_000_000
@@ -139,13 +139,13 @@ async def test_a_url_is_embedded_without_a_thread(item: Any, monkeypatch: pytest
 
 def test_a_file_is_read_in_another_thread_than_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = []
-    real = MediaFile.load
+    real = StreamedFile.open
 
-    def load(file: MediaFile) -> bytes:
+    def read(file: StreamedFile) -> Any:
         readers.append(threading.current_thread().name)
         return real(file)
 
-    monkeypatch.setattr(MediaFile, "load", load)
+    monkeypatch.setattr(StreamedFile, "open", read)
     (tmp_path / "a.png").write_bytes(media.png())
     Service().client().embed(Image(tmp_path / "a.png"))
     assert len(readers) == 1
@@ -472,16 +472,16 @@ def test_a_file_changed_between_digest_and_sending_is_never_kept(tmp_path: Path)
     path.write_bytes(first)
     service = Service()
     client = service.client(cache=tmp_path / "c.sqlite", max_concurrency=1)
-    load = MediaFile.load
+    read = StreamedFile.open
 
-    def change_and_load(file: MediaFile) -> bytes:
+    def change_and_read(file: StreamedFile) -> Any:
         before = path.stat()
         path.write_bytes(second)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        return load(file)
+        return read(file)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(MediaFile, "load", change_and_load)
+        patched.setattr(StreamedFile, "open", change_and_read)
         with pytest.raises(InvalidInputError, match=r"a\.png.*has changed"):
             client.embed(Image(path))
     assert service.requests == []
@@ -496,20 +496,19 @@ def test_a_v1_video_changed_while_it_is_sent_is_refused(change: str, tmp_path: P
     path.write_bytes(content)
     service = Service(v1_video)
     client = service.client(api_version="v1", cache=tmp_path / "c.sqlite")
-    streamed = MediaFile.streamed
+    read = StreamedFile.open
 
-    def change_and_stream(file: MediaFile) -> Any:
-        found = streamed(file)
+    def change_and_read(file: StreamedFile) -> Any:
         path.write_bytes(content[:-1] if change == "shorter" else content[::-1])
-        return found
+        return read(file)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(MediaFile, "streamed", change_and_stream)
+        patched.setattr(StreamedFile, "open", change_and_read)
         with pytest.raises(InvalidInputError, match=r"a\.mp4.*has changed"):
             client.embed_segments(Video(path))
     path.write_bytes(content)
     assert client.embed_segments(Video(path))
-    assert [r.url.path for r in service.requests].count("/v1.3/embed/tasks") == (1 if change == "shorter" else 2)
+    assert [r.url.path for r in service.requests].count("/v1.3/embed/tasks") == 1
 
 
 def test_each_v1_video_is_sent_under_its_own_name(tmp_path: Path) -> None:

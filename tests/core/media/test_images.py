@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,30 @@ def test_smallest_accepted_image(model: str, side: int, accepted: bool, as_pil: 
     else:
         least = side + 1
         assert f"is 400x{side} pixels; the API takes {least}x{least} or more" in refusal_of(item, MODELS[model])
+
+
+@pytest.mark.parametrize("as_path", [False, True])
+@pytest.mark.parametrize("content", [PNG, JPEG], ids=["png", "jpeg"])
+def test_a_whole_image_is_not_decoded(
+    content: bytes, as_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(content)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("decoded"))
+    file = opened(Image(tmp_path / "a" if as_path else content))
+    assert file.pixels == Pillow.open(io.BytesIO(content)).size[0] ** 2 and not file.turned
+
+
+@pytest.mark.parametrize("place", (16, 40, 137, 234))
+def test_a_png_with_a_wrong_byte_is_refused(place: int) -> None:
+    damaged = bytearray(PNG)
+    damaged[place] ^= 0x40
+    assert "is not a readable image" in refusal_of(Image(bytes(damaged)))
+
+
+@pytest.mark.parametrize("missing", [1, 2, 5, 100])
+def test_a_jpeg_without_its_end_is_decoded_and_refused_if_it_is_truncated(missing: int) -> None:
+    assert "is not a readable image" in refusal_of(Image(JPEG[:-missing] if missing > 2 else JPEG[: -100 * missing]))
+    assert opened(Image(JPEG + b"trailing bytes")).mime == "image/jpeg"  # as some cameras write
 
 
 # -- conversion ------------------------------------------------------------------------------------------------

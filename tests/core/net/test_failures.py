@@ -28,6 +28,17 @@ def failure(error: BaseException, request: Request = TO_API) -> TwelveLabsError:
     return Failures(BASE, Key(SecretStr(KEY)), 7.0, 600.0).translated(error, request)
 
 
+def test_what_stopped_the_writing_of_a_body_is_looked_for_in_the_cause() -> None:
+    """aiohttp reports it as the end of the response that never came."""
+    error = aiohttp.ClientOSError(None, "Can not write request body for http://h")
+    assert failure(error).code is None
+    error = aiohttp.ClientOSError(None, "Can not write request body for http://h")
+    error.__cause__ = aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+    found = failure(error)
+    assert (type(found), found.code) == (ConnectionFailedError, "not_written")
+    assert found.__cause__ is None
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "code"),
     [
@@ -53,6 +64,8 @@ def failure(error: BaseException, request: Request = TO_API) -> TwelveLabsError:
         (asyncio.TimeoutError(), ConnectionFailedError, None),
         (httpx.ReadError(""), ConnectionFailedError, None),
         (aiohttp.ServerDisconnectedError(), ConnectionFailedError, None),
+        (aiohttp.ClientConnectionResetError("Cannot write to closing transport"), ConnectionFailedError, "not_written"),
+        (aiohttp.ClientConnectionResetError("Connection lost"), ConnectionFailedError, None),
         (aiohttp.ClientPayloadError("short"), ConnectionFailedError, None),
         (aiohttp.ClientResponseError(REQUEST, (), status=400, message="bad"), ConnectionFailedError, None),
         (ConnectionResetError(104, "reset"), ConnectionFailedError, None),

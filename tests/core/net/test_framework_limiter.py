@@ -120,3 +120,36 @@ def test_a_limiter_that_raises_is_the_error_of_a_single_call() -> None:
     ) as caught:
         Service().client(rate_limiter=Fragile(1, RuntimeError())).embed("a")
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+class PollingLimiter(BaseRateLimiter):
+    """As LangChain's own in memory: whoever looks when there is a token takes it."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.order: list[str] = []
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        raise AssertionError("aacquire is used instead")
+
+    async def aacquire(self, *, blocking: bool = True) -> bool:
+        while self.tokens < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        self.tokens -= 1
+        return True
+
+
+async def test_a_query_asks_alone_while_a_batch_waits() -> None:
+    limiter, service = PollingLimiter(), Service()
+    model = TwelveLabsEmbeddings(api_key="k", transport=service.transport, rate_limiter=limiter)
+    batch = asyncio.ensure_future(model.aembed_documents([f"text {i}" for i in range(30)]))
+    await asyncio.sleep(0.05)
+    query = asyncio.ensure_future(model.aembed_query("q"))
+    await asyncio.sleep(0.05)
+    limiter.tokens = 1
+    await asyncio.wait_for(query, 5)
+    assert service.texts == ["q"]
+    limiter.tokens = 30
+    await asyncio.wait_for(batch, 5)
+    assert len(service.texts) == 31
+    assert limiter.tokens == 0

@@ -46,7 +46,8 @@ from twelvelabs_core import (
     UnexpectedError,
     Window,
 )
-from twelvelabs_core._api.requests import Request, json_request
+from twelvelabs_core._api.requests import MediaPayload, Request, json_request
+from twelvelabs_core._media.streamed import HeldContent, MadeContent
 from twelvelabs_core._net import loop, pace
 from twelvelabs_core._stats import Run
 
@@ -88,13 +89,89 @@ def test_pieces_of_one_text_count_too() -> None:
     assert counter.most == 3
 
 
-def test_few_requests_with_files_are_in_memory_at_a_time() -> None:
+IMAGE = media.png("red", (128, 128))
+HELD = len(IMAGE) + 1 + (len(IMAGE) + 1) * 4 // 3
+
+
+@pytest.mark.parametrize(("max_media_bytes", "most"), [(256_000_000, 20), (3 * HELD, 3), (4 * HELD - 1, 3), (1, 1)])
+@pytest.mark.parametrize("api_version", ["v1", "v2"])
+def test_requests_with_media_are_bounded_by_the_bytes_they_hold(
+    max_media_bytes: int, most: int, api_version: str
+) -> None:
     counter = Counter(0.01)
     service = Service(counter)
-    items = [Image(media.png((i, 0, 0), (128, 128))) for i in range(20)]
-    service.client().embed_many(items)
+    items = [Image(IMAGE + bytes([i])) for i in range(20)]
+    service.client(api_version=api_version, max_media_bytes=max_media_bytes).embed_many(items)
     assert len(service.requests) == 20
-    assert counter.most == 8
+    assert counter.most == most
+
+
+def media_request(size: int) -> Request:
+    payload = MediaPayload("image", content=HeldContent(bytes(size)))
+    return json_request("embed-v2", frozenset({"image"}), {"image": payload.source()}, [payload])
+
+
+async def test_a_query_has_bytes_of_its_own_while_a_batch_holds_all() -> None:
+    async def many() -> None:
+        began, goes_on = asyncio.Event(), asyncio.Event()
+        order: list[str] = []
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            order.append("batch" if len(await request.aread()) > 1000 else "query")
+            began.set()
+            if order[-1] == "batch":
+                await goes_on.wait()
+            return httpx.Response(200, json={})
+
+        sender = sender_of(Service(), transport=httpx.MockTransport(answer), max_media_bytes=10_000)
+        bulk = [asyncio.ensure_future(sender.send(media_request(4_000), Run(2))) for _ in range(2)]
+        await began.wait()
+        session = sender._session.get()
+        assert session.media.in_use == media_request(4_000).memory
+        await asyncio.wait_for(sender.send(media_request(300), Run(1, lane="interactive")), 5)
+        assert order == ["batch", "query"]
+        goes_on.set()
+        await asyncio.gather(*bulk)
+        assert session.media.in_use == 0
+
+    await loop.arun(many())
+
+
+@pytest.mark.parametrize("fails", ["status", "connection", "file", "cancelled"])
+async def test_bytes_are_given_back_however_an_attempt_ends(fails: str) -> None:
+    def changed() -> bytes:
+        raise InvalidInputError("has changed")
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        if fails == "connection":
+            raise httpx.ReadError("reset")
+        if fails == "cancelled":
+            await asyncio.sleep(60)
+        return httpx.Response(400, json={"message": "no"})
+
+    async def send() -> None:
+        sender = sender_of(Service(), transport=httpx.MockTransport(answer), max_media_bytes=100)
+        request = media_request(500)
+        if fails == "file":
+            payload = MediaPayload("image", content=MadeContent(changed, size=500, memory=0))
+            request = json_request("embed-v2", frozenset({"image"}), {"image": payload.source()}, [payload])
+        with pace.no_waiting(), pytest.raises((TwelveLabsError, asyncio.TimeoutError)):
+            await asyncio.wait_for(sender.send(request, Run(1)), 0.3 if fails == "cancelled" else 10)
+        session = sender._session.get()
+        assert (session.media.in_use, session.slots.in_use) == (0, 0)
+
+    await loop.arun(send())
+
+
+async def test_a_retry_reads_again() -> None:
+    contents = iter([b"first", b"again"])
+    payload = MediaPayload("image", content=MadeContent(lambda: next(contents), size=5, memory=0))
+    request = json_request("embed-v2", frozenset({"image"}), {"image": payload.source()}, [payload])
+    service = Service(lambda r: httpx.Response(500) if len(service.requests) == 1 else {})
+    with pace.no_waiting():
+        await loop.arun(sender_of(service).send(request, Run(1)))
+    found = [json.loads(r.content)["image"]["base64_string"] for r in service.requests]
+    assert found == ["Zmlyc3Q=", "YWdhaW4="]
 
 
 def test_a_batch_is_faster_than_its_parts() -> None:
@@ -333,10 +410,13 @@ async def test_every_slot_is_free_again_whatever_happened(monkeypatch: pytest.Mo
     kinds: list[frozenset[Any]] = [frozenset({"text"}), frozenset({"video"}), frozenset({"text", "video"})]
 
     async def one(number: int) -> None:
-        body = {"input_type": "text", "text": {"input_text": "a"}}
-        request = json_request("embed-v2", kinds[number % 3], body)
+        body: dict[str, Any] = {"input_type": "text", "text": {"input_text": "a"}}
+        payloads = [] if number % 2 else [MediaPayload("image", content=HeldContent(bytes(5000)))]
+        if payloads:
+            body["image"] = payloads[0].source()
+        request = json_request("embed-v2", kinds[number % 3], body, payloads)
         minutes = rng.choice([0.0, 0.1, 3.3, math.nan, math.inf, -1.0])
-        await sender.send(request, Run(1), has_media=number % 2 == 0, minutes=minutes)
+        await sender.send(request, Run(1), minutes=minutes)
 
     async def many() -> None:
         tasks = [asyncio.ensure_future(one(n)) for n in range(300)]

@@ -3,56 +3,68 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from tests.support.sender import sender_of
 from tests.support.service import BASE, KEY, Service
-from twelvelabs_core import InvalidInputError
-from twelvelabs_core._api.requests import FileRange, Request
-from twelvelabs_core._media.streamed import StreamedFile
+from twelvelabs_core._api.requests import Request
+from twelvelabs_core._media.streamed import HeldContent
 from twelvelabs_core._net import loop
+from twelvelabs_core._net.deadline import Deadlines, Stalled
 from twelvelabs_core._net.key import Key
 from twelvelabs_core._net.sender import Sender
 from twelvelabs_core._net.session import Session
-from twelvelabs_core._net.transport import AiohttpTransport, RawResponse, environment_proxy
-from twelvelabs_core._net.wire import CHUNK, LARGE_BODY, ChunkedBody, RequestWriter, watch
+from twelvelabs_core._net.transport import (
+    MAX_SMALL_BODY,
+    AiohttpTransport,
+    RawResponse,
+    _Connector,
+    environment_proxy,
+)
+from twelvelabs_core._net.wire import LARGE_BODY, RequestWriter
 
 URL = f"{BASE}/embed-v2"
 TIMEOUT = httpx.Timeout(7.0, connect=3.0, pool=None)
 
 
 class AiohttpSession:
-    """Stands for an ``aiohttp.ClientSession``: one fixed response, and a record of the requests."""
+    """Stands for an ``aiohttp.ClientSession``, its response and that one's content: one fixed response, which is there
+    at once (``complete``) or comes in pieces, and a record of the requests.
+    """
 
-    def __init__(self, status: int = 200, headers: Any = (), body: bytes = b"{}", error: Any = None) -> None:
-        self.status, self.raw_headers, self._body, self._error = status, headers, body, error
+    def __init__(self, status: int = 200, headers: Any = (), body: bytes = b"{}", complete: bool = True) -> None:
+        self.status, self.raw_headers, self._body, self._complete = status, headers, body, complete
         self.headers = httpx.Headers(list(headers))
         self.content, self.content_length = self, len(body)
         self.asked: list[dict[str, Any]] = []
-        self.closed = False
+        self.closed = self.released = False
 
-    @contextlib.asynccontextmanager
-    async def request(self, method: str, url: str, **options: Any) -> Any:
+    async def request(self, method: str, url: str, **options: Any) -> AiohttpSession:
         self.asked.append({"method": method, "url": url, **options})
-        if self._error is not None:
-            raise self._error
-        yield self
+        return self
+
+    async def __aenter__(self) -> AiohttpSession:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.released = True
+
+    def is_eof(self) -> bool:
+        return self._complete
+
+    def read_nowait(self) -> bytes:
+        return self._body
 
     async def iter_any(self) -> Any:
-        yield self._body
-
-    async def read(self) -> bytes:
-        return self._body
+        for start in range(0, len(self._body), 2):
+            yield self._body[start : start + 2]
 
     async def close(self) -> None:
         self.closed = True
@@ -61,31 +73,92 @@ class AiohttpSession:
 @pytest.fixture
 def transport_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[AiohttpSession], AiohttpTransport]:
     def make(session: AiohttpSession) -> AiohttpTransport:
-        transport = AiohttpTransport(BASE, 7.0)
+        transport = new_transport(7.0)
         monkeypatch.setattr(transport, "_session", session)
         return transport
 
     return make
 
 
+def new_transport(seconds: float) -> AiohttpTransport:
+    return AiohttpTransport(BASE, seconds, Deadlines(seconds))
+
+
+class Clock:
+    """Stands for a deadline: what it was told."""
+
+    def __init__(self) -> None:
+        self.given: list[float] = []
+        self.stalled: list[Any] = []
+
+    def within(self, seconds: float, stalled: Any = Stalled) -> None:
+        self.given.append(seconds)
+        self.stalled.append(stalled)
+
+
 # -- the transport -------------------------------------------------------------------------------------------------
 
 
-async def test_a_request_goes_to_aiohttp_with_its_timeouts(transport_with: Any) -> None:
-    session = AiohttpSession(201, [(b"X-Trace-Id", b"t")], b"body")
-    response = await transport_with(session).request("POST", URL, {"a": "b"}, b"{}", limit=100)
+async def test_a_request_goes_to_aiohttp_with_its_headers(transport_with: Any) -> None:
+    session = AiohttpSession(201, [(b"X-Trace-Id", b"t")], b"body", complete=False)
+    clock = Clock()
+    response = await transport_with(session).request("POST", URL, {"a": "b"}, b"{}", clock, limit=100)
     assert (response.status, response.body, response.header(b"x-trace-id")) == (201, b"body", "t")
     assert response.header(b"x-other") is None
     (asked,) = session.asked
     assert (asked["method"], asked["url"], asked["headers"], asked["data"]) == ("POST", URL, {"a": "b"}, b"{}")
     assert asked["allow_redirects"] is False
-    seconds = asked["timeout"]
-    assert (seconds.total, seconds.connect, seconds.sock_connect, seconds.sock_read) == (None, 7.0, 7.0, 7.0)
+    assert session.released
+    assert clock.given == [7.0, 7.0, 7.0]  # anew for each piece of the body
 
 
-def test_a_connection_gets_ten_seconds_at_most() -> None:
-    timeout = AiohttpTransport(BASE, 120.0)._timeout
-    assert (timeout.connect, timeout.sock_connect, timeout.sock_read) == (120.0, 10.0, 120.0)
+@pytest.mark.parametrize(
+    ("complete", "headers", "size", "reads"),
+    [
+        (True, [], 10, 0),
+        (False, [], 10, 6),
+        (True, [(b"Content-Encoding", b"identity")], 10, 6),
+        (True, [], MAX_SMALL_BODY, 1 + MAX_SMALL_BODY // 2),
+    ],
+)
+async def test_what_has_come_with_its_head_is_read_at_once(
+    transport_with: Any, complete: bool, headers: Any, size: int, reads: int
+) -> None:
+    session = AiohttpSession(200, headers, b"x" * size, complete)
+    clock = Clock()
+    response = await transport_with(session).request("POST", URL, {}, b"{}", clock, limit=10 * MAX_SMALL_BODY)
+    assert (response.status, response.body) == (200, b"x" * size)
+    assert session.released == (reads > 0)  # what has come whole has released its connection
+    assert len(clock.given) == reads
+
+
+async def test_a_connection_gets_ten_seconds_at_most() -> None:
+    transport = new_transport(120.0)
+    session = transport._open_session()
+    timeout = session.timeout
+    assert (timeout.total, timeout.connect, timeout.sock_connect, timeout.sock_read) == (None, 120.0, 10.0, None)
+    assert not session.headers  # a proxy gets them too
+    await transport.aclose()
+
+
+async def test_the_deadline_stands_still_while_a_connection_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlines = Deadlines(7.0)
+    left: list[float] = []
+
+    async def connect(*_: Any, **__: Any) -> str:
+        left.append(deadline.at - asyncio.get_running_loop().time())
+        return "made"
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", connect)
+    connector = _Connector(deadlines, 7.0)
+    with deadlines.of(600.0, 7.0) as deadline:
+        assert deadlines.current() is deadline
+        assert await connector._create_connection() == "made"
+        left.append(deadline.at - asyncio.get_running_loop().time())
+    assert deadlines.current() is None
+    assert await connector._create_connection() == "made"  # outside of any deadline
+    assert left[0] > 599 and 6 < left[1] <= 7
+    await connector.close()
 
 
 async def test_closing_closes_the_connections_once(transport_with: Any) -> None:
@@ -98,7 +171,7 @@ async def test_closing_closes_the_connections_once(transport_with: Any) -> None:
 
 
 async def test_connections_are_opened_with_the_first_request() -> None:
-    transport = AiohttpTransport(BASE, 7.0)
+    transport = new_transport(7.0)
     assert transport._session is None
     session = transport._open_session()
     assert transport._session is session
@@ -142,118 +215,80 @@ def writer() -> RequestWriter:
     return RequestWriter(BASE, Key(SecretStr(KEY)), TIMEOUT)
 
 
-@pytest.fixture
-def files() -> Iterator[contextlib.ExitStack]:
-    with contextlib.ExitStack() as files:
-        yield files
-
-
-def test_a_json_request(writer: RequestWriter, files: contextlib.ExitStack) -> None:
-    written = writer.write(Request("embed-v2", frozenset({"text"}), json=b"{}"), files)
+def test_a_json_request(writer: RequestWriter) -> None:
+    written = writer.write(Request("embed-v2", frozenset({"text"}), json=b"{}"))
     assert (written.method, str(written.url), written.content) == ("POST", URL, b"{}")
     assert (written.headers["x-api-key"], written.headers["content-type"]) == (KEY, "application/json")
     assert written.extensions["timeout"] == {"connect": 3.0, "read": 7.0, "write": 7.0, "pool": None}
 
 
-def test_a_request_to_another_service_has_its_own_headers_and_no_key(
-    writer: RequestWriter, files: contextlib.ExitStack
-) -> None:
+def test_a_request_to_another_service_has_its_own_headers_and_no_key(writer: RequestWriter) -> None:
     request = Request("https://storage.example/1", frozenset(), method="PUT", content=b"x", headers={"a": "b"})
-    written = writer.write(request, files)
+    written = writer.write(request)
     assert (written.method, str(written.url), written.content) == ("PUT", "https://storage.example/1", b"x")
     assert written.headers["a"] == "b"
     assert "x-api-key" not in written.headers
-    assert "x-api-key" in writer.write(Request("assets/1", frozenset(), method="GET"), files).headers
+    assert "x-api-key" in writer.write(Request("assets/1", frozenset(), method="GET")).headers
 
 
-async def test_a_large_body_is_streamed_with_its_length(writer: RequestWriter, files: contextlib.ExitStack) -> None:
-    body = b"x" * (LARGE_BODY + 1)
-    written = writer.write(Request("embed-v2", frozenset({"text"}), json=body), files)
-    assert written.headers["content-length"] == str(len(body))
-    with pytest.raises(httpx.RequestNotRead):
-        written.content  # noqa: B018
-    assert await written.aread() == body
-    again = writer.write(Request("embed-v2", frozenset({"text"}), json=b"{}"), files)
+async def none() -> AsyncIterator[bytes]:
+    yield b""
+
+
+def test_a_large_body_is_streamed_with_its_length(writer: RequestWriter) -> None:
+    large = Request("embed-v2", frozenset({"text"}), json=b"x" * (LARGE_BODY + 1))
+    body = writer.streamed(large)
+    assert body is not None
+    assert (body.pieces, body.base64, body.content_type) == ((large.json,), False, "application/json")
+    written = writer.write_streamed(large, writer.head(large, body, LARGE_BODY + 1), none())
+    assert written.headers["content-length"] == str(LARGE_BODY + 1)
+    assert (written.headers["host"], written.headers["x-api-key"]) == (written.url.host, KEY)
+    again = writer.write(Request("embed-v2", frozenset({"text"}), json=b"{}"))
     assert again.headers["content-length"] == "2"  # the shared headers are as before
 
 
-async def test_a_range_of_a_file_is_read_in_chunks(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    content = bytes(range(256)) * 1024
-    path.write_bytes(content)
-    start, length = 1000, 2 * CHUNK + 5
-    chunks = [chunk async for chunk in ChunkedBody(FileRange(path, start, length))]
-    assert b"".join(chunks) == content[start : start + length]
-    assert [len(chunk) for chunk in chunks] == [CHUNK, CHUNK, 5]
+@pytest.mark.parametrize("kind", ["json", "content"])
+def test_a_small_body_is_not_streamed(writer: RequestWriter, kind: str) -> None:
+    bodies: dict[str, Any] = {"json": {"json": b"x" * LARGE_BODY}, "content": {"content": b"x" * LARGE_BODY}}
+    assert writer.streamed(Request("embed-v2", **bodies[kind])) is None
+    assert writer.streamed(Request("embed-v2", form=[("a", "b")])) is None
+    assert writer.streamed(Request("embed-v2", method="GET")) is None
 
 
-async def test_a_file_that_has_become_shorter_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"short")
-    with pytest.raises(InvalidInputError, match="has become shorter"):
-        [chunk async for chunk in ChunkedBody(FileRange(path, 2, 100))]
+def test_a_form_has_its_files_between_what_is_written_of_it(writer: RequestWriter) -> None:
+    file = HeldContent(b"content of the file")
+    form = [("method", "direct"), ("file", ("a.mp4", file, "video/mp4")), ("note", "last")]
+    body = writer.streamed(Request("assets", form=form))
+    assert body is not None
+    before, content, after = body.pieces
+    assert content is file and not body.base64
+    assert isinstance(before, bytes) and before.endswith(b'filename="a.mp4"\r\nContent-Type: video/mp4\r\n\r\n')
+    assert isinstance(after, bytes) and b'name="note"\r\n\r\nlast\r\n--' in after
+    name, boundary = body.content_type.split("boundary=")
+    assert name == "multipart/form-data; " and after.endswith(b"--%s--\r\n" % boundary.encode())
 
 
-def test_a_form_opens_its_files_and_they_are_closed(writer: RequestWriter, tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"content of the file")
-    form = [("method", "direct"), ("file", ("a.mp4", StreamedFile(path, 19, "a.mp4"), "video/mp4"))]
-    with contextlib.ExitStack() as files:
-        written = writer.write(Request("assets", frozenset(), form=form), files)
-        body = written.read()
-    assert b"content of the file" in body and b'filename="a.mp4"' in body
-    assert written.headers["content-type"].startswith("multipart/form-data; boundary=")
-
-
-def test_known_addresses_do_not_grow_without_end(
-    writer: RequestWriter, files: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_known_addresses_do_not_grow_without_end(writer: RequestWriter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twelvelabs_core._net.wire.MAX_KNOWN_URLS", 3)
     for i in range(10):
-        written = writer.write(Request(f"assets/{i}", frozenset(), method="GET"), files)
+        written = writer.write(Request(f"assets/{i}", frozenset(), method="GET"))
         assert str(written.url) == f"{BASE}/assets/{i}"
     assert len(writer._urls) <= 3
-
-
-async def test_each_chunk_of_a_body_has_its_time() -> None:
-    given: list[float] = []
-    deadline: Any = SimpleNamespace(within=given.append)
-    body = ChunkedBody(bytes(CHUNK + 64_000))
-    written = httpx.Request("PUT", URL, stream=body)
-    watch(written, deadline, 7.0)
-    assert await written.aread() == bytes(CHUNK + 64_000)
-    assert given == [7.0 + CHUNK / 64_000, 8.0, math.inf]
-
-
-def test_a_body_in_one_piece_is_not_watched() -> None:
-    written = httpx.Request("PUT", URL, content=b"x")
-    stream = written.stream
-    watch(written, SimpleNamespace(), 7.0)  # type: ignore[arg-type]
-    assert written.stream is stream
 
 
 async def test_a_written_request_as_aiohttp_takes_it(writer: RequestWriter) -> None:
     small = httpx.Request("PUT", URL, headers={b"X-A": "\u00e4".encode("latin-1")}, content=b"content")
     headers, body = writer.for_aiohttp(small)
     assert (headers["x-a"], body) == ("\u00e4", b"content")
-    stream: Any = ChunkedBody(b"x")
-    assert writer.for_aiohttp(httpx.Request("PUT", URL, stream=stream, headers={"content-length": "1"}))[1] is stream
     assert writer.for_aiohttp(httpx.Request("GET", URL))[1] is None
 
 
-async def test_a_file_that_cannot_be_opened_is_named_as_the_reason(writer: RequestWriter, tmp_path: Path) -> None:
-    gone = tmp_path / "gone.mp4"
-    with pytest.raises(InvalidInputError, match="cannot be read any more: No such file"):
-        _ = [chunk async for chunk in ChunkedBody(FileRange(gone, 0, 10))]
-    request = Request("assets", form=[("file", ("gone.mp4", StreamedFile(gone, 10, "paths[0]"), "video/mp4"))])
-    with contextlib.ExitStack() as files, pytest.raises(InvalidInputError, match=r"paths\[0\].*cannot be read"):
-        writer.write(request, files)
-
-
-def test_the_headers_do_not_show_the_key(writer: RequestWriter, files: contextlib.ExitStack) -> None:
+def test_the_headers_do_not_show_the_key(writer: RequestWriter) -> None:
     assert KEY not in repr(writer.json_headers)
     assert writer.json_headers["x-api-key"] == KEY
     assert "x-api-key" in repr(writer.json_headers)
+    assert KEY not in repr(writer.aiohttp_json_headers)
+    assert writer.aiohttp_json_headers["X-Api-Key"] == KEY
 
 
 # -- the session ---------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, get_args
 
 from pydantic import SecretStr
@@ -14,6 +16,9 @@ from ..._models import Kind
 from ..forks import PerLoop
 from .circuit import Gate
 from .limiter import Limiter
+from .shared.stores import leased
+
+logger = logging.getLogger("twelvelabs_embeddings")
 
 
 class Account:
@@ -23,25 +28,37 @@ class Account:
         gate: the account's circuit, whatever limits are declared.
     """
 
-    def __init__(self, limits: RateLimits, gate: Gate) -> None:
+    def __init__(self, limits: RateLimits, gate: Gate, base_url: str, api_key: SecretStr) -> None:
         self.gate = gate
         self._limits = limits
+        lease = partial(leased, base_url, api_key, limits) if limits.shared is not None else None
+        self._has_warned = False
         self._by_category: dict[Category, Limiter] = {
-            category: Limiter(limits.windows(category), share=limits.interactive_share, reserve=limits.reserve)
+            category: Limiter(
+                limits.windows(category),
+                share=limits.interactive_share,
+                reserve=limits.reserve,
+                lease=lease and partial(lease, category),
+                warn=self._warn,
+            )
             for category in get_args(Category)
         }
         self._by_kinds: dict[frozenset[Kind], Sequence[Limiter]] = {}
 
     @classmethod
     def of(cls, base_url: str, api_key: SecretStr, limits: RateLimits) -> Account:
-        """The account on the current loop."""
+        """The account on the current loop.
+
+        Raises:
+            SharedLimitsError: the package for shared limits is missing.
+        """
         accounts, gates, account = _accounts.get(), _gates.get(), (base_url, api_key)
         gate = gates.get(account)
         if gate is None:
             gate = gates[account] = Gate()
         found = accounts.get((account, limits))
         if found is None:
-            found = accounts[account, limits] = cls(limits, gate)
+            found = accounts[account, limits] = cls(limits, gate, base_url, api_key)
         return found
 
     def limiters(self, request: Request) -> Sequence[Limiter]:
@@ -57,6 +74,15 @@ class Account:
         """Wall clock at which the last blocked limiter lets a request start; None while none waits for a time."""
         times = [limiter.opens_at for limiter in self._by_category.values() if limiter.opens_at is not None]
         return max(times, default=None)
+
+    def _warn(self) -> None:
+        """Requests are rejected although the declared limits have room."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "The server rejects requests although the declared limits have room: another process or machine uses "
+                "this account (see RateLimits(shared=...)), or has used it shortly before, or its limits are lower."
+            )
 
     def _in(self, categories: Iterable[Category]) -> Sequence[Limiter]:
         return [self._by_category[category] for category in categories]

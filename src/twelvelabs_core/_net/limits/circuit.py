@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..._errors import ConnectionFailedError, MalformedResponseError, ServerError, TwelveLabsError
+from ..._lanes import Lane
 from ..pace import waiting
+from .lanes import is_promoted, may_be_promoted
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -122,10 +124,11 @@ class Gate:
         self.circuit = Circuit()
         self._clock = clock
         self._changed = asyncio.Event()
+        self._interactive = 0  # that wait
         self._last: tuple[str, int | None, bool] = ("", None, False)  # failure: message, status, no response
 
-    async def enter(self, visit: Visit) -> bool:
-        """Wait until an attempt may be made. Call it only while the circuit is open.
+    async def enter(self, visit: Visit, lane: Lane = "bulk") -> bool:
+        """Wait until an attempt may be made, interactive ones first. Call it only while the circuit is open.
 
         Returns:
             Whether it is the probe. Its end must be reported, however it ends.
@@ -134,11 +137,24 @@ class Gate:
             ConnectionFailedError, ServerError: the server stays broken for longer than the visitor waits. The code is
                 ``circuit_open``; nothing was sent.
         """
+        interactive = lane == "interactive"
+        self._interactive += interactive
+        try:
+            with may_be_promoted(self._wake):
+                return await self._enter(visit, interactive)
+        finally:
+            self._interactive -= interactive
+            if interactive and not self._interactive:
+                self._wake()
+
+    async def _enter(self, visit: Visit, interactive: bool) -> bool:
         while self.circuit.is_open:
             now = self._clock()
             wait = self.circuit.wait(now)
             if self.circuit.is_over(visit, now, wait):
                 raise self.refusal()
+            if wait <= 0 and self._interactive and not interactive and not is_promoted():
+                wait = math.inf  # one of those is the probe
             if wait <= 0 or (wait < math.inf and not waiting()):
                 self.circuit.probe()
                 return True

@@ -7,12 +7,48 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
-from ..._stats import Lane
+from ..._lanes import Lane
 
 W = TypeVar("W")
+
+
+# Tasks of bulk requests for which an interactive call waits too, and what has those that wait look again.
+_promoted: set[asyncio.Task[Any]] = set()
+_may_be_promoted: dict[asyncio.Task[Any], Callable[[], None]] = {}
+
+
+def promote(task: asyncio.Task[Any]) -> None:
+    """Have the bulk request that a task is sending go on as an interactive one, until :func:`demote`."""
+    _promoted.add(task)
+    look_again = _may_be_promoted.get(task)
+    if look_again is not None:
+        look_again()
+
+
+def demote(task: asyncio.Task[Any]) -> None:
+    """End :func:`promote`."""
+    _promoted.discard(task)
+
+
+def is_promoted() -> bool:
+    """Whether an interactive call waits for what the running task is sending."""
+    return bool(_promoted) and asyncio.current_task() in _promoted
+
+
+@contextmanager
+def may_be_promoted(look_again: Callable[[], None]) -> Iterator[None]:
+    """The running task waits in the bulk lane; ``look_again`` is called when it is promoted."""
+    task = asyncio.current_task()
+    assert task is not None
+    _may_be_promoted[task] = look_again
+    try:
+        yield
+    finally:
+        del _may_be_promoted[task]
 
 
 class Turns(Generic[W]):
@@ -41,6 +77,19 @@ class Turns(Generic[W]):
         if line is None:
             line = self._bulk[caller] = deque()
         line.append(waiter)
+
+    def promote(self, waiter: W, caller: Hashable) -> None:
+        """Move one that waits from the bulk lane to the end of the interactive one."""
+        line = self._bulk.get(caller)
+        if line is not None and waiter in line:
+            line.remove(waiter)
+            if not line:
+                del self._bulk[caller]
+            self._interactive.append(waiter)
+
+    def count(self, lane: Lane) -> int:
+        """How many wait in a lane."""
+        return len(self._interactive) if lane == "interactive" else sum(map(len, self._bulk.values()))
 
     def next(self, lane: Lane) -> W | None:
         """Who is next in a lane; None if nobody waits there."""
@@ -92,12 +141,20 @@ class Capacity:
 
     async def acquire(self, lane: Lane, caller: Hashable, amount: int = 1) -> None:
         """Wait until there is room. Each acquire needs one :meth:`release` of the same amount."""
+        if is_promoted():
+            lane = "interactive"
         if self.try_acquire(lane, amount):
             return
         waiter = _Waiter(asyncio.get_running_loop().create_future(), amount)
         self._turns.add(waiter, lane, caller)
+
+        def look_again() -> None:
+            self._turns.promote(waiter, caller)
+            self._wake()
+
         try:
-            await waiter.future
+            with may_be_promoted(look_again):
+                await waiter.future
         except asyncio.CancelledError:
             if waiter.future.done() and not waiter.future.cancelled():  # cancelled between its turn and running
                 self.release(amount)

@@ -16,19 +16,22 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from ..._api.rate_headers import RateLimitInfo
-from ..._errors import InvalidInputError, QuotaExceededError
-from ..._limits import Window
-from ..._stats import Lane, Run
+from ..._errors import InvalidInputError, QuotaExceededError, TwelveLabsError, copied
+from ..._lanes import LANES, Lane
+from ..._limits import HOUR, Window
+from ..._stats import Run
 from ..pace import waiting
-from .lanes import Turns
+from .lanes import Turns, is_promoted, may_be_promoted
+from .shared.lease import Lease
 from .windows import DEFAULT_SHARE, LearnedLimit, ReportedLimit, Share, SlidingWindow, Source
 
 # Seconds to wait after a 429 that gives no time; doubled with each further one, up to the longest.
 DEFAULT_BLOCK, LONGEST_DEFAULT_BLOCK = 1.0, 60.0
 FAR_OFF = 1e9  # seconds; a declared window may be of any length, a date may not
-# How long interactive requests are expected after one; and how long bulk ones are spread after one that came while
-# they were under way, or after several within that time.
-EXPECTED_SEC, BUSY_SEC, SEVERAL = 600.0, 60.0, 3
+# Interactive requests are expected for so many windows after one. For fewer windows bulk ones are spread, after one
+# that came while they were under way, or after several in that time. Both have bounds, in seconds.
+EXPECTED, LEAST_EXPECTED_SEC, MOST_EXPECTED_SEC = 5, 10.0, 600.0
+BUSY, LEAST_BUSY_SEC, MOST_BUSY_SEC, SEVERAL = 2, 5.0, 60.0, 3
 RATE_SEC, MOST_ASKED = 10.0, 256  # what the rate of interactive requests is told from
 LEAST_OF_BULK = 0.1  # of what is free, however many interactive requests come
 LATE_SEC = 0.05  # a bulk request that starts so late is made up for: timers and the loop are not exact
@@ -42,16 +45,19 @@ class Limiter:
     bulk requests leave something of each window (of up to an hour):
 
     - Nothing asked yet, or not for long: what the batch can leave without taking any longer.
-    - Interactive requests within the last :data:`EXPECTED_SEC`, or a share that the user has set: the share; but the
-      end of a batch, if it fits, may use it.
-    - Interactive requests while bulk ones are under way, or several within :data:`BUSY_SEC`: the share, and only half
-      of the window is used at once. The rest is spread over the window, so that slots come back at all times.
+    - Interactive requests within the last windows, or a share that the user has set: the share. The end of a batch, if
+      it fits, may use one that is not set.
+    - Interactive requests while bulk ones are under way, or several within two windows: the share, and only half of the
+      window is used at once. The rest is spread over the window, so that slots come back at all times.
 
     Args:
         windows: the declared ones.
         share: of each window that bulk requests leave, 0 to 0.5; None = the default, while interactive requests come.
         reserve: requests of each window of a day or longer that bulk requests leave.
         clock: seconds; for tests.
+        lease: makes the lease of slots that processes share, of what it is to call when a slot may be free, and when
+            there can be none; None = this process keeps the limits alone.
+        warn: called when the server rejects a request although each declared window has room.
 
     Attributes:
         opens_at: wall clock (epoch seconds) at which the next request may start; None while none waits for a time.
@@ -64,6 +70,8 @@ class Limiter:
         share: float | None = None,
         reserve: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        lease: Callable[[Callable[[], None], Callable[[TwelveLabsError], None]], Lease] | None = None,
+        warn: Callable[[], None] = lambda: None,
     ) -> None:
         self.opens_at: float | None = None
         self._clock = clock
@@ -71,10 +79,11 @@ class Limiter:
         left = Share(DEFAULT_SHARE if share is None else share, reserve)
         self._reported = ReportedLimit(left)
         self._learned = LearnedLimit(left)
-        declared = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "requests"]
-        self._requests: list[Source] = [self._reported, self._learned, *declared]
+        self._declared = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "requests"]
+        self._requests: list[Source] = [self._reported, self._learned, *self._declared]
         self._minutes = [SlidingWindow(w.limit, w.seconds, left) for w in windows if w.unit == "minutes"]
         self._demand = Demand()
+        self._lead = Lead()
         self._bulk_in_flight = 0
         self._turn_at = -math.inf  # when the last bulk request was due, while they are spread
         self._blocked_until = 0.0
@@ -82,6 +91,8 @@ class Limiter:
         self._accepted_at = -math.inf  # the last request that was accepted while not blocked
         self._turns: Turns[_Waiter] = Turns()
         self._timer: asyncio.TimerHandle | None = None
+        self._warn = warn
+        self._lease = lease(self._wake, self._fail) if lease is not None else None
 
     def try_acquire(self, run: Run, minutes: float = 0.0) -> bool:
         """Acquire without waiting; False if the window is full or others go first."""
@@ -89,10 +100,10 @@ class Limiter:
         if self._turns and (bulk or self._turns.next("interactive") is not None):
             return False
         now = self._clock()
-        if self._wait(now, run, minutes) > 0:
+        if self._wait(now, run.lane, run, minutes) > 0:
             return False
         if not bulk:
-            self._demand.asked(now, bulk=self._bulk_in_flight > 0 or bool(self._turns))
+            self._asked(now)
         self._reserve(now, run, minutes)
         return True
 
@@ -118,12 +129,18 @@ class Limiter:
         if self.try_acquire(run, minutes):
             return
         if run.lane == "interactive":
-            self._demand.asked(self._clock(), bulk=self._bulk_in_flight > 0 or bool(self._turns))
+            self._asked(self._clock())
         waiter = _Waiter(asyncio.get_running_loop().create_future(), run, minutes, max_wait, rejected_at)
-        self._turns.add(waiter, run.lane, run)
+        self._turns.add(waiter, "interactive" if is_promoted() else run.lane, run)
         self._wake()
+
+        def look_again() -> None:
+            self._turns.promote(waiter, run)
+            self._wake()
+
         try:
-            await waiter.future
+            with may_be_promoted(look_again):
+                await waiter.future
         except asyncio.CancelledError:
             if waiter.acquired:  # cancelled between being let through and running
                 self.release(run, minutes, counted=False)
@@ -131,17 +148,28 @@ class Limiter:
                 self._wake()  # the next in the queue may have to wait for less
             raise
 
-    def release(self, run: Run, minutes: float = 0.0, *, counted: bool, info: RateLimitInfo | None = None) -> None:
+    def release(
+        self,
+        run: Run,
+        minutes: float = 0.0,
+        *,
+        counted: bool,
+        info: RateLimitInfo | None = None,
+        took: float | None = None,
+    ) -> None:
         """A request has ended.
 
         Args:
             run: as for :meth:`acquire`.
             counted: the server may have counted it: not after a 429 or a connection that was never made.
             info: the response's rate limit headers.
+            took: seconds from sending a small request to its response; None = it was large, or had no response.
         """
         now = self._clock()
         if run.lane == "bulk":
             self._bulk_in_flight -= 1
+        if took is not None and self._lead.took(now, took):
+            self._set_lead()
         for source in self._requests:
             source.release(now, counted=counted)
         for window in self._minutes:
@@ -151,12 +179,20 @@ class Limiter:
             self._accepted_at = now
         if info is not None:
             self._update(now, info)
+        if self._lease is not None:
+            self._lease.release(now, minutes, counted=counted)
         if self._turns:
             self._wake()
 
     def block_for(self, seconds: float | None) -> None:
         """The server answered 429: let nothing start for so many seconds; None = it gave no time."""
         now = self._clock()
+        self._lead.end()
+        self._set_lead()
+        if self._lease is not None:
+            self._lease.reject(seconds)
+        elif self._declared and all(window.free(now) > 0 for window in self._declared):
+            self._warn()
         if now >= self._blocked_until:  # requests sent together are rejected together: that is one block
             self._blocks += 1
         if seconds is None:
@@ -164,18 +200,29 @@ class Limiter:
         self._blocked_until = max(self._blocked_until, now + seconds)
         self._learned.reject(self._blocked_until)
 
+    def _set_lead(self) -> None:
+        for window in self._declared:
+            window.lead = self._lead.seconds
+
     def _update(self, now: float, info: RateLimitInfo) -> None:
         self._reported.update(now, info)
         if info.remaining is not None:
             self._learned.forget()  # the server reports its count: nothing to learn
         if info.minutes_remaining is not None and info.minutes_remaining <= 0 and info.reset_in:
             self._blocked_until = max(self._blocked_until, now + info.reset_in)
+        if self._lease is not None:
+            self._lease.update(now, info, max(0.0, self._blocked_until - now))
 
-    def _wait(self, now: float, run: Run, minutes: float) -> float:
+    def _wait(self, now: float, lane: Lane, run: Run, minutes: float) -> float:
         """Seconds until the next request may start; 0 = now, inf = not before a response arrives."""
         if now < self._blocked_until:
             return self._blocked_until - now
-        bulk = run.lane == "bulk"
+        if self._lease is not None:
+            wait = self._lease.wait(now, lane, minutes)
+            if self._lease.is_down:  # then it knows the declared windows alone
+                wait = max(wait, self._reported.wait(now), self._learned.wait(now))
+            return wait
+        bulk = lane == "bulk"
         busy = bulk and self._demand.is_busy(now)
         held = busy or (bulk and self._holds(now, run))
         wait = 0.0
@@ -201,6 +248,11 @@ class Limiter:
         """Whether so many requests may start now: the rest of a batch."""
         return count < math.inf and all(source.wait(now, count, source.kept(False)) <= 0 for source in self._requests)
 
+    def _asked(self, now: float) -> None:
+        """An interactive request asks to start."""
+        window = max(source.seconds if source.seconds <= HOUR else 0.0 for source in self._requests)
+        self._demand.asked(now, window, bulk=self._bulk_in_flight > 0 or bool(self._turns))
+
     def _interval(self, now: float) -> float:
         """Seconds between two bulk requests while interactive ones come; 0 = they need not be spread."""
         interval = max(source.interval(now) for source in self._requests)
@@ -212,10 +264,23 @@ class Limiter:
             run.left -= 1
             if self._demand.is_busy(now):
                 self._turn_at = max(self._turn_at + self._interval(now), now - LATE_SEC)
+        if self._lease is not None:
+            self._lease.reserve(run.lane, minutes)
         for source in self._requests:
             source.reserve(now)
         for window in self._minutes:
             window.reserve(now, minutes)
+
+    def _last_accepted(self) -> float:
+        return self._accepted_at if self._lease is None else max(self._accepted_at, self._lease.accepted_at)
+
+    def _fail(self, error: TwelveLabsError) -> None:
+        """Nobody in the queue can start."""
+        for lane in LANES:
+            while self._turns.next(lane) is not None:
+                waiter = self._turns.take(lane)
+                if not waiter.future.done():
+                    waiter.future.set_exception(copied(error))
 
     def _wake(self) -> None:
         """Let those in the queue start that may, in order, and set a timer for the next."""
@@ -228,6 +293,10 @@ class Limiter:
             wait = min(self._wake_lane("bulk"), LOOK_SEC)
         if self._turns:
             self._timer = asyncio.get_running_loop().call_later(wait, self._wake)
+        if self._lease is not None:
+            for lane in LANES:
+                waiter = self._turns.next(lane)
+                self._lease.need(lane, self._turns.count(lane), 0.0 if waiter is None else waiter.minutes)
 
     def _wake_lane(self, lane: Lane) -> float:
         """Let those of a lane start that may; returns seconds until the next one may, inf if none waits for a time."""
@@ -236,14 +305,16 @@ class Limiter:
                 self._turns.take(lane)
                 continue
             now = self._clock()
-            wait = self._wait(now, waiter.run, waiter.minutes)
-            if wait > 0 and lane == "bulk" and not self._demand.is_busy(now) and self._learned.grow(now):
-                wait = self._wait(now, waiter.run, waiter.minutes)
-            if waiter.max_wait - waiter.waited(now, self._accepted_at) < wait < math.inf:
+            wait = self._wait(now, lane, waiter.run, waiter.minutes)
+            if wait > 0 and lane == "bulk" and self._learned.grow(now, known=self._demand.is_busy(now)):
+                wait = self._wait(now, lane, waiter.run, waiter.minutes)
+            if waiter.max_wait - waiter.waited(now, self._last_accepted()) < wait < math.inf:
                 self._turns.take(lane)
                 waiter.future.set_exception(quota_exceeded(wait))
             elif wait <= 0 or (wait < math.inf and not waiting()):
                 self._turns.take(lane)
+                if lane == "interactive":
+                    self._asked(now)  # what it waited for may be long ago, and a window may be known by now
                 self._reserve(now, waiter.run, waiter.minutes)
                 waiter.acquired = True
                 waiter.future.set_result(None)
@@ -257,21 +328,24 @@ class Limiter:
 class Demand:
     """Whether interactive requests are to be expected. Arithmetic on a clock that is passed in."""
 
-    __slots__ = ("_asked", "_busy_until")
+    __slots__ = ("_asked", "_busy_until", "_expected_until")
 
     def __init__(self) -> None:
         self._asked: deque[float] = deque(maxlen=MOST_ASKED)
-        self._busy_until = -math.inf
+        self._busy_until = self._expected_until = -math.inf
 
-    def asked(self, now: float, *, bulk: bool) -> None:
+    def asked(self, now: float, window: float, *, bulk: bool) -> None:
         """An interactive request asks to start.
 
         Args:
+            window: seconds of the longest window, of those up to an hour.
             bulk: bulk requests are under way or wait.
         """
         self._asked.append(now)
-        if bulk or (len(self._asked) >= SEVERAL and now - self._asked[-SEVERAL] <= BUSY_SEC):
-            self._busy_until = now + BUSY_SEC
+        self._expected_until = now + min(MOST_EXPECTED_SEC, max(LEAST_EXPECTED_SEC, EXPECTED * window))
+        busy = min(MOST_BUSY_SEC, max(LEAST_BUSY_SEC, BUSY * window))
+        if bulk or (len(self._asked) >= SEVERAL and now - self._asked[-SEVERAL] <= busy):
+            self._busy_until = now + busy
 
     def is_busy(self, now: float) -> bool:
         """Whether interactive requests come while bulk ones are under way, or often."""
@@ -279,15 +353,52 @@ class Demand:
 
     def is_expected(self, now: float) -> bool:
         """Whether there were any lately."""
-        return bool(self._asked) and now - self._asked[-1] < EXPECTED_SEC
+        return now < self._expected_until
 
     def rate(self, now: float) -> float:
         """Interactive requests a second, of late."""
         asked = self._asked
-        while asked and asked[0] < now - EXPECTED_SEC:
+        while asked and asked[0] <= now - RATE_SEC:
             asked.popleft()
-        recent = sum(1 for at in asked if at > now - RATE_SEC)
-        return recent / RATE_SEC
+        return len(asked) / RATE_SEC
+
+
+class Lead:
+    """How long before its response a request was counted.
+
+    A server counts a request when it arrives, some time before the response: the time that even the fastest request
+    took, but for the way there. What the next request takes on that way makes up for it, so a slot is free again when a
+    window and that time have passed since the response; a quarter is kept as a margin. It matters where a window is
+    short: a slot of two seconds that is held 50 ms too long is 2.5 %.
+
+    Attributes:
+        seconds: that lead; 0 as long as nothing is known, and for good after a rejection: this server may count later.
+    """
+
+    MARGIN, LONGEST = 0.25, 0.1
+
+    __slots__ = ("_ended", "_fastest", "_first_at", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._first_at = math.inf  # the first response: those sent before it also waited for their connections
+        self._fastest = 2 * self.LONGEST
+        self._ended = False
+
+    def took(self, now: float, seconds: float) -> bool:
+        """A small request had its response now, so many seconds after it was sent. Returns whether the lead changed."""
+        if now - seconds < self._first_at:
+            self._first_at = min(self._first_at, now)
+            return False
+        if self._ended or (seconds >= self._fastest and self.seconds):
+            return False
+        self._fastest = min(self._fastest, seconds)
+        self.seconds = min(self.LONGEST, self._fastest * (1 - self.MARGIN))
+        return True
+
+    def end(self) -> None:
+        """The server rejected a request."""
+        self._ended, self.seconds = True, 0.0
 
 
 class _Waiter:

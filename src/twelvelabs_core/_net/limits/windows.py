@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..._api.rate_headers import RateLimitInfo
-from ..._limits import DAY, HOUR
+from ..._limits import DAY, HOUR, MINUTE
 
+TINY = 1e-9  # seconds; a wait that is not over
 EPSILON = 1e-6  # sums of fractions of minutes are not exact; what is in flight is a sum over the whole run
 
 #: Share of a window that bulk requests leave to interactive ones unless it is set, and the least it is in requests.
@@ -57,9 +58,13 @@ class Source(Protocol):
 
     Attributes:
         in_flight: what has started and not ended.
+        seconds: of its window; 0 = unknown.
     """
 
     in_flight: float
+
+    @property
+    def seconds(self) -> float: ...
 
     def wait(self, now: float, amount: float = 1.0, kept: float = 0.0) -> float:
         """Seconds until ``amount`` may start and leave ``kept`` free; 0 = now, inf = not before a response arrives."""
@@ -88,6 +93,9 @@ class SlidingWindow:
 
     Args:
         share: what bulk requests leave of it.
+
+    Attributes:
+        lead: seconds before the response at which the server has counted a request at the latest.
     """
 
     __slots__ = (
@@ -98,6 +106,7 @@ class SlidingWindow:
         "_spread_until",
         "_used",
         "in_flight",
+        "lead",
         "limit",
         "seconds",
         "share",
@@ -105,6 +114,7 @@ class SlidingWindow:
 
     def __init__(self, limit: float, seconds: float, share: Share = NO_SHARE) -> None:
         self.share = share
+        self.lead = 0.0
         self.in_flight = 0.0
         self._used = 0.0  # the sum of what is in _answered
         self._answered: deque[tuple[float, float]] = deque()
@@ -116,16 +126,19 @@ class SlidingWindow:
         self.limit, self.seconds = limit, seconds
         self._share, self._always = self.share.of(limit, seconds), self.share.always(limit, seconds)
 
+    def _expire(self, now: float) -> None:
+        until = now + self.lead - self.seconds
+        while self._answered and self._answered[0][0] <= until:
+            self._used -= self._answered.popleft()[1]
+
     def free(self, now: float) -> float:
         """What may start now."""
-        while self._answered and self._answered[0][0] + self.seconds <= now:
-            self._used -= self._answered.popleft()[1]
+        self._expire(now)
         return self.limit - self.in_flight - self._used
 
     def wait(self, now: float, amount: float = 1.0, kept: float = 0.0) -> float:
         """As :meth:`Source.wait`. Something larger than what may be used beside ``kept`` leaves less."""
-        while self._answered and self._answered[0][0] + self.seconds <= now:
-            self._used -= self._answered.popleft()[1]
+        self._expire(now)
         excess = self.in_flight + self._used + amount + kept - self.limit
         if excess <= EPSILON:
             return 0.0
@@ -134,8 +147,13 @@ class SlidingWindow:
         for answered_at, freed in self._answered:
             excess -= freed
             if excess <= EPSILON:
-                return answered_at + self.seconds - now
+                return max(TINY, answered_at + self.seconds - self.lead - now)
         return math.inf
+
+    def clear(self) -> None:
+        """Forget what was answered."""
+        self._answered.clear()
+        self._used = 0.0
 
     def kept(self, held: bool) -> float:
         """As :meth:`Source.kept`."""
@@ -179,23 +197,38 @@ class SlidingWindow:
 class ReportedLimit:
     """The requests left by the server's own count (``X-Ratelimit-*``).
 
-    The count says nothing about when slots come back one by one. So requests also keep to a window of ours, as far as
-    the server's has shown itself: its limit, and the longest time until a reset. If the limit is not told but only seen
-    in what was left, others may have used the rest: then only bulk requests that leave the share keep to it.
+    Responses come in another order than they were counted in, so the count may seem to rise. Nor does it say when slots
+    come back one by one. So requests also keep to a window of ours, as far as the server's has shown itself: its limit,
+    and the longest time until a reset. If the limit is not told but only seen in what was left, others may have used
+    the rest: then only bulk requests that leave the share keep to it.
     """
 
     #: Seconds without an answer after which a request finds out the count after a reset, should none come.
     TRY_SEC = 1.0
+    #: Seconds of the longest window that is kept too. A server's may end at once; in a longer one that would be missed
+    #: for too long.
+    LONGEST_KEPT = 2 * MINUTE
 
-    __slots__ = ("_changed_at", "_remaining", "_resets_at", "_share", "_told", "_window", "in_flight")
+    __slots__ = (
+        "_changed_at",
+        "_limit",
+        "_longest",
+        "_remaining",
+        "_resets_at",
+        "_share",
+        "_told",
+        "_window",
+        "in_flight",
+    )
 
     def __init__(self, share: Share = NO_SHARE) -> None:
         self._share = share
-        self._told: int | None = None
         self.in_flight = 0.0
         self._remaining: float | None = None
         self._resets_at = 0.0
         self._changed_at = -math.inf  # a request started, or an answer came
+        self._told: int | None = None
+        self._limit, self._longest = 0, 0.0  # of the server's window, as far as it has shown itself
         self._window: SlidingWindow | None = None
 
     def update(self, now: float, info: RateLimitInfo) -> None:
@@ -203,21 +236,23 @@ class ReportedLimit:
         self._changed_at = now
         if info.reset_in is not None:
             self._resets_at = now + info.reset_in
-        if info.remaining is not None:
-            self._remaining = info.remaining - self.in_flight
-            if info.limit != self._told:
-                self._told, self._window = info.limit, None  # of several windows, the tightest is told
-            if info.reset_in:
-                self._show(max(info.limit or 0, info.remaining + 1), info.reset_in)
-
-    def _show(self, limit: float, reset_in: float) -> None:
-        """A response says something about the server's window."""
-        window = self._window
-        if window is None:
-            self._window = SlidingWindow(limit, reset_in, self._share)
+        if info.remaining is None:
+            return
+        self._remaining = info.remaining - self.in_flight
+        if info.limit != self._told:  # of several windows, the tightest is told
+            self._told, self._limit, self._longest, self._window = info.limit, 0, 0.0, None
+        self._limit = max(self._limit, info.limit or 0, info.remaining + 1)
+        self._longest = max(self._longest, info.reset_in or 0.0)
+        if not 0 < self._longest <= self.LONGEST_KEPT:
+            self._window = None
+        elif self._window is None:
+            self._window = SlidingWindow(self._limit, self._longest, self._share)
             self._window.in_flight = self.in_flight
-        elif limit > window.limit or reset_in > window.seconds:
-            window.resize(max(limit, window.limit), max(reset_in, window.seconds))
+        else:
+            if (self._limit, self._longest) != (self._window.limit, self._window.seconds):
+                self._window.resize(self._limit, self._longest)
+            if not self.in_flight and info.remaining >= self._limit - 1:
+                self._window.clear()  # the server's ended at once
 
     def wait(self, now: float, amount: float = 1.0, kept: float = 0.0) -> float:
         """As :meth:`Source.wait`. With nothing left, a response in flight brings a newer count. Without one, or if none
@@ -234,13 +269,22 @@ class ReportedLimit:
             return 0.0
         return self._window.wait(now, amount, kept)
 
+    @property
+    def seconds(self) -> float:
+        """As :attr:`Source.seconds`."""
+        return self._longest
+
     def kept(self, held: bool) -> float:
         """As :meth:`Source.kept`."""
-        return 0.0 if self._window is None else self._window.kept(held)
+        if self._longest > HOUR:  # a day's; what is left of it was longer
+            return self._share.always(self._limit, DAY)
+        return self._share.of(self._limit, self._longest) if held and self._remaining is not None else 0.0
 
     def spare(self, requests: float) -> float:
         """As :meth:`Source.spare`."""
-        return 0.0 if self._window is None else self._window.spare(requests)
+        if self._remaining is None or self._longest > HOUR:
+            return self.kept(False)
+        return self._share.spare(requests, self._limit, self._longest)
 
     def interval(self, now: float) -> float:
         """As :meth:`SlidingWindow.interval`."""
@@ -274,15 +318,19 @@ class LearnedLimit:
     PATIENCE, LONGEST_PATIENCE = 3, 48
     FIRST_STEP, LARGEST_STEP = 0.05, 0.4
     FULL_SPEED = 64
+    #: Periods in a row that may be parts of one window, before few accepted requests mean a low limit.
+    MOST_MERGED = 2
     #: A pause of so many seconds ends what is learned from: an hour with a request now and then says nothing.
     PAUSE_SEC = 0.25
 
     __slots__ = (
         "_accepted",
+        "_best",
         "_blocked_until",
         "_calm",
         "_ended_at",
         "_grown_at",
+        "_merged",
         "_opened_at",
         "_patience",
         "_proven",
@@ -311,6 +359,8 @@ class LearnedLimit:
         self._quiet_since = 0.0
         self._grown_at = -math.inf
         self._proven = 0.0  # the limit before it was raised
+        self._best = 0.0  # requests a second, of what was learned
+        self._merged = 0  # periods, without a quiet one in between
         self._step = self.FIRST_STEP
         self._patience = self._calm = (
             self.PATIENCE
@@ -324,6 +374,11 @@ class LearnedLimit:
         if self._ramp is not None and self.in_flight >= self._ramp:
             return math.inf
         return 0.0 if self.window is None else self.window.wait(now, amount, kept)
+
+    @property
+    def seconds(self) -> float:
+        """As :attr:`Source.seconds`."""
+        return 0.0 if self.window is None else self.window.seconds
 
     def kept(self, held: bool) -> float:
         """As :meth:`Source.kept`."""
@@ -361,13 +416,20 @@ class LearnedLimit:
         self._rejected = True
         self._blocked_until = max(self._blocked_until, until)
 
-    def grow(self, now: float) -> bool:
-        """A bulk request has to wait: raise the limit, if it was used up without a rejection for long enough."""
+    def grow(self, now: float, *, known: bool = False) -> bool:
+        """A bulk request has to wait: raise the limit, if it was used up without a rejection for long enough.
+
+        Args:
+            known: only to a rate that was learned before. A step too far closes the limit for queries too.
+        """
         window = self.window
         if window is None or self._rejected or now - self._quiet_since <= self._patience * window.seconds:
             return False
-        self._proven, self._grown_at, self._quiet_since = window.limit, now, now
-        window.resize(math.ceil(window.limit * (1 + self._step)), window.seconds)
+        limit = math.ceil(window.limit * (1 + self._step))
+        if known and limit / window.seconds > self._best:
+            return False
+        self._proven, self._grown_at, self._quiet_since, self._merged = window.limit, now, now, 0
+        window.resize(limit, window.seconds)
         self._step, self._patience = min(2 * self._step, self.LARGEST_STEP), 1
         return True
 
@@ -397,6 +459,13 @@ class LearnedLimit:
                 self._ramp = 1
             return
         self._ramp = None
+        if window is not None and self._accepted < window.limit / 2 and self._merged < self.MOST_MERGED:
+            # It opened when the first of its slots came back: a window is longer than until then.
+            self._merged += 1
+            window.resize(window.limit + self._accepted, window.seconds + period)
+            self._best = window.limit / window.seconds
+            return
         if window is None or self._accepted / period < window.limit / window.seconds:
             self.window = SlidingWindow(self._accepted, period, self._share)
             self.window.in_flight = self.in_flight
+            self._best = max(self._best, self._accepted / period)

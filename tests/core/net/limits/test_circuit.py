@@ -22,6 +22,7 @@ from twelvelabs_core import (
     ServerError,
     TwelveLabsError,
 )
+from twelvelabs_core._lanes import Lane
 from twelvelabs_core._net import pace
 from twelvelabs_core._net.limits.circuit import (
     CIRCUIT_OPEN,
@@ -30,6 +31,7 @@ from twelvelabs_core._net.limits.circuit import (
     LONGEST_PROBE_SEC,
     Circuit,
     Gate,
+    Visit,
     is_failure,
 )
 from twelvelabs_core._net.retry import retry
@@ -374,3 +376,26 @@ def test_a_single_call_has_its_own_retries_and_its_own_error() -> None:
     with pytest.raises(ServerError, match=r"m \[503 c\]"):
         service.client().embed("a")
     assert len(service.requests) == 6
+
+
+async def test_a_query_is_the_first_to_try_a_server_that_was_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "_waiting", True)
+    now = 0.0
+    gate = Gate(clock=lambda: now)
+    for _ in range(FAILURES):
+        gate.circuit.fail(now, probe=False, unreachable=False)
+    order: list[str] = []
+
+    async def visit(name: str, lane: Lane) -> None:
+        if await gate.enter(Visit(math.inf, math.inf), lane):
+            order.append(name)
+            gate.succeeded()
+
+    visits = [asyncio.ensure_future(visit("bulk", "bulk")) for _ in range(3)]
+    await asyncio.sleep(0)
+    visits.append(asyncio.ensure_future(visit("query", "interactive")))
+    await asyncio.sleep(0)
+    now = 1.0
+    gate._wake()
+    await asyncio.wait_for(asyncio.gather(*visits), 5)
+    assert order == ["query"]

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from twelvelabs_core._lanes import Lane
 from twelvelabs_core._net.limits.lanes import Capacity, Turns
-from twelvelabs_core._stats import Lane
 
 
 def test_interactive_first_then_callers_in_turn() -> None:
