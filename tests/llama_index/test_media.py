@@ -128,7 +128,9 @@ def test_copies_of_a_file_have_ids_of_their_own(embedder: TwelveLabsMediaEmbedde
     assert vectors(made[:2]) == vectors(made[2:])
 
 
-def test_an_image_is_read_once(embedder: TwelveLabsMediaEmbedder, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_is_not_read_for_its_digest_alone(
+    embedder: TwelveLabsMediaEmbedder, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     documents = read(files / "red.png")
     digested: list[str] = []
     update = opened_module._update_from
@@ -139,7 +141,7 @@ def test_an_image_is_read_once(embedder: TwelveLabsMediaEmbedder, files: Path, m
 
     monkeypatch.setattr(opened_module, "_update_from", count)
     (node,) = embedder(documents)
-    assert digested == ["red.png"]
+    assert digested == []  # what is sent is digested while it is sent
     assert node.metadata["content_digest"] == documents[0].metadata["content_digest"]
 
 
