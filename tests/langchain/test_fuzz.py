@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +48,15 @@ def test_composed_and_segments(given_sources: list[Any], text: Any) -> None:
     for make in given_sources:
         with ours_alone():
             embeddings.embed_segments(make())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Some sources are the working folder, which takes long to list where it holds environments."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("empty"))
+    yield
+    os.chdir(before)
 
 
 @given(st.sampled_from(SOURCES))
