@@ -162,22 +162,28 @@ class Worker:
 
         await asyncio.gather(*(one() for _ in range(min(width, count))))
 
+    def cut(self, is_cut: bool) -> None:
+        """Whether it cannot reach the store."""
+        self._store.is_cut = is_cut
+
     def kill(self) -> None:
         """Nothing that it does is seen any more."""
         self._store.is_dead = True
 
 
 class _Own:
-    """A worker's way to the store, which ends when it is killed."""
+    """A worker's way to the store, which ends when it is killed, and may be cut for a while."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.is_dead = False
+        self.is_dead = self.is_cut = False
         self.shown = store.shown
 
     async def report(self, name: str, report: Report) -> Grant:
         if self.is_dead:
             await asyncio.Event().wait()
+        if self.is_cut:
+            raise StoreError("The store cannot be reached.", passing=True)
         return await self._store.report(name, report)
 
     async def aclose(self) -> None: ...

@@ -33,7 +33,8 @@ TOGETHER_SEC = 0.002  # requests answered within so long are reported as one ent
 MOST_ENTRIES = 400
 # Without a store: seconds until it is tried again, growing; and for how long at the start, before requests fail.
 RETRY_SEC, LONGEST_RETRY_SEC, START_SEC = 0.1, 0.5, 5.0
-# After an outage, all workers are given so long to report what they have sent meanwhile.
+# After an outage, all workers are given so long to report what they have sent meanwhile; one that the store has
+# forgotten and that has not reported yet, a lease's time.
 REJOIN_SEC = 2 * LONGEST_RETRY_SEC
 
 
@@ -112,7 +113,7 @@ class Lease:
         self._failing_since: float | None = None
         self._start_failed = False
         self._retry_sec = RETRY_SEC
-        self._rejoins_at = math.inf  # while down: when what the store says is believed again
+        self._answers_since = math.inf  # while down: when the store first answered again
         self._task: asyncio.Task[None] | None = None
         self._sleeps_until = math.inf
         self._is_closed = False
@@ -309,8 +310,10 @@ class Lease:
         if grant["accepted"] >= 0:
             self.accepted_at = max(self.accepted_at, now - grant["accepted"])
         if self.is_down:
-            self._rejoins_at = min(self._rejoins_at, now + REJOIN_SEC)
-            if now < self._rejoins_at:  # what was granted is given back with the next report
+            self._answers_since = min(self._answers_since, now)
+            are_all_there = grant["workers"] >= self._workers
+            if now - self._answers_since < (REJOIN_SEC if are_all_there else LEASE_SEC):
+                # What was granted is given back with the next report.
                 self._ask_at = self._reported_at + RETRY_SEC
                 return
             self.is_down = False
@@ -350,7 +353,7 @@ class Lease:
     def _go_down(self, now: float, why: str) -> None:
         if self.is_down:
             return
-        self.is_down, self._rejoins_at = True, math.inf
+        self.is_down, self._answers_since = True, math.inf
         self._divided.begin(now, self._free, self._workers)
         self._opened.gone(why, self._workers)
 

@@ -177,6 +177,24 @@ def test_without_the_store_each_keeps_its_part(loses: bool, gone_sec: float, cap
     assert sum("are back." in record.getMessage() and record.levelno == logging.INFO for record in caplog.records) == 4
 
 
+def test_a_store_that_lost_its_state_is_believed_when_all_have_told_it_theirs() -> None:
+    async def scenario() -> None:
+        windows = [Window(LIMIT, 20.0)]
+        service, store = Service([(LIMIT, 20.0)]), MemoryStore()
+        first, late = Worker(store, windows), Worker(store, windows)
+        await embed_all([first, late], service, LIMIT // 2)
+        more = [asyncio.ensure_future(worker.embed(service, 10)) for worker in (first, late)]
+        await asyncio.sleep(0.5)
+        late.cut(True)
+        store.lose()
+        await asyncio.sleep(2.5)  # the first has been answered for more than a second
+        late.cut(False)
+        await asyncio.gather(*more)
+        assert (service.requests, service.rejected) == (LIMIT + 20, 0)
+
+    run_workers(scenario())
+
+
 def test_a_store_that_was_never_reached_is_an_error_after_some_seconds() -> None:
     async def scenario() -> None:
         store, service = MemoryStore(), Service([])
