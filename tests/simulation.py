@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.workers import MemoryStore, Service, Worker, run_workers
+from tests.support.virtual_time import run_virtually
+from tests.support.workers import MemoryStore, Service, Worker
 from twelvelabs_core import Window
 from twelvelabs_core._net import pace
 
@@ -124,7 +125,7 @@ def simulate(scenario: Scenario) -> Outcome:
 
     waiting, pace._waiting = pace._waiting, True  # on a virtual clock, waiting is what is simulated
     try:
-        run_workers(run())
+        run_virtually(run())
     finally:
         pace._waiting = waiting
     return found[0]

@@ -37,6 +37,17 @@ def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
     """As ``asyncio.run``, on a :class:`VirtualLoop`."""
     loop = VirtualLoop()
     try:
-        return loop.run_until_complete(coroutine)
+        return loop.run_until_complete(_ended(coroutine))
     finally:
         loop.close()
+
+
+async def _ended(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Its result, when what it has left behind has ended too."""
+    try:
+        return await coroutine
+    finally:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

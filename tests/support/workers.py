@@ -10,10 +10,9 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tests.support.virtual_time import run_virtually
 from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._lanes import Lane
 from twelvelabs_core._limits import Window
@@ -24,21 +23,6 @@ from twelvelabs_core._net.limits.shared.lease import Lease
 from twelvelabs_core._net.limits.shared.store import OpenStore, StoreError
 from twelvelabs_core._net.limits.windows import Share
 from twelvelabs_core._stats import Run
-
-
-def run_workers(scenario: Coroutine[Any, Any, None]) -> None:
-    """Run a scenario on a virtual clock, and end what is left of its workers."""
-
-    async def run() -> None:
-        try:
-            await scenario
-        finally:
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-
-    run_virtually(run())
 
 
 class MemoryStore:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.workers import MemoryStore, Service, Worker, run_workers
+from tests.support.virtual_time import run_virtually
+from tests.support.workers import MemoryStore, Service, Worker
 from twelvelabs_core import QuotaExceededError, SharedLimitsError, Window
 from twelvelabs_core._net import pace
 from twelvelabs_core._net.limits.shared.decision import LEASE_SEC
@@ -55,7 +56,7 @@ def test_four_workers_keep_a_declared_limit_as_fast_as_one() -> None:
         await asyncio.sleep(60)
         assert store.reports == reports
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 @pytest.mark.parametrize("latency", [(0.02, 0.3), (0.2, 1.5)])
@@ -66,7 +67,7 @@ def test_answers_of_any_latency_break_no_limit(latency: tuple[float, float]) -> 
         await embed_all(workers, service, 200)
         assert (service.requests, service.rejected) == (600, 0)
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_limit_in_headers_is_kept_together() -> None:
@@ -76,7 +77,7 @@ def test_a_limit_in_headers_is_kept_together() -> None:
         assert await embed_all([Worker(store, []) for _ in range(4)], service, 250) <= 1.07 * ideal(1_000) + SECONDS
         assert service.rejected <= 0.06 * service.requests
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 @pytest.mark.parametrize(("retry_after", "longest", "share"), [(True, 1.15, 0.12), (False, 1.8, 0.2)])
@@ -89,7 +90,7 @@ def test_a_limit_is_learned_together_from_429s_alone(retry_after: bool, longest:
         ends = [worker.done[-1] for worker in workers]
         assert max(ends) - min(ends) <= 2 * SECONDS + 1
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_where_the_rate_is_high_slots_are_leased_many_at_a_time() -> None:
@@ -100,7 +101,7 @@ def test_where_the_rate_is_high_slots_are_leased_many_at_a_time() -> None:
         assert took <= 1.03 * 6_400 / 64 * LATENCY
         assert store.reports <= 25 * took
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_minutes_are_shared_too() -> None:
@@ -117,7 +118,7 @@ def test_minutes_are_shared_too() -> None:
         await workers[1].limiter.acquire(Run(1), 2.5, max_wait=4000)
         assert now() - started >= 3600
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_used_up_day_is_known_to_every_worker_at_once() -> None:
@@ -129,7 +130,7 @@ def test_a_used_up_day_is_known_to_every_worker_at_once() -> None:
             await workers[1].embed(service, 1, max_wait=60)
         assert service.requests == 30
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_killed_worker_holds_up_the_others_for_its_lease_at_most() -> None:
@@ -146,7 +147,7 @@ def test_a_killed_worker_holds_up_the_others_for_its_lease_at_most() -> None:
         assert service.rejected == 0
         tasks[0].cancel()
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 @pytest.mark.parametrize("loses", [False, True])
@@ -170,7 +171,7 @@ def test_without_the_store_each_keeps_its_part(loses: bool, gone_sec: float, cap
         assert now() - started <= ideal(1_000) + gone_sec + 2 * SECONDS
         assert not any(worker.lease.is_down for worker in workers)
 
-    run_workers(scenario())
+    run_virtually(scenario())
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 4  # one for each worker
     assert all("each of 4 workers keeps its part" in warning for warning in warnings)
@@ -192,7 +193,7 @@ def test_a_store_that_lost_its_state_is_believed_when_all_have_told_it_theirs() 
         await asyncio.gather(*more)
         assert (service.requests, service.rejected) == (LIMIT + 20, 0)
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_store_that_was_never_reached_is_an_error_after_some_seconds() -> None:
@@ -211,7 +212,7 @@ def test_a_store_that_was_never_reached_is_an_error_after_some_seconds() -> None
         await worker.embed(service, 5)
         assert service.requests == 5
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_store_that_refuses_is_an_error_at_once() -> None:
@@ -228,7 +229,7 @@ def test_a_store_that_refuses_is_an_error_at_once() -> None:
             await worker.embed(service, 500)
         assert (service.requests, now()) == (0, started)
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_long_request_keeps_its_slot_while_the_worker_lives() -> None:
@@ -247,7 +248,7 @@ def test_a_long_request_keeps_its_slot_while_the_worker_lives() -> None:
         second.limiter.release(Run(1), counted=True)
 
     assert RENEW_SEC < LEASE_SEC / 2
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_a_cancelled_caller_gives_its_slot_back() -> None:
@@ -263,7 +264,7 @@ def test_a_cancelled_caller_gives_its_slot_back() -> None:
         assert now() - started < 1
         second.limiter.release(Run(1), counted=True)
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_what_is_held_is_given_back_at_the_end() -> None:
@@ -276,7 +277,7 @@ def test_what_is_held_is_given_back_at_the_end() -> None:
         await second.embed(service, 40)
         assert now() - started < 0.5
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_a_query_of_one_worker_goes_before_the_batches_of_all(declared: bool, he
         await asyncio.sleep(3 * SECONDS)
         assert sum(len(worker.done) for worker in workers) - sum(done) >= 1.8 * LIMIT  # and the batches go on
 
-    run_workers(scenario())
+    run_virtually(scenario())
 
 
 def test_many_workers_get_equal_parts() -> None:
@@ -318,4 +319,4 @@ def test_many_workers_get_equal_parts() -> None:
         assert sum(done) >= 0.95 * 450
         assert min(done) >= 14 and max(done) <= 16
 
-    run_workers(scenario())
+    run_virtually(scenario())
