@@ -24,6 +24,7 @@ VALUES = {
     "_places",
     "_renumber",
     "_results",
+    "_sqlite",
     "_stats",
     "_version",
 }

@@ -19,11 +19,10 @@ from typing import TypeVar
 from .._errors import CacheError
 from .._net import loop
 from .._net.forks import PerLoop, before_fork, uncut
+from .._sqlite import identity, in_transaction, make_private, set_up
 
 T = TypeVar("T")
 
-# Three vectors of 512 doubles (4 kB) fit into a page.
-PAGE_BYTES = 16_384
 # Rows written together stand together: with this, those of one read are fetched with few reads of the file. Not mapped
 # into memory, where reading a file that somebody has truncated ends the process.
 CACHED_KB = 16_384
@@ -66,7 +65,7 @@ class Database:
         Raises:
             CacheError: the file cannot be opened or written.
         """
-        return self._do(lambda: _in_transaction(work, self._connection(writable=True)), "written", wait=wait)
+        return self._do(lambda: in_transaction(work, self._connection(writable=True)), "written", wait=wait)
 
     def close(self) -> None:
         """Close the file unless it is in use; the next use opens it again."""
@@ -86,13 +85,13 @@ class Database:
             time.sleep(random.uniform(0.001, 0.02))
 
     def _connection(self, *, writable: bool = False) -> sqlite3.Connection:
-        stale = _identity(self._path) != self._opened  # deleted, or another file has taken its place
+        stale = identity(self._path) != self._opened  # deleted, or another file has taken its place
         if stale or (writable and self._read_only):
             _close(self._connections)
         if not self._connections:
             connection, self._read_only = _open(self._path, writable)
             self._connections.append(connection)
-            self._opened = _identity(self._path)
+            self._opened = identity(self._path)
         return self._connections[0]
 
 
@@ -113,30 +112,10 @@ def _explained(path: Path, error: Exception, what: str) -> str:
     return f"The cache {str(path)!r} cannot be {what}: {said}."
 
 
-def _in_transaction(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        found = work(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-            connection.execute("ROLLBACK")
-        raise
-    return found
-
-
 def _close(connections: list[sqlite3.Connection]) -> None:
     while connections:
         with uncut(), contextlib.suppress(sqlite3.Error):
             connections.pop().close()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _open(path: Path, writable: bool) -> tuple[sqlite3.Connection, bool]:
@@ -161,9 +140,7 @@ def _connect(path: Path, read_only: str = "") -> sqlite3.Connection:
         read_only: a parameter of SQLite's that allows reading alone; empty = create and change it where needed.
     """
     if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # -wal and -shm get the same mode
+        make_private(path)
     name = f"{path.as_uri()}?{read_only}" if read_only else path
     connection = sqlite3.connect(
         name, timeout=BUSY_TRY_SEC, check_same_thread=False, isolation_level=None, uri=bool(read_only)
@@ -175,13 +152,7 @@ def _connect(path: Path, read_only: str = "") -> sqlite3.Connection:
         if read_only:
             connection.execute("SELECT key FROM vectors LIMIT 1").fetchall()
         else:
-            connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-            # WAL: readers and a writer do not block each other. NORMAL: safe against a killed process, without a
-            # disk flush for each vector.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            for table in _TABLES:
-                connection.execute(table)
+            set_up(connection, *_TABLES)
             _check_writable(connection)
     except sqlite3.Error:  # for example not a database; the file must not stay open
         connection.close()

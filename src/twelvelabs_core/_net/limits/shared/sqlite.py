@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import sqlite3
 import threading
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ...._sqlite import identity, in_transaction, make_private, set_up
 from ... import loop
 from ...forks import uncut
 from .decision import Grant, Report, decide, new_state
 from .store import StoreError
 
 BUSY_TIMEOUT_SEC = 2.0  # a report takes a millisecond
-PAGE_BYTES = 16_384  # a row fits into a page
+_TABLE = "CREATE TABLE IF NOT EXISTS limits (name TEXT PRIMARY KEY, state TEXT NOT NULL, clock TEXT NOT NULL)"
 
 
 class Clock(NamedTuple):
@@ -72,33 +72,29 @@ class SqliteStore:
             raise StoreError(_explained(self._path, error), passing="locked" in str(error)) from error
 
     def _transact(self, name: str, report: Report) -> Grant:
-        if self._connection is None or _identity(self._path) != self._opened:  # deleted, or another is in its place
+        if self._connection is None or identity(self._path) != self._opened:  # deleted, or another is in its place
             self._close()
             self._connection = _open(self._path)
-            self._opened = _identity(self._path)
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            row = connection.execute("SELECT state, clock FROM limits WHERE name = ?", (name,)).fetchone()
-            clock = read_clock()
-            state = json.loads(row[0]) if row else new_state(clock.wall)
-            grant = decide(state, report, elapsed(Clock(*json.loads(row[1])), clock) if row else 0.0)
-            connection.execute(
-                "INSERT OR REPLACE INTO limits VALUES (?, ?, ?)",
-                (name, json.dumps(state, separators=(",", ":")), json.dumps(clock)),
-            )
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                connection.execute("ROLLBACK")
-            raise
-        return grant
+            self._opened = identity(self._path)
+        return in_transaction(partial(_decide, name, report), self._connection)
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+
+
+def _decide(name: str, report: Report, connection: sqlite3.Connection) -> Grant:
+    row = connection.execute("SELECT state, clock FROM limits WHERE name = ?", (name,)).fetchone()
+    clock = read_clock()
+    state = json.loads(row[0]) if row else new_state(clock.wall)
+    grant = decide(state, report, elapsed(Clock(*json.loads(row[1])), clock) if row else 0.0)
+    connection.execute(
+        "INSERT OR REPLACE INTO limits VALUES (?, ?, ?)",
+        (name, json.dumps(state, separators=(",", ":")), json.dumps(clock)),
+    )
+    return grant
 
 
 def elapsed(before: Clock, now: Clock) -> float:
@@ -126,29 +122,14 @@ def _origin() -> str:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # -wal and -shm get the same mode
+    make_private(path)
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SEC, check_same_thread=False, isolation_level=None)
     try:
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")  # no disk flush for each report
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS limits (name TEXT PRIMARY KEY, state TEXT NOT NULL, clock TEXT NOT NULL)"
-        )
+        set_up(connection, _TABLE)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _explained(path: Path, error: Exception) -> str:
