@@ -19,6 +19,7 @@ from pytest_socket import disable_socket, enable_socket
 from tests.support import media
 from twelvelabs_core import no_waiting
 from twelvelabs_core._config import API_KEY_VARIABLES, BASE_URL_VARIABLE
+from twelvelabs_core._media import opened
 from twelvelabs_emulator import Emulator
 
 if TYPE_CHECKING:
@@ -215,3 +216,17 @@ def script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run
+
+
+@pytest.fixture
+def digested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were read for their digests alone."""
+    found: list[str] = []
+    real = opened._update_from
+
+    def update(digest: Any, file: Any) -> None:
+        found.append(Path(file.name).name)
+        real(digest, file)
+
+    monkeypatch.setattr(opened, "_update_from", update)
+    return found

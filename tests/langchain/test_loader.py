@@ -31,7 +31,6 @@ from twelvelabs_core import (
     UnexpectedError,
     Video,
 )
-from twelvelabs_core._media import opened as opened_module
 from twelvelabs_core.adapter import run
 
 VIDEO = media.mp4((("red", 1, 0),), fps=4)
@@ -166,16 +165,8 @@ def test_with_a_cache_a_second_run_sends_nothing(service: Service, folder: Path)
 
 
 @pytest.mark.parametrize("name", ["b.mp4", "a.PNG"])
-def test_a_file_is_digested_once(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_digested_once(folder: Path, name: str, digested: list[str]) -> None:
     """For its ids, the cache and the check for files of equal content."""
-    digested: list[str] = []
-    update = opened_module._update_from
-
-    def count(found: Any, file: Any) -> None:
-        digested.append(Path(file.name).name)
-        update(found, file)
-
-    monkeypatch.setattr(opened_module, "_update_from", count)
     TwelveLabsMediaLoader(folder / name, make(Service(answer), cache=InMemoryByteStore())).load()
     assert digested == [name]
 

@@ -31,7 +31,6 @@ from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
 from tests.support import media
 from twelvelabs_core import Audio, BatchError, Fixed, InvalidInputError, SegmentOptions
-from twelvelabs_core._media import opened as opened_module
 from twelvelabs_emulator import Emulator
 
 KEY = "tlk_of_the_pipeline"
@@ -129,17 +128,10 @@ def test_copies_of_a_file_have_ids_of_their_own(embedder: TwelveLabsMediaEmbedde
 
 
 def test_an_image_is_not_read_for_its_digest_alone(
-    embedder: TwelveLabsMediaEmbedder, files: Path, monkeypatch: pytest.MonkeyPatch
+    embedder: TwelveLabsMediaEmbedder, files: Path, digested: list[str]
 ) -> None:
     documents = read(files / "red.png")
-    digested: list[str] = []
-    update = opened_module._update_from
-
-    def count(found: Any, file: Any) -> None:
-        digested.append(Path(file.name).name)
-        update(found, file)
-
-    monkeypatch.setattr(opened_module, "_update_from", count)
+    digested.clear()
     (node,) = embedder(documents)
     assert digested == []  # what is sent is digested while it is sent
     assert node.metadata["content_digest"] == documents[0].metadata["content_digest"]

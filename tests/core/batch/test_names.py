@@ -27,20 +27,6 @@ RED, BLUE = RED.ljust(SIZE, b"\0"), BLUE.ljust(SIZE, b"\0")  # of one size
 
 
 @pytest.fixture
-def digested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that were read for their digests alone."""
-    found: list[str] = []
-    real = opened._update_from
-
-    def update(digest: Any, file: Any) -> None:
-        found.append(Path(file.name).name)
-        real(digest, file)
-
-    monkeypatch.setattr(opened, "_update_from", update)
-    return found
-
-
-@pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Image]:
     def write(name: str, content: bytes) -> Image:
         (tmp_path / name).write_bytes(content)
