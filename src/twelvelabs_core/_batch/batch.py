@@ -147,8 +147,9 @@ class _Batch:
     def __init__(self, embedder: Embedder, jobs: Sequence[Job], run: Run, cache: Cache | None, prepaid: int) -> None:
         self._embedder, self._jobs, self._run, self._cache = embedder, jobs, run, cache
         self._prepaid = prepaid
+        self._has_files = any(job.files for job in jobs)
         self._texts = Flights.of(embedder, texts=True)
-        self._media = Flights.of(embedder, texts=False) if any(job.files for job in jobs) else self._texts
+        self._media = Flights.of(embedder, texts=False) if self._has_files else self._texts
         # Under way elsewhere: looked at again when everything else is done, so that no worker waits meanwhile.
         self._later: list[Later] = []
         # What this batch has embedded, for others that want it until it ends.
@@ -167,13 +168,14 @@ class _Batch:
         self._run.stats.deduplicated += len(self._jobs) - len(errors) - len(groups)
         if self._cache is not None:
             # Media may wait for hours for their tasks: none is claimed before it starts.
-            count = self._embedder.sender.settings.max_concurrency if self._media is self._texts else 1
+            count = 1 if self._has_files else self._embedder.sender.settings.max_concurrency
             self._ahead = ClaimsAhead(self._cache, count)
         try:
             if self._ahead is not None:
                 await self._read(self._ahead, groups)
-                await self._name_groups(groups)
-            if self._media is self._texts:  # how many requests media take is not known
+                if self._has_files:
+                    await self._name_groups(groups)
+            if not self._has_files:  # how many requests media take is not known
                 self._run.expect(len(groups))
             await self._embedder.sender.attempt_each(list(groups.items()), self._first, self._run)
         finally:
@@ -184,8 +186,8 @@ class _Batch:
         """The key of each job, or why it has none. Without a cache, a file that no other can equal has a name for which
         it is not read.
         """
-        if self._cache is not None:
-            return await keys_of(self._embedder, self._jobs, for_cache=True)
+        if self._cache is not None or not self._has_files:
+            return await keys_of(self._embedder, self._jobs, for_cache=self._cache is not None)
         files = {i: Named(self._embedder, job) for i, job in enumerate(self._jobs) if is_nameable(job)}
         await self._give_names(list(files.values()))
         keys = iter(

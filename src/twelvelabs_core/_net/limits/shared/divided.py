@@ -37,7 +37,7 @@ class Divided:
             part = window.limit / self._workers
             if not in_minutes:
                 part = max(1.0, math.floor(part + EPSILON))
-            amount = min(amount, part)  # a film longer than the part may be sent, alone
+            amount = min(amount, part)  # a video longer than the part may be sent, alone
             for_others = min(kept / self._workers, part - amount) if lane == "bulk" else 0.0
             opens_in = self._since + window.seconds - now
             if opens_in > 0 and free + EPSILON < amount + for_others:
