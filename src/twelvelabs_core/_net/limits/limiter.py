@@ -202,7 +202,7 @@ class Limiter:
 
     def _set_lead(self) -> None:
         for window in self._declared:
-            window.lead = self._lead.seconds
+            window.lead = min(self._lead.seconds, Lead.MOST_OF_WINDOW * window.seconds)
 
     def _update(self, now: float, info: RateLimitInfo) -> None:
         self._reported.update(now, info)
@@ -371,18 +371,22 @@ class Lead:
     window and that time have passed since the response; a quarter is kept as a margin. It matters where a window is
     short: a slot of two seconds that is held 50 ms too long is 2.5 %.
 
+    A machine that was busy for a moment makes all requests of that moment slow on their way, and the next ones are not.
+    So a lead is of many requests, and a small part of a window at most.
+
     Attributes:
         seconds: that lead; 0 as long as nothing is known, and for good after a rejection: this server may count later.
     """
 
-    MARGIN, LONGEST = 0.25, 0.1
+    MARGIN, LONGEST, LEAST_KNOWN, MOST_OF_WINDOW = 0.25, 0.1, 32, 0.02
 
-    __slots__ = ("_ended", "_fastest", "_first_at", "seconds")
+    __slots__ = ("_ended", "_fastest", "_first_at", "_known", "seconds")
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._first_at = math.inf  # the first response: those sent before it also waited for their connections
         self._fastest = 2 * self.LONGEST
+        self._known = 0  # requests that it is told from, up to the least
         self._ended = False
 
     def took(self, now: float, seconds: float) -> bool:
@@ -393,6 +397,9 @@ class Lead:
         if self._ended or (seconds >= self._fastest and self.seconds):
             return False
         self._fastest = min(self._fastest, seconds)
+        if self._known < self.LEAST_KNOWN:
+            self._known += 1
+            return False
         self.seconds = min(self.LONGEST, self._fastest * (1 - self.MARGIN))
         return True
 

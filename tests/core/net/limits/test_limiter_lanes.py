@@ -400,12 +400,40 @@ def test_the_lead_is_most_of_what_the_fastest_request_took_but_of_those_that_had
     lead = Lead()
     assert not lead.took(1.0, 0.2)  # it opened the connection
     assert not lead.took(1.1, 0.3)  # sent before the first was answered
+    assert not any(lead.took(2.0, 0.09) for _ in range(Lead.LEAST_KNOWN))
     assert lead.took(2.0, 0.08)
     assert lead.seconds == pytest.approx(0.06)
     assert not lead.took(3.0, 0.5)
     lead.end()
     assert not lead.took(4.0, 0.01)
     assert lead.seconds == 0
+
+
+def test_a_busy_moment_of_the_machine_makes_no_lead_that_a_short_window_cannot_bear() -> None:
+    """All of the first requests are 40 ms late at the server, the next ones are not. The server counts at once."""
+
+    async def main() -> None:
+        clock = asyncio.get_running_loop().time
+        limiter, counted = Limiter([Window(20, 0.3)], clock=clock), deque[float]()
+
+        async def send(way: float) -> None:
+            run = Run(1)
+            await limiter.acquire(run, max_wait=10)
+            sent_at = clock()
+            await asyncio.sleep(way)
+            while counted and counted[0] <= clock() - 0.3:
+                counted.popleft()
+            assert len(counted) < 20, "the server refuses it"
+            counted.append(clock())
+            await asyncio.sleep(0.01)
+            limiter.release(run, counted=True, took=clock() - sent_at)
+
+        await asyncio.gather(*(send(0.04) for _ in range(20)))
+        for _ in range(3):
+            await asyncio.gather(*(send(0.04) for _ in range(20)))
+        await asyncio.gather(*(send(0.001) for _ in range(40)))
+
+    run_virtually(main())
 
 
 def cancelled(task: asyncio.Future[Any]) -> Coroutine[Any, Any, Any]:
