@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -22,6 +23,11 @@ Label: TypeAlias = "str | tuple[str, int]"
 def label_text(label: Label) -> str:
     """``texts[3]``."""
     return label if isinstance(label, str) else f"{label[0]}[{label[1]}]"
+
+
+def numbered(name: str) -> Iterable[Label]:
+    """Labels ``name[0]``, ``name[1]`` …; each is made a string only where an error needs it."""
+    return zip(itertools.repeat(name), itertools.count(), strict=False)
 
 
 class Job:
