@@ -42,7 +42,9 @@ from ._store.fusion import Fused, fuse_ranks
 from ._store.identity import IdFrom
 from ._store.metadata import check_space
 from ._store.moments import Moment, merge_moments
+from ._store.pool import pool
 from ._store.rows import Row, clock, rows_of
+from ._vectors import normalize
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -101,6 +103,8 @@ __all__ = [
     "fuse_ranks",
     "merge_moments",
     "no_waiting",
+    "normalize",
     "plan_parts",
+    "pool",
     "rows_of",
 ]
