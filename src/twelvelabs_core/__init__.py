@@ -12,7 +12,7 @@
 from ._batch.batch import Outcome
 from ._batch.plan import Plan
 from ._batch.stream import StreamResult
-from ._client import DEFAULT_MODEL, EmbeddingClient
+from ._client import EmbeddingClient
 from ._embed.route import Part, plan_parts
 from ._embed.truncate import estimate_tokens
 from ._errors import (
@@ -32,7 +32,7 @@ from ._errors import (
 )
 from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
 from ._limits import RateLimits, Window
-from ._models import MODELS, MediaLimit, Model
+from ._models import DEFAULT_MODEL, MODELS, MediaLimit, Model
 from ._net.pace import no_waiting
 from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText

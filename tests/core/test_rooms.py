@@ -28,6 +28,7 @@ VALUES = {
     "_stats",
     "_vectors",
     "_version",
+    "_warnings",
 }
 
 # Room -> what it may import beside itself and the modules of values. A module named with its room: that one alone.

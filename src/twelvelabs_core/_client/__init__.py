@@ -4,6 +4,6 @@ One class for each job, in a file of its name; :class:`EmbeddingClient` inherits
 ``_embed``, ``_batch`` and ``_store``.
 """
 
-from .client import DEFAULT_MODEL, EmbeddingClient
+from .client import EmbeddingClient
 
-__all__ = ["DEFAULT_MODEL", "EmbeddingClient"]
+__all__ = ["EmbeddingClient"]

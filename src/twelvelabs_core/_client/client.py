@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -13,10 +12,11 @@ from .._embed.settings import EmbedSettings
 from .._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from .._errors import InvalidInputError
 from .._limits import RateLimits
-from .._models import Model, find_model, resolve_api_version, resolve_dimensions
+from .._models import DEFAULT_MODEL, Model, find_model, resolve_api_version, resolve_dimensions, switched_off
 from .._net.retry import RetryPolicy
 from .._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from .._stats import Budget, Stats
+from .._warnings import warn_caller
 from .items import EmbedsItems
 from .parts import EmbedsParts
 from .plans import Plans
@@ -25,8 +25,6 @@ from .streams import EmbedsStreams
 
 if TYPE_CHECKING:
     import httpx
-
-DEFAULT_MODEL = "marengo3.0"
 
 
 class EmbeddingClient(EmbedsItems, EmbedsStreams, EmbedsRows, EmbedsParts, Plans):
@@ -141,12 +139,7 @@ class EmbeddingClient(EmbedsItems, EmbedsStreams, EmbedsRows, EmbedsParts, Plans
             )
         )
         if found.sunset:
-            warnings.warn(
-                f"{found.name} was switched off by TwelveLabs on {found.sunset}; use {DEFAULT_MODEL}. "
-                "Vectors of the two do not compare: embed everything again.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn_caller(switched_off(found))
 
 
 def _checked(count: TokenCounter | None) -> TokenCounter:
