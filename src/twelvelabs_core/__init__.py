@@ -11,7 +11,7 @@
 
 from ._batch.batch import Outcome
 from ._batch.plan import Plan
-from ._batch.stream import StreamResult
+from ._batch.stream import SegmentsResult, StreamResult
 from ._client import EmbeddingClient
 from ._embed.route import Part, plan_parts
 from ._embed.truncate import estimate_tokens
@@ -84,6 +84,7 @@ __all__ = [
     "Row",
     "Segment",
     "SegmentOptions",
+    "SegmentsResult",
     "Sentences",
     "ServerError",
     "SharedLimitsError",
