@@ -9,6 +9,7 @@
     client.embed(Image("bike.jpg")).vector    # in the same space
 """
 
+from ._assets import Asset, UploadProgress
 from ._batch.batch import Outcome
 from ._batch.plan import Plan
 from ._batch.stream import SegmentsResult, StreamResult
@@ -36,7 +37,7 @@ from ._models import DEFAULT_MODEL, MODELS, MediaLimit, Model
 from ._net.pace import no_waiting
 from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
-from ._results import Embedding, Parts, Segment, Usage
+from ._results import Embedding, Parts, Segment, Task, Usage
 from ._stats import Budget, Progress, Stats
 from ._store.fusion import Fused, fuse_ranks
 from ._store.identity import IdFrom
@@ -49,6 +50,7 @@ from ._vectors import normalize
 __all__ = [
     "DEFAULT_MODEL",
     "MODELS",
+    "Asset",
     "Audio",
     "AuthenticationError",
     "BatchError",
@@ -91,10 +93,12 @@ __all__ = [
     "Source",
     "Stats",
     "StreamResult",
+    "Task",
     "TextTooLongError",
     "TimedText",
     "TwelveLabsError",
     "UnexpectedError",
+    "UploadProgress",
     "Usage",
     "Video",
     "Window",

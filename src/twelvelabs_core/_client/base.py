@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -105,6 +106,15 @@ class ClientBase:
         if isinstance(progress, bool):
             progress = bar_of(items, self._sender.opens_at) if progress else None
         return Run(items, progress, lane=lane)
+
+    @contextmanager
+    def _call(self, items: int, *, lane: Lane) -> Iterator[Run]:
+        """The state of a call that ends with this context. Arguments as for :meth:`_new_run`."""
+        run = self._new_run(items, lane=lane)
+        try:
+            yield run
+        finally:
+            self._finish(run)
 
     def _finish(self, run: Run) -> None:
         run.close()

@@ -17,17 +17,22 @@ from .._net.retry import RetryPolicy
 from .._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
 from .._stats import Budget, Stats
 from .._warnings import warn_caller
+from .assets import ManagesAssets
+from .indexed import ReadsIndexes
 from .items import EmbedsItems
 from .parts import EmbedsParts
 from .plans import Plans
 from .rows import EmbedsRows
 from .streams import EmbedsStreams
+from .tasks import TakesUpTasks
 
 if TYPE_CHECKING:
     import httpx
 
 
-class EmbeddingClient(EmbedsItems, EmbedsStreams, EmbedsRows, EmbedsParts, Plans):
+class EmbeddingClient(
+    EmbedsItems, EmbedsStreams, EmbedsRows, EmbedsParts, Plans, ManagesAssets, TakesUpTasks, ReadsIndexes
+):
     """TwelveLabs embeddings for one model and one account. The framework adapters are built on it; it works alone too.
 
     Every method has an async version (``aembed`` …) that may be awaited from any event loop. Sync methods work inside

@@ -13,7 +13,7 @@ from .._inputs import Media, as_items
 from .._lanes import lane_of
 from .._net import loop
 from .._options import SegmentOptions
-from .._results import Segment
+from .._results import Segment, Task
 from .base import ClientBase
 
 T = TypeVar("T")
@@ -23,7 +23,12 @@ class EmbedsSegments(ClientBase):
     """``embed_segments`` and ``embed_segments_many``."""
 
     def embed_segments(
-        self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None
+        self,
+        media: Media,
+        options: SegmentOptions | None = None,
+        *,
+        name: str | None = None,
+        on_status: Callable[[Task], None] | None = None,
     ) -> list[Segment]:
         """The vectors of one file's segments, sorted by time.
 
@@ -31,17 +36,24 @@ class EmbedsSegments(ClientBase):
             media: :class:`Video`, :class:`Audio`, or on marengo3.5 :class:`Document` or :class:`Image`.
             options: how it is divided and what of it is embedded; by default all clips, one vector for each option.
             name: what to call it in errors; its kind by default.
+            on_status: called with each state of its task that is seen, if a task embeds it; on the client's own thread:
+                it must not block.
 
         Raises:
             InvalidInputError: the model cannot do what is asked, or the file is refused.
         """
-        return loop.run(self._segments([media], options, name, many=False))[0]
+        return loop.run(self._segments([media], options, name, many=False, on_status=on_status))[0]
 
     async def aembed_segments(
-        self, media: Media, options: SegmentOptions | None = None, *, name: str | None = None
+        self,
+        media: Media,
+        options: SegmentOptions | None = None,
+        *,
+        name: str | None = None,
+        on_status: Callable[[Task], None] | None = None,
     ) -> list[Segment]:
         """Async :meth:`embed_segments`."""
-        return (await loop.arun(self._segments([media], options, name, many=False)))[0]
+        return (await loop.arun(self._segments([media], options, name, many=False, on_status=on_status)))[0]
 
     def embed_segments_many(
         self,
@@ -79,11 +91,12 @@ class EmbedsSegments(ClientBase):
         *,
         many: bool = True,
         progress: bool = False,
+        on_status: Callable[[Task], None] | None = None,
     ) -> list[list[Segment]]:
         def convert(_: int, job: Job, found: Result) -> list[Segment]:
             return self._embedder.as_segments(job, found)
 
-        return await self._files(media, options, name, convert, many=many, progress=progress)
+        return await self._files(media, options, name, convert, many=many, progress=progress, on_status=on_status)
 
     async def _files(
         self,
@@ -95,6 +108,7 @@ class EmbedsSegments(ClientBase):
         check: Callable[[Sequence[Job]], Awaitable[None]] | None = None,
         many: bool = True,
         progress: bool = False,
+        on_status: Callable[[Task], None] | None = None,
     ) -> list[T]:
         """Embed files and convert each result, also those in an error's ``.results``.
 
@@ -102,8 +116,10 @@ class EmbedsSegments(ClientBase):
             convert: makes a file's segments or rows of its index, job and result.
             check: raises what ``convert`` would, before anything is sent.
             many: False = one file: its own error is raised, and its label has no index.
+            on_status: is told of tasks.
         """
         run = self._new_run(len(media), progress, lane=lane_of("bulk"))
+        run.on_status = on_status
         labels = numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
             jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())

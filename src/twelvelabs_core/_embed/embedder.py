@@ -111,6 +111,8 @@ class Embedder:
     async def _with_files(self, job: Job, run: Run, prepaid: bool) -> tuple[Result, str | None]:
         found: Result
         try:
+            for file in job.files:
+                await self.files.assets.make_ready(file, run)
             if isinstance(job.item, Composed):
                 found = await self._composed(job, job.item, run, prepaid)
             elif job.options is None or self._is_whole(job):
