@@ -95,6 +95,9 @@ class Settings(BaseModel):
     quota_after: _Count | None = None
     #: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
     limit_headers: Literal["dimensions", "old", "none"] = "dimensions"
+    #: Headers of categories without a limit: none, or those of a limit that is never reached (a million a minute). The
+    #: documentation promises them for every response; an account without limits is not documented.
+    unlimited_headers: Literal["none", "plenty"] = "none"
     #: Whether ``…-Reset`` headers have a fraction of a second, or are rounded up.
     reset_fraction: bool = False
     #: Body of a 429. All three have been reported.
@@ -135,6 +138,8 @@ class Settings(BaseModel):
     v2_error_codes: Literal["lower", "upper"] = "lower"
     #: Keys and form fields that the API does not know.
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    #: An empty form field, as the official SDK sends for ``text=None``: not sent, or a value that is not accepted.
+    empty_fields: Literal["absent", "refuse"] = "absent"
     #: JSON ``null`` where a field may be left out.
     null_fields: Literal["absent", "refuse"] = "absent"
     #: Status for a path or object that does not exist.
@@ -149,6 +154,8 @@ class Settings(BaseModel):
     megabyte: _Count = 1_000_000
     #: Accepted image formats, as Pillow names them.
     image_formats: _Strings = ("JPEG", "PNG")
+    #: The orientation in an image's EXIF data: applied, as browsers do, or ignored.
+    exif_orientation: Literal["apply", "ignore"] = "apply"
     #: A PDF of 1.2 MB has the page allowance of 2 MB ("counts") or of 1 MB ("ignored").
     pdf_partial_megabyte: Literal["counts", "ignored"] = "counts"
     #: Which URLs are fetched: those of this machine, any, or none. Others get the API's 400.
@@ -159,10 +166,16 @@ class Settings(BaseModel):
     max_transfer_megabytes: _Count = 300
 
     # --- assets and uploads ---
-    #: How many times ``GET /assets/{id}`` returns "processing" before an asset is ready.
+    #: How many times ``GET /assets/{id}``, or a list with the asset, returns "processing" before it is ready.
     asset_polls: _Count = 1
     #: Seconds until an asset is ready, at least.
     asset_ready_sec: _Amount = 0.0
+    #: Seconds after those from which on it is ready even if nobody has asked; ``None``: polls alone count.
+    asset_unasked_sec: _Amount | None = 5.0
+    #: An asset that is still processing, in a request: refused (documented), or used.
+    unready_asset: Literal["refuse", "accept"] = "refuse"
+    #: What is said in every audio and video asset, for ``GET /assets/{id}/transcription``; ``None``: it has none (404).
+    asset_transcript: str | None = None
     #: Error messages of the next assets, in order; with an empty one, the asset succeeds.
     asset_failures: _Strings = ()
     #: ``GET`` and ``DELETE`` of an asset that does not exist: 403 ``read_not_allowed`` or 404.
@@ -178,10 +191,12 @@ class Settings(BaseModel):
     upload_session_sec: _Amount = 86_400.0
 
     # --- tasks ---
-    #: How many times a ``GET`` of a task, or of its status, returns "processing" before the task is ready.
+    #: How many times a ``GET`` of a task, of its status, or of a list with it returns "processing" before it is ready.
     task_polls: _Count = 1
     #: Seconds until a task is ready, at least.
     task_sec: _Amount = 0.0
+    #: Seconds after those from which on it is ready even if nobody has asked; ``None``: polls alone count.
+    task_unasked_sec: _Amount | None = 5.0
     #: Error messages of the next tasks, in order; with an empty one, the task succeeds.
     task_failures: _Strings = ()
     #: Media that cannot be fetched or read, or are too short or long: a 400 at once, or a task that fails later.
@@ -192,6 +207,11 @@ class Settings(BaseModel):
     task_kept_sec: _Amount = 604_800.0
     #: A task that is no longer kept: not found, or failed.
     expired_task: Literal["gone", "failed"] = "gone"
+    #: v1 ``video_embedding_scope`` of "video" alone (the documentation offers it together with "clip").
+    lone_video_scope: Literal["refuse", "accept"] = "refuse"
+    #: v1 ``embedding_option=visual-text`` for a task of marengo3.0, whose option is "visual": no vectors, those of
+    #: "visual", or a 400.
+    visual_text_marengo30: Literal["none", "visual", "refuse"] = "none"
     #: v1 ``video_clip_length`` written with a decimal point, such as 6.0 (users report a 400).
     fractional_clip_length: Literal["refuse", "accept"] = "refuse"
     #: marengo3.5 video tasks without ``embedding_option``: sources disagree about the default.
