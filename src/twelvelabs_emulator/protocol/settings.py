@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -44,6 +45,13 @@ def _check_retry_after(value: str | float) -> str | float:
     if value in ("seconds", "date", "none") or (isinstance(value, float) and 0 <= value < 1e10):
         return value
     raise ValueError("Input should be 'seconds', 'date', 'none' or a number")
+
+
+def _check_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+        return value
+    raise ValueError("Input should be an https address; the API key is sent there")
 
 
 def _validated_as(kind: Any) -> GetPydanticSchema:
@@ -108,6 +116,15 @@ class Settings(BaseModel):
     # --- faults ---
     #: Rules in order, such as ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
     faults: Annotated[Sequence[Any], _validated_as(_Faults)] = ()
+
+    # --- recorded answers ---
+    #: A folder of recorded answers, which are given instead of vectors of the emulator's own.
+    recording: Annotated[Path, Strict(False)] | None = None
+    #: Base address of the service to record, such as ``https://api.twelvelabs.io/v1.3``: every request goes there, with
+    #: the client's key, and its answer to ``recording``.
+    record_from: Annotated[str, AfterValidator(_check_address)] | None = None
+    #: A request whose answer is not recorded: a 400, or served by the emulator.
+    unrecorded: Literal["refuse", "emulate"] = "refuse"
 
     # --- models ---
     #: Models that ``POST /embed`` serves. Remove the first to emulate the service after its sunset.
@@ -243,7 +260,10 @@ class Settings(BaseModel):
             checked = Settings(**changes)
         except ValidationError as error:
             raise ValueError("; ".join(map(_explained, error.errors()))) from None
-        return self.model_copy(update={name: getattr(checked, name) for name in changes})
+        changed = self.model_copy(update={name: getattr(checked, name) for name in changes})
+        if changed.record_from is not None and changed.recording is None:
+            raise ValueError("record_from: set recording too, the folder that the answers go to")
+        return changed
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings that JSON can represent, without the API keys."""
