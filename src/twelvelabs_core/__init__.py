@@ -13,6 +13,9 @@ from ._batch.batch import Outcome
 from ._batch.plan import Plan
 from ._batch.stream import StreamResult
 from ._client import DEFAULT_MODEL, EmbeddingClient
+from ._clips.audio import audio_wav
+from ._clips.cut import Clip, clip
+from ._clips.frames import Frame, frames
 from ._embed.route import Part, plan_parts
 from ._embed.truncate import estimate_tokens
 from ._errors import (
@@ -52,6 +55,7 @@ __all__ = [
     "BatchError",
     "Budget",
     "CacheError",
+    "Clip",
     "Composed",
     "ConnectionFailedError",
     "Document",
@@ -59,6 +63,7 @@ __all__ = [
     "Embedding",
     "EmbeddingClient",
     "Fixed",
+    "Frame",
     "Fused",
     "IdFrom",
     "Image",
@@ -95,9 +100,12 @@ __all__ = [
     "Usage",
     "Video",
     "Window",
+    "audio_wav",
     "check_space",
+    "clip",
     "clock",
     "estimate_tokens",
+    "frames",
     "fuse_ranks",
     "merge_moments",
     "no_waiting",

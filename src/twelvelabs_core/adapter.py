@@ -44,7 +44,7 @@ Search results:
     :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
     :func:`merge_hits` into time ranges, :func:`order_ties` and
     :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
-    either.
+    either. What a language model takes of a hit: :class:`MomentParts`.
 Errors:
     :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others.
 Asynchronous work:
@@ -68,6 +68,7 @@ from ._cache.keys import reference_prefix
 from ._cache.labels import KeptLabels
 from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
+from ._clips.parts import MomentPart, MomentParts, MomentSettings
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
@@ -108,6 +109,9 @@ __all__ = [
     "SUFFIXES",
     "Adapter",
     "MediaKind",
+    "MomentPart",
+    "MomentParts",
+    "MomentSettings",
     "PerLoop",
     "always",
     "arun",
