@@ -12,18 +12,8 @@ from typing import Any, Literal
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
 
-from twelvelabs_core import (
-    AuthenticationError,
-    BatchError,
-    CacheError,
-    IdFrom,
-    InvalidInputError,
-    RateLimitError,
-    Row,
-    SharedLimitsError,
-    TwelveLabsError,
-)
-from twelvelabs_core.adapter import always, checked_id_from, describe, name_for_ids
+from twelvelabs_core import BatchError, IdFrom, InvalidInputError, Row, TwelveLabsError
+from twelvelabs_core.adapter import always, checked_id_from, describe, name_for_ids, stops_all
 
 from .copies import Copies
 from .duplicates import Duplicates
@@ -34,9 +24,6 @@ from .references import reference_to
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
-
-# Every other file would meet them too.
-_OF_ALL = (AuthenticationError, CacheError, RateLimitError, SharedLimitsError)
 
 
 class TwelveLabsMediaLoader(BaseLoader):
@@ -82,7 +69,7 @@ class TwelveLabsMediaLoader(BaseLoader):
             (``{"video": …, "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for
             each option.
         on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
-            account (key, quota) and the cache are always raised.
+            account (key, rate limit), the cache, and a server that is down are always raised.
         id_from: what tells the ids of files with the same content apart: ``source``, the path or URL; ``content``,
             nothing, so that of copies only the first is loaded; or a function from what is known before embedding
             (``source``, ``file_name``, ``media_type``, and a Blob's own metadata) to a name:
@@ -202,7 +189,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
-        if self.on_error == "raise" or isinstance(error, _OF_ALL):
+        if self.on_error == "raise" or stops_all(error):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []
