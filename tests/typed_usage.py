@@ -296,6 +296,8 @@ def langchain_retriever(model: TwelveLabsEmbeddings, paths: list[str]) -> LangCh
 
 def llama_embedding(paths: list[str], image_paths: list[Path], pillow: Pillow.Image) -> TwelveLabsEmbedding:
     TwelveLabsEmbedding(truncate="middle")  # type: ignore[arg-type]
+    TwelveLabsEmbedding(budgett=1)  # type: ignore[call-arg]
+    TwelveLabsEmbedding(model="marengo3.5", dimensions=256)
     model = TwelveLabsEmbedding(model_name="marengo3.0", api_key="tlk_example", cache=Path("vectors.sqlite"))
     assert_type(model.get_query_embedding("a red bike"), Vector)
     assert_type(model.get_text_embedding_batch(["a red bike"], show_progress=True), Vectors)
@@ -310,6 +312,7 @@ def llama_embedding(paths: list[str], image_paths: list[Path], pillow: Pillow.Im
     assert_type(model.get_composed_embedding("in blue", images=paths), Vector)
     assert_type(model.get_segments("a.mp4", segmentation=Fixed(6)), list[Segment])
     assert_type(model.query_bundle("in blue", image=pillow), QueryBundle)
+    assert_type(model.query_bundle(image=pillow, question="Where was this?"), QueryBundle)
     return model
 
 
@@ -329,7 +332,8 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     SimpleDirectoryReader("mixed/", file_extractor=reader.file_extractor("image", "audio"))
     TwelveLabsMediaReader(segments=True, embed_model=model, options=SegmentOptions(Fixed(5)))
     TwelveLabsMediaReader(id_from=lambda known: str(known["video_id"]))
-    TwelveLabsMediaEmbedder(embed_model=model, id_from="content")
+    TwelveLabsMediaEmbedder(embed_model=model, id_from="content", on_error="skip", image_nodes=True)
+    TwelveLabsMediaEmbedder(embed_model=model, on_error="ignore")  # type: ignore[arg-type]
     embedder = TwelveLabsMediaEmbedder(
         embed_model=model, video_options=SegmentOptions(Dynamic(4), embedding_option=["visual"]), show_progress=True
     )
@@ -337,6 +341,7 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     for node in nodes:
         assert_type(node, BaseNode)
     index = VectorStoreIndex(list(nodes), embed_model=model)
+    llama_index_twelvelabs.check_store(index, model)
     IngestionPipeline(transformations=[embedder, model]).run(documents=documents)
     merged = TwelveLabsMomentPostprocessor(embed_model=model, gap=3, pad=1)
     index.as_query_engine(node_postprocessors=[merged])

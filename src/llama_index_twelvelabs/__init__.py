@@ -5,7 +5,7 @@
     from llama_index.core import VectorStoreIndex
     from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
 
-    model = TwelveLabsEmbedding(model_name="marengo3.0")              # key from TWELVELABS_API_KEY
+    model = TwelveLabsEmbedding(model="marengo3.0")                   # key from TWELVELABS_API_KEY
     files = TwelveLabsMediaReader().load_data("holiday/")
     nodes = TwelveLabsMediaEmbedder(embed_model=model)(files)
     index = VectorStoreIndex(nodes, embed_model=model)
@@ -16,6 +16,7 @@ from .embedding import TwelveLabsEmbedding
 from .postprocessor import TwelveLabsMomentPostprocessor
 from .reader import TwelveLabsMediaReader
 from .retriever import TwelveLabsMomentRetriever
+from .store_check import check_store
 
 __all__ = [
     "TwelveLabsEmbedding",
@@ -23,4 +24,5 @@ __all__ = [
     "TwelveLabsMediaReader",
     "TwelveLabsMomentPostprocessor",
     "TwelveLabsMomentRetriever",
+    "check_store",
 ]
