@@ -11,11 +11,14 @@
     index = VectorStoreIndex(nodes, embed_model=model)
 """
 
-from .embedder import TwelveLabsMediaEmbedder
-from .embedding import TwelveLabsEmbedding
-from .postprocessor import TwelveLabsMomentPostprocessor
-from .reader import TwelveLabsMediaReader
-from .retriever import TwelveLabsMomentRetriever
+from twelvelabs_core.adapter import needs_extra as _needs_extra
+
+with _needs_extra("llama-index", "llama_index"):
+    from .embedder import TwelveLabsMediaEmbedder
+    from .embedding import TwelveLabsEmbedding
+    from .postprocessor import TwelveLabsMomentPostprocessor
+    from .reader import TwelveLabsMediaReader
+    from .retriever import TwelveLabsMomentRetriever
 
 __all__ = [
     "TwelveLabsEmbedding",
