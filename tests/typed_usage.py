@@ -7,7 +7,7 @@ those it does not need.
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,14 @@ import langchain_twelvelabs
 import llama_index_twelvelabs
 import twelvelabs_core
 import twelvelabs_emulator
-from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever, merge_segments
+from langchain_twelvelabs import (
+    TwelveLabsEmbeddings,
+    TwelveLabsMediaLoader,
+    TwelveLabsRetriever,
+    TwelveLabsSpaceTransformer,
+    check_store,
+    merge_segments,
+)
 from llama_index_twelvelabs import (
     TwelveLabsEmbedding,
     TwelveLabsMediaEmbedder,
@@ -251,12 +258,14 @@ def langchain_embeddings(paths: list[str], image_paths: list[Path], pillow: Pill
     assert_type(model.embed_image([pillow, Image("a.png"), b"..."]), Vectors)
     assert_type(model.embed_audio(["a.wav", Audio("a.wav", start_sec=3)]), Vectors)
     assert_type(model.embed_video(paths), Vectors)
+    model.embed_video(paths, embedding_option="audio")  # type: ignore[call-arg]
     assert_type(model.embed_composed("the same in blue", images=["bike.jpg"]), Vector)
     assert_type(model.embed_composed("a <@coat>", images={"coat": Path("coat.jpg")}), Vector)
     assert_type(model.embed_segments(Path("a.mp4"), SegmentOptions(Fixed(5))), list[Segment])
     assert_type(model.embed_segments("a.mp4", segmentation=Fixed(5), embedding_option="visual"), list[Segment])
     assert_type(model.client, EmbeddingClient)
     assert_type(model.space, str)
+    assert_type(model.collection_name("videos"), str)
     with model.query_reference([0.0] * 512) as text:
         assert_type(text, str)
     return model
@@ -268,7 +277,9 @@ async def langchain_async(model: TwelveLabsEmbeddings, paths: list[str]) -> None
     assert_type(await model.aembed_segments(Video("a.mp4")), list[Segment])
 
 
-def langchain_loader(model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iterable[Blob]) -> Iterator[Document]:
+def langchain_loader(
+    model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iterable[Blob], captions: dict[str, str]
+) -> Iterator[Document]:
     TwelveLabsMediaLoader("videos/", model, on_error="ignore")  # type: ignore[arg-type]
     TwelveLabsMediaLoader(paths, model, suffixes=[".mp4"], on_error="skip")
     TwelveLabsMediaLoader(blobs, model, suffixes={".dat": "video"})
@@ -276,6 +287,11 @@ def langchain_loader(model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iter
     TwelveLabsMediaLoader(["videos/", Path("a.png"), Video("a.mp4", end_sec=6)], model)
     by_kind = {"video": SegmentOptions(Dynamic(2)), "audio": SegmentOptions(Fixed(10))}
     TwelveLabsMediaLoader("videos/", model, options=by_kind)
+    TwelveLabsMediaLoader("videos/", model, text=lambda row: captions.get(row.id), show_progress=True)
+    store = InMemoryVectorStore(model)
+    check_store(store, model)
+    TwelveLabsMediaLoader("videos/", model, vectorstore=store)
+    assert_type(TwelveLabsSpaceTransformer(model).transform_documents([Document("a")]), Sequence[Document])
     loader = TwelveLabsMediaLoader("videos/", model, options=SegmentOptions(Fixed(5), embedding_option="visual"))
     assert_type(loader.load(), list[Document])
     return loader.lazy_load()

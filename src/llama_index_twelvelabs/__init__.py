@@ -11,12 +11,15 @@
     index = VectorStoreIndex(nodes, embed_model=model)
 """
 
-from .embedder import TwelveLabsMediaEmbedder
-from .embedding import TwelveLabsEmbedding
-from .postprocessor import TwelveLabsMomentPostprocessor
-from .reader import TwelveLabsMediaReader
-from .retriever import TwelveLabsMomentRetriever
-from .store_check import check_store
+from twelvelabs_core.adapter import needs_extra as _needs_extra
+
+with _needs_extra("llama-index", "llama_index"):
+    from .embedder import TwelveLabsMediaEmbedder
+    from .embedding import TwelveLabsEmbedding
+    from .postprocessor import TwelveLabsMomentPostprocessor
+    from .reader import TwelveLabsMediaReader
+    from .retriever import TwelveLabsMomentRetriever
+    from .store_check import check_store
 
 __all__ = [
     "TwelveLabsEmbedding",

@@ -26,8 +26,10 @@ called, and maps the framework's method names onto the protected methods:
 The name given (``"texts"``) is what the items are called in error messages: ``texts[3]``.
 
 Settings, key and client:
-    :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space` and
-    :meth:`Adapter.embed_composed`. It is a :class:`StrictSettings`, as any other class with settings should be.
+    :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space`,
+    :meth:`Adapter.collection_name` and :meth:`Adapter.embed_composed`; it is a :class:`StrictSettings`, as any other
+    class with settings should be. :func:`checked_adapter` refuses the embeddings of another framework, and
+    :func:`needs_extra` names what to install.
 What a framework passes:
     :func:`as_items`, :func:`as_list`, :func:`as_objects`, :func:`as_media`, :func:`media_from`, :func:`describe`; a
     file's kind by :data:`SUFFIXES`, :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its
@@ -51,8 +53,8 @@ Errors:
     :func:`stops_all`, where it may leave out items that fail.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
-    loop, so that a sync and an async method share one coroutine. What is kept from :func:`submit`, and any lock,
-    belongs into a :class:`PerLoop`, which makes it anew in a forked child.
+    loop, so that a sync and an async method share one coroutine; :func:`callers_loop` refuses trio. What is kept from
+    :func:`submit`, and any lock, belongs into a :class:`PerLoop`, which makes it anew in a forked child.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -74,6 +76,7 @@ from ._client import EmbeddingClient
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
+from ._extras import needs_extra
 from ._inputs import Composed, Item, Media, Source, as_items, as_list, as_media, as_objects, describe, file_name
 from ._lanes import Lane, lane_of
 from ._limits import RateLimits
@@ -92,7 +95,7 @@ from ._media.kinds import (
 )
 from ._models import Model
 from ._net.forks import PerLoop
-from ._net.loop import arun, run, submit
+from ._net.loop import arun, callers_loop, run, submit
 from ._net.pool import stops_all
 from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
@@ -101,7 +104,7 @@ from ._renumber import renumber_errors
 from ._results import Embedding, Segment
 from ._stats import Budget
 from ._store.identity import always, checked_id_from, segment_key
-from ._store.metadata import RESERVED, check_reserved, own_metadata
+from ._store.metadata import RESERVED, check_reserved, collection_name, own_metadata
 from ._store.moments import merge_hits
 from ._store.order import distance_to_score, normalize_scores, order_of, order_ties
 from ._store.rows import joined_options, name_for_ids, rows_of_copy
@@ -142,7 +145,9 @@ __all__ = [
     "as_list",
     "as_media",
     "as_objects",
+    "callers_loop",
     "check_reserved",
+    "checked_adapter",
     "checked_id_from",
     "checked_queries",
     "content_digest",
@@ -160,6 +165,7 @@ __all__ = [
     "media_from",
     "merge_hits",
     "name_for_ids",
+    "needs_extra",
     "normalize_scores",
     "order_of",
     "order_ties",
@@ -278,6 +284,16 @@ class Adapter(StrictSettings):
         """The vector space, for example ``marengo3.0/512``. Vectors compare only within one space."""
         return self.client.space
 
+    def collection_name(self, name: str) -> str:
+        """The name of a store's collection for this object's space: ``videos_marengo3_0_512`` for ``videos``.
+
+        Vectors of two models never meet in collections named so, although they may be equally long.
+
+        Raises:
+            InvalidInputError: ``name`` is empty, or the whole is longer than 63 characters.
+        """
+        return collection_name(name, self.space)
+
     # -- vectors ---------------------------------------------------------------------------------------------------
 
     def _vector(self, item: Item, name: str, *, prepaid: int = 0, lane: Lane = "interactive") -> list[float]:
@@ -365,7 +381,7 @@ class Adapter(StrictSettings):
         """One vector for a text and media together, or for several media.
 
         Args:
-            text: the text; ``<@name>`` refers to the media given under that name.
+            text: the text; ``<@name>`` refers to the media given under that name. Alone, it has the vector of any text.
             images: list, or mapping ``name -> source``. marengo3.0 composes images only.
             audio: as ``images``; marengo3.5.
             videos: as ``images``; marengo3.5.
@@ -463,6 +479,28 @@ def _changed(options: SegmentOptions | None, changes: Mapping[str, Any]) -> Segm
     if unknown:
         raise InvalidInputError(f"SegmentOptions has no option {unknown[0]!r}; it has {', '.join(known)}.")
     return replace(options or SegmentOptions(), **changes) if changes else options
+
+
+_A = TypeVar("_A", bound=Adapter)
+
+
+def checked_adapter(given: Any, kind: type[_A], name: str) -> _A:
+    """The embeddings object that a class of a framework was given, if it is the framework's own.
+
+    Args:
+        given: what was given.
+        kind: the framework's embeddings class.
+        name: of the argument, for the error: ``embeddings=``.
+
+    Raises:
+        InvalidInputError: it is something else, such as the embeddings of another framework.
+    """
+    if isinstance(given, kind):
+        return given
+    remedy = ""
+    if isinstance(given, Adapter):
+        remedy = f" That class is another framework's: make a {kind.__name__} with the same settings."
+    raise InvalidInputError(f"{name} takes {kind.__name__}, got {describe(given)}.{remedy}")
 
 
 def content_digest(media: Media) -> str:

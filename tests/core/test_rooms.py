@@ -16,6 +16,7 @@ ROOT = Path(twelvelabs_core.__file__).parent
 VALUES = {
     "_config",
     "_errors",
+    "_extras",
     "_inputs",
     "_lanes",
     "_limits",
