@@ -14,7 +14,7 @@ from llama_index.core.vector_stores import (
 )
 
 from twelvelabs_core import InvalidInputError, check_space
-from twelvelabs_core.adapter import describe
+from twelvelabs_core.adapter import checked_adapter, describe
 
 from .embedding import TwelveLabsEmbedding
 
@@ -42,8 +42,7 @@ def check_store(store: Any, model: TwelveLabsEmbedding) -> None:
     Raises:
         InvalidInputError: it holds vectors of another space; the message names both.
     """
-    if not isinstance(model, TwelveLabsEmbedding):
-        raise InvalidInputError(f"model= takes TwelveLabsEmbedding, got {describe(model)}.")
+    model = checked_adapter(model, TwelveLabsEmbedding, "model=")
     space, dimensions = model.space, model.client.dimensions
     store = getattr(store, "vector_store", store)
     if not hasattr(store, "query"):

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, model_validator
+from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,10 +39,16 @@ class StrictSettings(BaseModel):
 
 
 def _known(cls: type[BaseModel], given: dict[str, Any]) -> dict[str, Any]:
-    names = [*cls.model_fields, *(field.alias for field in cls.model_fields.values() if field.alias)]
+    names = [*cls.model_fields, *(alias for field in cls.model_fields.values() for alias in _aliases(field))]
     for name in given:
         if name not in names:
             like = get_close_matches(str(name), names, n=1)
             hint = f"did you mean {like[0]!r}?" if like else f"it has {', '.join(sorted(names))}."
             raise ValueError(f"{cls.__name__} has no setting {name!r}; {hint}")
     return given
+
+
+def _aliases(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [choice for choice in choices if isinstance(choice, str)]

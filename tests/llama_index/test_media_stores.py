@@ -235,6 +235,8 @@ def test_the_check_of_a_store_is_public_and_made_at_first_use(
     newer = TwelveLabsEmbedding(model="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
     both = r"marengo3\.0/512.*marengo3\.5/512"
     sent = len(emulator.requests)
+    with pytest.raises(InvalidInputError, match=both):
+        TwelveLabsMomentRetriever(index, newer).retrieve("red")
     for target in (index, index.vector_store):
         check_store(target, llama)
         with pytest.raises(InvalidInputError, match=both):

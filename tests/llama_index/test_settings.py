@@ -13,7 +13,12 @@ from llama_index.core.schema import TextNode
 from pydantic import ValidationError
 
 from langchain_twelvelabs import TwelveLabsEmbeddings
-from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
+from llama_index_twelvelabs import (
+    TwelveLabsEmbedding,
+    TwelveLabsMediaEmbedder,
+    TwelveLabsMediaReader,
+    TwelveLabsMomentPostprocessor,
+)
 from twelvelabs_core import InvalidInputError, RateLimits
 from twelvelabs_emulator import Emulator
 
@@ -33,8 +38,10 @@ def test_an_unknown_setting_is_refused_by_every_component(model: TwelveLabsEmbed
         "TwelveLabsEmbedding": lambda **more: TwelveLabsEmbedding(api_key=KEY, **more),
         "TwelveLabsMediaEmbedder": lambda **more: TwelveLabsMediaEmbedder(embed_model=model, **more),
         "TwelveLabsMediaReader": TwelveLabsMediaReader,
+        "TwelveLabsMomentPostprocessor": TwelveLabsMomentPostprocessor,
     }
     like = {"TwelveLabsEmbedding": ("budgett", "budget"), "TwelveLabsMediaEmbedder": ("video_option", "video_options")}
+    like["TwelveLabsMomentPostprocessor"] = ("embed_modle", "embed_model")
     for name, made in make.items():
         wrong, meant = like.get(name, ("id_form", "id_from"))
         with pytest.raises(ValidationError, match=f"{name} has no setting '{wrong}'; did you mean '{meant}'"):
@@ -96,7 +103,14 @@ async def test_a_text_instead_of_texts_and_unknown_arguments_are_refused(model: 
 
 
 @pytest.mark.parametrize(
-    "component", [TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader, TwelveLabsEmbeddings]
+    "component",
+    [
+        TwelveLabsEmbedding,
+        TwelveLabsMediaEmbedder,
+        TwelveLabsMediaReader,
+        TwelveLabsMomentPostprocessor,
+        TwelveLabsEmbeddings,
+    ],
 )
 def test_every_setting_is_described_also_as_json_schema(component: Any) -> None:
     assert [name for name, field in component.model_fields.items() if not field.description] == []
