@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import sys
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.stores import InMemoryByteStore
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import ValidationError
 
 import langchain_twelvelabs
@@ -19,7 +22,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, Tw
 from llama_index_twelvelabs import TwelveLabsEmbedding
 from tests.support import media
 from tests.support.service import Service, sent_json, vector
-from twelvelabs_core import InvalidInputError
+from twelvelabs_core import InvalidInputError, Segment
 
 
 def make(service: Service, **settings: Any) -> TwelveLabsEmbeddings:
@@ -156,6 +159,23 @@ def test_serialised_it_is_not_implemented_as_other_embeddings_and_shows_no_key()
     with pytest.raises(NotImplementedError), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # load() is in beta
         load(found)
+
+
+def test_segments_in_checkpoints_of_langgraph(caplog: pytest.LogCaptureFixture) -> None:
+    """Registered by name, or plain; the name is public, so that a checkpoint outlives a version of this package."""
+    segment = Segment([0.5, 0.25], 0.0, 6.0, "visual", "clip")
+    state = {"found": [segment], "plain": [asdict(segment)]}
+    registered = JsonPlusSerializer(allowed_msgpack_modules=[Segment])
+    written = registered.dumps_typed(state)
+    assert registered.loads_typed(written) == state
+    assert JsonPlusSerializer(allowed_msgpack_modules=[("twelvelabs_core", "Segment")]).loads_typed(written) == state
+    assert (
+        JsonPlusSerializer(allowed_msgpack_modules=None).loads_typed(registered.dumps_typed(state["plain"]))
+        == (state["plain"])
+    )
+    assert not caplog.records
+    assert pickle.loads(pickle.dumps(segment)) == segment
+    assert b"_results" not in pickle.dumps(segment)
 
 
 def test_without_its_extra_the_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
