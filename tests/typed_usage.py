@@ -46,6 +46,7 @@ from llama_index_twelvelabs import (
 )
 from twelvelabs_core import (
     MODELS,
+    Asset,
     Audio,
     BatchError,
     Budget,
@@ -71,11 +72,14 @@ from twelvelabs_core import (
     Row,
     Segment,
     SegmentOptions,
+    SegmentsResult,
     Sentences,
     Source,
     Stats,
     StreamResult,
+    Task,
     TimedText,
+    UploadProgress,
     Video,
     Window,
     check_space,
@@ -85,7 +89,9 @@ from twelvelabs_core import (
     fuse_scores,
     merge_moments,
     no_waiting,
+    normalize,
     plan_parts,
+    pool,
     rows_of,
 )
 from twelvelabs_core import Document as DocumentFile
@@ -176,6 +182,10 @@ def embed(client: EmbeddingClient, texts: list[str], images: list[Image], genera
     client.embed(Path("a.png"))  # type: ignore[arg-type]
     for result in client.stream(generated, errors="yield"):
         assert_type(result, StreamResult)
+    for file in client.stream_segments([Video("a.mp4")], SegmentOptions(Fixed(6)), errors="yield"):
+        assert_type(file, SegmentsResult)
+        assert_type(file.segments, list[Segment] | None)
+    Video("https://h.example/a.mp4?token=x", cache_key="video-7")
     assert_type(client.plan(texts), Plan)
     assert_type(client.stats, Stats)
     assert_type(client.model, Model)
@@ -197,6 +207,25 @@ def embed_files(client: EmbeddingClient, videos: list[Video]) -> None:
     plan_parts(18_000.0)
 
 
+def assets_and_tasks(client: EmbeddingClient, told: list[UploadProgress]) -> None:
+    asset = client.upload("a.mp4", progress=told.append)
+    assert_type(asset, Asset)
+    Video(asset)
+    Video(Asset("6298d673f1090f1100476d4c"))
+    client.upload(b"...")  # type: ignore[arg-type]
+    for listed in client.assets(kind="video", filename="beach"):
+        assert_type(listed, Asset)
+        client.delete_asset(listed, force=True)
+    client.assets(kind="film")  # type: ignore[arg-type]
+    task = client.task("66f5", on_status=lambda task: print(task.status, task.error))
+    assert_type(task, Task)
+    assert_type(task.segments, tuple[Segment, ...])
+    assert_type(task.embedding, Embedding | None)
+    assert_type(next(client.tasks(status="ready")), Task)
+    client.embed_segments(Video(asset), on_status=lambda task: print(task.status))
+    assert_type(client.indexed_segments("i1", "v1", embedding_option="visual"), list[Segment])
+
+
 async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> None:
     assert_type(await client.aembed("a red bike"), Embedding)
     assert_type(await client.aembed_many(["a red bike"]), list[Embedding])
@@ -205,6 +234,9 @@ async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> Non
     async for result in client.astream(texts, ordered=False):
         assert_type(result, StreamResult)
     assert_type(await client.aembed_segments(Audio("a.wav")), list[Segment])
+    assert_type(await client.aupload(Image("a.png")), Asset)
+    assert_type([asset async for asset in client.aassets()], list[Asset])
+    assert_type(await client.atask("66f5", wait=False), Task)
 
 
 def search_helpers(rows: list[Row], vector: Vector) -> None:
@@ -217,6 +249,11 @@ def search_helpers(rows: list[Row], vector: Vector) -> None:
     assert_type(fused, list[Fused[Row]])
     check_space((row.metadata for row in rows), "marengo3.0/512")
     assert_type(clock(72.5), str)
+    assert_type(normalize(vector), Vector)
+    assert_type(pool([Segment(vector)], by="midpoint", ranges=[(0, 12.5)]), list[Segment])
+    pool([Embedding(vector, "marengo3.0/512")], by="all", normalize=False)
+    pool([Segment(vector)], by="scene")  # type: ignore[arg-type]
+    pool([Segment(vector)], by=lambda segment: segment.page)
     assert_type(estimate_tokens("a red bike"), int)
 
 
