@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,13 @@ def test_a_setting_that_changes_no_vector_keeps_the_pipeline_cache(emulator: Emu
         assert node.embedding
         sent.append(len(emulator.requests))
     assert sent == [1, 1, 1, 1, 2]
+
+
+# -- warnings --------------------------------------------------------------------------------------------------------
+
+
+def test_the_warning_about_a_retired_model_names_the_line_that_chose_it() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TwelveLabsEmbedding(model="Marengo-retrieval-2.7", api_key=KEY)
+    assert [(Path(one.filename), one.category) for one in caught] == [(Path(__file__), UserWarning)]

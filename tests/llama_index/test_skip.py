@@ -71,6 +71,14 @@ async def test_without_it_they_are_raised(
         embedder(TwelveLabsMediaReader().load_data([files / "red.mp4", broken]))
 
 
+def test_progress_is_shown(
+    llama: TwelveLabsEmbedding, files: Path, damaged: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    embedder = TwelveLabsMediaEmbedder(embed_model=llama, on_error="skip", show_progress=True)
+    assert len(embedder(TwelveLabsMediaReader().load_data([files / "red.png", damaged]))) == 1
+    assert "1/2 [" in capfd.readouterr().err
+
+
 def test_nothing_but_what_fails(llama: TwelveLabsEmbedding, broken: Path, caplog: pytest.LogCaptureFixture) -> None:
     embedder = TwelveLabsMediaEmbedder(embed_model=llama, on_error="skip")
     assert embedder([TextNode(text="", id_="empty")]) == []
