@@ -10,7 +10,6 @@ from typing import Any, Literal
 from llama_index.core import VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
-from llama_index.core.retrievers import VectorIndexRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
 from typing_extensions import Self, TypedDict, Unpack
@@ -21,6 +20,7 @@ from twelvelabs_core.adapter import Fuse, Fusion, OptionFilter, Plan, Search, St
 from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of
 from .queries import ItemQuery, composed_query, media_query, query_by_option
+from .search import IndexSearch
 
 
 class SearchSettings(TypedDict, total=False):
@@ -246,26 +246,15 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         plan, queries = self._plan(query_bundle)
         vectors = {name: self._vector(query) for name, query in queries.items()}
-        lists = []
-        for step in plan.steps:
-            try:
-                lists.append(self._searcher(step).retrieve(_bundle(query_bundle, step, vectors)))
-            except Warning as warning:
-                lists.append(_nothing(warning))
+        lists = [self._searcher(step).retrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps]
         return self._result(plan, lists)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         plan, queries = self._plan(query_bundle)
         found = await asyncio.gather(*map(self._avector, queries.values()))
         vectors = dict(zip(queries, found, strict=True))
-
-        async def search(step: Step) -> list[NodeWithScore]:
-            try:
-                return await self._searcher(step).aretrieve(_bundle(query_bundle, step, vectors))
-            except Warning as warning:
-                return _nothing(warning)
-
-        return self._result(plan, await asyncio.gather(*map(search, plan.steps)))
+        searches = (self._searcher(step).aretrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps)
+        return self._result(plan, await asyncio.gather(*searches))
 
     def _plan(self, query: QueryBundle) -> tuple[Plan, dict[str, Item | QueryBundle]]:
         """The searches, and the queries they need."""
@@ -292,7 +281,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     def _searcher(self, step: Step) -> BaseRetriever:
         if isinstance(self._index, BaseRetriever):
             return self._index
-        return VectorIndexRetriever(
+        return IndexSearch(
             self._index,
             similarity_top_k=step.count,
             filters=_with_option(self._filters, step.option),
@@ -323,13 +312,6 @@ def _bundle(query: QueryBundle, step: Step, vectors: Mapping[str, list[float]]) 
     """A new bundle for each search: retrievers write into them."""
     own = query.queries[step.query] if isinstance(query, ItemQuery) else None
     return QueryBundle(own if isinstance(own, str) else query.query_str, embedding=list(vectors[step.query]))
-
-
-def _nothing(warning: Warning) -> list[NodeWithScore]:
-    """LanceDB's store raises a ``Warning`` where it finds nothing, for example of one option."""
-    if "query results are empty" not in str(warning):
-        raise warning
-    return []
 
 
 def _with_option(filters: MetadataFilters | None, option: OptionFilter | None) -> MetadataFilters | None:
