@@ -51,6 +51,7 @@ from llama_index_twelvelabs import (
 from llama_index_twelvelabs import moment_blocks as llama_blocks
 from twelvelabs_core import (
     MODELS,
+    Asset,
     Audio,
     BatchError,
     Budget,
@@ -78,11 +79,14 @@ from twelvelabs_core import (
     Row,
     Segment,
     SegmentOptions,
+    SegmentsResult,
     Sentences,
     Source,
     Stats,
     StreamResult,
+    Task,
     TimedText,
+    UploadProgress,
     Video,
     Window,
     advance_clock,
@@ -96,7 +100,9 @@ from twelvelabs_core import (
     fuse_scores,
     merge_moments,
     no_waiting,
+    normalize,
     plan_parts,
+    pool,
     rows_of,
 )
 from twelvelabs_core import Document as DocumentFile
@@ -187,6 +193,10 @@ def embed(client: EmbeddingClient, texts: list[str], images: list[Image], genera
     client.embed(Path("a.png"))  # type: ignore[arg-type]
     for result in client.stream(generated, errors="yield"):
         assert_type(result, StreamResult)
+    for file in client.stream_segments([Video("a.mp4")], SegmentOptions(Fixed(6)), errors="yield"):
+        assert_type(file, SegmentsResult)
+        assert_type(file.segments, list[Segment] | None)
+    Video("https://h.example/a.mp4?token=x", cache_key="video-7")
     assert_type(client.plan(texts), Plan)
     assert_type(client.stats, Stats)
     assert_type(client.model, Model)
@@ -208,6 +218,25 @@ def embed_files(client: EmbeddingClient, videos: list[Video]) -> None:
     plan_parts(18_000.0)
 
 
+def assets_and_tasks(client: EmbeddingClient, told: list[UploadProgress]) -> None:
+    asset = client.upload("a.mp4", progress=told.append)
+    assert_type(asset, Asset)
+    Video(asset)
+    Video(Asset("6298d673f1090f1100476d4c"))
+    client.upload(b"...")  # type: ignore[arg-type]
+    for listed in client.assets(kind="video", filename="beach"):
+        assert_type(listed, Asset)
+        client.delete_asset(listed, force=True)
+    client.assets(kind="film")  # type: ignore[arg-type]
+    task = client.task("66f5", on_status=lambda task: print(task.status, task.error))
+    assert_type(task, Task)
+    assert_type(task.segments, tuple[Segment, ...])
+    assert_type(task.embedding, Embedding | None)
+    assert_type(next(client.tasks(status="ready")), Task)
+    client.embed_segments(Video(asset), on_status=lambda task: print(task.status))
+    assert_type(client.indexed_segments("i1", "v1", embedding_option="visual"), list[Segment])
+
+
 async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> None:
     assert_type(await client.aembed("a red bike"), Embedding)
     assert_type(await client.aembed_many(["a red bike"]), list[Embedding])
@@ -216,6 +245,9 @@ async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> Non
     async for result in client.astream(texts, ordered=False):
         assert_type(result, StreamResult)
     assert_type(await client.aembed_segments(Audio("a.wav")), list[Segment])
+    assert_type(await client.aupload(Image("a.png")), Asset)
+    assert_type([asset async for asset in client.aassets()], list[Asset])
+    assert_type(await client.atask("66f5", wait=False), Task)
 
 
 def search_helpers(rows: list[Row], vector: Vector) -> None:
@@ -228,6 +260,11 @@ def search_helpers(rows: list[Row], vector: Vector) -> None:
     assert_type(fused, list[Fused[Row]])
     check_space((row.metadata for row in rows), "marengo3.0/512")
     assert_type(clock(72.5), str)
+    assert_type(normalize(vector), Vector)
+    assert_type(pool([Segment(vector)], by="midpoint", ranges=[(0, 12.5)]), list[Segment])
+    pool([Embedding(vector, "marengo3.0/512")], by="all", normalize=False)
+    pool([Segment(vector)], by="scene")  # type: ignore[arg-type]
+    pool([Segment(vector)], by=lambda segment: segment.page)
     assert_type(estimate_tokens("a red bike"), int)
 
 
@@ -330,6 +367,8 @@ def langchain_retriever(model: TwelveLabsEmbeddings, paths: list[str]) -> LangCh
 
 def llama_embedding(paths: list[str], image_paths: list[Path], pillow: Pillow.Image) -> TwelveLabsEmbedding:
     TwelveLabsEmbedding(truncate="middle")  # type: ignore[arg-type]
+    TwelveLabsEmbedding(budgett=1)  # type: ignore[call-arg]
+    TwelveLabsEmbedding(model="marengo3.5", dimensions=256)
     model = TwelveLabsEmbedding(model_name="marengo3.0", api_key="tlk_example", cache=Path("vectors.sqlite"))
     assert_type(model.get_query_embedding("a red bike"), Vector)
     assert_type(model.get_text_embedding_batch(["a red bike"], show_progress=True), Vectors)
@@ -344,6 +383,7 @@ def llama_embedding(paths: list[str], image_paths: list[Path], pillow: Pillow.Im
     assert_type(model.get_composed_embedding("in blue", images=paths), Vector)
     assert_type(model.get_segments("a.mp4", segmentation=Fixed(6)), list[Segment])
     assert_type(model.query_bundle("in blue", image=pillow), QueryBundle)
+    assert_type(model.query_bundle(image=pillow, question="Where was this?"), QueryBundle)
     return model
 
 
@@ -363,7 +403,8 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     SimpleDirectoryReader("mixed/", file_extractor=reader.file_extractor("image", "audio"))
     TwelveLabsMediaReader(segments=True, embed_model=model, options=SegmentOptions(Fixed(5)))
     TwelveLabsMediaReader(id_from=lambda known: str(known["video_id"]))
-    TwelveLabsMediaEmbedder(embed_model=model, id_from="content")
+    TwelveLabsMediaEmbedder(embed_model=model, id_from="content", on_error="skip", image_nodes=True)
+    TwelveLabsMediaEmbedder(embed_model=model, on_error="ignore")  # type: ignore[arg-type]
     embedder = TwelveLabsMediaEmbedder(
         embed_model=model, video_options=SegmentOptions(Dynamic(4), embedding_option=["visual"]), show_progress=True
     )
@@ -371,6 +412,7 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     for node in nodes:
         assert_type(node, BaseNode)
     index = VectorStoreIndex(list(nodes), embed_model=model)
+    llama_index_twelvelabs.check_store(index, model)
     IngestionPipeline(transformations=[embedder, model]).run(documents=documents)
     merged = TwelveLabsMomentPostprocessor(embed_model=model, gap=3, pad=1)
     index.as_query_engine(node_postprocessors=[merged])

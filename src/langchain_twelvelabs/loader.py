@@ -13,19 +13,8 @@ from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
-from twelvelabs_core import (
-    AuthenticationError,
-    BatchError,
-    CacheError,
-    IdFrom,
-    InvalidInputError,
-    RateLimitError,
-    Row,
-    SharedLimitsError,
-    TwelveLabsError,
-    UnexpectedError,
-)
-from twelvelabs_core.adapter import always, callers_loop, checked_id_from, describe, name_for_ids
+from twelvelabs_core import BatchError, IdFrom, InvalidInputError, Row, TwelveLabsError, UnexpectedError
+from twelvelabs_core.adapter import always, callers_loop, checked_id_from, describe, name_for_ids, stops_all
 
 from .copies import Copies
 from .duplicates import Duplicates
@@ -41,8 +30,6 @@ from .store_check import acheck_store, check_store
 logger = logging.getLogger("twelvelabs_embeddings")
 
 _IN_TEXT = " (from text=), and one text has one vector. Leave it out of the text."
-# Every other file would meet them too.
-_OF_ALL = (AuthenticationError, CacheError, RateLimitError, SharedLimitsError)
 
 
 class TwelveLabsMediaLoader(BaseLoader):
@@ -90,7 +77,7 @@ class TwelveLabsMediaLoader(BaseLoader):
             (``{"video": …, "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for
             each option.
         on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
-            account (key, quota) and the cache are always raised.
+            account (key, rate limit), the cache, and a server that is down are always raised.
         id_from: what tells the ids of files with the same content apart: ``source``, the path or URL; ``content``,
             nothing, so that of copies only the first is loaded; or a function from what is known before embedding
             (``source``, ``file_name``, ``media_type``, and a Blob's own metadata) to a name:
@@ -252,7 +239,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
-        if self.on_error == "raise" or isinstance(error, _OF_ALL):
+        if self.on_error == "raise" or stops_all(error):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []

@@ -5,7 +5,7 @@
     from llama_index.core import VectorStoreIndex
     from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
 
-    model = TwelveLabsEmbedding(model_name="marengo3.0")              # key from TWELVELABS_API_KEY
+    model = TwelveLabsEmbedding(model="marengo3.0")                   # key from TWELVELABS_API_KEY
     files = TwelveLabsMediaReader().load_data("holiday/")
     nodes = TwelveLabsMediaEmbedder(embed_model=model)(files)
     index = VectorStoreIndex(nodes, embed_model=model)
@@ -20,6 +20,7 @@ with _needs_extra("llama-index", "llama_index"):
     from .postprocessor import TwelveLabsMomentPostprocessor
     from .reader import TwelveLabsMediaReader
     from .retriever import TwelveLabsMomentRetriever
+    from .store_check import check_store
 
 __all__ = [
     "TwelveLabsEmbedding",
@@ -28,5 +29,6 @@ __all__ = [
     "TwelveLabsMomentPostprocessor",
     "TwelveLabsMomentRetriever",
     "amoment_blocks",
+    "check_store",
     "moment_blocks",
 ]

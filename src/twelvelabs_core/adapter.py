@@ -27,8 +27,9 @@ The name given (``"texts"``) is what the items are called in error messages: ``t
 
 Settings, key and client:
     :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space`,
-    :meth:`Adapter.collection_name` and :meth:`Adapter.embed_composed`; :func:`checked_adapter` refuses the embeddings
-    of another framework, and :func:`needs_extra` names what to install.
+    :meth:`Adapter.collection_name` and :meth:`Adapter.embed_composed`; it is a :class:`StrictSettings`, as any other
+    class with settings should be. :func:`checked_adapter` refuses the embeddings of another framework, and
+    :func:`needs_extra` names what to install.
 What a framework passes:
     :func:`as_items`, :func:`as_list`, :func:`as_objects`, :func:`as_media`, :func:`media_from`, :func:`describe`; a
     file's kind by :data:`SUFFIXES`, :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its
@@ -49,7 +50,8 @@ Search results:
     :func:`twelvelabs_core.check_space` comes before any of it. What a language model takes of a hit:
     :class:`MomentParts`.
 Errors:
-    :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others.
+    :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others;
+    :func:`stops_all`, where it may leave out items that fail.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
     loop, so that a sync and an async method share one coroutine; :func:`callers_loop` refuses trio. What is kept from
@@ -64,7 +66,8 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from ._assets import asset_of
 from ._cache.entries import CacheErrors
@@ -96,6 +99,7 @@ from ._media.kinds import (
 from ._models import Model
 from ._net.forks import PerLoop
 from ._net.loop import arun, callers_loop, run, submit
+from ._net.pool import stops_all
 from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
@@ -119,6 +123,7 @@ from ._store.search import (
     Step,
     checked_queries,
 )
+from ._strict import StrictSettings
 
 __all__ = [
     "FOR_AUDIO",
@@ -139,6 +144,7 @@ __all__ = [
     "Plan",
     "Search",
     "Step",
+    "StrictSettings",
     "always",
     "arun",
     "as_items",
@@ -175,6 +181,7 @@ __all__ = [
     "rows_of_copy",
     "run",
     "segment_key",
+    "stops_all",
     "submit",
     "suffix_of",
     "unsigned_url",
@@ -186,7 +193,7 @@ def _secret(key: SecretStr | str | None = None) -> SecretStr | None:
     return secret_of(key) or key_from_environment()
 
 
-class Adapter(BaseModel):
+class Adapter(StrictSettings):
     """Settings of an :class:`EmbeddingClient` as pydantic fields, and the client made from them.
 
     The fields stay valid: after ``model_copy(update=…)`` or an assignment the next call uses a client made from the new
@@ -194,7 +201,7 @@ class Adapter(BaseModel):
 
     Raises:
         AuthenticationError: no key anywhere.
-        InvalidInputError: an unknown model, or a setting out of its range.
+        InvalidInputError: an unknown model or setting, or a setting out of its range.
     """
 
     # A validation error that prints its input would print the key.
@@ -212,7 +219,7 @@ class Adapter(BaseModel):
     """Vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128."""
     truncate: Truncate = "end"
     """An over-long text: cut its ``end`` or ``start``, raise an error (``none``), or ``average`` its chunks."""
-    count_tokens: Callable[[str], int] | None = Field(default=None, exclude=True, repr=False)
+    count_tokens: SkipJsonSchema[Callable[[str], int] | None] = Field(default=None, exclude=True, repr=False)
     """Token counter for texts; the default estimates on the high side."""
     max_concurrency: int = 64
     """Requests in flight at a time."""

@@ -28,6 +28,7 @@ VALUES = {
     "_results",
     "_sqlite",
     "_stats",
+    "_strict",
     "_version",
     "_vectors",
     "_warnings",
