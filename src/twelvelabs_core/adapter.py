@@ -151,6 +151,7 @@ __all__ = [
     "as_list",
     "as_media",
     "as_objects",
+    "asset_of",
     "callers_loop",
     "check_reserved",
     "checked_adapter",
