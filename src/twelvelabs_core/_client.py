@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import warnings
 from collections.abc import (
     AsyncIterable,
@@ -49,6 +50,7 @@ from ._results import Embedding, Parts, Segment
 from ._stats import Budget, Progress, Run, Stats
 from ._store.identity import IdFrom, always
 from ._store.rows import Row, name_for_ids, names_for_ids, one_each, rows_of
+from ._tracing import begin_span, callers_context, span_attributes
 
 if TYPE_CHECKING:
     import httpx
@@ -215,6 +217,7 @@ class EmbeddingClient:
     def _start(self, settings: SenderSettings) -> None:
         """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
+        self._span_attributes = span_attributes(self.model.name, self.dimensions, settings.base_url)
         self._cache = None if self._store is None else Cache(self._store, self.space, self.dimensions)
         self._embedder = Embedder(self._settings, self._sender, Journal(self._store), self._cache)
 
@@ -427,10 +430,18 @@ class EmbeddingClient:
         choose(lane)
         if isinstance(progress, bool):
             progress = bar_of(items, self._sender.opens_at) if progress else None
-        return Run(items, progress, lane=lane)
+        span = begin_span(self._span_attributes)
+        if span is not None:
+            span.enter()
+        return Run(items, progress, lane=lane, span=span)
 
-    def _finish(self, run: Run) -> None:
-        run.close()
+    def _finish(self, run: Run, error: BaseException | None = None) -> None:
+        """End a call.
+
+        Args:
+            error: what it raises; by default what is being raised here, in a ``finally`` of its task.
+        """
+        run.close(error or sys.exc_info()[1])
         self._last_run = run.stats
         self._stats.add(run.stats)
 
@@ -483,16 +494,18 @@ class EmbeddingClient:
             AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all
                 finished items were yielded.
         """
-        return self._stream(items, ordered, errors, progress, lane_of("bulk"))
+        return self._stream(items, ordered, errors, progress, lane_of("bulk"), callers_context())
 
     def _stream(
-        self, items: Iterable[Item], ordered: bool, errors: str, progress: bool, lane: Lane
+        self, items: Iterable[Item], ordered: bool, errors: str, progress: bool, lane: Lane, context: Any
     ) -> Iterator[StreamResult]:
-        embed, finish = self._streamer(items, errors, progress, lane)
+        embed, finish = self._streamer(items, errors, progress, lane, context)
         try:
             yield from stream(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
-        finally:
-            loop.finish(finish())
+        except BaseException as error:
+            loop.finish(finish(error))
+            raise
+        loop.finish(finish(None))
 
     def astream(
         self,
@@ -503,7 +516,7 @@ class EmbeddingClient:
         progress: bool = False,
     ) -> AsyncIterator[StreamResult]:
         """Async :meth:`stream`; the items may come from an async iterator too."""
-        return self._astream(items, ordered, errors, progress, lane_of("bulk"))
+        return self._astream(items, ordered, errors, progress, lane_of("bulk"), callers_context())
 
     async def _astream(
         self,
@@ -512,15 +525,18 @@ class EmbeddingClient:
         errors: str,
         progress: bool,
         lane: Lane,
+        context: Any,
     ) -> AsyncIterator[StreamResult]:
-        embed, finish = self._streamer(items, errors, progress, lane)
+        embed, finish = self._streamer(items, errors, progress, lane, context)
         found = stream_async(items, embed, window=self._stream_window, ordered=ordered, raise_errors=errors == "raise")
         try:
             async for result in found:
                 yield result
-        finally:
+        except BaseException as error:
             await found.aclose()  # type: ignore[attr-defined]  # it is an async generator
-            await loop.arun(finish())
+            await loop.arun(finish(error))
+            raise
+        await loop.arun(finish(None))
 
     @property
     def _stream_window(self) -> int:
@@ -528,23 +544,31 @@ class EmbeddingClient:
         return STREAM_WINDOW_FACTOR * self._sender.settings.max_concurrency
 
     def _streamer(
-        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool, lane: Lane
-    ) -> tuple[Embed, Callable[[], Coroutine[Any, Any, None]]]:
-        """What embeds a chunk of a stream, and what ends the stream's run."""
+        self, items: Iterable[Item] | AsyncIterable[Item], errors: str, progress: bool, lane: Lane, context: Any
+    ) -> tuple[Embed, Callable[[BaseException | None], Coroutine[Any, Any, None]]]:
+        """What embeds a chunk of a stream, and what ends the stream's run, given the error that ends it.
+
+        Its span begins with its first item, and belongs to where the stream was made.
+
+        Args:
+            context: from :func:`callers_context`.
+        """
         if errors not in ("raise", "yield"):
             raise InvalidInputError(f"errors={errors!r} is not one of raise, yield.")
-        run = Run(0, lane=lane)
+        run = Run(0, lane=lane, span=begin_span(self._span_attributes, context))
         total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Item]) -> Chunk:
             choose(lane)
+            if run.span is not None:
+                run.span.enter()
             if progress and run.stats.items == 0:
                 run.progress = bar_of(total, self._sender.opens_at)
             run.stats.items += len(chunk)
             return await embed_chunk(self._embedder, first, chunk, run, self._cache)
 
-        async def finish() -> None:
-            self._finish(run)
+        async def finish(error: BaseException | None) -> None:
+            self._finish(run, error)
             if run.stats.truncated:
                 warn_truncated(["see .truncated of the results"], run)
 
@@ -874,6 +898,7 @@ class EmbeddingClient:
 
         try:
             given = parts_of(self._embedder, text=text, image=image, audio=audio, start_sec=start)
+            run.saw(given)
             return await embed_parts(self._embedder, run, given, embed_text)
         finally:
             if run.stats.truncated:

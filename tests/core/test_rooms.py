@@ -26,6 +26,7 @@ VALUES = {
     "_results",
     "_sqlite",
     "_stats",
+    "_tracing",
     "_version",
 }
 
