@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import fsspec
@@ -125,7 +126,8 @@ class TwelveLabsMediaEmbedder(TransformComponent):
             if not steps.stopped:
                 with steps.of(kind):
                     media, how = work.media(kind), self._how(work, kind)
-                    steps.found[kind] = model.client.rows_many(media, self._options(kind), **how)
+                    embed = partial(model.client.rows_many, media, self._options(kind), **how)
+                    steps.found[kind] = model._rows(media, embed)
         return work.result(steps, model.space)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
@@ -138,7 +140,8 @@ class TwelveLabsMediaEmbedder(TransformComponent):
             if not steps.stopped:
                 with steps.of(kind):
                     media, how = work.media(kind), self._how(work, kind)
-                    steps.found[kind] = await model.client.arows_many(media, self._options(kind), **how)
+                    embed = partial(model.client.arows_many, media, self._options(kind), **how)
+                    steps.found[kind] = await model._arows(media, embed)
         return await asyncio.to_thread(work.result, steps, model.space)  # of a long video, thousands of nodes
 
     def _how(self, work: _Work, kind: str) -> dict[str, Any]:

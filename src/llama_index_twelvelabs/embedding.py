@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from os import PathLike
-from typing import Any, cast
+from typing import Any
 
 from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import BaseNode, ImageType, QueryBundle
@@ -32,7 +32,6 @@ from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     Adapter,
     as_items,
-    as_list,
     as_media,
     as_objects,
     describe,
@@ -41,9 +40,10 @@ from twelvelabs_core.adapter import (
 
 from . import text_cache
 from .documents import stands_for_media
+from .events import TracedEmbedding
 
 
-class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
+class TwelveLabsEmbedding(TracedEmbedding):
     """TwelveLabs' Marengo embeddings for LlamaIndex: text, images, audio, video and documents in one vector space.
 
     .. code-block:: python
@@ -224,12 +224,12 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         return await self._avector(*_one(Image, img_file_path))
 
     def _get_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
-        return self._vectors(as_media(Image, img_file_paths), "images", progress=_show_progress.get())
+        return self._vectors(as_media(Image, img_file_paths), "images")
 
     async def _aget_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
-        return await self._avectors(as_media(Image, img_file_paths), "images", progress=_show_progress.get())
+        return await self._avectors(as_media(Image, img_file_paths), "images")
 
-    # LlamaIndex's own methods declare str and BytesIO, and pass on any value.
+    # LlamaIndex's own methods declare str and BytesIO, and show their callbacks a file's content.
 
     def get_image_embedding(self, img_file_path: Source | Image) -> list[float]:
         """One vector for one image: path, URL, data URI, bytes, binary file object or PIL image.
@@ -237,11 +237,11 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
         Raises:
             InvalidInputError: the image is missing, unreadable, too small or too large.
         """
-        return super().get_image_embedding(cast(ImageType, img_file_path))
+        return self._vector(*_one(Image, img_file_path))
 
     async def aget_image_embedding(self, img_file_path: Source | Image) -> list[float]:
         """Async :meth:`get_image_embedding`."""
-        return await super().aget_image_embedding(cast(ImageType, img_file_path))
+        return await self._avector(*_one(Image, img_file_path))
 
     def get_image_embedding_batch(
         self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
@@ -256,17 +256,13 @@ class TwelveLabsEmbedding(Adapter, MultiModalEmbedding):
             InvalidInputError: an image is missing, unreadable, too small or too large; nothing was sent.
             BatchError: some images failed; the others' vectors are in ``.results``.
         """
-        images = cast(list[ImageType], as_list(img_file_paths))
-        with _progress(show_progress):
-            return self._in_one_call(images).get_image_embedding_batch(images, show_progress=False)
+        return self._vectors(as_media(Image, img_file_paths), "images", progress=show_progress)
 
     async def aget_image_embedding_batch(
         self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
     ) -> list[list[float]]:
         """Async :meth:`get_image_embedding_batch`."""
-        images = cast(list[ImageType], as_list(img_file_paths))
-        with _progress(show_progress):
-            return await self._in_one_call(images).aget_image_embedding_batch(images, show_progress=False)
+        return await self._avectors(as_media(Image, img_file_paths), "images", progress=show_progress)
 
     # -- audio, video, composed: no methods of LlamaIndex ------------------------------------------------------------
 
