@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
+from langchain_core.callbacks import Callbacks
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
 
@@ -31,6 +32,7 @@ from .embeddings import TwelveLabsEmbeddings
 from .lookahead import Lookahead
 from .options import Options, check_options, options_for
 from .references import reference_to
+from .runs import LoaderRuns, shown_paths
 from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -90,6 +92,8 @@ class TwelveLabsMediaLoader(BaseLoader):
             replace the old ones use LangChain's ``index(…, cleanup=…)``.
         files_ahead: videos, audio files and documents in progress at a time; images, sixteen times as many. It bounds
             the memory used: documents that are finished are held until the caller takes them.
+        callbacks: LangChain's handlers or a callback manager, beside those of the chain that the loader is called in. A
+            load is a run, and each file one of type ``embedding`` below it.
 
     Raises:
         InvalidInputError: an argument is out of its range; while loading, a file is missing, unreadable, or not taken
@@ -108,6 +112,7 @@ class TwelveLabsMediaLoader(BaseLoader):
         on_error: Literal["raise", "skip"] = "raise",
         files_ahead: int = 4,
         id_from: IdFrom = "source",
+        callbacks: Callbacks = None,
     ) -> None:
         if not isinstance(embeddings, TwelveLabsEmbeddings):
             raise InvalidInputError(f"embeddings= takes TwelveLabsEmbeddings, got {describe(embeddings)}.")
@@ -126,11 +131,15 @@ class TwelveLabsMediaLoader(BaseLoader):
         self.on_error = on_error
         self.files_ahead = files_ahead
         self.id_from = checked_id_from(id_from)
+        self.callbacks = callbacks
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
+        return self._load(self._runs())
+
+    def _load(self, runs: LoaderRuns) -> Iterator[Document]:
         seen: set[str | None] = set()
-        with contextlib.closing(self._start()) as ahead:
+        with runs.load(), contextlib.closing(self._start(runs)) as ahead:
             while ahead.fill():
                 found, future = ahead.first
                 try:
@@ -138,25 +147,41 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                yield from self._new(found, documents, seen)
-
-    async def alazy_load(self) -> AsyncIterator[Document]:
-        """Async :meth:`lazy_load`."""
-        seen: set[str | None] = set()
-        with contextlib.closing(self._start()) as ahead:
-            while await asyncio.to_thread(ahead.fill):
-                found, future = ahead.first
-                try:
-                    documents = await asyncio.wrap_future(future)
-                except TwelveLabsError as error:
-                    documents = self._skip(found, error)
-                ahead.drop_first()
                 for document in self._new(found, documents, seen):
+                    runs.count += 1
                     yield document
 
-    def _start(self) -> Lookahead:
+    def alazy_load(self) -> AsyncIterator[Document]:
+        """Async :meth:`lazy_load`."""
+        return self._aload(self._runs())
+
+    async def _aload(self, runs: LoaderRuns) -> AsyncIterator[Document]:
+        seen: set[str | None] = set()
+        async with runs.aload():
+            with contextlib.closing(self._start(runs)) as ahead:
+                while await asyncio.to_thread(ahead.fill):
+                    found, future = ahead.first
+                    try:
+                        documents = await asyncio.wrap_future(future)
+                    except TwelveLabsError as error:
+                        documents = self._skip(found, error)
+                    ahead.drop_first()
+                    for document in self._new(found, documents, seen):
+                        runs.count += 1
+                        yield document
+
+    def _start(self, runs: LoaderRuns) -> Lookahead:
         copies = Copies(self.embeddings)
-        return Lookahead(self._files(), lambda found: self._documents(found, copies), self.files_ahead)
+
+        def embed(found: Found) -> Coroutine[Any, Any, list[Document]]:
+            return runs.file(found, lambda: self._documents(found, copies))
+
+        return Lookahead(self._files(), embed, self.files_ahead)
+
+    def _runs(self) -> LoaderRuns:
+        model = self.embeddings.client.model.name
+        about = {"ls_embedding_provider": type(self.embeddings).__name__, "ls_embedding_model": model}
+        return LoaderRuns(type(self).__name__, self.callbacks, {"paths": shown_paths(self.paths)}, about)
 
     def _files(self) -> Iterator[Found]:
         model = self.embeddings.client.model
