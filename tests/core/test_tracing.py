@@ -318,6 +318,13 @@ def test_errors_before_anything_is_sent(spans: Spans) -> None:
     assert "http.response.status_code" not in over
 
 
+def test_a_used_up_quota(spans: Spans) -> None:
+    with pytest.raises(QuotaExceededError):
+        Service(lambda _: refusal(429, retry_after="500")).client(max_wait=120).embed("a")
+    found = attributes(spans.one())
+    assert (found["error.type"], found["twelvelabs.limited"], found["twelvelabs.done"]) == ("QuotaExceededError", 1, 0)
+
+
 def test_a_call_that_returns_its_errors(spans: Spans) -> None:
     failing("bad").client().embed_each(["a", "bad"])
     Service(lambda _: refusal(401)).client().embed_each(["a", "b"])

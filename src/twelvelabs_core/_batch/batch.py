@@ -302,7 +302,7 @@ class _Batch:
             found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
             landed = found, cut_key
             self._count_cut(found)
-            if isinstance(found, Embedding) and not found.cached:  # a text that was cut again may be
+            if isinstance(found, Embedding) and found.usage is not None and not found.cached:  # cut again, it may be
                 self._run.used(found.usage)
             self._keep(indices, found)
             if cache is not None:
