@@ -430,7 +430,7 @@ class EmbeddingClient:
         choose(lane)
         if isinstance(progress, bool):
             progress = bar_of(items, self._sender.opens_at) if progress else None
-        span = begin_span(self._span_attributes)
+        span = begin_span(self._span_attributes) if items else None
         if span is not None:
             span.enter()
         return Run(items, progress, lane=lane, span=span)

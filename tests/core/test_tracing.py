@@ -157,8 +157,9 @@ def test_every_method_makes_one_span(spans: Spans) -> None:
         assert attributes(found[-1], "twelvelabs.").items() >= figures.items()
 
 
-def test_a_plan_sends_nothing_and_makes_no_span(spans: Spans) -> None:
+def test_what_embeds_nothing_makes_no_span(spans: Spans) -> None:
     Service().client().plan(["a"])
+    Service().client().embed_many([])
     assert not spans.all
 
 
