@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
 from ._lanes import Lane
-from ._results import Usage
+from ._results import Task, Usage
 from ._tracing import CallSpan
 
 logger = logging.getLogger("twelvelabs_embeddings")
@@ -131,6 +131,7 @@ class Run:
         stopping: set when the batch must end; no new request is sent then.
         fatal: what ended it early, where no error is raised for it.
         requests, left: how many requests it is known to need in all, and that have not started; infinite if unknown.
+        on_status: called with each state of its tasks that is seen.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Run:
         self.requests = self.left = math.inf
         self._bounded = items > 0
         self.progress = progress
+        self.on_status: Callable[[Task], None] | None = None
         self._started = time.monotonic()
 
     def expect(self, requests: int) -> None:
@@ -172,7 +174,7 @@ class Run:
         self.stats.uploaded_bytes += count
         self.show()
 
-    def saw(self, kinds: Iterable[str]) -> None:
+    def note_kinds(self, kinds: Iterable[str]) -> None:
         """Note the kinds of items, for the span."""
         if self.span is not None:
             self.span.kinds.update(kinds)
@@ -181,6 +183,16 @@ class Run:
         """Count what the server says that a request used."""
         if usage is not None:
             self.stats.tokens += sum(usage.input_tokens.values())
+
+    def saw(self, task: Task) -> None:
+        """Tell of the state of a task. A callback that raises is told no more."""
+        if self.on_status is None:
+            return
+        try:
+            self.on_status(task)
+        except Exception as error:
+            self.on_status = None
+            logger.warning("on_status= raised %s, and is called no more", type(error).__name__)
 
     def show(self) -> None:
         """Show statistics that changed without an item being finished."""

@@ -148,6 +148,7 @@ def test_every_method_makes_one_span(spans: Spans) -> None:
         (lambda: client.rows_many([image]), {"items": 1}),
         (lambda: client.rows_each([image]), {"items": 1}),
         (lambda: list(client.stream(f"text {i}" for i in range(40))), {"items": 40, "done": 40}),
+        (lambda: list(client.stream_segments([image])), {"items": 1, "segments": 1, "kinds": ("image",)}),
         (lambda: client.embed_parts(text="a", image=media.png("red")), {"items": 1, "kinds": ("image", "text")}),
     ]
     for count, (call, figures) in enumerate(calls, 1):
@@ -161,6 +162,14 @@ def test_what_embeds_nothing_makes_no_span(spans: Spans) -> None:
     Service().client().plan(["a"])
     Service().client().embed_many([])
     assert not spans.all
+
+
+def test_an_upload_embeds_nothing(spans: Spans, account: dict[str, Any]) -> None:
+    client = EmbeddingClient(**account)
+    asset = client.upload(Image(media.png("red")))
+    assert not spans.all
+    client.embed(Image(asset))
+    assert spans.one()
 
 
 # -- parents -----------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ async def run_batch(
         prepaid: number of requests for which the framework's own limiter has been acquired.
     """
     batch = _Batch(embedder, jobs, run, cache, prepaid)
-    run.saw(getattr(job.item, "kind", "text") for job in jobs)
+    run.note_kinds(getattr(job.item, "kind", "text") for job in jobs)
     try:
         await batch.embed()
         await batch.follow()

@@ -103,6 +103,10 @@ class Assets:
             raise ApiError(404, "resource_not_exist", f"The asset {asset_id} does not exist.", shape="flat")
         raise _not_allowed(asset_id)
 
+    def find(self, asset_id: str) -> Asset | None:
+        """Return an asset, or ``None`` if it does not exist."""
+        return self._by_id.get(asset_id)
+
     def remove(self, asset_id: str) -> None:
         """Delete an asset and its file."""
         path = self._by_id.pop(asset_id).path
