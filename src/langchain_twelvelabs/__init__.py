@@ -8,8 +8,17 @@ if TYPE_CHECKING:
     from .loader import TwelveLabsMediaLoader
     from .moments import merge_segments
     from .retriever import TwelveLabsRetriever
+    from .store_check import TwelveLabsSpaceTransformer, acheck_store, check_store
 
-__all__ = ["TwelveLabsEmbeddings", "TwelveLabsMediaLoader", "TwelveLabsRetriever", "merge_segments"]
+__all__ = [
+    "TwelveLabsEmbeddings",
+    "TwelveLabsMediaLoader",
+    "TwelveLabsRetriever",
+    "TwelveLabsSpaceTransformer",
+    "acheck_store",
+    "check_store",
+    "merge_segments",
+]
 
 # Name -> module, imported on first use, as LangChain's own packages do: the retriever's base class alone takes over a
 # second to import.
@@ -17,6 +26,9 @@ _MODULES = {
     "TwelveLabsEmbeddings": "embeddings",
     "TwelveLabsMediaLoader": "loader",
     "TwelveLabsRetriever": "retriever",
+    "TwelveLabsSpaceTransformer": "store_check",
+    "acheck_store": "store_check",
+    "check_store": "store_check",
     "merge_segments": "moments",
 }
 
@@ -25,7 +37,10 @@ if not TYPE_CHECKING:  # to a type checker it would make every misspelt name an 
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found: object = getattr(_import_module(f".{_MODULES[name]}", __name__), name)
+        from twelvelabs_core.adapter import needs_extra
+
+        with needs_extra("langchain", "langchain_core"):
+            found: object = getattr(_import_module(f".{_MODULES[name]}", __name__), name)
         globals()[name] = found
         return found
 

@@ -18,12 +18,13 @@ from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent, EmbeddingStartEvent
 from llama_index_instrumentation import get_dispatcher
 
-from twelvelabs_core import Composed, Item, Media, Row, Segment, SegmentOptions
+from twelvelabs_core import Composed, Item, Media, Outcome, Row, Segment, SegmentOptions
 from twelvelabs_core.adapter import Adapter, describe, media_from, segment_texts, source_of
 
 dispatcher = get_dispatcher(__name__)
 
 T = TypeVar("T")
+Rows = TypeVar("Rows", list[list[Row]], Outcome[list[Row]])
 F = TypeVar("F", bound="Callable[..., Any]")
 
 # Chunks and their vectors, of a result.
@@ -64,7 +65,7 @@ class TracedEmbedding(Adapter, MultiModalEmbedding):
         media = media_from(media)
         return await self._aembed_media(*_segments_of(media), partial(super()._asegments, media, options, changes))
 
-    def _rows(self, media: Sequence[Media], embed: Callable[[], list[list[Row]]]) -> list[list[Row]]:
+    def _rows(self, media: Sequence[Media], embed: Callable[[], Rows]) -> Rows:
         """The rows of files, with the events of the call that embeds them.
 
         Args:
@@ -73,7 +74,7 @@ class TracedEmbedding(Adapter, MultiModalEmbedding):
         """
         return self._embed_media(labels_of(media), _shown_rows, embed)
 
-    async def _arows(self, media: Sequence[Media], embed: Callable[[], Awaitable[list[list[Row]]]]) -> list[list[Row]]:
+    async def _arows(self, media: Sequence[Media], embed: Callable[[], Awaitable[Rows]]) -> Rows:
         return await self._aembed_media(labels_of(media), _shown_rows, embed)
 
     # LlamaIndex's span handlers see the arguments: names, and functions.
@@ -146,5 +147,6 @@ def _segments_of(media: Media) -> tuple[list[str], Callable[[list[Segment]], Sho
     return labels_of([media]), shown
 
 
-def _shown_rows(found: Iterable[list[Row]]) -> Shown:
-    return ((row.text, row.vector) for rows in found for row in rows)
+def _shown_rows(found: list[list[Row]] | Outcome[list[Row]]) -> Shown:
+    files = found.results if isinstance(found, Outcome) else found
+    return ((row.text, row.vector) for rows in files for row in rows or ())

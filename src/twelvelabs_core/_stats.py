@@ -184,7 +184,7 @@ class Run:
         if usage is not None:
             self.stats.tokens += sum(usage.input_tokens.values())
 
-    def saw(self, task: Task) -> None:
+    def saw_task(self, task: Task) -> None:
         """Tell of the state of a task. A callback that raises is told no more."""
         if self.on_status is None:
             return

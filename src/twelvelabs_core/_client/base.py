@@ -99,25 +99,25 @@ class ClientBase:
     def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
         return self.__copy__()
 
-    def _new_run(self, items: int, progress: bool | Progress | None = None, *, lane: Lane, traced: bool = True) -> Run:
+    def _new_run(self, items: int, progress: bool | Progress | None = None, *, lane: Lane) -> Run:
         """The state of a call, in the task that does it.
 
         Args:
+            items: how many it embeds; a call that embeds none has no span.
             progress: True = a bar.
-            traced: it embeds something, and so has a span.
         """
         choose(lane)
         if isinstance(progress, bool):
             progress = bar_of(items, self._sender.opens_at) if progress else None
-        span = begin_span(self._span_attributes) if traced and items else None
+        span = begin_span(self._span_attributes) if items else None
         if span is not None:
             span.enter()
         return Run(items, progress, lane=lane, span=span)
 
     @contextmanager
-    def _call(self, items: int, *, lane: Lane) -> Iterator[Run]:
-        """The state of a call that embeds nothing; it ends with this context. Arguments as for :meth:`_new_run`."""
-        run = self._new_run(items, lane=lane, traced=False)
+    def _call(self, *, lane: Lane) -> Iterator[Run]:
+        """The state of a call that embeds nothing and ends with this context."""
+        run = self._new_run(0, lane=lane)
         try:
             yield run
         finally:
