@@ -195,6 +195,16 @@ async def test_the_media_embedder_makes_an_event_for_each_kind(
     assert [end.chunks for end in seen.ends[3:]] == [text.chunks, image.chunks, video.chunks]
 
 
+def test_files_that_are_skipped_are_not_among_the_chunks(watch: Callable[..., Seen], files: Path) -> None:
+    seen, blue = watch(), files / "blue.png"
+    documents = TwelveLabsMediaReader().load_data([files / "red.png", blue])
+    documents[0].metadata["source"] = str(files / "missing.png")
+    nodes = TwelveLabsMediaEmbedder(embed_model=seen.model, on_error="skip")(documents)
+    (end,) = seen.ends
+    assert end.chunks == ["blue.png whole visual"]
+    assert end.embeddings == [node.embedding for node in nodes]
+
+
 def test_the_spans_are_below_that_of_the_caller(watch: Callable[..., Seen], clip: Path) -> None:
     seen = watch()
     embedder = TwelveLabsMediaEmbedder(embed_model=seen.model)
