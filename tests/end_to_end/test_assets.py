@@ -126,6 +126,14 @@ def test_each_part_is_told(client: Callable[..., EmbeddingClient], long_beach: P
     assert client().embed_segments(Video(asset), SIX) == client().embed_segments(Video(long_beach), SIX)
 
 
+def test_an_upload_shows_a_bar_if_asked(
+    client: Callable[..., EmbeddingClient], long_beach: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client().upload(long_beach, progress=True)
+    shown = capsys.readouterr().err
+    assert "1.05M/1.05M" in shown and shown.endswith("ready]\n")
+
+
 def test_a_callback_that_raises_fails_no_upload(
     client: Callable[..., EmbeddingClient], long_beach: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
