@@ -15,10 +15,12 @@ import httpx
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from langchain_core.embeddings import Embeddings
+from langchain_core.messages import HumanMessage
 from langchain_core.retrievers import BaseRetriever as LangChainRetriever
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.llms import ChatMessage, TextBlock
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from llama_index.core.schema import Document as LlamaDocument
 from PIL import Image as Pillow
@@ -29,7 +31,14 @@ import langchain_twelvelabs
 import llama_index_twelvelabs
 import twelvelabs_core
 import twelvelabs_emulator
-from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever, merge_segments
+from langchain_twelvelabs import (
+    TwelveLabsEmbeddings,
+    TwelveLabsMediaLoader,
+    TwelveLabsRetriever,
+    amoment_blocks,
+    merge_segments,
+    moment_blocks,
+)
 from llama_index_twelvelabs import (
     TwelveLabsEmbedding,
     TwelveLabsMediaEmbedder,
@@ -37,17 +46,20 @@ from llama_index_twelvelabs import (
     TwelveLabsMomentPostprocessor,
     TwelveLabsMomentRetriever,
 )
+from llama_index_twelvelabs import moment_blocks as llama_blocks
 from twelvelabs_core import (
     MODELS,
     Asset,
     Audio,
     BatchError,
     Budget,
+    Clip,
     Composed,
     Dynamic,
     Embedding,
     EmbeddingClient,
     Fixed,
+    Frame,
     Fused,
     IdFrom,
     Image,
@@ -75,10 +87,15 @@ from twelvelabs_core import (
     UploadProgress,
     Video,
     Window,
+    advance_clock,
+    audio_wav,
     check_space,
+    clip,
     clock,
     estimate_tokens,
+    frames,
     fuse_ranks,
+    fuse_scores,
     merge_moments,
     no_waiting,
     normalize,
@@ -238,6 +255,7 @@ def search_helpers(rows: list[Row], vector: Vector) -> None:
         assert_type(moment, Moment)
         assert moment.best in moment.hits
     fused = fuse_ranks({"visual": [(row, 0.5) for row in rows]}, {"visual": 1.0}, order=lambda row: row.id)
+    fused += fuse_scores({"visual": [(row, 0.5) for row in rows]}, {"visual": 1.0}, key=lambda row: row.id)
     assert_type(fused, list[Fused[Row]])
     check_space((row.metadata for row in rows), "marengo3.0/512")
     assert_type(clock(72.5), str)
@@ -258,6 +276,7 @@ def limits() -> RateLimits:
 
 def errors(client: EmbeddingClient) -> None:
     try:
+        advance_clock(86_400)
         with no_waiting():
             client.embed_many(["a", "b"])
     except BatchError as error:
@@ -324,6 +343,10 @@ def langchain_retriever(model: TwelveLabsEmbeddings, paths: list[str]) -> LangCh
     assert_type(retriever.invoke("a red bike"), list[Document])
     assert_type(retriever.by_image(Path("bike.jpg")), list[Document])
     assert_type(retriever.by_composed("the same in blue", images=paths), list[Document])
+    assert_type(retriever.invoke("a red bike", k=3, fuse={"visual": 1}), list[Document])
+    retriever.by_image("bike.jpg", config={"tags": ["shop"]}, k=3, merge_gap=None, score_cutoff=0.3)
+    retriever.by_image("bike.jpg", kk=3)  # type: ignore[call-arg]
+    retriever.by_queries({"visual": Image("bike.jpg"), "audio": "a bell"}, fusion="score", with_scores=True)
     merge_segments(retriever.invoke("a red bike"), gap=3)
     merge_segments(store.similarity_search_with_score("a red bike"), higher_is_better=False)
     return retriever
@@ -381,8 +404,34 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     retriever = TwelveLabsMomentRetriever(index, model, similarity_top_k=5, fuse={"visual": 1, "audio": 0.5})
     TwelveLabsMomentRetriever(index.as_retriever(), model, fuse="rrf", gap=None)
     TwelveLabsMomentRetriever(index, model, fuse="sum")  # type: ignore[arg-type]
+    TwelveLabsMomentRetriever(index, model, merge_gap=3, score_cutoff=0.3, with_scores=True)
+    TwelveLabsMomentRetriever(index, model, similarity_cutoff=0.3)
+    TwelveLabsMomentRetriever(index, model, cutoff=0.3)  # type: ignore[call-arg]
+    retriever.by_queries({"visual": Image("bike.jpg"), "audio": "a bell"}, fusion="score", similarity_top_k=3)
+    assert_type(retriever.by_composed("in <@sky>", images={"sky": "sky.jpg"}, merge_gap=3), list[NodeWithScore])
     assert_type(retriever.retrieve("a red bike"), list[NodeWithScore])
     assert_type(retriever.by_image(Path("bike.jpg")), list[NodeWithScore])
+
+
+# -- what a language model takes of a moment ---------------------------------------------------------------------------
+
+
+async def moments(moment: Moment, hit: Document, node: NodeWithScore) -> None:
+    assert_type(frames("beach.mp4", 72, 78, n=8, longest=512, choose="sharpest"), list[Frame])
+    assert_type(frames(moment)[0].at_sec, float | None)
+    frames(Video(b"..."), choose="best")  # type: ignore[arg-type]
+    frames(b"...")  # type: ignore[arg-type]
+    assert_type(audio_wav(Path("beach.mp4"), end_sec=5, rate=None, mono=False), bytes)
+    assert_type(clip(moment), Clip)
+    blocks = moment_blocks(hit, frames=2, audio=False, media=lambda source: f"{source}?signature")
+    HumanMessage([{"type": "text", "text": "What is this?"}, *blocks])
+    HumanMessage([*await amoment_blocks(hit, choose="best-lit", max_sec=60)])
+    moment_blocks(hit, frame=2)  # type: ignore[call-arg]
+    both = [
+        *llama_blocks(node, clip=True),
+        *await llama_index_twelvelabs.amoment_blocks(node.node, media=Path("a.mp4")),
+    ]
+    ChatMessage(blocks=[TextBlock(text="What is this?"), *both])
 
 
 # -- the emulator ------------------------------------------------------------------------------------------------------

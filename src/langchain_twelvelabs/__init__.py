@@ -4,12 +4,20 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .blocks import amoment_blocks, moment_blocks
     from .embeddings import TwelveLabsEmbeddings
     from .loader import TwelveLabsMediaLoader
     from .moments import merge_segments
     from .retriever import TwelveLabsRetriever
 
-__all__ = ["TwelveLabsEmbeddings", "TwelveLabsMediaLoader", "TwelveLabsRetriever", "merge_segments"]
+__all__ = [
+    "TwelveLabsEmbeddings",
+    "TwelveLabsMediaLoader",
+    "TwelveLabsRetriever",
+    "amoment_blocks",
+    "merge_segments",
+    "moment_blocks",
+]
 
 # Name -> module, imported on first use, as LangChain's own packages do: the retriever's base class alone takes over a
 # second to import.
@@ -17,7 +25,9 @@ _MODULES = {
     "TwelveLabsEmbeddings": "embeddings",
     "TwelveLabsMediaLoader": "loader",
     "TwelveLabsRetriever": "retriever",
+    "amoment_blocks": "blocks",
     "merge_segments": "moments",
+    "moment_blocks": "blocks",
 }
 
 if not TYPE_CHECKING:  # to a type checker it would make every misspelt name an object

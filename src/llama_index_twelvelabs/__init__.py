@@ -11,6 +11,7 @@
     index = VectorStoreIndex(nodes, embed_model=model)
 """
 
+from .blocks import amoment_blocks, moment_blocks
 from .embedder import TwelveLabsMediaEmbedder
 from .embedding import TwelveLabsEmbedding
 from .postprocessor import TwelveLabsMomentPostprocessor
@@ -23,4 +24,6 @@ __all__ = [
     "TwelveLabsMediaReader",
     "TwelveLabsMomentPostprocessor",
     "TwelveLabsMomentRetriever",
+    "amoment_blocks",
+    "moment_blocks",
 ]
