@@ -14,7 +14,8 @@ from .._cache.entries import Entries
 from .._cache.journal import Journal
 from .._embed.embedder import Embedder
 from .._embed.settings import EmbedSettings
-from .._inputs import Item, Media
+from .._errors import InvalidInputError
+from .._inputs import Item, Media, describe
 from .._lanes import Lane, choose, in_lane
 from .._models import Model
 from .._net.sender import Sender
@@ -23,6 +24,16 @@ from .._stats import Progress, Run, Stats
 from .._tracing import begin_span, span_attributes
 
 Self = TypeVar("Self", bound="ClientBase")
+
+
+def check_callback(name: str, given: object) -> None:
+    """Refuse what cannot be called where a function is meant.
+
+    Raises:
+        InvalidInputError: with the argument's name.
+    """
+    if given is not None and not callable(given):
+        raise InvalidInputError(f"{name}= takes a function, got {describe(given)}.")
 
 
 class ClientBase:
