@@ -71,6 +71,7 @@ from twelvelabs_core import (
     TimedText,
     Video,
     Window,
+    advance_clock,
     check_space,
     clock,
     estimate_tokens,
@@ -222,6 +223,7 @@ def limits() -> RateLimits:
 
 def errors(client: EmbeddingClient) -> None:
     try:
+        advance_clock(86_400)
         with no_waiting():
             client.embed_many(["a", "b"])
     except BatchError as error:

@@ -64,6 +64,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
+from ._assets import asset_of
 from ._cache.entries import CacheErrors
 from ._cache.keys import reference_prefix
 from ._cache.labels import KeptLabels
@@ -463,12 +464,15 @@ def content_digest(media: Media) -> str:
     """Digest of a file's content, as in ``Row.metadata["content_digest"]``; hexadecimal, 40 characters.
 
     Equal for equal bytes, whatever the file is called. Reads the file. For a URL (``https://``, ``s3://``), the digest
-    of the URL.
+    of the URL, or of the media's ``cache_key``.
 
     Raises:
         InvalidInputError: the file is missing, empty or unreadable.
     """
     source = media.source
+    asset = asset_of(source)
+    if asset is not None:
+        return MediaFile(media, describe(media), asset=asset).content_digest
     if isinstance(source, str) and "://" in source and local_path(source) is None:
         return MediaFile(media, describe(media), url=source).content_digest
     return locate(media).content_digest

@@ -14,6 +14,7 @@ import twelvelabs_core
 
 ROOT = Path(twelvelabs_core.__file__).parent
 VALUES = {
+    "_assets",
     "_config",
     "_errors",
     "_inputs",
@@ -27,6 +28,8 @@ VALUES = {
     "_sqlite",
     "_stats",
     "_version",
+    "_vectors",
+    "_warnings",
 }
 
 # Room -> what it may import beside itself and the modules of values. A module named with its room: that one alone.
@@ -39,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "_cache": {"_media", "_net.loop", "_net.forks"},
     "_embed": {"_media", "_api", "_net", "_cache"},
     "_batch": {"_net", "_cache", "_embed"},
-    "_client": {"_net", "_cache", "_embed", "_batch", "_store"},
+    "_client": {"_media", "_api", "_net", "_cache", "_embed", "_batch", "_store"},
     "adapter": {"_media", "_net", "_cache", "_embed", "_store", "_client"},
     "__init__": {"_net", "_embed", "_batch", "_store", "_client"},
 }

@@ -73,7 +73,7 @@ for number, block in enumerate(re.finditer(sys.argv[2], text, re.DOTALL | re.MUL
     if re.search("^def test_", block[1], re.MULTILINE):
         test = Path(f"test_block_{number}.py")
         test.write_text(block[1], "utf-8")
-        status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(test)])
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "twelvelabs_pytest", str(test)])
         assert status == 0, f"the tests in block {number} fail"
     else:
         above = text.count("\\n", 0, block.start(1))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
+from .._assets import asset_of
 from .._errors import InvalidInputError
 from .._inputs import Audio, Document, Image, Media, Video, describe, file_name
 from .._places import local_path as local_path
@@ -76,7 +77,8 @@ def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Med
     """A path or URL as media of the kind of its suffix, or else of its content; media is returned as it is.
 
     Args:
-        source: ``str``, ``os.PathLike`` or :class:`Media`. The kind of anything else (bytes) is not guessed.
+        source: ``str``, ``os.PathLike``, :class:`Media`, or an :class:`Asset` of known type. The kind of anything else
+            (bytes) is not guessed.
         suffixes: suffix -> kind.
 
     Raises:
@@ -84,8 +86,11 @@ def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Med
     """
     if isinstance(source, Media):
         return source
+    asset = asset_of(source)
+    if asset is not None and asset.kind is not None:
+        return MEDIA_TYPES[asset.kind](source)  # type: ignore[index]  # no text
     wrap = "wrap it: Video(...), Audio(...), Image(...) or Document(...)."
-    if not isinstance(source, (str, os.PathLike)):
+    if asset is not None or not isinstance(source, (str, os.PathLike)):
         raise InvalidInputError(f"{describe(source)} does not say what it holds; {wrap}")
     place = os.fspath(source)
     path = local_path(place)
@@ -121,6 +126,9 @@ def head_of(path: Path) -> bytes:
 def is_pdf(media: Media) -> bool:
     """Whether a document is a PDF: by its first bytes if they can be read here, else by its name."""
     source: Any = media.source
+    asset = asset_of(source)
+    if asset is not None and asset.mime is not None:
+        return asset.mime == "application/pdf"
     if isinstance(source, (bytes, bytearray, memoryview)):
         return detect_format(bytes(source[:HEAD_BYTES])) == "pdf"
     place = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
