@@ -14,6 +14,9 @@ from ._batch.batch import Outcome
 from ._batch.plan import Plan
 from ._batch.stream import SegmentsResult, StreamResult
 from ._client import EmbeddingClient
+from ._clips.audio import audio_wav
+from ._clips.cut import Clip, clip
+from ._clips.frames import Frame, frames
 from ._embed.route import Part, plan_parts
 from ._embed.truncate import estimate_tokens
 from ._errors import (
@@ -56,6 +59,7 @@ __all__ = [
     "BatchError",
     "Budget",
     "CacheError",
+    "Clip",
     "Composed",
     "ConnectionFailedError",
     "Document",
@@ -63,6 +67,7 @@ __all__ = [
     "Embedding",
     "EmbeddingClient",
     "Fixed",
+    "Frame",
     "Fused",
     "IdFrom",
     "Image",
@@ -103,9 +108,12 @@ __all__ = [
     "Video",
     "Window",
     "advance_clock",
+    "audio_wav",
     "check_space",
+    "clip",
     "clock",
     "estimate_tokens",
+    "frames",
     "fuse_ranks",
     "fuse_scores",
     "merge_moments",
