@@ -15,7 +15,17 @@ from llama_index.core.vector_stores import FilterCondition, MetadataFilter, Meta
 from typing_extensions import Self, TypedDict, Unpack
 
 from twelvelabs_core import Audio, Fused, Image, InvalidInputError, Item, Source, Video, check_space
-from twelvelabs_core.adapter import Fuse, Fusion, OptionFilter, Plan, Search, Step, joined_options, normalize_scores
+from twelvelabs_core.adapter import (
+    Fuse,
+    Fusion,
+    OptionFilter,
+    Plan,
+    Search,
+    Step,
+    checked_adapter,
+    joined_options,
+    normalize_scores,
+)
 
 from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of
@@ -120,7 +130,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         **old_names: Unpack[OldNames],
     ) -> None:
         self._index = index
-        self._model = embed_model
+        self._model = checked_adapter(embed_model, TwelveLabsEmbedding, "embed_model=")
         self._filters: MetadataFilters | None = None
         self._search = Search()
         self._checked: set[str] = set()  # spaces; of the copies for one call too
