@@ -15,10 +15,12 @@ import httpx
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from langchain_core.embeddings import Embeddings
+from langchain_core.messages import HumanMessage
 from langchain_core.retrievers import BaseRetriever as LangChainRetriever
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.llms import ChatMessage, TextBlock
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from llama_index.core.schema import Document as LlamaDocument
 from PIL import Image as Pillow
@@ -34,8 +36,10 @@ from langchain_twelvelabs import (
     TwelveLabsMediaLoader,
     TwelveLabsRetriever,
     TwelveLabsSpaceTransformer,
+    amoment_blocks,
     check_store,
     merge_segments,
+    moment_blocks,
 )
 from llama_index_twelvelabs import (
     TwelveLabsEmbedding,
@@ -44,17 +48,20 @@ from llama_index_twelvelabs import (
     TwelveLabsMomentPostprocessor,
     TwelveLabsMomentRetriever,
 )
+from llama_index_twelvelabs import moment_blocks as llama_blocks
 from twelvelabs_core import (
     MODELS,
     Asset,
     Audio,
     BatchError,
     Budget,
+    Clip,
     Composed,
     Dynamic,
     Embedding,
     EmbeddingClient,
     Fixed,
+    Frame,
     Fused,
     IdFrom,
     Image,
@@ -82,9 +89,13 @@ from twelvelabs_core import (
     UploadProgress,
     Video,
     Window,
+    advance_clock,
+    audio_wav,
     check_space,
+    clip,
     clock,
     estimate_tokens,
+    frames,
     fuse_ranks,
     fuse_scores,
     merge_moments,
@@ -266,6 +277,7 @@ def limits() -> RateLimits:
 
 def errors(client: EmbeddingClient) -> None:
     try:
+        advance_clock(86_400)
         with no_waiting():
             client.embed_many(["a", "b"])
     except BatchError as error:
@@ -414,6 +426,27 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     assert_type(retriever.by_composed("in <@sky>", images={"sky": "sky.jpg"}, merge_gap=3), list[NodeWithScore])
     assert_type(retriever.retrieve("a red bike"), list[NodeWithScore])
     assert_type(retriever.by_image(Path("bike.jpg")), list[NodeWithScore])
+
+
+# -- what a language model takes of a moment ---------------------------------------------------------------------------
+
+
+async def moments(moment: Moment, hit: Document, node: NodeWithScore) -> None:
+    assert_type(frames("beach.mp4", 72, 78, n=8, longest=512, choose="sharpest"), list[Frame])
+    assert_type(frames(moment)[0].at_sec, float | None)
+    frames(Video(b"..."), choose="best")  # type: ignore[arg-type]
+    frames(b"...")  # type: ignore[arg-type]
+    assert_type(audio_wav(Path("beach.mp4"), end_sec=5, rate=None, mono=False), bytes)
+    assert_type(clip(moment), Clip)
+    blocks = moment_blocks(hit, frames=2, audio=False, media=lambda source: f"{source}?signature")
+    HumanMessage([{"type": "text", "text": "What is this?"}, *blocks])
+    HumanMessage([*await amoment_blocks(hit, choose="best-lit", max_sec=60)])
+    moment_blocks(hit, frame=2)  # type: ignore[call-arg]
+    both = [
+        *llama_blocks(node, clip=True),
+        *await llama_index_twelvelabs.amoment_blocks(node.node, media=Path("a.mp4")),
+    ]
+    ChatMessage(blocks=[TextBlock(text="What is this?"), *both])
 
 
 # -- the emulator ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .blocks import amoment_blocks, moment_blocks
     from .embeddings import TwelveLabsEmbeddings
     from .loader import TwelveLabsMediaLoader
     from .moments import merge_segments
@@ -16,8 +17,10 @@ __all__ = [
     "TwelveLabsRetriever",
     "TwelveLabsSpaceTransformer",
     "acheck_store",
+    "amoment_blocks",
     "check_store",
     "merge_segments",
+    "moment_blocks",
 ]
 
 # Name -> module, imported on first use, as LangChain's own packages do: the retriever's base class alone takes over a
@@ -28,8 +31,10 @@ _MODULES = {
     "TwelveLabsRetriever": "retriever",
     "TwelveLabsSpaceTransformer": "store_check",
     "acheck_store": "store_check",
+    "amoment_blocks": "blocks",
     "check_store": "store_check",
     "merge_segments": "moments",
+    "moment_blocks": "blocks",
 }
 
 if not TYPE_CHECKING:  # to a type checker it would make every misspelt name an object

@@ -64,8 +64,9 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     Args:
         paths: files, folders (searched with ``glob``), globs, URLs, LangChain ``Blob``s, blob loaders, ``Video(...)``,
-            ``Audio(...)``, ``Image(...)``, ``Document(...)``; one, or an iterable of any of them. Folders and globs are
-            sorted by path; hidden files in folders are left out.
+            ``Audio(...)``, ``Image(...)``, ``Document(...)``, each of which also takes an ``Asset`` or ``asset://<id>``,
+            an ``Asset`` of known type; one, or an iterable of any of them. Folders and globs are sorted by path; hidden
+            files in folders are left out.
         embeddings: the object the store embeds with.
         glob: what to look for in folders.
         suffixes: which files of folders and globs to load: a sequence (``[".mp4", ".wav"]``), or a mapping that says

@@ -14,6 +14,7 @@
 from twelvelabs_core.adapter import needs_extra as _needs_extra
 
 with _needs_extra("llama-index", "llama_index"):
+    from .blocks import amoment_blocks, moment_blocks
     from .embedder import TwelveLabsMediaEmbedder
     from .embedding import TwelveLabsEmbedding
     from .postprocessor import TwelveLabsMomentPostprocessor
@@ -27,5 +28,7 @@ __all__ = [
     "TwelveLabsMediaReader",
     "TwelveLabsMomentPostprocessor",
     "TwelveLabsMomentRetriever",
+    "amoment_blocks",
     "check_store",
+    "moment_blocks",
 ]

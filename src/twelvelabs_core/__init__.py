@@ -14,6 +14,9 @@ from ._batch.batch import Outcome
 from ._batch.plan import Plan
 from ._batch.stream import SegmentsResult, StreamResult
 from ._client import EmbeddingClient
+from ._clips.audio import audio_wav
+from ._clips.cut import Clip, clip
+from ._clips.frames import Frame, frames
 from ._embed.route import Part, plan_parts
 from ._embed.truncate import estimate_tokens
 from ._errors import (
@@ -34,7 +37,7 @@ from ._errors import (
 from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
 from ._limits import RateLimits, Window
 from ._models import DEFAULT_MODEL, MODELS, MediaLimit, Model
-from ._net.pace import no_waiting
+from ._net.pace import advance_clock, no_waiting
 from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._results import Embedding, Parts, Segment, Task, Usage
@@ -56,6 +59,7 @@ __all__ = [
     "BatchError",
     "Budget",
     "CacheError",
+    "Clip",
     "Composed",
     "ConnectionFailedError",
     "Document",
@@ -63,6 +67,7 @@ __all__ = [
     "Embedding",
     "EmbeddingClient",
     "Fixed",
+    "Frame",
     "Fused",
     "IdFrom",
     "Image",
@@ -102,9 +107,13 @@ __all__ = [
     "Usage",
     "Video",
     "Window",
+    "advance_clock",
+    "audio_wav",
     "check_space",
+    "clip",
     "clock",
     "estimate_tokens",
+    "frames",
     "fuse_ranks",
     "fuse_scores",
     "merge_moments",

@@ -47,7 +47,8 @@ Search results:
     find; :func:`checked_queries` are queries by option, :func:`segment_key` is what a result is, :func:`joined_options`
     names its options. :func:`merge_hits` merges into time ranges, :func:`order_of` and :func:`order_ties` order equal
     scores; :func:`normalize_scores` and :func:`distance_to_score` turn a store's scores into similarities;
-    :func:`twelvelabs_core.check_space` comes before any of it.
+    :func:`twelvelabs_core.check_space` comes before any of it. What a language model takes of a hit:
+    :class:`MomentParts`.
 Errors:
     :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others;
     :func:`stops_all`, where it may leave out items that fail.
@@ -74,6 +75,7 @@ from ._cache.keys import reference_prefix
 from ._cache.labels import KeptLabels
 from ._cache.vectors import KeptVectors
 from ._client import EmbeddingClient
+from ._clips.parts import MomentPart, MomentParts, MomentSettings
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
@@ -134,6 +136,9 @@ __all__ = [
     "Fuse",
     "Fusion",
     "MediaKind",
+    "MomentPart",
+    "MomentParts",
+    "MomentSettings",
     "OptionFilter",
     "PerLoop",
     "Plan",
@@ -146,6 +151,7 @@ __all__ = [
     "as_list",
     "as_media",
     "as_objects",
+    "asset_of",
     "callers_loop",
     "check_reserved",
     "checked_adapter",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .endpoints import assets, control, indexed, tasks_v1, tasks_v2, uploads
+from .endpoints import assets, control, indexed, tasks_v1, tasks_v2, transcription, uploads, user_metadata
 from .endpoints.embed_v1 import embed_v1
 from .endpoints.embed_v2 import embed_v2
 from .middleware import rate_categories
@@ -103,6 +103,10 @@ def _asset_routes() -> list[Route]:
         _route("GET", path, admitted(assets.list_assets)),
         _route("GET", path + "/{asset_id}", admitted(assets.retrieve_asset)),
         _route("DELETE", path + "/{asset_id}", admitted(assets.delete_asset)),
+        _route("GET", path + "/{asset_id}/transcription", admitted(transcription.retrieve_transcription)),
+        _route("PUT", path + "/{asset_id}/user-metadata", admitted(user_metadata.replace_metadata)),
+        _route("PATCH", path + "/{asset_id}/user-metadata", admitted(user_metadata.update_metadata)),
+        _route("DELETE", path + "/{asset_id}/user-metadata", admitted(user_metadata.delete_metadata)),
     ]
 
 

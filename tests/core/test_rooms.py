@@ -40,13 +40,14 @@ ARROWS: dict[str, set[str]] = {
     "_media": {"_net.forks"},
     "_api": set(),
     "_store": set(),
+    "_clips": {"_media", "_store", "_net.forks"},
     "_net": {"_api"},
     "_cache": {"_media", "_net.loop", "_net.forks"},
     "_embed": {"_media", "_api", "_net", "_cache"},
     "_batch": {"_net", "_cache", "_embed"},
     "_client": {"_media", "_api", "_net", "_cache", "_embed", "_batch", "_store"},
-    "adapter": {"_media", "_net", "_cache", "_embed", "_store", "_client"},
-    "__init__": {"_net", "_embed", "_batch", "_store", "_client"},
+    "adapter": {"_media", "_net", "_cache", "_embed", "_store", "_clips", "_client"},
+    "__init__": {"_net", "_embed", "_batch", "_store", "_clips", "_client"},
 }
 
 
