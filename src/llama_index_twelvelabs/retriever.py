@@ -256,26 +256,30 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     # -- LlamaIndex's BaseRetriever ----------------------------------------------------------------------------------
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        self._check_index()
+        if self._is_unchecked():
+            self._check_index()
         plan, queries = self._plan(query_bundle)
         vectors = {name: self._vector(query) for name, query in queries.items()}
         lists = [self._searcher(step).retrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps]
         return self._result(plan, lists)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        await asyncio.to_thread(self._check_index)
+        if self._is_unchecked():
+            await asyncio.to_thread(self._check_index)
         plan, queries = self._plan(query_bundle)
         found = await asyncio.gather(*map(self._avector, queries.values()))
         vectors = dict(zip(queries, found, strict=True))
         searches = (self._searcher(step).aretrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps)
         return self._result(plan, await asyncio.gather(*searches))
 
+    def _is_unchecked(self) -> bool:
+        """Whether the index may hold vectors of another space, and nothing leaves them out."""
+        is_index = not isinstance(self._index, BaseRetriever)
+        return is_index and self._filters is None and self._model.space not in self._checked
+
     def _check_index(self) -> None:
-        """Refuse an index with vectors of another space, at the first search; filters may leave those out."""
-        space = self._model.space
-        if not isinstance(self._index, BaseRetriever) and self._filters is None and space not in self._checked:
-            check_store(self._index, self._model)
-            self._checked.add(space)
+        check_store(self._index, self._model)
+        self._checked.add(self._model.space)
 
     def _plan(self, query: QueryBundle) -> tuple[Plan, dict[str, Item | QueryBundle]]:
         """The searches, and the queries they need."""
