@@ -158,6 +158,8 @@ class Settings(BaseModel):
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     #: An empty form field, as the official SDK sends for ``text=None``: not sent, or a value that is not accepted.
     empty_fields: Literal["absent", "refuse"] = "absent"
+    #: A text that is sent as a file with a name, as version 0.4 of the official SDK does: taken as text, or a 400.
+    text_files: Literal["accept", "refuse"] = "accept"
     #: JSON ``null`` where a field may be left out.
     null_fields: Literal["absent", "refuse"] = "absent"
     #: Status for a path or object that does not exist.
