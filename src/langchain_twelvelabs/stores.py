@@ -1,19 +1,20 @@
 """How each vector store is searched by vector: with which method and filter, and what its scores mean.
 
-Chroma, Qdrant, FAISS, LanceDB and InMemoryVectorStore are recognised by name, so that none has to be installed. Any
-other store is searched through methods that most stores have; the caller filters its results.
+Chroma, Qdrant, FAISS, LanceDB, MongoDB Atlas and InMemoryVectorStore are recognised by name, so that none has to be
+installed. Any other store is searched through methods that most stores have; the caller filters its results.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
+
+from twelvelabs_core.adapter import OptionFilter, distance_to_score, normalize_scores
 
 if TYPE_CHECKING:
     from .embeddings import TwelveLabsEmbeddings
@@ -22,29 +23,7 @@ Hits = list[tuple[Document, float]]
 """Best first; a higher score is a better one."""
 
 _KEY = "embedding_option"
-
-
-@dataclass(frozen=True)
-class OptionFilter:
-    """Selects documents by their embedding option.
-
-    Attributes:
-        name: the option to select: ``visual``, ``audio`` …; not used with ``excluded``.
-        excluded: if given, every document that has none of these options is selected, such as plain texts.
-    """
-
-    name: str
-    excluded: tuple[str, ...] = ()
-
-    def matches(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether a document with this metadata is selected."""
-        option = metadata.get(_KEY)
-        return option not in self.excluded if self.excluded else option == self.name
-
-
-def distance_to_score(distance: float) -> float:
-    """A distance (0 = equal) as a score from 1 (equal) down to 0."""
-    return 1.0 / (1.0 + max(0.0, distance))
+_SPACE = "space"
 
 
 class Searcher:
@@ -59,6 +38,11 @@ class Searcher:
         self.search_kwargs = search_kwargs
         """Keyword arguments for the store, in every search."""
 
+    @property
+    def scored(self) -> bool:
+        """Whether the store returns scores; if not, a hit's score is made of its place."""
+        return True
+
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         """The ``k`` documents nearest to ``vector``, best first.
 
@@ -69,6 +53,13 @@ class Searcher:
             filter: a filter of the user's, in the store's dialect; None = no filter.
         """
         raise NotImplementedError
+
+    def other_spaces(self, space: str) -> Any:
+        """A filter, in the store's dialect, for documents whose metadata names another vector space.
+
+        Some stores return documents without ``space`` too.
+        """
+        return {_SPACE: {"$ne": space}}
 
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         """Async :meth:`search`: in a thread, as most clients are synchronous, or the search is CPU work."""
@@ -85,13 +76,18 @@ class _AnyStore(Searcher):
         "similarity_search_by_vector_with_score",
     )
 
+    @property
+    def scored(self) -> bool:
+        found = any(hasattr(self.store, f"{prefix}{name}") for name in self.methods for prefix in ("", "a"))
+        return found or type(self.store).similarity_search_by_vector is VectorStore.similarity_search_by_vector
+
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         arguments = self._arguments(filter)
         name = next((n for n in self.methods if hasattr(self.store, n)), None)
         if name is not None:
             return normalize_scores(getattr(self.store, name)(vector, k=k, **arguments))
         if type(self.store).similarity_search_by_vector is not VectorStore.similarity_search_by_vector:
-            return _by_rank(self.store.similarity_search_by_vector(vector, k=k, **arguments))
+            return _unscored(self.store.similarity_search_by_vector(vector, k=k, **arguments))
         return self._by_reference(vector, k, arguments)
 
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -103,7 +99,7 @@ class _AnyStore(Searcher):
             not any(hasattr(self.store, n) for n in self.methods)
             and type(self.store).asimilarity_search_by_vector is not VectorStore.asimilarity_search_by_vector
         ):
-            return _by_rank(await self.store.asimilarity_search_by_vector(vector, k=k, **arguments))
+            return _unscored(await self.store.asimilarity_search_by_vector(vector, k=k, **arguments))
         return await super().asearch(vector, k, option, filter)
 
     def _arguments(self, filter: Any) -> dict[str, Any]:
@@ -125,6 +121,9 @@ class _InMemory(Searcher):
 
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         return self.search(vector, k, option, filter)
+
+    def other_spaces(self, space: str) -> Any:
+        return lambda document: document.metadata.get(_SPACE, space) != space
 
 
 class _Chroma(Searcher):
@@ -160,6 +159,13 @@ class _Qdrant(Searcher):
             return [(document, distance_to_score(distance)) for document, distance in found]
         return found
 
+    def other_spaces(self, space: str) -> Any:
+        from qdrant_client import models
+
+        key = f"{self.store.metadata_payload_key}.{_SPACE}"
+        ours = models.FieldCondition(key=key, match=models.MatchValue(value=space))
+        return models.Filter(must_not=[ours, models.IsEmptyCondition(is_empty=models.PayloadField(key=key))])
+
 
 class _Faiss(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -172,6 +178,9 @@ class _Faiss(Searcher):
         found = self.store.similarity_search_with_score_by_vector(vector, k=k, **arguments)
         similar = str(getattr(self.store, "distance_strategy", "")).rpartition(".")[2] == "MAX_INNER_PRODUCT"
         return [(document, float(score) if similar else distance_to_score(float(score))) for document, score in found]
+
+    def other_spaces(self, space: str) -> Any:
+        return lambda metadata: metadata.get(_SPACE, space) != space
 
 
 class _LanceDB(Searcher):
@@ -200,22 +209,33 @@ class _LanceDB(Searcher):
             for row in query.to_list()
         ]
 
+    def other_spaces(self, space: str) -> Any:
+        return f"metadata LIKE '%{json.dumps(_SPACE)}: %' AND metadata NOT LIKE '{_like(space, _SPACE)}'"
 
-def _like(option: str) -> str:
-    return f"%{json.dumps(_KEY)}: {json.dumps(option)}%".replace("'", "''")
 
+class _MongoDB(Searcher):
+    """``filter`` is MQL. The fields it names, and ``embedding_option``, must be filter fields of the search index.
 
-def normalize_scores(found: Sequence[tuple[Document, float]]) -> Hits:
-    """Scores of which it is unknown whether higher is better: if the first hit has a lower one than the last, they are
-    distances, and become scores.
+    langchain-mongodb itself has no search by vector. Atlas' scores are from 0 to 1, higher is better.
     """
-    if len(found) > 1 and found[0][1] < found[-1][1]:
-        return [(document, distance_to_score(float(distance))) for document, distance in found]
-    return [(document, float(score)) for document, score in found]
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        arguments = dict(self.search_kwargs)
+        parts = [part for part in (arguments.pop("pre_filter", None), filter) if part is not None]
+        if option is not None:
+            parts.append({_KEY: {"$nin": list(option.excluded)} if option.excluded else {"$eq": option.name}})
+        if parts:
+            arguments["pre_filter"] = {"$and": parts} if len(parts) > 1 else parts[0]
+        found = self.store._similarity_search_with_score(vector, k=k, **arguments)
+        return [(document, float(score)) for document, score in found]
 
 
-def _by_rank(found: Sequence[Document]) -> Hits:
-    return [(document, distance_to_score(float(rank))) for rank, document in enumerate(found)]
+def _like(value: str, key: str = _KEY) -> str:
+    return f"%{json.dumps(key)}: {json.dumps(value)}%".replace("'", "''")
+
+
+def _unscored(found: list[Document]) -> Hits:
+    return normalize_scores([(document, None) for document in found])
 
 
 _KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
@@ -224,6 +244,7 @@ _KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
     ("langchain_qdrant", "QdrantVectorStore", _Qdrant, "metadata_payload_key"),
     ("langchain_community.vectorstores.faiss", "FAISS", _Faiss, "_create_filter_func"),
     ("langchain_lancedb", "LanceDB", _LanceDB, "_get_or_create_table"),
+    ("langchain_mongodb", "MongoDBAtlasVectorSearch", _MongoDB, "_similarity_search_with_score"),
 )
 """Module, class, searcher, and an attribute the searcher needs; a version without it is searched as any other store."""
 

@@ -153,7 +153,7 @@ async def retrieve_task(request: Request) -> Response:
     wanted = _options_of(wanted, MODELS[task.model_name], settings)
     body |= task.times()
     if result is not None and result.error is None:
-        segments = [_segment(found, MODELS[task.model_name], settings) for found in result.embeddings]
+        segments = [video_segment(found, MODELS[task.model_name], settings) for found in result.embeddings]
         body["video_embedding"]["segments"] = [
             segment for segment in segments if not wanted or segment["embedding_option"] in wanted
         ]
@@ -189,7 +189,8 @@ async def _poll(request: Request) -> tuple[dict[str, Any], Task, Result | None]:
     return body, task, result
 
 
-def _segment(found: Embedding, model: Model, settings: Settings) -> dict[str, Any]:
+def video_segment(found: Embedding, model: Model, settings: Settings) -> dict[str, Any]:
+    """Return one segment of a video as this version writes it."""
     assert found.start is not None and found.end is not None  # Video has times.
     return {
         "start_offset_sec": json_seconds(found.start),

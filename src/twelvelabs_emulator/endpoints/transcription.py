@@ -24,7 +24,7 @@ async def retrieve_transcription(request: Request) -> Response:
     """``GET …/transcription``: 404 if the asset has none."""
     state = state_of(request)
     settings = state.settings
-    asset = state.assets.find(request.path_params["asset_id"], settings)
+    asset = state.assets.existing(request.path_params["asset_id"], settings)
     given = [name for value in request.query_params.getlist("include") for name in value.split(",")] or ["words"]
     for name in given:
         if name not in _SEGMENTATIONS:

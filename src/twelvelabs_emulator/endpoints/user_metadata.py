@@ -39,7 +39,7 @@ async def delete_metadata(request: Request) -> Response:
 
 def _asset(request: Request) -> Asset:
     state = state_of(request)
-    return state.assets.find(request.path_params["asset_id"], state.settings)
+    return state.assets.existing(request.path_params["asset_id"], state.settings)
 
 
 async def _given(request: Request) -> dict[str, Any]:

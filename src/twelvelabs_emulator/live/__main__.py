@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (given.output / "real.json").write_text(as_settings(outcome), encoding="utf-8")
     (given.output / "report.md").write_text(table, encoding="utf-8")
     print(table)
-    print(f"{len(differences(outcome, Settings()))} differences from the emulator's defaults.")
+    print(f"Differences from the emulator's defaults: {len(differences(outcome, Settings()))}.")
     print(f"The emulator behaves like this with: python -m twelvelabs_emulator --settings {given.output / 'real.json'}")
     return 0 if outcome.stopped is None else 1
 

@@ -24,10 +24,9 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True)
 class Question:
-    """One question. ``requests`` and ``media_sec`` are the most that it takes; ``find`` asks it."""
+    """One question about some settings. ``requests`` and ``media_sec`` are the most that it takes; ``find`` asks it."""
 
     settings: tuple[str, ...]
-    documented: str
     requests: int
     find: Callable[[Service], Found]
     media_sec: float = 0.0
@@ -240,58 +239,67 @@ def _missing(name: str, path: str, statuses: tuple[int, ...]) -> Callable[[Servi
 
 _BLANK, _IMAGE = {"input_text": "   "}, ("a.jpg", samples.split_image())
 
+#: What the documentation says, where it says something.
+DOCUMENTED = {
+    "limit_headers": "on every response, of two schemes",
+    "v2_error_shape": "nested",
+    "text_image_share": "both readings",
+    "v1_models": "2.7 has ended",
+    "missing_model_name": "both readings",
+    "unknown_fields": "refused",
+    "unknown_asset_status": "404",
+    "not_found_status": "404",
+    "unready_asset": "must be ready",
+    "fractional_clip_length": "a number",
+    "lone_video_scope": "together with clip",
+    "over_long_text_v2_marengo30": "at most 500 tokens",
+}
 QUESTIONS = [
-    Question(("unit_length", "limit_headers", "reset_fraction"), "headers on every response", 1, _text),
+    Question(("unit_length", "limit_headers", "reset_fraction"), 1, _text),
     Question(
         ("over_long_text_v2_marengo30", "v2_error_shape", "v2_error_codes", "over_long_text_code"),
-        "nested errors",
         1,
         _long,
     ),
-    Question(("blank_text",), "", 1, lambda s: _either("blank_text", "embed", "refuse", _v2(s, text=_BLANK))),
-    Question(("normalize_prefix",), "", 2, _prefix),
-    Question(("text_image_share",), "both readings", 3, _counters),
-    Question(("exif_orientation",), "", 3, _exif),
-    Question(("v1_models",), "2.7 ends", 1, _old_model),
+    Question(("blank_text",), 1, lambda s: _either("blank_text", "embed", "refuse", _v2(s, text=_BLANK))),
+    Question(("normalize_prefix",), 2, _prefix),
+    Question(("text_image_share",), 3, _counters),
+    Question(("exif_orientation",), 3, _exif),
+    Question(("v1_models",), 1, _old_model),
     Question(
         ("model_name_ignores_case",),
-        "",
         1,
         lambda s: _either("model_name_ignores_case", True, False, _v2(s, model_name="MARENGO3.0")),
     ),
     Question(
         ("missing_model_name",),
-        "both readings",
         1,
         lambda s: _either("missing_model_name", "marengo3.0", "refuse", _v2(s, model_name=...)),
     ),
     Question(
         ("unknown_fields",),
-        "refused",
         1,
         lambda s: _either("unknown_fields", "ignore", "refuse", _v2(s, field_of_tomorrow=1)),
     ),
-    Question(("null_fields",), "", 1, lambda s: _either("null_fields", "absent", "refuse", _v2(s, image=None))),
+    Question(("null_fields",), 1, lambda s: _either("null_fields", "absent", "refuse", _v2(s, image=None))),
     Question(
         ("empty_fields",),
-        "",
         1,
         lambda s: _either("empty_fields", "absent", "refuse", _v1(s, text="", image_file=_IMAGE)),
     ),
     Question(
         ("text_files",),
-        "",
         1,
         lambda s: _either("text_files", "accept", "refuse", _v1(s, text=("text.txt", "a red bike"))),
     ),
-    Question(("unknown_asset_status",), "404", 1, _missing("unknown_asset_status", f"assets/{_UNKNOWN}", (403, 404))),
-    Question(("not_found_status",), "404", 1, _missing("not_found_status", f"embed-v2/tasks/{_UNKNOWN}", (404, 400))),
-    Question(("unready_asset",), "refused", 3, _asset),
-    Question(("audio_v1_two_vectors", "audio_v1_labels"), "", 1, _speech, 6),
-    Question(("shuffle_segments",), "", 1, _order, _AUDIO_SEC),
-    Question(("soundless_video",), "", 1, _soundless, _VIDEO_SEC),
-    Question(("task_list_filenames", "visual_text_marengo30"), "", 3 + _POLLS, _tasks, _VIDEO_SEC),
-    Question(("fractional_clip_length",), "a number", 1, _clip_length, _VIDEO_SEC),
-    Question(("lone_video_scope",), "with clip", 1, _lone_scope, _VIDEO_SEC),
+    Question(("unknown_asset_status",), 1, _missing("unknown_asset_status", f"assets/{_UNKNOWN}", (403, 404))),
+    Question(("not_found_status",), 1, _missing("not_found_status", f"embed-v2/tasks/{_UNKNOWN}", (404, 400))),
+    Question(("unready_asset",), 3, _asset),
+    Question(("audio_v1_two_vectors", "audio_v1_labels"), 1, _speech, 6),
+    Question(("shuffle_segments",), 1, _order, _AUDIO_SEC),
+    Question(("soundless_video",), 1, _soundless, _VIDEO_SEC),
+    Question(("task_list_filenames", "visual_text_marengo30"), 3 + _POLLS, _tasks, _VIDEO_SEC),
+    Question(("fractional_clip_length",), 1, _clip_length, _VIDEO_SEC),
+    Question(("lone_video_scope",), 1, _lone_scope, _VIDEO_SEC),
 ]
 """In the order in which they are asked: the cheapest first."""

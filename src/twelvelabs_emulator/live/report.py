@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol.settings import Settings
-from .questions import Question
+from .questions import DOCUMENTED, Question
 from .service import NotAnswered, Service, Stopped
 
 
@@ -60,7 +60,7 @@ def as_table(outcome: Outcome, questions: Sequence[Question], settings: Settings
             ours = getattr(settings, name)
             real = f"`{outcome.found[name]!r}`" if name in outcome.found else outcome.unanswered.get(name, "not asked")
             differs = "differs" if name in differences(outcome, settings) else ""
-            lines.append(f"| `{name}` | {question.documented or 'no'} | `{ours!r}` | {real} | {differs} |")
+            lines.append(f"| `{name}` | {DOCUMENTED.get(name, 'no')} | `{ours!r}` | {real} | {differs} |")
     lines += ["", f"{service.requests} requests, {service.media_sec:g} seconds of media."]
     if outcome.stopped is not None:
         lines.append(f"Stopped before the end: {outcome.stopped}.")

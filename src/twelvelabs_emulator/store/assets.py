@@ -110,7 +110,11 @@ class Assets:
             raise ApiError(404, "resource_not_exist", f"The asset {asset_id} does not exist.", shape="flat")
         raise _not_allowed(asset_id)
 
-    def find(self, asset_id: str, settings: Settings) -> Asset:
+    def find(self, asset_id: str) -> Asset | None:
+        """Return an asset, or ``None`` if it does not exist."""
+        return self._by_id.get(asset_id)
+
+    def existing(self, asset_id: str, settings: Settings) -> Asset:
         """Return an asset. Raises the API's 404 if it does not exist, as what belongs to an asset does."""
         if asset_id not in self._by_id:
             raise not_found(f"The asset {asset_id}", settings.not_found_status)

@@ -163,10 +163,10 @@ def test_the_command(
     monkeypatch.setattr("builtins.input", lambda _: "y")
     assert main(options) == 0
     printed = capsys.readouterr().out
-    assert f"{len(MIXED)} differences" in printed
+    assert f"defaults: {len(MIXED)}." in printed
     written = [(tmp_path / "live" / name).read_text("utf-8") for name in ("real.json", "report.md")]
     assert KEY not in "".join([printed, *written])
-    assert "| `limit_headers` | headers on every response | `'dimensions'` | `'old'` | differs |" in written[1]
+    assert "| `limit_headers` | on every response, of two schemes | `'dimensions'` | `'old'` | differs |" in written[1]
     loaded = _settings(_parser().parse_args(["--settings", str(tmp_path / "live" / "real.json")]))
     assert {name: getattr(loaded, name) for name in json.loads(written[0])} == {
         name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(written[0]).items()
