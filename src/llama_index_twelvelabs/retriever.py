@@ -11,7 +11,6 @@ from typing import Literal
 from llama_index.core import VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
-from llama_index.core.retrievers import VectorIndexRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
 
@@ -20,6 +19,7 @@ from twelvelabs_core.adapter import order_ties
 
 from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of, node_order
+from .search import IndexSearch
 
 OPTIONS = ("visual", "audio", "transcription", "text", "fused")
 """The values of nodes' ``embedding_option``, each searched separately."""
@@ -154,7 +154,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
             return [self._index]
         options: list[str | None] = [None] if self._weights is None else list(self._weights)
         return [
-            VectorIndexRetriever(
+            IndexSearch(
                 self._index,
                 similarity_top_k=self._top_k,
                 filters=_with_option(self._filters, option),
