@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/installed-dev
 DEMO := $(VENV)/installed-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := src tests examples benchmarks
+CODE := src tests examples benchmarks distributions
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clean
+.PHONY: help demo test lint typecheck check format coverage mutations chaos bench dist dist-check clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -24,6 +24,8 @@ help: ## list what make can do
 	@echo 'make mutations   change 60 random places of the core, and see whether a unit test fails'
 	@echo 'make chaos       every way to fail, the long form (an hour or two); some of it: make chaos CHAOS="--only mix-* --scale 0.1"'
 	@echo 'make bench       how fast it is'
+	@echo 'make dist        the three distributions, into dist/'
+	@echo 'make dist-check  make dist, and install each by name in an empty environment'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
 
 # What `make test` installs holds all that the demo needs.
@@ -64,6 +66,15 @@ chaos: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+# Each wheel is built from its sdist. Names: twelvelabs-embeddings (.) and the two that depend on it.
+dist: $(DEV)
+	rm -rf dist
+	for folder in . distributions/*/; do $(BIN)/python -m build --outdir dist "$$folder" || exit 1; done
+	$(BIN)/python -m twine check --strict dist/*
+
+dist-check: dist
+	$(BIN)/python -m tests.dist_check dist
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output

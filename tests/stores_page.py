@@ -46,7 +46,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The table of stores that the tests open.")
     parser.add_argument("--write", action="store_true", help="into docs/stores.md")
     if parser.parse_args().write:
-        PAGE.write_text(PAGE.read_text("utf-8").replace(shown(), table()), "utf-8")
+        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+        PAGE.write_text(before + BEGIN + table() + END + rest.partition(END)[2], "utf-8")
     else:
         print(table(), end="")
 

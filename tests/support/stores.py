@@ -55,6 +55,7 @@ class StoreKind:
         engine: what keeps the vectors, for the page; None = not on the page.
         shown: the framework's class.
         packages: distributions it needs; the first is the framework's.
+        besides: distributions it needs on this machine alone.
         open: makes it, from the model and the place.
         close: ends what it holds open.
         save: writes it to the place, if it does not do so itself; None = it cannot be reopened.
@@ -72,6 +73,7 @@ class StoreKind:
     shown: str
     packages: tuple[str, ...]
     open: Callable[[Any, Place], Any]
+    besides: tuple[str, ...] = ()
     close: Callable[[Any], None] = nothing
     save: Callable[[Any, Place], None] | None = nothing
     postgres: bool = False
@@ -106,6 +108,6 @@ class StoreKind:
 
     def skip_if_missing(self) -> None:
         """Skip the test, and say what it needs, if a package is not installed. (Not every Python has wheels of all.)"""
-        missing = [package for package in self.packages if self.version(package) is None]
+        missing = [package for package in (*self.packages, *self.besides) if self.version(package) is None]
         if missing:
             pytest.skip(f"needs {' and '.join(missing)}: pip install {' '.join(missing)}")
