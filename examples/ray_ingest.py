@@ -99,7 +99,6 @@ def search_llama_index() -> None:
 
     model = TwelveLabsEmbedding(model_name="marengo3.0")
     index = VectorStoreIndex.from_vector_store(LanceDBVectorStore(str(OUTPUT), "items"), embed_model=model)
-    # This store raises an exception for an option of which it holds nothing: those that there are.
     retriever = TwelveLabsMomentRetriever(index, model, similarity_top_k=2, fuse={"visual": 1, "text": 1})
     print("LlamaIndex:", [hit.node.get_content() for hit in retriever.retrieve("bread on a checked cloth")])
 

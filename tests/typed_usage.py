@@ -75,6 +75,7 @@ from twelvelabs_core import (
     clock,
     estimate_tokens,
     fuse_ranks,
+    fuse_scores,
     merge_moments,
     no_waiting,
     plan_parts,
@@ -205,6 +206,7 @@ def search_helpers(rows: list[Row], vector: Vector) -> None:
         assert_type(moment, Moment)
         assert moment.best in moment.hits
     fused = fuse_ranks({"visual": [(row, 0.5) for row in rows]}, {"visual": 1.0}, order=lambda row: row.id)
+    fused += fuse_scores({"visual": [(row, 0.5) for row in rows]}, {"visual": 1.0}, key=lambda row: row.id)
     assert_type(fused, list[Fused[Row]])
     check_space((row.metadata for row in rows), "marengo3.0/512")
     assert_type(clock(72.5), str)
@@ -286,6 +288,10 @@ def langchain_retriever(model: TwelveLabsEmbeddings, paths: list[str]) -> LangCh
     assert_type(retriever.invoke("a red bike"), list[Document])
     assert_type(retriever.by_image(Path("bike.jpg")), list[Document])
     assert_type(retriever.by_composed("the same in blue", images=paths), list[Document])
+    assert_type(retriever.invoke("a red bike", k=3, fuse={"visual": 1}), list[Document])
+    retriever.by_image("bike.jpg", config={"tags": ["shop"]}, k=3, merge_gap=None, score_cutoff=0.3)
+    retriever.by_image("bike.jpg", kk=3)  # type: ignore[call-arg]
+    retriever.by_queries({"visual": Image("bike.jpg"), "audio": "a bell"}, fusion="score", with_scores=True)
     merge_segments(retriever.invoke("a red bike"), gap=3)
     merge_segments(store.similarity_search_with_score("a red bike"), higher_is_better=False)
     return retriever
@@ -343,6 +349,11 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     retriever = TwelveLabsMomentRetriever(index, model, similarity_top_k=5, fuse={"visual": 1, "audio": 0.5})
     TwelveLabsMomentRetriever(index.as_retriever(), model, fuse="rrf", gap=None)
     TwelveLabsMomentRetriever(index, model, fuse="sum")  # type: ignore[arg-type]
+    TwelveLabsMomentRetriever(index, model, merge_gap=3, score_cutoff=0.3, with_scores=True)
+    TwelveLabsMomentRetriever(index, model, similarity_cutoff=0.3)
+    TwelveLabsMomentRetriever(index, model, cutoff=0.3)  # type: ignore[call-arg]
+    retriever.by_queries({"visual": Image("bike.jpg"), "audio": "a bell"}, fusion="score", similarity_top_k=3)
+    assert_type(retriever.by_composed("in <@sky>", images={"sky": "sky.jpg"}, merge_gap=3), list[NodeWithScore])
     assert_type(retriever.retrieve("a red bike"), list[NodeWithScore])
     assert_type(retriever.by_image(Path("bike.jpg")), list[NodeWithScore])
 

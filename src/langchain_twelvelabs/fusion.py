@@ -1,39 +1,29 @@
-"""Rankings of one query fused into one list of documents, by rank."""
+"""Results of a search as documents."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.documents import Document
 
-from twelvelabs_core import fuse_ranks
-from twelvelabs_core.adapter import joined_options, order_of, segment_key
-
-from .stores import Hits
+from twelvelabs_core import Fused
+from twelvelabs_core.adapter import joined_options
 
 
-def fuse_documents(rankings: Mapping[str, Hits], weights: Mapping[str, float]) -> Hits:
-    """One document for each segment, best first, with its fused score (see :func:`twelvelabs_core.fuse_ranks`).
+def metadata_of(document: Document) -> Mapping[str, Any]:
+    """A document's metadata."""
+    return document.metadata
 
-    The document is the one that ranked best. Its ``embedding_option`` names all that were found: ``audio,visual``.
-    Equal scores are ordered by source, time and id, in whatever order the store returned them.
+
+def document_of(result: Fused[Document], with_scores: bool = False) -> Document:
+    """The document of a result: that of the hit which contributes most, as the store returned it.
+
+    Args:
+        result: of a search. Found in several options, its ``embedding_option`` names them all: ``audio,visual``.
+        with_scores: metadata says its scores and ranks.
     """
-    fused = fuse_ranks(rankings, weights, key=_segment, order=document_order)
-    return [(_with_options(result.hits), result.score) for result in fused]
-
-
-def document_order(document: Document) -> Any:
-    """Sort key for documents with equal scores."""
-    return order_of(document.metadata, document)
-
-
-def _segment(document: Document) -> Hashable:
-    return segment_key(document.metadata) or document.id or document.page_content
-
-
-def _with_options(documents: tuple[Document, ...]) -> Document:
-    best = documents[0]
-    options = joined_options(document.metadata for document in documents)
-    metadata = {**best.metadata, **({"embedding_option": options} if options else {})}
-    return Document(best.page_content, id=best.id, metadata=metadata)
+    best = result.hits[0]
+    options = joined_options(map(metadata_of, result.hits)) if len(result.hits) > 1 else ""
+    more = {**({"embedding_option": options} if options else {}), **(result.as_metadata() if with_scores else {})}
+    return Document(best.page_content, id=best.id, metadata={**best.metadata, **more})

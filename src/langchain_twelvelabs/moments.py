@@ -23,7 +23,7 @@ def merge_segments(
     gap: float = 3.0,
     pad: float = 0.0,
     *,
-    higher_is_better: bool = True,
+    higher_is_better: bool | None = None,
 ) -> list[Document]:
     """Merge hits of one source that are close in time: a page of hits from one scene becomes one document.
 
@@ -31,7 +31,9 @@ def merge_segments(
         hits: results of a store's search: documents, best first, or pairs of document and score.
         gap: longest time in seconds between two hits of one range.
         pad: seconds added on both sides; never beyond the file's ends, nor into the next range.
-        higher_is_better: False if the scores are distances (Chroma, FAISS with L2, LanceDB).
+        higher_is_better: False if the scores are distances (Chroma, FAISS with L2, LanceDB). By default the hits come
+            best first, as a store returns them, and are distances if their scores rise. Say it for hits in another
+            order.
 
     Returns:
         One document for each range, best first; of equal scores, by source, time and id. ``page_content`` is readable
@@ -57,16 +59,26 @@ def merge_segments(
     return _merged(pairs, gap, pad, scored=scored, higher_is_better=higher_is_better)
 
 
-def merge_ranked(hits: Hits, gap: float, pad: float) -> list[Document]:
-    """:func:`merge_segments` for hits in an order that decides between equal scores."""
-    return _merged(hits, gap, pad, scored=True, ranked=True)
+def merge_ranked(hits: Hits, gap: float, pad: float, *, with_scores: bool) -> list[Document]:
+    """:func:`merge_segments` for hits in an order that decides between equal scores, of which higher is better.
+
+    Args:
+        with_scores: a range's metadata says its ``score``.
+    """
+    return _merged(hits, gap, pad, scored=with_scores, ranked=True)
 
 
 def _merged(
-    pairs: Sequence[tuple[Document, float | None]], gap: float, pad: float, *, scored: bool, **how: bool
+    pairs: Sequence[tuple[Document, float | None]],
+    gap: float,
+    pad: float,
+    *,
+    scored: bool,
+    higher_is_better: bool | None = True,
+    ranked: bool = False,
 ) -> list[Document]:
     hits = [(document, document.metadata, score) for document, score in pairs]
-    merged = merge_hits(hits, gap=gap, pad=pad, **how)
+    merged = merge_hits(hits, gap=gap, pad=pad, higher_is_better=higher_is_better, ranked=ranked)
     return [_document(found, scored) if isinstance(found, Moment) else found for found in merged]
 
 

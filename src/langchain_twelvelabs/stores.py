@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
 from twelvelabs_core import InvalidInputError
+from twelvelabs_core.adapter import OptionFilter, distance_to_score, normalize_scores
 
 if TYPE_CHECKING:
     from .embeddings import TwelveLabsEmbeddings
@@ -24,29 +24,6 @@ Hits = list[tuple[Document, float]]
 """Best first; a higher score is a better one."""
 
 _KEY = "embedding_option"
-
-
-@dataclass(frozen=True)
-class OptionFilter:
-    """Selects documents by their embedding option.
-
-    Attributes:
-        name: the option to select: ``visual``, ``audio`` …; not used with ``excluded``.
-        excluded: if given, every document that has none of these options is selected, such as plain texts.
-    """
-
-    name: str
-    excluded: tuple[str, ...] = ()
-
-    def matches(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether a document with this metadata is selected."""
-        option = metadata.get(_KEY)
-        return option not in self.excluded if self.excluded else option == self.name
-
-
-def distance_to_score(distance: float) -> float:
-    """A distance (0 = equal) as a score from 1 (equal) down to 0."""
-    return 1.0 / (1.0 + max(0.0, distance))
 
 
 class Searcher:
@@ -60,6 +37,11 @@ class Searcher:
         self.embeddings = embeddings
         self.search_kwargs = search_kwargs
         """Keyword arguments for the store, in every search."""
+
+    @property
+    def scored(self) -> bool:
+        """Whether the store returns scores; if not, a hit's score is made of its place."""
+        return True
 
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         """The ``k`` documents nearest to ``vector``, best first.
@@ -87,13 +69,18 @@ class _AnyStore(Searcher):
         "similarity_search_by_vector_with_score",
     )
 
+    @property
+    def scored(self) -> bool:
+        found = any(hasattr(self.store, f"{prefix}{name}") for name in self.methods for prefix in ("", "a"))
+        return found or type(self.store).similarity_search_by_vector is VectorStore.similarity_search_by_vector
+
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         arguments = self._arguments(filter)
         name = next((n for n in self.methods if hasattr(self.store, n)), None)
         if name is not None:
             return normalize_scores(getattr(self.store, name)(vector, k=k, **arguments))
         if type(self.store).similarity_search_by_vector is not VectorStore.similarity_search_by_vector:
-            return _by_rank(self.store.similarity_search_by_vector(vector, k=k, **arguments))
+            return _unscored(self.store.similarity_search_by_vector(vector, k=k, **arguments))
         return self._by_reference(vector, k, arguments)
 
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -105,7 +92,7 @@ class _AnyStore(Searcher):
             not any(hasattr(self.store, n) for n in self.methods)
             and type(self.store).asimilarity_search_by_vector is not VectorStore.asimilarity_search_by_vector
         ):
-            return _by_rank(await self.store.asimilarity_search_by_vector(vector, k=k, **arguments))
+            return _unscored(await self.store.asimilarity_search_by_vector(vector, k=k, **arguments))
         return await super().asearch(vector, k, option, filter)
 
     def _arguments(self, filter: Any) -> dict[str, Any]:
@@ -203,6 +190,21 @@ class _LanceDB(Searcher):
         ]
 
 
+class _MongoDB(Searcher):
+    """``filter`` is MQL. The fields it names, and ``embedding_option``, must be filter fields of the search index.
+
+    langchain-mongodb itself has no search by vector. Atlas' scores are from 0 to 1, higher is better.
+    """
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        arguments = dict(self.search_kwargs)
+        only = None if option is None or option.excluded else {_KEY: {"$eq": option.name}}
+        where = _all_of(arguments.pop("pre_filter", None), filter, only or _condition(option))
+        arguments.update({} if where is None else {"pre_filter": where})
+        found = self.store._similarity_search_with_score(vector, k=k, **arguments)
+        return [(document, float(score)) for document, score in found]
+
+
 class _PGVector(Searcher):
     """langchain-postgres' ``PGVectorStore`` and ``PGVector``; ``filter`` is a mapping in their common dialect."""
 
@@ -281,17 +283,8 @@ def _like(option: str) -> str:
     return f"%{json.dumps(_KEY)}: {json.dumps(option)}%".replace("'", "''")
 
 
-def normalize_scores(found: Sequence[tuple[Document, float]]) -> Hits:
-    """Scores of which it is unknown whether higher is better: if the first hit has a lower one than the last, they are
-    distances, and become scores.
-    """
-    if len(found) > 1 and found[0][1] < found[-1][1]:
-        return [(document, distance_to_score(float(distance))) for document, distance in found]
-    return [(document, float(score)) for document, score in found]
-
-
-def _by_rank(found: Sequence[Document]) -> Hits:
-    return [(document, distance_to_score(float(rank))) for rank, document in enumerate(found)]
+def _unscored(found: list[Document]) -> Hits:
+    return normalize_scores([(document, None) for document in found])
 
 
 _KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
@@ -300,6 +293,7 @@ _KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
     ("langchain_qdrant", "QdrantVectorStore", _Qdrant, "metadata_payload_key"),
     ("langchain_community.vectorstores.faiss", "FAISS", _Faiss, "index"),
     ("langchain_lancedb", "LanceDB", _LanceDB, "_get_or_create_table"),
+    ("langchain_mongodb", "MongoDBAtlasVectorSearch", _MongoDB, "_similarity_search_with_score"),
     ("langchain_postgres", "PGVectorStore", _PGVector, "similarity_search_with_score_by_vector"),
     ("langchain_postgres", "PGVector", _PGVector, "similarity_search_with_score_by_vector"),
     ("langchain_milvus", "Milvus", _Milvus, "similarity_search_with_score_by_vector"),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
-from pydantic import Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from twelvelabs_core import Moment, check_space
-from twelvelabs_core.adapter import as_objects, merge_hits, order_of
+from twelvelabs_core.adapter import as_objects, merge_hits
 
 from .embedding import TwelveLabsEmbedding
 
@@ -39,12 +39,16 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
             score is not a number.
     """
 
-    gap: float = Field(default=3.0, ge=0)
-    """Longest time in seconds between two hits of one range."""
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    gap: float = Field(default=3.0, ge=0, validation_alias=AliasChoices("gap", "merge_gap"))
+    """Longest time in seconds between two hits of one range; also ``merge_gap``, as the retriever calls it."""
     pad: float = Field(default=0.0, ge=0)
     """Seconds added on both sides; never beyond the file's ends, nor into the next range."""
     embed_model: TwelveLabsEmbedding | None = None
     """The model that embedded the query. Without it the hits must still be of one space."""
+    higher_is_better: bool = True
+    """False if the scores are distances. LlamaIndex's stores return similarities, Chroma's too."""
 
     @classmethod
     def class_name(cls) -> str:
@@ -55,22 +59,22 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         nodes = as_objects(nodes, NodeWithScore, "nodes")
-        check_space(metadata_of(nodes), self.embed_model.space if self.embed_model is not None else None)
-        return merge_nodes(nodes, gap=self.gap, pad=self.pad)
+        check_space(map(metadata_of, nodes), self.embed_model.space if self.embed_model is not None else None)
+        return merge_nodes(nodes, gap=self.gap, pad=self.pad, higher_is_better=self.higher_is_better)
 
 
-def metadata_of(hits: Sequence[NodeWithScore]) -> list[dict[str, object]]:
-    """The metadata of each hit."""
-    return [hit.node.metadata for hit in hits]
-
-
-def node_order(hit: NodeWithScore) -> Any:
-    """Sort key for hits with equal scores."""
-    return order_of(hit.node.metadata, hit.node)
+def metadata_of(hit: NodeWithScore) -> Mapping[str, Any]:
+    """A hit's metadata."""
+    return hit.node.metadata
 
 
 def merge_nodes(
-    hits: Sequence[NodeWithScore], *, gap: float, pad: float = 0.0, ranked: bool = False
+    hits: Sequence[NodeWithScore],
+    *,
+    gap: float,
+    pad: float = 0.0,
+    higher_is_better: bool = True,
+    ranked: bool = False,
 ) -> list[NodeWithScore]:
     """Merge neighbouring segments into ranges, best first; see :class:`TwelveLabsMomentPostprocessor`.
 
@@ -78,7 +82,13 @@ def merge_nodes(
         ranked: the hits come in an order that decides between equal scores.
     """
     scored = all(hit.score is not None for hit in hits)
-    merged = merge_hits([(hit, hit.node.metadata, hit.score) for hit in hits], gap=gap, pad=pad, ranked=ranked)
+    merged = merge_hits(
+        [(hit, hit.node.metadata, hit.score) for hit in hits],
+        gap=gap,
+        pad=pad,
+        higher_is_better=higher_is_better,
+        ranked=ranked,
+    )
     return [_range(found, scored) if isinstance(found, Moment) else found for found in merged]
 
 

@@ -38,7 +38,7 @@ from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._results import Embedding, Parts, Segment, Usage
 from ._stats import Budget, Progress, Stats
-from ._store.fusion import Fused, fuse_ranks
+from ._store.fusion import Fused, fuse_ranks, fuse_scores
 from ._store.identity import IdFrom
 from ._store.metadata import check_space
 from ._store.moments import Moment, merge_moments
@@ -99,6 +99,7 @@ __all__ = [
     "clock",
     "estimate_tokens",
     "fuse_ranks",
+    "fuse_scores",
     "merge_moments",
     "no_waiting",
     "plan_parts",

@@ -41,10 +41,11 @@ Files as documents or nodes:
     :meth:`Adapter._kept_vectors` keep vectors by id, :meth:`Adapter._kept_labels` tells which texts were given with
     them, and :meth:`Adapter._signature` marks texts as written with this API key.
 Search results:
-    :func:`twelvelabs_core.fuse_ranks` over several rankings (:func:`segment_key`, :func:`joined_options`),
-    :func:`merge_hits` into time ranges, :func:`order_ties` and
-    :func:`order_of` for equal scores, :func:`twelvelabs_core.check_space` before
-    either.
+    :class:`Search` has a retriever's settings, plans its searches by embedding option and makes one list of what they
+    find; :func:`checked_queries` are queries by option, :func:`segment_key` is what a result is, :func:`joined_options`
+    names its options. :func:`merge_hits` merges into time ranges, :func:`order_of` and :func:`order_ties` order equal
+    scores; :func:`normalize_scores` and :func:`distance_to_score` turn a store's scores into similarities;
+    :func:`twelvelabs_core.check_space` comes before any of it.
 Errors:
     :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others.
 Asynchronous work:
@@ -99,16 +100,37 @@ from ._stats import Budget
 from ._store.identity import always, checked_id_from, segment_key
 from ._store.metadata import RESERVED, check_reserved, own_metadata
 from ._store.moments import merge_hits
-from ._store.order import order_of, order_ties
+from ._store.order import distance_to_score, normalize_scores, order_of, order_ties
 from ._store.rows import joined_options, name_for_ids, rows_of_copy
+from ._store.search import (
+    FOR_AUDIO,
+    FOR_IMAGE_OR_VIDEO,
+    FOR_TEXT,
+    Fuse,
+    Fusion,
+    OptionFilter,
+    Plan,
+    Search,
+    Step,
+    checked_queries,
+)
 
 __all__ = [
+    "FOR_AUDIO",
+    "FOR_IMAGE_OR_VIDEO",
+    "FOR_TEXT",
     "MEDIA_TYPES",
     "RESERVED",
     "SUFFIXES",
     "Adapter",
+    "Fuse",
+    "Fusion",
     "MediaKind",
+    "OptionFilter",
     "PerLoop",
+    "Plan",
+    "Search",
+    "Step",
     "always",
     "arun",
     "as_items",
@@ -117,8 +139,10 @@ __all__ = [
     "as_objects",
     "check_reserved",
     "checked_id_from",
+    "checked_queries",
     "content_digest",
     "describe",
+    "distance_to_score",
     "file_name",
     "head_of",
     "is_pdf",
@@ -131,6 +155,7 @@ __all__ = [
     "media_from",
     "merge_hits",
     "name_for_ids",
+    "normalize_scores",
     "order_of",
     "order_ties",
     "own_metadata",

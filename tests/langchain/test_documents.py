@@ -153,7 +153,7 @@ async def test_any_store(kind: type[Bare], emulator: Emulator, tmp_path: Path) -
     store.add_documents(TwelveLabsMediaLoader(tmp_path, model).load())
     store.add_texts(["three recipes with beans"])
     for fuse in (None, "rrf", {"visual": 2.0, "audio": 1.0}):
-        ask = TwelveLabsRetriever(vectorstore=store, fuse=fuse, k=2)
+        ask = TwelveLabsRetriever(vectorstore=store, fuse=fuse, k=2, with_scores=True)
         # Ranks put an audio file that is first in two rankings before an image that is first in one.
         texts = ["a green image"] if fuse != "rrf" else []
         found = [await ask.aby_image(media.png("green")), *[await ask.ainvoke(text) for text in texts]]

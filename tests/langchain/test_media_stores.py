@@ -130,7 +130,7 @@ def test_options_searched_apart(
     assert (at(blue)[0], blue.metadata["embedding_option"]) == ("one.mp4", "visual")
     (low, *_) = ask("rrf", k=2).by_audio(media.wav(60, 2))
     assert (at(low)[0], low.metadata["embedding_option"]) == ("low.wav", "audio")
-    fused = ask("rrf", k=3).invoke("a high tone in a yellow video")
+    fused = ask("rrf", k=3, with_scores=True).invoke("a high tone in a yellow video")
     assert at(fused[0])[0] == "two.mp4"
     assert "," in fused[0].metadata["embedding_option"]  # one document a segment, not one an option
     scores = [d.metadata["score"] for d in fused]

@@ -13,7 +13,6 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsRetriever, merge_segments
-from langchain_twelvelabs.fusion import fuse_documents
 from twelvelabs_core import InvalidInputError
 
 STARTS = (34.6, 39.1, 46.3, 50.4, 54.4, 59.0)
@@ -163,34 +162,3 @@ class Given(VectorStore):
 
 
 MODEL = TwelveLabsEmbeddings(api_key="tlk_5ecret")
-
-
-# -- rankings ---------------------------------------------------------------------------------------------------------
-
-
-def test_reciprocal_ranks() -> None:
-    visual = [(hit(0), 0.9), (hit(5), 0.5)]
-    audio = [(hit(5, option="audio"), 0.4), (hit(10, option="audio"), 0.3)]
-    found = fuse_documents({"visual": visual, "audio": audio}, {})
-    assert [(d.metadata["start_sec"], d.metadata["embedding_option"]) for d, _ in found] == [
-        (5, "audio,visual"),
-        (0, "visual"),
-        (10, "audio"),
-    ]
-    copies = [(hit(0, source=f"{name}.mp4", content_digest="x"), 0.5) for name in ("b", "a")]
-    assert [d.metadata["source"] for d, _ in fuse_documents({"visual": copies}, {})] == ["a.mp4", "b.mp4"]
-    assert [score for _, score in found] == pytest.approx([1 / 61 + 1 / 62, 1 / 61, 1 / 62])
-
-
-def test_weights_and_ties() -> None:
-    visual, audio = [(hit(0), 0.2)], [(hit(5, option="audio"), 0.4)]
-    equal = fuse_documents({"visual": visual, "audio": audio}, {})
-    assert equal[0][0].metadata["start_sec"] == 5, "of equal scores the more similar one is first"
-    weighted = fuse_documents({"visual": visual, "audio": audio}, {"visual": 1.0, "audio": 0.5})
-    assert [d.metadata["start_sec"] for d, _ in weighted] == [0, 5]
-    assert weighted[1][1] == pytest.approx(0.5 / 61)
-
-
-def test_a_segment_counts_once_in_a_ranking() -> None:
-    found = fuse_documents({"visual": [(hit(0), 0.9), (hit(0), 0.9), (hit(5), 0.1)]}, {})
-    assert [score for _, score in found] == pytest.approx([1 / 61, 1 / 63])

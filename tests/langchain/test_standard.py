@@ -1,4 +1,4 @@
-"""LangChain's own suites for embedding models."""
+"""LangChain's own suites for embedding models and retrievers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from langchain_core.embeddings import Embeddings
-from langchain_tests.integration_tests import EmbeddingsIntegrationTests
+from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_tests.integration_tests import EmbeddingsIntegrationTests, RetrieversIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
-from langchain_twelvelabs import TwelveLabsEmbeddings
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsRetriever
 from tests.support.adapters import KEY
+from tests.support.service import Service
 from twelvelabs_emulator import Emulator
 
 
@@ -58,3 +60,27 @@ class TestMarengo35(TestMarengo30):
 @pytest.mark.filterwarnings("ignore:Marengo-retrieval-2.7 was switched off:UserWarning")
 class TestMarengo27(TestMarengo30):
     MODEL = "Marengo-retrieval-2.7"
+
+
+class TestRetriever(RetrieversIntegrationTests):
+    @property
+    def retriever_constructor(self) -> type[TwelveLabsRetriever]:
+        return TwelveLabsRetriever
+
+    @property
+    def retriever_constructor_params(self) -> dict[str, Any]:
+        service = Service()
+        model = TwelveLabsEmbeddings(api_key=service.key, transport=service.transport)
+        store = InMemoryVectorStore(model)
+        store.add_texts([f"recipe {number}" for number in range(5)])
+        return {"vectorstore": store}
+
+    @property
+    def retriever_query_example(self) -> str:
+        return "a recipe"
+
+
+class TestRetrieverWithFusion(TestRetriever):
+    @property
+    def retriever_constructor_params(self) -> dict[str, Any]:
+        return {**super().retriever_constructor_params, "fuse": "rrf"}

@@ -105,7 +105,7 @@ def size(index: VectorStoreIndex) -> int:
 
 
 def test_found_by_text_image_and_audio(index: VectorStoreIndex, llama: TwelveLabsEmbedding, files: Path) -> None:
-    retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3)
+    retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3, merge_gap=3)
     assert overlaps(retriever.retrieve("a red video"), "one.mp4", 0, 6)
     assert overlaps(retriever.retrieve("a yellow scene"), "two.mp4", 6, 12)
     assert overlaps(retriever.retrieve("a shrill whistle"), "one.mp4", 6, 12)
@@ -141,7 +141,7 @@ async def test_found_without_holding_up_the_loop(
     reader = TwelveLabsMediaReader(segments=True, embed_model=llama)
     index = VectorStoreIndex([], embed_model=llama)
     await index.ainsert_nodes(await reader.aload_data(library))
-    retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3)
+    retriever = TwelveLabsMomentRetriever(index, llama, similarity_top_k=3, merge_gap=3)
     assert overlaps(await retriever.aretrieve("a red video"), "one.mp4", 0, 6)
     assert overlaps(await retriever.aby_image(files / "blue.jpg"), "one.mp4", 6, 12)
     assert overlaps(await retriever.aby_audio(files / "low.mp3"), "low.wav", 0, 8)
@@ -249,7 +249,7 @@ from tests.support.stores import Place
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMomentRetriever
 model = TwelveLabsEmbedding()
 place = Place(Path({str(place.folder)!r}), {place.database!r}, new=False)
-retriever = TwelveLabsMomentRetriever(reopen({kind.name!r}, place, model), model, similarity_top_k=1)
+retriever = TwelveLabsMomentRetriever(reopen({kind.name!r}, place, model), model, similarity_top_k=1, merge_gap=3)
 hits = [retriever.retrieve("a yellow scene"), retriever.by_image({str(files / "blue.jpg")!r}),
         retriever.by_audio({str(files / "low.mp3")!r}), retriever.retrieve("purple stripes")]
 print(json.dumps([found(some) for some in hits]))

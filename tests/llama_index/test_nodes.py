@@ -150,7 +150,7 @@ def test_the_order_in_which_a_store_returns_equal_hits_makes_no_difference(rando
         one.node.id_ = str(number)
 
     def found(hits: list[NodeWithScore]) -> list[Any]:
-        retriever = TwelveLabsMomentRetriever(Given(hits), model, similarity_top_k=7, gap=gap, fuse=fuse)
+        retriever = TwelveLabsMomentRetriever(Given(hits), model, similarity_top_k=7, merge_gap=gap, fuse=fuse)
         return [(h.node.node_id, h.score) for h in retriever.retrieve(QueryBundle("", embedding=[1.0]))]
 
     assert found(random.sample(hits, len(hits))) == found(hits)
@@ -167,7 +167,7 @@ def test_another_space_is_refused(model: TwelveLabsEmbedding) -> None:
         assert len(postprocessor.postprocess_nodes([hit("a", 0, 5), foreign])) == 2
 
 
-# -- fusing ----------------------------------------------------------------------------------------------------------
+# -- a retriever of hits ---------------------------------------------------------------------------------------------
 
 
 class Given(BaseRetriever):
@@ -182,48 +182,6 @@ class Given(BaseRetriever):
         self.asked.append(query_bundle)
         query_bundle.embedding = [0.0]
         return self.hits
-
-
-def test_ranks_count_and_not_similarities(model: TwelveLabsEmbedding) -> None:
-    hits = [
-        hit("visual", 0, 5, 0.6, embedding_option="visual"),
-        hit("visual 2", 0, 5, 0.5, embedding_option="visual"),
-        hit("audio", 0, 5, 0.1, embedding_option="audio"),
-        hit("speech", 0, 5, 0.2, embedding_option="transcription"),
-        hit("loose", 0, 5, 0.9),
-    ]
-    given = Given(hits)
-    query = QueryBundle("", embedding=[1.0])
-
-    def found(**settings: Any) -> list[str]:
-        return [s[0] for s in spans(TwelveLabsMomentRetriever(given, model, **settings).retrieve(query))]
-
-    assert found() == ["visual", "speech", "audio", "visual 2"]
-    assert found(similarity_top_k=2) == ["visual", "speech"]
-    assert found(similarity_cutoff=0.2) == ["visual", "speech", "visual 2"]
-    assert found(fuse={"audio": 2, "visual": 1}) == ["audio", "visual", "visual 2"]
-    assert found(fuse=None, gap=None) == [h.node.metadata["source"] for h in hits]
-    assert query.embedding == [1.0], "a retriever writes into the bundle it is given"
-    assert given.asked[0] is not query
-    first = TwelveLabsMomentRetriever(given, model).retrieve(query)[0]
-    assert first.score == pytest.approx(1 / 61)
-
-
-def test_wrong_settings_of_the_retriever(model: TwelveLabsEmbedding) -> None:
-    wrong_settings: list[dict[str, Any]] = [
-        {"similarity_top_k": 0},
-        {"fuse": "sum"},
-        {"fuse": {}},
-        {"fuse": {"visual": 0}},
-        {"fuse": {"visual": 1, "audio": -1}},
-        {"gap": -1.0},
-        {"pad": -1.0},
-    ]
-    for wrong in wrong_settings:
-        with pytest.raises(InvalidInputError):
-            TwelveLabsMomentRetriever(Given([]), model, **wrong)
-    with pytest.raises(InvalidInputError, match="neither text nor a vector"):
-        TwelveLabsMomentRetriever(Given([]), model).retrieve(QueryBundle(""))
 
 
 # -- the reader ------------------------------------------------------------------------------------------------------

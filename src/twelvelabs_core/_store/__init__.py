@@ -1,5 +1,6 @@
 """What vector stores share in every framework: rows to write (``rows``), their ids (``identity``) and metadata
-(``metadata``); search results ordered (``order``), merged into time ranges (``moments``), rankings fused (``fusion``).
+(``metadata``); what a retriever searches and returns (``search``): results ordered (``order``), rankings fused
+(``fusion``), neighbours merged into time ranges (``moments``).
 
 May import the modules of values only.
 """

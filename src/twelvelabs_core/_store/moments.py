@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from .._errors import InvalidInputError
 from .identity import file_key
-from .order import Order, number, order_of, score_of, time_range
+from .order import Order, are_distances, number, order_of, score_of, time_range
 from .rows import clock, joined_options
 
 T = TypeVar("T")
@@ -170,7 +170,7 @@ def merge_hits(
     *,
     gap: float = 3.0,
     pad: float = 0.0,
-    higher_is_better: bool = True,
+    higher_is_better: bool | None = True,
     ranked: bool = False,
 ) -> list[T | Moment]:
     """Merge neighbouring hits of a search into time ranges; hits without a time range are kept. Best first.
@@ -178,7 +178,8 @@ def merge_hits(
     Args:
         hits: hit, its metadata and score. If any has no score, they are ranked by their order, best first; else their
             order makes no difference.
-        gap, pad, higher_is_better: as for :func:`merge_moments`.
+        gap, pad: as for :func:`merge_moments`.
+        higher_is_better: False for distances; None = the hits come best first, and are distances if their scores rise.
         ranked: the hits come in an order that decides between equal scores.
 
     Returns:
@@ -192,13 +193,14 @@ def merge_hits(
         scores, higher_is_better = [-float(rank) for rank in range(len(hits))], True
     else:
         scores = [score_of(score) for *_, score in hits]
+        higher_is_better = not are_distances(scores) if higher_is_better is None else higher_is_better
     orders: list[Order] = [
         (place,) if ranked else order_of(metadata, hit) for place, (hit, metadata, _) in enumerate(hits)
     ]
     timed = (_timed(place, hits[place][1], scores[place], orders[place]) for place in range(len(hits)))
-    moments = _merged([hit for hit in timed if hit is not None], gap, pad, higher_is_better)
-    merged = {place for moment in moments for place in moment.hits}
     sign = -1.0 if higher_is_better else 1.0
+    moments = _merged([hit for hit in timed if hit is not None], gap, pad, bool(higher_is_better))
+    merged = {place for moment in moments for place in moment.hits}
     found: list[tuple[float, Order, T | Moment]] = [
         (
             sign * moment.score,

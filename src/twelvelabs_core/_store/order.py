@@ -43,6 +43,33 @@ def order_ties(hits: Iterable[tuple[T, float]], order: Callable[[T], Order]) -> 
     return sorted(found, key=lambda entry: (-entry[1], order(entry[0])))
 
 
+def distance_to_score(distance: float) -> float:
+    """A distance (0 = equal) as a score from 1 (equal) down to 0."""
+    return 1.0 / (1.0 + max(0.0, distance))
+
+
+def are_distances(scores: Iterable[float]) -> bool:
+    """Whether the scores of hits that came best first are distances: they rise from the first to the last."""
+    known = [score for score in scores if not math.isnan(score)]
+    return all(score <= following for score, following in pairwise(known)) and known[:1] != known[-1:]
+
+
+def normalize_scores(found: Iterable[tuple[T, float | None]], *, best_first: bool = True) -> list[tuple[T, float]]:
+    """Hits of one search with a score of which higher is better.
+
+    Args:
+        found: with scores. If one has none, all are given ``1 / (1 + place)``, from place 0.
+        best_first: so the hits come. Scores that rise are then distances, and become ``1 / (1 + distance)``.
+    """
+    hits = list(found)
+    scores = [float(score) for _, score in hits if score is not None]
+    if len(scores) < len(hits):
+        return [(hit, distance_to_score(place)) for place, (hit, _) in enumerate(hits)]
+    if best_first and are_distances(scores):
+        scores = [distance_to_score(score) for score in scores]
+    return [(hit, score) for (hit, _), score in zip(hits, scores, strict=True)]
+
+
 def id_of(hit: Any) -> str:
     """The id of a document or node (``id``, ``node_id``); of anything else its representation."""
     for name in ("node_id", "id"):

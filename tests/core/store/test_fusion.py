@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twelvelabs_core import InvalidInputError, fuse_ranks
+from twelvelabs_core import InvalidInputError, fuse_ranks, fuse_scores
 
 
 def same(hit: str) -> str:
@@ -31,6 +31,20 @@ def test_weights_and_the_constant() -> None:
     weighted = fuse_ranks(rankings, {"visual": 2.0, "audio": 0.5}, constant=9)
     assert [result.hits for result in weighted] == [("a",), ("c",), ("b",)]
     assert [result.score for result in weighted] == pytest.approx([0.2, 0.1, 0.05])
+
+
+def test_weighted_scores() -> None:
+    visual = [("a/visual", 0.9), ("b/visual", 0.5)]
+    audio = [("b/audio", 0.4), ("c/audio", 0.3), ("c/again", 0.2)]
+    found = fuse_scores({"visual": visual, "audio": audio}, {"audio": 3.0}, key=same)
+    assert [result.hits for result in found] == [("b/audio", "b/visual"), ("a/visual",), ("c/audio",)]
+    assert [result.score for result in found] == pytest.approx([(0.5 + 3 * 0.4) / 4, 0.9 / 4, 3 * 0.3 / 4])
+    assert [dict(result.ranks) for result in found] == [{"visual": 2, "audio": 1}, {"visual": 1}, {"audio": 2}]
+    equal = fuse_scores({"visual": visual, "audio": audio}, key=same)
+    assert [result.hits[0] for result in equal] == ["a/visual", "b/visual", "c/audio"], "then the higher score of one"
+    assert fuse_scores({}) == []
+    assert fuse_scores({"visual": visual}, {"visual": 0.0})[0].score == 0.0
+    assert len({found[0], fuse_scores({"visual": visual, "audio": audio}, {"audio": 3.0}, key=same)[0]}) == 1
 
 
 def test_a_result_counts_once_in_a_ranking_and_its_place_stays_taken() -> None:
