@@ -8,9 +8,14 @@ DEV := $(VENV)/installed-dev
 DEMO := $(VENV)/installed-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests examples benchmarks distributions
+# Clients of others, which need environments of their own; CLIENT is what is installed there.
+CLIENTS := .venv-clients
+CLIENT_STAMPS := $(CLIENTS)/sdk-0.4/installed $(CLIENTS)/haystack/installed
+$(CLIENTS)/sdk-0.4/installed: CLIENT = twelvelabs==0.4.10
+$(CLIENTS)/haystack/installed: CLIENT = twelvelabs-haystack==2.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations chaos bench dist dist-check clean
+.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients dist dist-check clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -24,6 +29,7 @@ help: ## list what make can do
 	@echo 'make mutations   change 60 random places of the core, and see whether a unit test fails'
 	@echo 'make chaos       every way to fail, the long form (an hour or two); some of it: make chaos CHAOS="--only mix-* --scale 0.1"'
 	@echo 'make bench       how fast it is'
+	@echo 'make clients     old and other clients against the emulator, in environments of their own'
 	@echo 'make dist        the three distributions, into dist/'
 	@echo 'make dist-check  make dist, and install each by name in an empty environment'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
@@ -67,6 +73,9 @@ chaos: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
 
+clients: $(DEV) $(CLIENT_STAMPS)
+	$(BIN)/python -m pytest tests/clients
+
 # Each wheel is built from its sdist. Names: twelvelabs-embeddings (.) and the two that depend on it.
 dist: $(DEV)
 	rm -rf dist
@@ -77,7 +86,7 @@ dist-check: dist
 	$(BIN)/python -m tests.dist_check dist
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
+	rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
 	rm -f benchmarks/results/*.json
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -88,6 +97,11 @@ $(BIN)/python:
 	  { echo "Python 3.10 or newer is needed; $(PYTHON) is `"$(PYTHON)" -V 2>&1`. Name another: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Making $(VENV) with `"$(PYTHON)" -V 2>&1` …"
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(CLIENT_STAMPS):
+	@"$(PYTHON)" -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install '$(CLIENT)'
+	@touch $@
 
 $(DEMO): pyproject.toml | $(BIN)/python
 	@echo "Installing the package and what the demo needs into $(VENV) (a minute or two the first time) …"

@@ -40,7 +40,7 @@ settings.register_profile(
 settings.load_profile("unit")
 
 # Folders whose tests use a real server or processes of their own.
-NETWORK_FOLDERS = {"emulator", "end_to_end"}
+NETWORK_FOLDERS = {"clients", "emulator", "end_to_end", "pytest_plugin"}
 
 
 def pytest_configure() -> None:

@@ -120,8 +120,7 @@ def find_media(
         InvalidInputError: an entry is neither a path, URL, blob nor media.
     """
     search = _Search(glob, suffixes, frozenset(kinds))
-    single = isinstance(paths, (str, os.PathLike, Blob, Media)) or hasattr(paths, "yield_blobs")
-    for entry in [paths] if single else _each(paths):
+    for entry in _each(paths):
         yield from search.media_of(entry)
     if search.left_out:
         what = ", ".join(f"{suffix or 'no suffix'} ({count})" for suffix, count in sorted(search.left_out.items()))
@@ -133,7 +132,27 @@ def find_media(
         )
 
 
+def count_media(
+    paths: Paths, *, glob: str, suffixes: Mapping[str, MediaKind], kinds: Iterable[str], model: str
+) -> int | None:
+    """How many :func:`find_media` finds; None if they can be listed only once: of a blob loader, or a generator.
+
+    Args:
+        paths, glob, suffixes, kinds, model: as for :func:`find_media`, which raises the errors too.
+    """
+    if isinstance(paths, Iterator):
+        return None
+    entries = list(_each(paths))
+    if any(hasattr(entry, "yield_blobs") for entry in entries):
+        return None
+    search = _Search(glob, suffixes, frozenset(kinds))
+    return sum(1 for entry in entries for _ in search.media_of(entry))
+
+
 def _each(paths: Any) -> Iterator[Any]:
+    if isinstance(paths, (str, os.PathLike, Blob, Media)) or hasattr(paths, "yield_blobs"):
+        yield paths
+        return
     if isinstance(paths, (bytes, bytearray, memoryview, Mapping)) or hasattr(paths, "read"):
         raise InvalidInputError(_TAKES.format(type(paths).__name__))
     try:

@@ -47,7 +47,10 @@ def resolve_api_key(api_key: SecretStr | str | None, environ: Mapping[str, str] 
     """
     api_key = secret_of(api_key) or key_from_environment(environ)
     if api_key is None:
-        raise AuthenticationError(f"No API key. Pass api_key= or set {API_KEY_VARIABLES[0]}.")
+        raise AuthenticationError(
+            f"No API key. Pass api_key= or set {API_KEY_VARIABLES[0]}. To try without one, run the local emulator "
+            "(python -m twelvelabs_emulator) and use the key and address that it prints."
+        )
     if not _fits_header(api_key):
         raise AuthenticationError(
             "The API key contains characters that an HTTP header cannot carry (a line break, an accented letter?)."

@@ -5,7 +5,8 @@ type holds it.
     Composed("a <@coat> in blue", [Image("coat.jpg", name="coat")])
 
 Inside a media type the scheme of a ``str`` decides: ``http://``/``https://`` is a URL, ``data:`` a data URI,
-``file://`` or no scheme a path. Nothing is read or checked until it is embedded.
+``asset://`` the id of an uploaded file, ``file://`` or no scheme a path. Nothing is read or checked until it is
+embedded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numbers import Real
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeAlias
 
+from ._assets import Asset, asset_of
 from ._errors import InvalidInputError, TwelveLabsError, UnexpectedError
 from ._models import Kind
 from ._places import bare_url
@@ -25,7 +27,7 @@ from ._places import is_url as is_url
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-    Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PILImage
+    Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PILImage | Asset
 else:
     Source: TypeAlias = Any
 
@@ -39,10 +41,14 @@ class Media:
     """One piece of media.
 
     Attributes:
-        source: path (``str`` or ``pathlib.Path``), URL, data URI, bytes, binary file object; for images a PIL image
-            too.
+        source: path (``str`` or ``pathlib.Path``), URL, data URI, bytes, binary file object, :class:`Asset`; for images
+            a PIL image too.
         name: how a :class:`Composed` text refers to it: ``<@name>``.
         filename: file name sent to the server when the source has none (bytes, file object).
+        cache_key: name of your own for what is behind a URL, instead of the URL: for an address that changes while the
+            content stays (a token that is not a known signature, another mirror). Cache entries and rows' content ids
+            are made of it. It is your word that the content is the same wherever the key is: nobody compares. A new
+            content needs a new key (``"video-7@2"``).
     """
 
     kind: ClassVar[Kind]
@@ -50,18 +56,31 @@ class Media:
     source: Source
     name: str | None = None
     filename: str | None = None
+    cache_key: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not hasattr(self, "kind"):
             raise InvalidInputError("Media(...) has no kind; use Image, Audio, Video or Document.")
         if isinstance(self.source, Media):
             raise InvalidInputError(f"{type(self).__name__}(...) was given {self.source!r}; pass its source instead.")
-        for field_name in ("name", "filename"):
+        for field_name in ("name", "filename", "cache_key"):
             given = getattr(self, field_name)
             if given is not None and not isinstance(given, str):
                 raise InvalidInputError(f"{self!r}: {field_name}={given!r:.60} must be a str.")
-        if self.name is not None and not _is_unicode(self.name):
-            raise InvalidInputError(f"{self!r}: name={self.name!a:.60} contains broken Unicode.")
+        for field_name in ("name", "cache_key"):
+            given = getattr(self, field_name)
+            if given is not None and not _is_unicode(given):
+                raise InvalidInputError(f"{self!r}: {field_name}={given!a:.60} contains broken Unicode.")
+        if self.cache_key is not None and not (self.cache_key and is_url(self.source)):
+            raise InvalidInputError(
+                f"{self!r}: cache_key={self.cache_key!r:.60} must be a name that is not empty, and is for URLs alone: "
+                "what is read here is known by its content."
+            )
+        asset = asset_of(self.source)
+        if asset is not None and asset.kind not in (None, self.kind):
+            raise InvalidInputError(
+                f"{self!r}: {asset} is {asset.kind}; use {str(asset.kind).capitalize()}(...) for it."
+            )
         start, end = (self._seconds(field_name) for field_name in ("start_sec", "end_sec"))
         if end is not None and end <= (start or 0):
             raise InvalidInputError(f"{self!r}: end_sec={end:g} must be after start_sec={start or 0:g}.")
@@ -278,6 +297,8 @@ def _describe(source: Any) -> str:
         return describe(source.source)
     if isinstance(source, Composed):
         return "a Composed"
+    if isinstance(source, Asset):
+        return str(source)
     if isinstance(source, str):
         if source.startswith("data:"):
             return f"data URI of {len(source)} characters"

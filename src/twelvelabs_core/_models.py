@@ -170,6 +170,9 @@ _MARENGO_35 = Model(
     },
 )
 
+DEFAULT_MODEL = "marengo3.0"
+"""The model of a client that is given none."""
+
 MODELS: Mapping[str, Model] = {m.name: m for m in (_MARENGO_30, _MARENGO_35, _MARENGO_27)}
 """The models this version knows, by exact name."""
 
@@ -184,11 +187,37 @@ def find_model(model: str | Model) -> Model:
         return model
     if model in MODELS:
         return MODELS[model]
-    by_lower = {name.lower(): name for name in MODELS}
-    close = [by_lower[m] for m in difflib.get_close_matches(str(model).lower(), by_lower, n=3, cutoff=0.4)]
+    close = close_names(str(model))
     hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
     raise InvalidInputError(
         f"Unknown model {model!r}. {hint}Known: {', '.join(MODELS)}. Describe a newer one with Model(...)."
+    )
+
+
+def close_names(name: str) -> list[str]:
+    """The known models that a name may stand for, the likeliest first.
+
+    One that was switched off is named only if it is the likeliest.
+    """
+    known = {_letters(model): model for model in MODELS}
+    if _letters(name) in known:
+        return [known[_letters(name)]]
+    close = [known[found] for found in difflib.get_close_matches(_letters(name), known, n=3, cutoff=0.4)]
+    return [model for place, model in enumerate(close) if place == 0 or MODELS[model].sunset is None]
+
+
+def _letters(name: str) -> str:
+    """A name as people remember it: ``marengo-3.0`` and ``Marengo 3.0`` are ``marengo30``."""
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def switched_off(model: Model) -> str:
+    """What to know of a model that was switched off, for messages: when, and what moving to the default one takes."""
+    new = MODELS[DEFAULT_MODEL]
+    return (
+        f"{model.name} was switched off by TwelveLabs on {model.sunset}; use {new.name}. Vectors of the two do not "
+        f"compare ({model.space(model.dimensions[0])}, {new.space(new.dimensions[0])}): embed everything again, into "
+        "a new collection. plan() of a client counts what that takes."
     )
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from ._models import Kind
+from ._options import own_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ class Segment:
         uncertainty: one number for each of the vector's, where asked for.
     """
 
+    # Pickles and checkpoints name the class so: by its public place, which does not change.
+    __module__ = "twelvelabs_core"
+
     vector: list[float]
     start_sec: float | None = None
     end_sec: float | None = None
@@ -67,6 +74,8 @@ class Embedding:
         cached: it came from the cache; nothing was sent.
     """
 
+    __module__ = "twelvelabs_core"
+
     vector: list[float]
     space: str
     truncated: bool = False
@@ -93,3 +102,43 @@ class Parts:
     image: Embedding | None = None
     audio: tuple[Segment, ...] = ()
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task on the server: the embedding of a longer file, begun by any client of the account.
+
+    Attributes:
+        id: the service's id of it.
+        status: ``processing``, ``ready`` or ``failed``. The service keeps a task for 7 days.
+        kind: ``audio``, ``video``, ``image`` or ``document``; None where the service does not say.
+        model: name of the model, where the service says it.
+        created_at: when it was created (aware datetime, UTC).
+        filename: name of its file, without the part that tells this package's uploads apart.
+        url: where the service fetched its file from, if it did.
+        error: why it failed.
+        segments: its vectors, sorted by time; empty until it is ready, and in lists.
+        space: the vector space of its segments, for example ``marengo3.0/512``.
+    """
+
+    id: str
+    status: str
+    kind: Kind | None = None
+    model: str | None = None
+    created_at: datetime | None = None
+    filename: str | None = None
+    url: str | None = None
+    error: str | None = None
+    segments: tuple[Segment, ...] = field(default=(), repr=False)
+    space: str | None = field(default=None, repr=False)
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """The one vector of the whole file, as ``client.embed`` gives it: the segment of scope ``asset`` of the file's
+        own option. None if the task was not asked for it, or is not ready.
+        """
+        whole = [segment for segment in self.segments if segment.scope == "asset"]
+        own = [s for s in whole if self.kind is None or s.option in (None, "text", own_option(self.kind))]
+        if len(own) != 1 or self.space is None:
+            return None
+        return Embedding(own[0].vector, self.space)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
 from ._lanes import Lane
+from ._results import Task
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -125,6 +126,7 @@ class Run:
     Attributes:
         stopping: set when the batch must end; no new request is sent then.
         requests, left: how many requests it is known to need in all, and that have not started; infinite if unknown.
+        on_status: called with each state of its tasks that is seen.
     """
 
     def __init__(self, items: int, progress: Progress | None = None, *, lane: Lane = "bulk") -> None:
@@ -134,6 +136,7 @@ class Run:
         self.requests = self.left = math.inf
         self._bounded = items > 0
         self.progress = progress
+        self.on_status: Callable[[Task], None] | None = None
         self._started = time.monotonic()
 
     def expect(self, requests: int) -> None:
@@ -156,6 +159,16 @@ class Run:
         """Count ``count`` bytes of uploaded media."""
         self.stats.uploaded_bytes += count
         self.show()
+
+    def saw_task(self, task: Task) -> None:
+        """Tell of the state of a task. A callback that raises is told no more."""
+        if self.on_status is None:
+            return
+        try:
+            self.on_status(task)
+        except Exception as error:
+            self.on_status = None
+            logger.warning("on_status= raised %s, and is called no more", type(error).__name__)
 
     def show(self) -> None:
         """Show statistics that changed without an item being finished."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .endpoints import assets, control, tasks_v1, tasks_v2, uploads
+from .endpoints import assets, control, indexed, tasks_v1, tasks_v2, transcription, uploads, user_metadata
 from .endpoints.embed_v1 import embed_v1
 from .endpoints.embed_v2 import embed_v2
 from .middleware import rate_categories
@@ -35,7 +35,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     state = State(settings or Settings())
     app = _Application(
-        routes=[*_embed_routes(), *_task_routes(), *_upload_routes(), *_asset_routes(), *control.routes()],
+        routes=[
+            *_embed_routes(),
+            *_task_routes(),
+            *_upload_routes(),
+            *_asset_routes(),
+            *_index_routes(),
+            *control.routes(),
+        ],
         exception_handlers={ApiError: _on_api_error, HTTPException: _on_http_error, Exception: _on_error},
     )
     app.router.redirect_slashes = False
@@ -96,6 +103,18 @@ def _asset_routes() -> list[Route]:
         _route("GET", path, admitted(assets.list_assets)),
         _route("GET", path + "/{asset_id}", admitted(assets.retrieve_asset)),
         _route("DELETE", path + "/{asset_id}", admitted(assets.delete_asset)),
+        _route("GET", path + "/{asset_id}/transcription", admitted(transcription.retrieve_transcription)),
+        _route("PUT", path + "/{asset_id}/user-metadata", admitted(user_metadata.replace_metadata)),
+        _route("PATCH", path + "/{asset_id}/user-metadata", admitted(user_metadata.update_metadata)),
+        _route("DELETE", path + "/{asset_id}/user-metadata", admitted(user_metadata.delete_metadata)),
+    ]
+
+
+def _index_routes() -> list[Route]:
+    path = f"{API_PREFIX}/indexes/{{index_id}}"
+    return [
+        _route("GET", f"{path}/{form}/{{video_id}}", admitted(indexed.retrieve_video))
+        for form in ("indexed-assets", "videos")
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import threading
 import time
@@ -34,6 +35,8 @@ class Emulator:
         self._host = host
         self._port = port
         self._app = create_app(settings)
+        self._state.sends_date = True
+        self._any_key = _new_key()
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
@@ -63,8 +66,11 @@ class Emulator:
 
     @property
     def api_key(self) -> str:
-        """The first accepted key."""
-        return next(iter(self.settings.api_keys), "any-key")
+        """The first accepted key. If any is accepted, one that is new after each reset.
+
+        What a client has learned about an account's limits then says nothing about this one.
+        """
+        return next(iter(self.settings.api_keys), self._any_key)
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -83,6 +89,7 @@ class Emulator:
     def reset(self) -> None:
         """Empty the log, forget what clients created, and return to the first settings."""
         self._state.reset()
+        self._any_key = _new_key()
 
     def start(self) -> Emulator:
         """Start serving; return when requests are answered."""
@@ -97,6 +104,7 @@ class Emulator:
             log_config=None,
             access_log=False,
             server_header=False,
+            date_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
@@ -159,6 +167,10 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _new_key() -> str:
+    return f"tlk_{secrets.token_hex(12)}"
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -49,6 +49,8 @@ def test_a_missing_key_does_not_show_the_environment(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ANOTHER_SERVICES_KEY", "5ecret_of_another")
     with pytest.raises(AuthenticationError) as caught:
         resolve_api_key(None)
+    with pytest.raises(AuthenticationError, match="python -m twelvelabs_emulator"):
+        resolve_api_key(" ")
     assert not shown_in("5ecret_of_another", caught.value)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support import media
@@ -76,6 +78,7 @@ def test_a_known_name_is_found(name: str) -> None:
         ("Marengo3.0", "marengo3.0"),
         ("MARENGO3.5", "marengo3.5"),
         ("marengo-3.0", "marengo3.0"),
+        ("Marengo 3.0", "marengo3.0"),
         ("marengo30", "marengo3.0"),
         ("marengo-3.5", "marengo3.5"),
         ("marengo-retrieval-2.7", OLD),
@@ -89,6 +92,20 @@ def test_an_unknown_name_suggests_close_ones(name: str, close: str) -> None:
     assert repr(name) in first
     assert repr(close) in first.partition("Did you mean")[2]
     assert all(model in known for model in MODELS)
+
+
+@pytest.mark.parametrize("name", ["marengo-3.0", "marengo_3.5", "marengo", "marengo3.1", "marengo4.0"])
+def test_a_model_that_was_switched_off_is_not_suggested_for_another_name(name: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Service().client(name)
+    suggested = str(caught.value).partition("Known:")[0].partition("Did you mean")[2]
+    assert "'marengo3." in suggested
+    assert OLD not in suggested
+
+
+def test_a_name_that_is_only_written_otherwise_suggests_that_one_alone() -> None:
+    with pytest.raises(InvalidInputError, match=r"Did you mean 'marengo3\.0'\? Known"):
+        Service().client("marengo-3.0")
 
 
 @pytest.mark.parametrize("name", ["text-embedding-3-small", "", " ", "xyz"])
@@ -238,6 +255,43 @@ def test_a_switched_off_model_warns_and_names_its_successor() -> None:
         client = EmbeddingClient(OLD, api_key="k")
     assert caught[0].filename == __file__
     assert client.space == f"{OLD}/1024"
+
+
+def test_its_warning_names_the_line_of_whoever_made_the_adapter() -> None:
+    from langchain_twelvelabs import TwelveLabsEmbeddings
+    from llama_index_twelvelabs import TwelveLabsEmbedding
+
+    line = 0
+    with pytest.warns(UserWarning, match="switched off") as caught:
+        TwelveLabsEmbeddings(model=OLD, api_key="k")
+        TwelveLabsEmbedding(model_name=OLD, api_key="k")
+        line = inspect.currentframe().f_lineno  # type: ignore[union-attr]
+    assert [(found.filename, found.lineno) for found in caught] == [(__file__, line - 2), (__file__, line - 1)]
+
+
+@old_model
+@pytest.mark.parametrize("item", ["a red bike", Image(media.png())])
+def test_a_server_that_no_longer_serves_it_is_explained(item: Item) -> None:
+    refused = {"code": "parameter_invalid", "message": "The `model_name` parameter is invalid."}
+    service = Service(lambda _: httpx.Response(400, json=refused))
+    with pytest.raises(InvalidInputError) as caught:
+        service.client(OLD).embed(item)
+    told = str(caught.value)
+    assert "2026-03-30" in told and "`model_name` parameter is invalid" in told
+    assert "embed everything again" in told and "marengo3.0/512" in told
+    with pytest.raises(InvalidInputError, match="switched off"):
+        service.client(OLD).embed_parts(text="a red bike")
+    with pytest.raises(InvalidInputError) as other:
+        service.client("marengo3.0").embed("a red bike")
+    assert "switched off" not in str(other.value)
+
+
+@old_model
+def test_another_refusal_of_it_is_told_as_it_is() -> None:
+    service = Service(lambda _: httpx.Response(400, json={"code": "c", "message": "The image is broken."}))
+    with pytest.raises(InvalidInputError) as caught:
+        service.client(OLD).embed("a")
+    assert "switched off" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["marengo3.0", "marengo3.5"])

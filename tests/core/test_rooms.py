@@ -14,8 +14,10 @@ import twelvelabs_core
 
 ROOT = Path(twelvelabs_core.__file__).parent
 VALUES = {
+    "_assets",
     "_config",
     "_errors",
+    "_extras",
     "_inputs",
     "_lanes",
     "_limits",
@@ -26,7 +28,10 @@ VALUES = {
     "_results",
     "_sqlite",
     "_stats",
+    "_strict",
     "_version",
+    "_vectors",
+    "_warnings",
 }
 
 # Room -> what it may import beside itself and the modules of values. A module named with its room: that one alone.
@@ -35,13 +40,14 @@ ARROWS: dict[str, set[str]] = {
     "_media": {"_net.forks"},
     "_api": set(),
     "_store": set(),
+    "_clips": {"_media", "_store", "_net.forks"},
     "_net": {"_api"},
     "_cache": {"_media", "_net.loop", "_net.forks"},
     "_embed": {"_media", "_api", "_net", "_cache"},
     "_batch": {"_net", "_cache", "_embed"},
-    "_client": {"_net", "_cache", "_embed", "_batch", "_store"},
-    "adapter": {"_media", "_net", "_cache", "_embed", "_store", "_client"},
-    "__init__": {"_net", "_embed", "_batch", "_store", "_client"},
+    "_client": {"_media", "_api", "_net", "_cache", "_embed", "_batch", "_store"},
+    "adapter": {"_media", "_net", "_cache", "_embed", "_store", "_clips", "_client"},
+    "__init__": {"_net", "_embed", "_batch", "_store", "_clips", "_client"},
 }
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,20 @@ def test_every_setting_is_in_the_guide() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
     table = set(re.findall(r"^\| `(\w+)` \|", guide.partition("\n## Settings")[2], re.MULTILINE))
     assert table == set(Settings.model_fields)
+
+
+def test_every_response_names_the_version_and_the_emulators_time(emulator: Emulator, http: httpx.Client) -> None:
+    emulator.configure(clock_offset_sec=86_400)
+    for path in ("assets", "nothing"):
+        headers = http.get(path).headers
+        assert headers["x-api-version"] == "1.3"
+        assert 86_000 < parsedate_to_datetime(headers["date"]).timestamp() - time.time() < 86_800
+        assert len(headers.get_list("date")) == 1
+
+
+def test_the_key_is_new_after_a_reset_where_any_is_accepted() -> None:
+    emulator = Emulator(Settings(api_keys=()))
+    first = emulator.api_key
+    assert emulator.api_key == first
+    emulator.reset()
+    assert emulator.api_key != first

@@ -471,6 +471,19 @@ def test_a_refused_key_is_one_line_and_not_shown(
     assert "tlk_wrong" not in printed.out + printed.err
 
 
+@pytest.mark.parametrize("script", ["chat_with_videos_langchain", "chat_with_videos_llama_index"])
+def test_chats_with_videos(script: str, emulator: Emulator) -> None:
+    """The answer is made of the frames that were sent: an orange and purple sunset has more red than green."""
+    done = run(script, TWELVELABS_API_KEY=emulator.api_key, TWELVELABS_BASE_URL=emulator.base_url)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    start, end = sample_media.scene_of("day-at-the-sea.mp4", 2)
+    assert f"Found: day-at-the-sea.mp4 #t={start:g},{end:g}\n" in done.stdout
+    found = re.search(r"^Answer: I see #(\w{2})(\w{2})\w{2}, .*, and got 2 piece", done.stdout, re.MULTILINE)
+    assert found
+    assert int(found[1], 16) > 2 * int(found[2], 16)
+
+
 @pytest.mark.parametrize("script", ["langchain_quickstart", "llama_index_quickstart"])
 def test_quickstarts(script: str, emulator: Emulator) -> None:
     done = run(script, TWELVELABS_API_KEY=emulator.api_key, TWELVELABS_BASE_URL=emulator.base_url)

@@ -138,7 +138,7 @@ def test_two_processes_killed_while_tasks_are_being_created(processes: Processes
 
 def test_killed_while_tasks_are_waited_for(processes: Processes, videos: list[Path]) -> None:
     path = PATHS[processes.version]
-    processes.emulator.configure(task_polls=1000)
+    processes.emulator.configure(task_polls=1000, task_unasked_sec=None)
     processes.start(videos)
     processes.wait_for(lambda: processes.arrived("GET", f"{path}/") >= 20)
     processes.kill()

@@ -48,6 +48,8 @@ FILES = {
         "mixed/ride.mp4": VIDEO,
         "mixed/notes.txt": b"A red bike, and a blue sea.",
     },
+    "chat.md": {"videos/beach.mp4": VIDEO},
+    "sdk.md": {"beach.mp4": VIDEO},
     "ray.md": {"captions.parquet": captions(), "videos/beach.mp4": VIDEO},
 }
 """The media files that each page names."""
@@ -55,6 +57,8 @@ FILES = {
 PRINTED = {
     "README.md": r"^videos/street\.mp4#t=0,\d+$",
     "langchain.md": r"^beach\.mp4 00:00:00-\S+ \S+ \[twelvelabs:\S+\] \d+ videos/beach\.mp4#t=0,\d+$",
+    "chat.md": r"^A beach\. \['text', 'image', 'image', 'image', 'image', 'audio'\]$",
+    "sdk.md": r"^100 %, ready\n(.*\n)*Video\('missing\.mp4'\) .*no such file",
     "ray.md": r"^30 of 31 items done, 1 failed, .*\n(.*\n)*beach\.mp4 00:00:00-\S+ \S+ 2024 marengo3\.0/512 None$",
     "llama_index.md": r"^beach\.mp4 00:00:00-\S+ \S+ holiday/beach\.mp4#t=0,\d+$",
 }
@@ -73,7 +77,7 @@ for number, block in enumerate(re.finditer(sys.argv[2], text, re.DOTALL | re.MUL
     if re.search("^def test_", block[1], re.MULTILINE):
         test = Path(f"test_block_{number}.py")
         test.write_text(block[1], "utf-8")
-        status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(test)])
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "twelvelabs_pytest", str(test)])
         assert status == 0, f"the tests in block {number} fail"
     else:
         above = text.count("\\n", 0, block.start(1))

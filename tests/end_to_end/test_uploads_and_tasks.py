@@ -376,7 +376,7 @@ def test_without_a_name_in_the_list_it_is_created_again_and_counted(
 def test_a_task_that_takes_too_long_is_taken_up_by_the_next_run(
     client: Callable[..., EmbeddingClient], emulator: Emulator, tmp_path: Path
 ) -> None:
-    emulator.configure(task_polls=30, asset_polls=0)
+    emulator.configure(task_polls=30, task_unasked_sec=None, asset_polls=0)
     settings: dict[str, Any] = {"cache": tmp_path / "cache.sqlite"}
     with pytest.raises(ServerError, match="the next run resumes it"):
         client("marengo3.5", task_timeout=0.001, **settings).embed_segments(Video(VIDEO))

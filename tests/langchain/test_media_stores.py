@@ -16,7 +16,7 @@ from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever, check_store
 from tests.langchain.stores import KINDS
 from tests.support import media
 from tests.support.stores import Place, StoreKind
@@ -257,6 +257,9 @@ def test_vectors_of_another_space_are_refused(
     with pytest.raises(InvalidInputError, match=r"marengo3\.5/512.*marengo3\.0/512"):
         kind.add(store, images)
     kind.add(store, documents[:3])
+    check_store(store, model)
+    with pytest.raises(InvalidInputError, match=r"marengo3\.0/512.*marengo3\.5/512"):
+        check_store(store, newer)
     ask = TwelveLabsRetriever(vectorstore=store, embeddings=newer)
     with pytest.raises(InvalidInputError, match=r"vectors of marengo3\.0/512, the embeddings are marengo3\.5/512"):
         ask.invoke("a red image")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import struct
 import wave
 from collections.abc import Sequence
 from fractions import Fraction
@@ -229,6 +230,37 @@ def _mp4(scenes: tuple[Scene, ...], size: tuple[int, int], fps: int, audio: bool
         container.mux(video.encode(None))
         if track is not None:
             _encode_audio(container, track, np.concatenate([tone(hz, seconds) for _, seconds, hz in scenes]))
+    return buffer.getvalue()
+
+
+# Display matrices (ISO 14496-12): how a phone says that its sensor was turned.
+CLOCKWISE = (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+COUNTERCLOCKWISE = (0, -1 << 16, 0, 1 << 16, 0, 0, 0, 0, 1 << 30)
+UPSIDE_DOWN = (-1 << 16, 0, 0, 0, -1 << 16, 0, 0, 0, 1 << 30)
+
+
+def turned(video: bytes, matrix: Sequence[int] = CLOCKWISE) -> bytes:
+    """An MP4 whose first track is to be shown turned. (PyAV writes no display matrix in most releases.)"""
+    at = video.index(b"tkhd") + 4 + 40
+    return video[:at] + struct.pack(">9i", *matrix) + video[at + 36 :]
+
+
+@functools.cache
+def stream(
+    container_format: str, codec: str, seconds: int = 8, *, gop: int = 25, aspect: Fraction | None = None
+) -> bytes:
+    """A video without audio, 25 frames a second, that gets brighter by a level a frame; a key frame every ``gop``."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container_format) as container:
+        video: Any = container.add_stream(codec, rate=25)
+        video.width, video.height, video.pix_fmt, video.gop_size = 160, 120, "yuv420p", gop
+        if aspect is not None:
+            video.codec_context.sample_aspect_ratio = aspect
+        for number in range(seconds * 25):
+            frame = av.VideoFrame.from_ndarray(np.full((120, 160, 3), number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
     return buffer.getvalue()
 
 

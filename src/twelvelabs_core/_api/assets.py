@@ -12,9 +12,14 @@ from urllib.parse import quote
 
 from pydantic_core import to_json
 
+from .._assets import Asset
 from .._errors import InvalidInputError, MalformedResponseError
-from .names import is_name, read_id, read_url
+from .._inputs import MAX_SECONDS
+from .errors import one_line
+from .names import is_name, own_name, read_id, read_url
+from .pages import list_page
 from .requests import Request, SentFile
+from .timestamps import read_time
 
 UPLOADS = "assets/multipart-uploads"
 
@@ -47,9 +52,13 @@ def find(filename: str) -> Request:
     return Request(f"assets?filename={quote(filename, safe='')}&page=1&page_limit=50", method="GET")
 
 
-def delete(asset_id: str) -> Request:
-    """Delete an asset."""
-    return Request(f"assets/{asset_id}", method="DELETE", reads="headers")
+def delete(asset_id: str, *, force: bool = False) -> Request:
+    """Delete an asset.
+
+    Args:
+        force: also if indexes refer to it.
+    """
+    return Request(f"assets/{asset_id}{'?force=true' if force else ''}", method="DELETE", reads="headers")
 
 
 def create_multipart(filename: str, kind: str, total_size: int) -> Request:
@@ -91,35 +100,51 @@ def uploaded(upload_id: str, page: int) -> Request:
     return Request(f"{UPLOADS}/{upload_id}?page={page}&page_limit=50", method="GET")
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """State of an asset.
+def list_assets(page: int, *, kind: str | None = None, filename: str | None = None) -> Request:
+    """Ask for a page of the account's assets.
 
-    Attributes:
-        status: ``processing``, ``ready``.
-        size: bytes that the server has; None if it did not say.
+    Args:
+        page: from 1.
+        kind: of the files; None = all.
+        filename: a part of the name.
     """
-
-    id: str
-    status: str
-    size: int | None = None
+    return list_page("assets", page, asset_types=kind, filename=filename)
 
 
 def read_asset(response: Mapping[str, Any]) -> Asset:
-    """An asset, from a response that creates or retrieves it.
+    """An asset, from a response that creates or retrieves it, or from an entry of a list.
+
+    Raises:
+        MalformedResponseError: no id.
+    """
+    error = response.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    size, mime = response.get("size"), response.get("file_type")
+    return Asset(
+        read_id(response.get("_id"), "asset"),
+        str(response.get("status", "ready")),
+        own_name(response.get("filename")),
+        mime if isinstance(mime, str) else None,
+        size if type(size) is int else None,
+        _seconds(response.get("duration")),
+        read_time(response.get("created_at")),
+        one_line(message) if message else None,
+    )
+
+
+def _seconds(found: Any) -> float | None:
+    return float(found) if type(found) in (int, float) and 0 <= found < MAX_SECONDS else None
+
+
+def usable(asset: Asset) -> Asset:
+    """An asset that is ready, or will be.
 
     Raises:
         InvalidInputError: the server could not process the file.
-        MalformedResponseError: no id.
     """
-    asset_id = read_id(response.get("_id"), "asset")
-    status = str(response.get("status", "ready"))
-    if status == "failed":
-        error = response.get("error")
-        message = error.get("message") if isinstance(error, dict) else error
-        raise InvalidInputError(f"the server could not process the upload: {message or 'no reason given'}")
-    size = response.get("size")
-    return Asset(asset_id, status, size if type(size) is int else None)
+    if asset.status == "failed":
+        raise InvalidInputError(f"the server could not process the upload: {asset.error or 'no reason given'}")
+    return asset
 
 
 def find_named(response: Mapping[str, Any], filename: str, size: int | None) -> str | None:
@@ -132,7 +157,7 @@ def find_named(response: Mapping[str, Any], filename: str, size: int | None) -> 
         listed = entry.get("size")
         if is_name(entry.get("filename"), filename) and (type(listed) is not int or size in (None, listed)):
             try:
-                return read_asset(entry).id
+                return usable(read_asset(entry)).id
             except (InvalidInputError, MalformedResponseError):
                 continue
     return None

@@ -19,6 +19,12 @@ _ADDRESS = re.compile(r"[0-9.]+")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f"/\\\u2028\u2029]+')
 _TOKEN_BYTES = 12
 _MAX_STEM = 80
+_UNIQUE_PART = re.compile(rf"-[0-9a-f]{{{2 * _TOKEN_BYTES}}}(?=(\.[A-Za-z0-9]{{1,10}})?$)")
+
+
+def is_id(found: Any) -> bool:
+    """Whether something can be an id: letters, digits, ``-`` and ``_``."""
+    return isinstance(found, str) and bool(_ID.fullmatch(found))
 
 
 def read_id(found: Any, what: str) -> str:
@@ -70,6 +76,11 @@ def unique_name(filename: str, suffix: str) -> str:
     """
     stem = PurePath(safe_name(filename)).stem[:_MAX_STEM].strip(" .") or "file"
     return f"{stem}-{secrets.token_hex(_TOKEN_BYTES)}{suffix}"
+
+
+def own_name(listed: Any) -> str | None:
+    """A file name of the API's lists, without the part that :func:`unique_name` added; None if it is none."""
+    return _UNIQUE_PART.sub("", listed) if isinstance(listed, str) and listed else None
 
 
 def is_name(listed: Any, name: str) -> bool:

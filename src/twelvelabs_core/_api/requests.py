@@ -17,7 +17,7 @@ from .._models import Kind
 ONE_VECTOR, MANY_VECTORS = 8_000_000, 600_000_000
 ONE_VECTOR_KINDS = frozenset({"text", "image"})
 _NO_HEADERS: Mapping[str, str] = {}
-_TASKS = ("embed/tasks/", "embed-v2/tasks/")
+_LONG_LISTS = ("embed/tasks/", "embed-v2/tasks/", "indexes/")  # of vectors
 
 
 def new_mark() -> str:
@@ -187,7 +187,7 @@ class Request:
     @property
     def largest_answer(self) -> int:
         """Most bytes of a successful response that is believed to be an answer to this request."""
-        many = not self.kinds <= ONE_VECTOR_KINDS or self.path.startswith(_TASKS)
+        many = not self.kinds <= ONE_VECTOR_KINDS or self.path.startswith(_LONG_LISTS)
         return MANY_VECTORS if many else ONE_VECTOR
 
 

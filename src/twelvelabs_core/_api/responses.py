@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
@@ -150,6 +151,14 @@ def v1_segments(response: dict[str, Any], part: str, dimensions: int) -> list[Se
         )
     segments.sort(key=_by_time)
     return segments
+
+
+def with_scope(segments: list[Segment]) -> list[Segment]:
+    """Some responses have no scope; a segment with a time range is a clip."""
+    return [
+        replace(segment, scope="clip") if segment.scope is None and segment.start_sec is not None else segment
+        for segment in segments
+    ]
 
 
 def v1_metadata(response: dict[str, Any]) -> dict[str, dict[str, str]]:

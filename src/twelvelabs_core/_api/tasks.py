@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
-from .._models import Model
+from .._models import Kind, Model
 from .._options import Fixed, SegmentOptions
-from .names import is_name, read_id
+from .._results import Task
+from .errors import one_line
+from .names import is_name, own_name, read_id
+from .pages import is_last, list_page
 from .requests import MediaPayload, Request
-from .timestamps import read_timestamp
+from .timestamps import read_time, read_timestamp
 
 # Of the documented reasons of a failed task, only these are temporary (SDK, field ``error``).
 _TEMPORARY = re.compile(r"unstable|try (again )?later|temporar|unavailable", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """State of a task.
+class TaskState:
+    """State of a task, as far as running it needs.
 
     Attributes:
         id: the server's id.
@@ -77,7 +82,7 @@ def list_recent(path: str, page: int) -> Request:
     return Request(f"{path}?page={page}&page_limit=50", method="GET")
 
 
-def read_task(response: dict[str, Any]) -> Task:
+def read_state(response: Mapping[str, Any]) -> TaskState:
     """A task from a response that creates or retrieves it, or from an entry of a list.
 
     Raises:
@@ -85,12 +90,61 @@ def read_task(response: dict[str, Any]) -> Task:
     """
     error = response.get("error")
     message = error.get("message") if isinstance(error, dict) else error
-    return Task(
+    return TaskState(
         read_id(response.get("_id"), "task"),
         str(response.get("status") or "processing"),
         str(message) if message else None,
         read_timestamp(str(response.get("created_at"))),
     )
+
+
+_KINDS: tuple[Kind, ...] = ("video", "audio", "image", "document")
+
+
+def read_task(response: Mapping[str, Any]) -> Task:
+    """A task as callers see it, without its vectors: from a response that retrieves it, or from an entry of a list.
+
+    Raises:
+        MalformedResponseError: there is no id.
+    """
+    state = read_state(response)
+    metadata = [found for found in _metadata(response) if isinstance(found, dict)]
+    about: dict[str, Any] = {name: value for found in metadata for name, value in found.items()}
+    named = about.get("input_type")
+    kind = next((kind for kind in _KINDS if f"{kind}_embedding" in response or kind == named), None)
+    model, url = response.get("model_name"), about.get("input_url")
+    return Task(
+        state.id,
+        state.status,
+        kind,
+        model if isinstance(model, str) and model else None,
+        read_time(response.get("created_at")),
+        own_name(about.get("input_filename")),
+        url if isinstance(url, str) and url else None,
+        state.error and one_line(state.error),
+    )
+
+
+def names_dimensions(response: Mapping[str, Any]) -> bool:
+    """Whether a task's response names the length of its vectors: for models that have a choice, and no others (SDK)."""
+    return any(isinstance(found, dict) and "embedding_dimension" in found for found in _metadata(response))
+
+
+def list_tasks(
+    path: str, page: int, *, status: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> Request:
+    """Ask for a page of the account's tasks, newest first.
+
+    Args:
+        page: from 1.
+        status: ``processing``, ``ready`` or ``failed``; None = all.
+        since, until: when they were created; None = in the last 7 days.
+    """
+    return list_page(path, page, status=status, started_at=_rfc3339(since), ended_at=_rfc3339(until))
+
+
+def _rfc3339(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +157,7 @@ class Listed:
         is_last: there is no page after this one.
     """
 
-    task: Task | None
+    task: TaskState | None
     oldest: float | None
     is_last: bool
 
@@ -121,7 +175,7 @@ def find_named(response: dict[str, Any], filename: str) -> Listed:
         if not isinstance(entry, dict):
             continue
         try:
-            task = read_task(entry)
+            task = read_state(entry)
         except MalformedResponseError:
             continue
         if task.created_at is not None:
@@ -129,21 +183,20 @@ def find_named(response: dict[str, Any], filename: str) -> Listed:
         # Several have the name if the creation was sent again: any will do, but one that failed.
         if any(is_name(name, filename) for name in _filenames(entry)) and (found is None or found.status == "failed"):
             found = task
-    return Listed(found, min(times, default=None), not entries or _is_last(response.get("page_info")))
-
-
-def _is_last(info: Any) -> bool:
-    page, pages = (info.get("page"), info.get("total_page")) if isinstance(info, dict) else (None, None)
-    return type(page) is int and type(pages) is int and page >= pages
+    return Listed(found, min(times, default=None), not entries or is_last(response.get("page_info")))
 
 
 def _filenames(entry: dict[str, Any]) -> list[Any]:
+    return [found.get("input_filename") for found in _metadata(entry) if isinstance(found, dict)]
+
+
+def _metadata(entry: Mapping[str, Any]) -> list[Any]:
+    """What an entry or a response has as metadata: at its top, and in its ``video_embedding`` and the like."""
     parts = [entry, *(part for name, part in entry.items() if name.endswith("_embedding"))]
-    metadata = [part.get("metadata") for part in parts if isinstance(part, dict)]
-    return [found.get("input_filename") for found in metadata if isinstance(found, dict)]
+    return [part.get("metadata") for part in parts if isinstance(part, dict)]
 
 
-def failure(task: Task) -> TwelveLabsError:
+def failure(task: TaskState) -> TwelveLabsError:
     """The error of a failed task: ServerError if a new task may succeed, else InvalidInputError."""
     message = task.error or "the task failed without a reason"
     if _TEMPORARY.search(message):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(?:(Z)|([+-]\d\d):?(\d\d))?")
 
@@ -22,3 +23,12 @@ def read_timestamp(text: str) -> float | None:
     except (ValueError, OverflowError):  # a 13th month
         return None
     return whole + float(fraction or 0)
+
+
+def read_time(found: Any) -> datetime | None:
+    """A timestamp of a response as an aware datetime, UTC; None if it is none."""
+    seconds = read_timestamp(found) if isinstance(found, str) else None
+    try:
+        return None if seconds is None else datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
+    except OverflowError:  # the last moment of the year 9999
+        return None

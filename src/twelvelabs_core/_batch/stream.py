@@ -7,15 +7,16 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from .._cache.cache import Cache
 from .._embed.embedder import Embedder
 from .._errors import BatchError, TwelveLabsError
-from .._inputs import Item, check_many, iterator_error
+from .._inputs import Item, Media, check_many, iterator_error
 from .._net import loop
 from .._net.forks import PerLoop
-from .._results import Embedding
+from .._options import SegmentOptions
+from .._results import Embedding, Segment
 from .._stats import Run
 from .batch import run_each
 
@@ -40,8 +41,28 @@ class StreamResult:
     error: TwelveLabsError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentsResult:
+    """One file of a stream of files.
+
+    Attributes:
+        index: index in the input, from 0.
+        item: the file itself.
+        segments: its segments, sorted by time; None if it failed.
+        error: why, if it failed.
+    """
+
+    index: int
+    item: Media
+    segments: list[Segment] | None
+    error: TwelveLabsError | None = None
+
+
+R = TypeVar("R", StreamResult, SegmentsResult)
+
+
 @dataclass
-class Chunk:
+class Chunk(Generic[R]):
     """The results of some consecutive items.
 
     Attributes:
@@ -49,14 +70,17 @@ class Chunk:
         fatal: an error about the account, which ends the stream.
     """
 
-    results: list[StreamResult] = field(default_factory=list)
+    results: list[R] = field(default_factory=list)
     fatal: TwelveLabsError | None = None
 
 
-Embed: TypeAlias = Callable[[int, list[Item]], Awaitable[Chunk]]
+Embed: TypeAlias = Callable[[int, list[Any]], Awaitable[Chunk[R]]]
+"""Embeds consecutive items, given the index of the first."""
 
 
-async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Run, cache: Cache | None) -> Chunk:
+async def embed_chunk(
+    embedder: Embedder, first: int, items: list[Item], run: Run, cache: Cache | None
+) -> Chunk[StreamResult]:
     """Embed consecutive items of a stream. Each is checked alone: one that cannot be sent does not stop the others.
 
     Args:
@@ -75,18 +99,35 @@ async def embed_chunk(embedder: Embedder, first: int, items: list[Item], run: Ru
     )
 
 
-class _Flow:
+async def embed_files(
+    embedder: Embedder, first: int, media: list[Media], options: SegmentOptions, run: Run, cache: Cache | None
+) -> Chunk[SegmentsResult]:
+    """As :func:`embed_chunk` for the segments of files."""
+    labels = [("media", first + place) for place in range(len(media))]
+    jobs, outcome = await run_each(embedder, media, labels, run, cache, options)
+    results = []
+    for place, (item, job, found) in enumerate(zip(media, jobs, outcome.results, strict=True)):
+        if job is not None and found is not None:
+            results.append(SegmentsResult(first + place, item, embedder.as_segments(job, found)))
+        elif place in outcome.errors:
+            results.append(SegmentsResult(first + place, item, None, outcome.errors[place]))
+    return Chunk(results, outcome.fatal)
+
+
+class _Flow(Generic[R]):
     """What the sync and the async stream share: the chunks in flight, which of them is next, when to stop.
 
     Args:
         window: about how many items are in flight.
+        chunk: how many are embedded together.
         ordered: yield in the items' order, not as they finish.
         raise_errors: a failed item ends the stream.
     """
 
-    def __init__(self, *, window: int, ordered: bool, raise_errors: bool) -> None:
-        self.in_flight: deque[PerLoop[Future[Chunk]]] = deque()  # a forked child starts them again
-        self._max_in_flight = max(1, -(-window // CHUNK))
+    def __init__(self, *, window: int, ordered: bool, raise_errors: bool, chunk: int) -> None:
+        self.in_flight: deque[PerLoop[Future[Chunk[R]]]] = deque()  # a forked child starts them again
+        self.chunk = chunk
+        self._max_in_flight = max(1, -(-window // chunk))
         self._ordered, self._raise_errors = ordered, raise_errors
         self._errors: dict[int, TwelveLabsError] = {}
         self._fatal: TwelveLabsError | None = None
@@ -100,8 +141,8 @@ class _Flow:
     def stopped(self) -> bool:
         return self._fatal is not None or bool(self._errors)
 
-    def start(self, embed: Embed, first: int, items: list[Item]) -> None:
-        async def run() -> Chunk:
+    def start(self, embed: Embed[R], first: int, items: list[Any]) -> None:
+        async def run() -> Chunk[R]:
             return await embed(first, items)
 
         started = PerLoop(lambda: loop.submit(run()))
@@ -109,16 +150,16 @@ class _Flow:
         self.in_flight.append(started)
 
     @property
-    def futures(self) -> list[Future[Chunk]]:
+    def futures(self) -> list[Future[Chunk[R]]]:
         return [started.get() for started in self.in_flight]
 
-    def next(self) -> Future[Chunk] | None:
+    def next(self) -> Future[Chunk[R]] | None:
         """The chunk to yield next; None while an unordered stream has no finished one."""
         if self._ordered:
             return self.in_flight[0].get()
         return next((future for future in self.futures if future.done()), None)
 
-    def take(self, future: Future[Chunk]) -> Iterator[StreamResult]:
+    def take(self, future: Future[Chunk[R]]) -> Iterator[R]:
         """Yield the results of a finished chunk; keep the errors to raise."""
         del self.in_flight[self.futures.index(future)]
         chunk = future.result()
@@ -155,17 +196,20 @@ class _Flow:
 
 
 def stream(
-    items: Iterable[Item], embed: Embed, *, window: int, ordered: bool, raise_errors: bool
-) -> Iterator[StreamResult]:
+    items: Iterable[Any], embed: Embed[R], *, window: int, ordered: bool, raise_errors: bool, chunk: int = CHUNK
+) -> Iterator[R]:
     """Yield each item's result, about ``window`` items in flight at a time.
 
     The items are taken in the caller's thread, only as fast as results are taken. Closing the iterator cancels what is
     in flight.
+
+    Args:
+        chunk: how many items are embedded together, and yielded when the last of them is done.
     """
     check_many(items)
-    flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
+    flow: _Flow[R] = _Flow(window=window, ordered=ordered, raise_errors=raise_errors, chunk=chunk)
 
-    def results() -> Iterator[StreamResult]:
+    def results() -> Iterator[R]:
         future = flow.next()
         if future is None:
             wait(flow.futures, return_when=FIRST_COMPLETED)
@@ -175,8 +219,8 @@ def stream(
         yield from flow.take(future)
 
     try:
-        for first, chunk in _chunks(items, flow):
-            flow.start(embed, first, chunk)
+        for first, taken in _chunks(items, flow):
+            flow.start(embed, first, taken)
             while flow.full and not flow.stopped:
                 yield from results()
             if flow.stopped:
@@ -189,14 +233,20 @@ def stream(
 
 
 async def stream_async(
-    items: Iterable[Item] | AsyncIterable[Item], embed: Embed, *, window: int, ordered: bool, raise_errors: bool
-) -> AsyncIterator[StreamResult]:
+    items: Iterable[Any] | AsyncIterable[Any],
+    embed: Embed[R],
+    *,
+    window: int,
+    ordered: bool,
+    raise_errors: bool,
+    chunk: int = CHUNK,
+) -> AsyncIterator[R]:
     """Async :func:`stream`; the items may come from an async iterator too."""
     if not isinstance(items, AsyncIterable):
         check_many(items)
-    flow = _Flow(window=window, ordered=ordered, raise_errors=raise_errors)
+    flow: _Flow[R] = _Flow(window=window, ordered=ordered, raise_errors=raise_errors, chunk=chunk)
 
-    async def results() -> Iterator[StreamResult]:
+    async def results() -> Iterator[R]:
         future = flow.next()
         waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.futures)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -205,8 +255,8 @@ async def stream_async(
         return flow.take(future)
 
     try:
-        async for first, chunk in _achunks(items, flow):
-            flow.start(embed, first, chunk)
+        async for first, taken in _achunks(items, flow):
+            flow.start(embed, first, taken)
             while flow.full and not flow.stopped:
                 for result in await results():
                     yield result
@@ -220,22 +270,22 @@ async def stream_async(
         flow.cancel()
 
 
-def _chunks(items: Iterable[Item], flow: _Flow) -> Iterator[tuple[int, list[Item]]]:
+def _chunks(items: Iterable[Any], flow: _Flow[R]) -> Iterator[tuple[int, list[Any]]]:
     """The items in chunks, each with the index of its first; those taken before the iterator raised are a chunk too."""
     first, chunk = 0, []
     try:
         for item in items:
             chunk.append(item)
-            if len(chunk) == CHUNK:
+            if len(chunk) == flow.chunk:
                 yield first, chunk
-                first, chunk = first + CHUNK, []
+                first, chunk = first + flow.chunk, []
     except Exception as error:
         flow.source_failed(error, first + len(chunk))
     if chunk:
         yield first, chunk
 
 
-async def _achunks(items: Iterable[Item] | AsyncIterable[Item], flow: _Flow) -> AsyncIterator[tuple[int, list[Item]]]:
+async def _achunks(items: Iterable[Any] | AsyncIterable[Any], flow: _Flow[R]) -> AsyncIterator[tuple[int, list[Any]]]:
     if not isinstance(items, AsyncIterable):
         for found in _chunks(items, flow):
             yield found
@@ -244,9 +294,9 @@ async def _achunks(items: Iterable[Item] | AsyncIterable[Item], flow: _Flow) -> 
     try:
         async for item in items:
             chunk.append(item)
-            if len(chunk) == CHUNK:
+            if len(chunk) == flow.chunk:
                 yield first, chunk
-                first, chunk = first + CHUNK, []
+                first, chunk = first + flow.chunk, []
     except Exception as error:
         flow.source_failed(error, first + len(chunk))
     if chunk:

@@ -54,7 +54,7 @@ def item_key(
         media = file.media
         part = (media.start_sec, media.end_sec) if isinstance(media, (Audio, Video)) else None
         _add(found, media.kind, media.name or "", repr(part))
-        found.update(f"size {file.size} {file.pixels}".encode() if by_size and file.url is None else file.digest)
+        found.update(f"size {file.size} {file.pixels}".encode() if by_size and file.is_here else file.digest)
     return found.hexdigest()
 
 

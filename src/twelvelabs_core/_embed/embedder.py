@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeAlias
 
 from .._api import responses, v2
 from .._cache.cache import Cache
 from .._cache.journal import Journal
 from .._cache.keys import item_key, key_prefix
-from .._errors import as_error
+from .._errors import TwelveLabsError, as_error
 from .._inputs import Composed
 from .._media.file import MediaFile
 from .._net.sender import Sender
@@ -21,6 +21,7 @@ from .jobs import Checker, Job
 from .payload import payload_of
 from .settings import EmbedSettings
 from .signed import hide_signatures
+from .sunset import explain_sunset
 from .texts import TextEmbedder
 from .truncate import TextPlan, mean
 
@@ -96,12 +97,22 @@ class Embedder:
             TwelveLabsError: what it met; of a job with files, without the signatures of their addresses.
         """
         if isinstance(job.item, str):
-            return self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
+            found = self.texts.embed(job.item, run, plan=job.plan, prepaid=prepaid)
+            return found if self.settings.model.sunset is None else self._of_old_model(found)
         return self._with_files(job, run, prepaid)
+
+    async def _of_old_model(self, work: Awaitable[tuple[Result, str | None]]) -> tuple[Result, str | None]:
+        try:
+            return await work
+        except TwelveLabsError as error:
+            ours = explain_sunset(error, self.settings.model)
+            raise ours from ours.__cause__
 
     async def _with_files(self, job: Job, run: Run, prepaid: bool) -> tuple[Result, str | None]:
         found: Result
         try:
+            for file in job.files:
+                await self.files.assets.make_ready(file, run)
             if isinstance(job.item, Composed):
                 found = await self._composed(job, job.item, run, prepaid)
             elif job.options is None or self._is_whole(job):
@@ -109,7 +120,7 @@ class Embedder:
             else:
                 found, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
         except Exception as error:
-            ours = hide_signatures(as_error(error, job.label), job.files)
+            ours = explain_sunset(hide_signatures(as_error(error, job.label), job.files), self.settings.model)
             raise ours from ours.__cause__
         return found, None
 

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -27,9 +26,11 @@ from .._net.sender import Sender
 from .._options import SegmentOptions, whole_file
 from .._results import Segment, Usage
 from .._stats import Run
+from .assets import Assets
 from .payload import payload_of
 from .route import Route, route
 from .settings import EmbedSettings
+from .taken_up import TasksTakenUp
 from .tasks import NewTask, Tasks, Work
 from .uploads import Uploads
 
@@ -45,6 +46,10 @@ class FileEmbedder:
     The ids of what was created on the server for a file stay in the journal until :meth:`settle`, which the caller
     calls when it has stored the result: a process that is killed in between leaves nothing that the next one does not
     know of.
+
+    Attributes:
+        assets: files that the caller has uploaded.
+        tasks: those of the account, whoever has created them.
     """
 
     def __init__(self, settings: EmbedSettings, sender: Sender, journal: Journal) -> None:
@@ -57,6 +62,8 @@ class FileEmbedder:
         timeout = settings.task_timeout
         self._uploads = Uploads(sender, journal, scope=scope, keep=settings.keep_assets, timeout=timeout)
         self._tasks = Tasks(sender, journal, scope=scope, timeout=timeout)
+        self.tasks = TasksTakenUp(settings, sender, self._tasks)
+        self.assets = Assets(sender, journal, scope=scope, timeout=timeout)
         self._unsettled: WeakKeyDictionary[MediaFile, tuple[str, Route]] = WeakKeyDictionary()
 
     def key(self, file: MediaFile, options: SegmentOptions, *, by_size: bool = False) -> str:
@@ -134,7 +141,8 @@ class FileEmbedder:
                 found = responses.v2_segments(response, dimensions)
             if one:
                 responses.single(found, file.kind)
-            return _with_scope([s for s in found if asked is None or s.option in asked]), responses.usage(response)
+            found = [s for s in found if asked is None or s.option in asked]
+            return responses.with_scope(found), responses.usage(response)
 
         return read
 
@@ -145,13 +153,13 @@ class FileEmbedder:
             payload, filename = await self._payload(planned, file, options, run)
             return NewTask(self._request(payload, options, file.is_text, True), _minutes(file), filename)
 
-        key = await in_thread(file.url is None, self.key, file, options)
+        key = await in_thread(file.is_here, self.key, file, options)
         self._unsettled[file] = key, planned
         return await self._tasks.run(Work(key, file.label, create, self._reader(file, options)), run)
 
     def _new_v1_task(self, file: MediaFile, options: SegmentOptions) -> NewTask:
         """The form streams the file from the disk, under a name that only this task has."""
-        filename = unique_name(file.filename, file.suffix) if file.url is None else None
+        filename = unique_name(file.filename, file.suffix) if file.is_here else None
         payload = payload_of(file, filename=filename or "")
         return NewTask(tasks.create_v1(self._model, payload, options), _minutes(file), filename)
 
@@ -161,7 +169,7 @@ class FileEmbedder:
         """The file as a request carries it: its content, its URL, or the id of an asset, uploaded now if needed; and
         the name by which a task of it is known, if it has one that no other task has.
         """
-        if planned.upload == "inline" or file.url is not None:
+        if planned.upload == "inline" or not file.is_here:
             return payload_of(file), None
         key = await asyncio.to_thread(self.key, file, options)
         self._unsettled[file] = key, planned
@@ -199,11 +207,3 @@ def _account(api_key: SecretStr) -> str:
 
 def _minutes(file: MediaFile) -> float:
     return (file.range_sec or 0.0) / 60
-
-
-def _with_scope(segments: list[Segment]) -> list[Segment]:
-    """Some responses have no scope; a segment with a time range is a clip."""
-    return [
-        replace(segment, scope="clip") if segment.scope is None and segment.start_sec is not None else segment
-        for segment in segments
-    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .._api.v2 import check_composed
+from .._assets import asset_of
 from .._errors import InvalidInputError, TwelveLabsError, as_error, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
@@ -22,6 +24,11 @@ Label: TypeAlias = "str | tuple[str, int]"
 def label_text(label: Label) -> str:
     """``texts[3]``."""
     return label if isinstance(label, str) else f"{label[0]}[{label[1]}]"
+
+
+def numbered(name: str) -> Iterable[Label]:
+    """Labels ``name[0]``, ``name[1]`` …; each is made a string only where an error needs it."""
+    return zip(itertools.repeat(name), itertools.count(), strict=False)
 
 
 class Job:
@@ -68,8 +75,8 @@ class Job:
 
     @property
     def on_disk(self) -> bool:
-        """Whether it has media that are read on this machine, not fetched by the server from a URL."""
-        return any(file.url is None for file in self.files)
+        """Whether it has media that are read on this machine, not fetched by the server from a URL or had already."""
+        return any(file.is_here for file in self.files)
 
 
 class Checker:
@@ -141,7 +148,7 @@ class Checker:
         if isinstance(item, Composed):
             return self._check_composed(item, label)
         _check_address(item, label)
-        self._check_v1_range(item, label)
+        self._check_v1(item, label)
         may_task = self._settings.api_version == "v2" and item.kind != "document"
         file = open_media(item, self._model, label, may_task=may_task)
         return Job(item, file.label, (file,))
@@ -160,7 +167,7 @@ class Checker:
         for note in options.time_based_metadata:
             _check_unicode(note.text, label, "a text of time_based_metadata ")
         check_options(options, self._model, media.kind, label, self._settings.api_version)
-        self._check_v1_range(media, label)
+        self._check_v1(media, label)
         file = open_media(media, self._model, label, may_task=True)
         return Job(media, file.label, (file,), with_defaults(options, media.kind, is_text=file.is_text))
 
@@ -189,14 +196,20 @@ class Checker:
             if isinstance(media, Media)
         )
         check_composed(item, self._model, is_pdf=[file.mime == "application/pdf" for file in files], label=label)
+        if item.text is not None and not item.media:
+            return self._check_text(item.text, label)  # marengo3.0 composes nothing without media
         if item.text and self._model.truncation is None and self._settings.is_over_limit(item.text):
             # Cutting could lose a <@name>; only a model that cuts by itself (3.5) may be sent it.
             raise with_item(too_long(self._model, self._settings.count(item.text)), label)
         return Job(item, label, files)
 
-    def _check_v1_range(self, media: Media, label: str) -> None:
-        if self._settings.api_version == "v1" and isinstance(media, Audio) and media.end_sec is not None:
+    def _check_v1(self, media: Media, label: str) -> None:
+        if self._settings.api_version != "v1":
+            return
+        if isinstance(media, Audio) and media.end_sec is not None:
             raise InvalidInputError("v1 has no end_sec for audio; use v2, or cut the file.", item=label)
+        if asset_of(media.source) is not None:
+            raise InvalidInputError("v1 takes no assets; use v2, or pass the file.", item=label)
 
     def _not_taken(self, kind: Kind) -> str:
         model, version = self._model, self._settings.api_version
@@ -232,7 +245,7 @@ def _needs_disk(item: Any) -> bool:
     if isinstance(item, Composed):
         media: Any = item.media if isinstance(item.media, Sequence) else ()
         return any(map(_needs_disk, media))
-    return isinstance(item, Media) and not is_url(item.source)
+    return isinstance(item, Media) and not is_url(item.source) and asset_of(item.source) is None
 
 
 def _kind(item: Any) -> Kind | None:

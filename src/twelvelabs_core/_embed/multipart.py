@@ -16,6 +16,7 @@ from .._net.pool import for_each
 from .._net.retry import not_received, retry
 from .._net.sender import Sender
 from .._stats import Run
+from .watch import UploadWatch
 
 PARALLEL_PARTS = 4
 REPORT_BATCH = 8  # parts
@@ -75,6 +76,10 @@ class MultipartUpload:
         """The parts to send."""
         return (index for index in range(1, self.plan.parts + 1) if index not in self.arrived)
 
+    def length_of(self, index: int, size: int) -> int:
+        """Bytes of a part of a file of so many bytes: all are equally long but the last."""
+        return min(self.plan.part_size, size - (index - 1) * self.plan.part_size)
+
     def add_urls(self, response: Mapping[str, Any]) -> None:
         """Add the addresses of a response."""
         self.urls.update(assets.read_part_urls(response, self.plan.parts, self._base_url))
@@ -132,16 +137,25 @@ class PartSender:
             upload.arrived |= indices
         return upload
 
-    async def send(self, source: MediaFile, upload: MultipartUpload, name: str, run: Run) -> None:
+    async def send(self, source: MediaFile, upload: MultipartUpload, name: str, run: Run, watch: UploadWatch) -> None:
         """Send the parts that have not arrived, and report them to the server, also if a later part fails.
+
+        Args:
+            watch: is told of each part.
 
         Raises:
             InvalidInputError: the file has changed meanwhile.
             ServerError: the storage refused a part again and again.
         """
+        assert source.size is not None
+        parts, size = len(upload.arrived), sum(upload.length_of(index, source.size) for index in upload.arrived)
+        watch.sent(size, parts, upload.plan.parts)
 
         async def send(index: int) -> None:
+            nonlocal parts, size
             proof = await self._send_part(source, upload, index, run)
+            parts, size = parts + 1, size + proof[2]
+            watch.sent(size, parts, upload.plan.parts)
             upload.proofs.append(proof)
             # A run that is killed now reports what has arrived instead of sending it again.
             await self._journal.write(name, **upload.journal_entry)
@@ -167,7 +181,7 @@ class PartSender:
         """Send one part. Its address is valid for one attempt, so each attempt gets a new one."""
         assert source.size is not None
         start = (index - 1) * upload.plan.part_size
-        length = min(upload.plan.part_size, source.size - start)
+        length = upload.length_of(index, source.size)
         content = source.part(start, length)
 
         async def attempt(_: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .embedder import Embedder
 from .jobs import Job
 from .payload import payload_of
 from .signed import hide_signatures
+from .sunset import explain_sunset
 from .texts import LONG_TEXT
 from .truncate import TextPlan
 
@@ -69,7 +70,7 @@ async def embed_parts(
         parts = await _one_call(embedder, run, jobs, plan) if jobs else Parts()
     except Exception as error:
         files = [file for job in jobs.values() for file in job.files]
-        ours = hide_signatures(as_error(error, "embed_parts"), files)
+        ours = explain_sunset(hide_signatures(as_error(error, "embed_parts"), files), embedder.settings.model)
         if averaged is not None:
             (found,) = ours.results or [Parts()]
             ours.results = [replace(found, text=averaged)]

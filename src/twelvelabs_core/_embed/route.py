@@ -36,8 +36,13 @@ class Route:
             by_name: the task is to be found again if its creation is not answered. For that a file of this machine is
                 uploaded first, even a small one: an asset has a name, the content of a request has none.
         """
-        upload = "direct" if by_name and self.upload == "inline" and file.url is None else self.upload
+        upload = "direct" if by_name and self.upload == "inline" and file.is_here else self.upload
         return Route(upload, task=True)
+
+
+def needs_parts(size: int | None) -> bool:
+    """Whether a file of so many bytes is uploaded in parts; None = not known before it is sent."""
+    return size is not None and size > DIRECT_BYTES
 
 
 def route(model: Model, api_version: ApiVersion, file: MediaFile, options: SegmentOptions) -> Route:
@@ -47,8 +52,10 @@ def route(model: Model, api_version: ApiVersion, file: MediaFile, options: Segme
         return Route("inline", task=kind == "video")  # a form streams the file itself
     request, task = model.media.get(kind), model.task_media.get(kind)
     upload: Literal["inline", "direct", "multipart"] = "inline"
-    if file.size is not None and request is not None and file.size > request.max_inline_bytes:
-        upload = "direct" if file.size <= DIRECT_BYTES else "multipart"
+    size = file.size if file.asset is None else file.asset.size
+    is_large = size is not None and request is not None and size > request.max_inline_bytes
+    if is_large and file.size is not None:  # an asset is there already
+        upload = "multipart" if needs_parts(file.size) else "direct"
     if task is None:
         return Route(upload, task=False)
     if kind == "image":
@@ -57,7 +64,7 @@ def route(model: Model, api_version: ApiVersion, file: MediaFile, options: Segme
         # A synchronous request of marengo3.5 takes no options, and returns a fused vector for a video. A request takes
         # 30 s at most, a task any length and returns a visual vector: a task for all, so that their vectors compare.
         whole = is_whole_file(options, model, kind, is_text=file.is_text)
-        if kind == "video" or not whole or file.has_range or (kind == "document" and upload != "inline"):
+        if kind == "video" or not whole or file.has_range or (kind == "document" and is_large):
             return Route(upload, task=True)
     longest = request.max_sec if request is not None else None
     # The whole file's length, even for a part of it: which of the two the server measures is not documented.

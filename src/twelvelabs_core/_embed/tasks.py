@@ -113,7 +113,7 @@ class Tasks:
                 await self.forget(work.key)
                 _pay_again(work.label, f"the server no longer has the task {task_id} ({error})", run)
                 continue
-            task = tasks.read_task(response)
+            task = tasks.read_state(response)
             if task.status == "ready":
                 return await self._read(work, path, task_id, response, run.after_payment())
             await self.forget(work.key)
@@ -130,18 +130,44 @@ class Tasks:
     def _name(self, key: str) -> str:
         return f"task/{self._scope}/{key}"
 
+    async def response_of(self, path: str, task_id: str, run: Run, *, wait: bool) -> dict[str, Any]:
+        """The response of a task that any client has created.
+
+        Args:
+            wait: until it is no longer processing.
+
+        Raises:
+            InvalidInputError: the service has none of this id; or, with ``wait``, it failed.
+            ServerError: with ``wait``: it failed for a reason that may pass, or was not ready in time.
+        """
+        if not wait:
+            response = await self._sender.send(tasks.retrieve(path, task_id), run)
+            run.saw_task(tasks.read_task(response))
+            return response
+        response = await self._finished(path, task_id, run, is_new=False)
+        state = tasks.read_state(response)
+        if state.status != "ready":
+            raise tasks.failure(state)
+        return response
+
     async def _read(self, work: Work[R], path: str, task_id: str, response: dict[str, Any], run: Run) -> R:
+        try:
+            return await self.readable(work.read, path, task_id, response, run)
+        except InvalidInputError:  # an error message in place of vectors
+            await self.forget(work.key)
+            raise
+
+    async def readable(
+        self, read: Callable[[dict[str, Any]], R], path: str, task_id: str, response: dict[str, Any], run: Run
+    ) -> R:
         """The result of a finished task, which is paid for: one that is not usable is fetched again, not made again."""
         readings = 1
         while True:
             try:
-                return await asyncio.to_thread(read_with, work.read, response)  # it may have thousands of vectors
+                return await asyncio.to_thread(read_with, read, response)  # it may have thousands of vectors
             except MalformedResponseError:
                 if readings == MAX_READINGS:
                     raise
-            except InvalidInputError:  # an error message in place of vectors
-                await self.forget(work.key)
-                raise
             await pause(self._sender.settings.retry.backoff(readings))
             response = await self._sender.send(tasks.retrieve(path, task_id), run)
             readings += 1
@@ -181,7 +207,7 @@ class Tasks:
                 _pay_again(work.label, f"the response was lost ({lost[-1]})", run)
             try:
                 response = await self._sender.send(request, run, minutes=new.minutes, repeat=False)
-                return tasks.read_task(response).id
+                return tasks.read_state(response).id
             except TwelveLabsError as error:
                 if _may_exist(error):
                     lost.append(error)
@@ -239,6 +265,9 @@ class Tasks:
 
         Args:
             is_new: it was created just now, so that the server may not know it yet.
+
+        Raises:
+            ServerError: it was not ready in time.
         """
         by_status = path == "embed/tasks"  # v1 has a short response for polling, without vectors
         unknown = 0
@@ -254,7 +283,9 @@ class Tasks:
                 if is_new and error.status == 404 and unknown <= MAX_UNKNOWN:
                     return None
                 raise
-            status = tasks.read_task(response).status
+            status = tasks.read_state(response).status
+            if run.on_status is not None:
+                run.saw_task(tasks.read_task(response))
             if status == "processing":
                 return None
             if by_status and status == "ready":

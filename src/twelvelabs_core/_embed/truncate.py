@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .._errors import InvalidInputError, TextTooLongError, UnexpectedError
 from .._models import Model
+from .._vectors import weighted_sum
 
 Truncate = Literal["end", "start", "none", "average"]
 TRUNCATE: tuple[Truncate, ...] = ("end", "start", "none", "average")
@@ -321,7 +322,7 @@ def mean(vectors: Sequence[Sequence[float]], weights: Sequence[float]) -> list[f
     """
     if len(vectors) == 1:
         return list(vectors[0])
-    total = [math.fsum(w * x for w, x in zip(weights, column, strict=True)) for column in zip(*vectors, strict=True)]
+    total = weighted_sum(vectors, weights)
     norm = math.sqrt(math.fsum(x * x for x in total))
     if norm == 0:
         raise InvalidInputError("the chunks' vectors cancel out to zero; there is no mean direction.")

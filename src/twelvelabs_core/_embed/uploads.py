@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._api import assets
-from .._api.assets import Asset
 from .._api.names import read_id, unique_name
+from .._assets import Asset
 from .._cache.journal import Journal
 from .._errors import InvalidInputError, MalformedResponseError, ServerError, TwelveLabsError
 from .._media.file import MediaFile
@@ -17,6 +17,7 @@ from .._net.retry import not_received, retry
 from .._net.sender import Sender
 from .._stats import Run
 from .multipart import MultipartUpload, PartSender
+from .watch import UploadWatch
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -26,14 +27,16 @@ DELETE_SEC = 30.0  # longest wait for a deletion
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A file on the server, ready for use.
+    """A file on the server.
 
     Attributes:
         filename: the name it was uploaded under, which no other asset has.
+        asset: what the server says of it, once it is ready for use.
     """
 
     asset_id: str
     filename: str
+    asset: Asset | None = None
 
 
 class Uploads:
@@ -53,33 +56,43 @@ class Uploads:
         self._scope, self._keep, self._timeout = scope, keep, timeout
         self._parts = PartSender(sender, journal)
 
-    async def obtain(self, source: MediaFile, key: str, run: Run, *, in_parts: bool) -> Uploaded:
+    async def obtain(
+        self, source: MediaFile, key: str, run: Run, *, in_parts: bool, watch: UploadWatch | None = None
+    ) -> Uploaded:
         """An asset with this content, ready for use: an existing one, or one uploaded now.
 
         Args:
             key: digest of the file and its options. The asset is used for it alone, unless assets are kept.
+            watch: is told how far it is.
 
         Raises:
             InvalidInputError: the file has changed meanwhile, the server could not process it, or takes no file of that
                 kind and size.
             ServerError: the asset was not ready in time.
         """
+        watch = watch or UploadWatch()
         name = self._name(source, key)
         found = await self._existing(name, source, run)
         if found is None:
             upload = self._upload_in_parts if in_parts else self._upload_whole
-            found = await upload(source, name, run)
+            found = await upload(source, name, run, watch)
             try:
                 await asyncio.to_thread(source.check_unchanged)
             except InvalidInputError:
                 await self._discard(name, run)
                 raise
-        await self._wait_until_ready(found.asset_id, name, run)
-        return found
+        watch.is_now("processing")
+        try:
+            asset = await wait_until_ready(self._sender, found.asset_id, self._timeout, run)
+        except InvalidInputError:
+            await self._journal.delete(name)
+            raise
+        watch.is_now("ready")
+        return replace(found, asset=asset)
 
     async def discard(self, source: MediaFile, key: str, run: Run) -> None:
         """Delete the asset of this key that this or an earlier process created. A failed deletion is logged."""
-        if not self._keep and source.url is None:
+        if not self._keep and source.is_here:
             await self._discard(self._name(source, key), run)
 
     async def _discard(self, name: str, run: Run) -> None:
@@ -116,7 +129,7 @@ class Uploads:
             return Uploaded(asset_id, filename)
         try:
             asset_id = read_id(entry["asset_id"], "asset")
-            assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run))
+            assets.usable(assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run)))
         except (InvalidInputError, MalformedResponseError):
             await self._journal.delete(name)  # the asset was deleted, has expired or failed
             return None
@@ -130,7 +143,7 @@ class Uploads:
             logger.warning("The list of assets cannot be read, so none is found there: %s", error)
             return None
 
-    async def _upload_whole(self, source: MediaFile, name: str, run: Run) -> Uploaded:
+    async def _upload_whole(self, source: MediaFile, name: str, run: Run, watch: UploadWatch) -> Uploaded:
         filename = unique_name(source.filename, source.suffix)
         content = source.sent()
         request = assets.create(content, filename, source.mime)
@@ -138,7 +151,7 @@ class Uploads:
 
         async def attempt(_: int) -> str:
             try:
-                return assets.read_asset(await self._sender.send(request, run, repeat=False)).id
+                return assets.usable(assets.read_asset(await self._sender.send(request, run, repeat=False))).id
             except TwelveLabsError:
                 await asyncio.to_thread(source.check_unchanged)  # then another attempt is of no use
                 raise
@@ -147,6 +160,7 @@ class Uploads:
             return await self._search(filename, content.size, run)
 
         policy = self._sender.settings.retry
+        watch.sent(0, 0)
         try:
             asset_id = await retry(attempt, policy, run, repeatable=lambda e: not not_received(e), recover=recover)
         except InvalidInputError:
@@ -154,9 +168,10 @@ class Uploads:
             raise
         await self._journal.write(name, asset_id=asset_id, filename=filename)
         run.uploaded(content.size)
+        watch.sent(content.size, 1)
         return Uploaded(asset_id, filename)
 
-    async def _upload_in_parts(self, source: MediaFile, name: str, run: Run) -> Uploaded:
+    async def _upload_in_parts(self, source: MediaFile, name: str, run: Run, watch: UploadWatch) -> Uploaded:
         if source.kind not in ("audio", "video", "image"):
             raise InvalidInputError(
                 f"has {(source.size or 0) / 1e6:.0f} MB; a document of that size can only be passed as a public URL.",
@@ -165,7 +180,7 @@ class Uploads:
         upload = await self._parts.resume(source, name, run)
         if upload is None:
             upload = await self._begin(source, name, run)
-        await self._parts.send(source, upload, name, run)
+        await self._parts.send(source, upload, name, run, watch)
         await self._journal.write(name, asset_id=upload.plan.asset_id, filename=upload.filename)
         return Uploaded(upload.plan.asset_id, upload.filename)
 
@@ -180,17 +195,23 @@ class Uploads:
         await self._journal.write(name, **upload.journal_entry)
         return upload
 
-    async def _wait_until_ready(self, asset_id: str, name: str, run: Run) -> None:
-        """Wait until the server has processed the upload: before that it cannot be used."""
 
-        async def check() -> Asset | None:
-            asset = assets.read_asset(await self._sender.send(assets.retrieve(asset_id), run))
-            return asset if asset.status == "ready" else None
+async def wait_until_ready(sender: Sender, asset_id: str, timeout: float, run: Run) -> Asset:
+    """An asset that the server has processed: before that it cannot be used.
 
-        try:
-            ready = await poll(check, first=FIRST_POLL_SEC, slowest=SLOWEST_POLL_SEC, timeout=self._timeout)
-        except InvalidInputError:
-            await self._journal.delete(name)
-            raise
-        if ready is None:
-            raise ServerError(f"The upload (asset {asset_id}) is still being processed after {self._timeout:.0f} s.")
+    Args:
+        timeout: seconds.
+
+    Raises:
+        InvalidInputError: the server could not process it, or has none of this id.
+        ServerError: it was not ready in time.
+    """
+
+    async def check() -> Asset | None:
+        asset = assets.usable(assets.read_asset(await sender.send(assets.retrieve(asset_id), run)))
+        return asset if asset.status == "ready" else None
+
+    ready = await poll(check, first=FIRST_POLL_SEC, slowest=SLOWEST_POLL_SEC, timeout=timeout)
+    if ready is None:
+        raise ServerError(f"The upload (asset {asset_id}) is still being processed after {timeout:.0f} s.")
+    return ready

@@ -15,22 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from .._assets import asset_of
 from .._errors import InvalidInputError, TwelveLabsError
 from .._inputs import Media, describe, is_url
 from .._models import MediaLimit, Model
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
-from .kinds import local_path
+from .kinds import check_no_page, local_path
 from .opened import SUFFIX, MediaFile
 from .probe import probe
 
 __all__ = ["MediaFile", "locate", "open_media"]
 
-# Pages about media, not media: the API refuses them, and says so only after the request (API page, "direct links").
-_HOSTING_PAGES = re.compile(
-    r"(^|\.)(youtube\.com|youtu\.be|vimeo\.com|tiktok\.com|dailymotion\.com|drive\.google\.com|dropbox\.com|onedrive\.live\.com|1drv\.ms)$"
-)
+_LIKE_AN_ID = re.compile(r"[0-9a-f]{24}")
 
 
 def open_media(media: Media, model: Model, label: str, *, may_task: bool = False) -> MediaFile:
@@ -45,6 +43,11 @@ def open_media(media: Media, model: Model, label: str, *, may_task: bool = False
     limit = model.limit(media.kind, may_task=may_task)
     file = locate(media, label)
     if file.url is not None:
+        return file
+    if file.asset is not None:  # the server has checked it
+        if limit is not None:
+            seconds = file.measured.duration_sec
+            check_duration(file.label, media, seconds, *_length_limit(file, model, limit, may_task))
         return file
     if limit is None:
         file.filename = file.filename or media.kind
@@ -90,7 +93,10 @@ def locate(media: Media, label: str = "") -> MediaFile:
 
 
 def _find(file: MediaFile, source: Any) -> None:
-    if isinstance(source, str):
+    asset = asset_of(source)
+    if asset is not None:
+        file.use_asset(asset)
+    elif isinstance(source, str):
         _find_by_scheme(file, source)
     elif isinstance(source, os.PathLike):
         _use_path(file, Path(os.fsdecode(source)))
@@ -125,12 +131,7 @@ def _find_by_scheme(file: MediaFile, source: str) -> None:
 def _use_url(file: MediaFile, url: str) -> None:
     parts = urlsplit(url)
     url.encode()  # broken Unicode (half of a surrogate pair) can be neither sent nor digested
-    if _HOSTING_PAGES.search((parts.hostname or "").lower()):
-        raise InvalidInputError(
-            f"{parts.hostname} serves a page about the media, not the file; the API needs a direct link. "
-            "Download the file and pass its path.",
-            item=file.label,
-        )
+    check_no_page(url, file.label)
     file.url, file.filename = url, file.filename or Path(parts.path).name
 
 
@@ -140,7 +141,8 @@ def _use_path(file: MediaFile, path: Path) -> None:
             raise InvalidInputError("is a directory; pass the files in it.", item=file.label)
         found = path.stat()
     except FileNotFoundError:
-        raise InvalidInputError(f"no such file (looked in {Path.cwd()}).", item=file.label) from None
+        hint = f" If it is the id of an asset: Asset({path.name!r})." if _LIKE_AN_ID.fullmatch(str(path)) else ""
+        raise InvalidInputError(f"no such file (looked in {Path.cwd()}).{hint}", item=file.label) from None
     except (OSError, ValueError) as error:
         # ENAMETOOLONG and NUL bytes: usually text, or base64, where a path is meant.
         why = getattr(error, "strerror", None) or error  # an OSError's own message repeats the path

@@ -6,10 +6,11 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .._assets import Asset
 from .._errors import InvalidInputError
 from .._inputs import Audio, Media, Video
 from .._models import Kind
@@ -37,6 +38,7 @@ class MediaFile:
         filename: name sent to the server with a file part.
         mime: MIME type of what :meth:`load` returns (unknown for a URL).
         url: set when the server is to fetch it; then nothing is read here.
+        asset: set when the server has it; likewise.
         path, data, image: where the content is otherwise; ``image`` is a PIL image.
         convert: the content is an image in a format the API does not take, or one that its EXIF tag turns.
         turned: its EXIF tag turns it. Whether the API does as the tag says is open, so it is turned before it is sent.
@@ -52,6 +54,7 @@ class MediaFile:
     filename: str = ""
     mime: str = "application/octet-stream"
     url: str | None = field(default=None, repr=False)  # it may be signed
+    asset: Asset | None = None
     path: Path | None = None
     data: bytes | None = None
     image: Any = None
@@ -64,8 +67,13 @@ class MediaFile:
     keeps_digest: bool = True
 
     @property
+    def is_here(self) -> bool:
+        """Whether its content is read on this machine."""
+        return self.url is None and self.asset is None
+
+    @property
     def content(self) -> bytes | Path:
-        """The bytes or the path of a file that is neither a URL nor a PIL image."""
+        """The bytes or the path of a file that is here and no PIL image."""
         content = self.data if self.data is not None else self.path
         assert content is not None
         return content
@@ -105,6 +113,13 @@ class MediaFile:
             return whole
         return max(0.0, min(whole, media.end_sec or whole) - (media.start_sec or 0.0))
 
+    def use_asset(self, asset: Asset) -> None:
+        """Have its content be that of an asset, of which this may be known more than before."""
+        self.asset = asset
+        self.filename = self.filename or asset.filename or asset.id
+        self.mime = asset.mime or self.mime
+        self.measured = replace(self.measured, duration_sec=asset.duration_sec)
+
     @property
     def digest(self) -> bytes:
         """BLAKE2b of what is sent, 20 bytes, for keys. Reads the file.
@@ -117,8 +132,9 @@ class MediaFile:
 
     @property
     def content_digest(self) -> str:
-        """BLAKE2b of the file's own content, 20 bytes as hexadecimal text; of a URL, of its address without signature:
-        changes behind a URL are not seen. Reads the file.
+        """BLAKE2b of the file's own content, 20 bytes as hexadecimal text; of a URL, of its address without signature,
+        or of the caller's ``cache_key``: changes behind a URL are not seen; of an asset that was uploaded elsewhere, of
+        its id. Reads the file.
 
         Raises:
             InvalidInputError: as for :attr:`digest`.
@@ -136,7 +152,13 @@ class MediaFile:
         if self.image is not None:
             return images.digest_image(self.image, self.label)
         found = hashlib.blake2b(digest_size=20)
-        if self.url is not None:
+        if self.asset is not None:
+            if self.asset.content_digest is not None:
+                return bytes.fromhex(self.asset.content_digest)
+            found.update(b"asset" + self.asset.id.encode())
+        elif self.url is not None and self.media.cache_key is not None:
+            found.update(b"cache_key" + self.media.cache_key.encode())
+        elif self.url is not None:
             found.update(b"url" + unsigned_url(self.url).encode())
         elif self.data is not None:
             found.update(self.data)

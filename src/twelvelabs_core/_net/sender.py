@@ -25,6 +25,7 @@ from . import loop
 from .forks import PerLoop, uncut
 from .limits.lanes import Capacity
 from .limits.limiter import Limiter
+from .pace import monotonic
 from .pool import attempt_each
 from .retry import not_received as not_received
 from .retry import retry
@@ -236,7 +237,7 @@ class _Exchange:
     def _rejected(self, error: RateLimitError) -> None:
         self._run.stats.limited += 1
         if self._rejected_at is None:
-            self._rejected_at = time.monotonic()
+            self._rejected_at = monotonic()  # by the limiters' clock
         for limiter in self.limiters:
             limiter.block_for(error.retry_after)
 

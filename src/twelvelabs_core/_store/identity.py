@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+from .._assets import Asset
 from .._errors import InvalidInputError, UnexpectedError
 from .._inputs import Media
 from .._places import place_of, unsigned_url
@@ -46,12 +47,14 @@ def always(name: str | None) -> IdFrom:
 
 
 def source_of(media: Media) -> str | None:
-    """The path, URL (without signature) or given file name of media; None if it has none."""
+    """The path, URL (without signature), asset (``asset://``) or given file name of media; None if it has none."""
     return _place(media) or media.filename
 
 
 def _place(media: Media) -> str | None:
     source: Any = media.source
+    if isinstance(source, Asset):
+        return source.uri
     if isinstance(source, str) and not source.startswith("data:"):
         return unsigned_url(source)
     return os.fsdecode(source) if isinstance(source, os.PathLike) else None

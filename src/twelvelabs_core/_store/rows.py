@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._assets import asset_of
 from .._errors import InvalidInputError
 from .._inputs import Media, describe, file_name
 from .._options import SegmentOptions
@@ -48,7 +49,9 @@ def known_of(media: Media, metadata: Mapping[str, Any] | None, label: str | None
     """
     own = own_metadata(metadata, label)
     source = own.pop("source", None) or source_of(media)
-    name = own.pop("file_name", None) or media.filename or file_name(source or describe(media)) or media.kind
+    asset = asset_of(media.source)
+    name = own.pop("file_name", None) or media.filename or (asset.filename if asset else None)
+    name = name or file_name(source or describe(media)) or media.kind
     return {**({"source": source} if source else {}), "file_name": name, "media_type": media.kind, **own}
 
 

@@ -33,7 +33,7 @@ _DOCUMENTS = {".pdf": "application/pdf", ".txt": "text/plain", ".md": "text/mark
 async def create_asset(request: Request) -> Response:
     """``POST /assets``: 201, and the asset is processing."""
     state = state_of(request)
-    form = await store_form(request, state.files.new)
+    form = await store_form(request, state.settings, state.files.new)
     kept = None
     try:
         asset = await _create(form, state)
@@ -145,20 +145,27 @@ async def retrieve_asset(request: Request) -> Response:
     """``GET /assets/{id}``: the asset; counts as a poll for the setting ``asset_polls``."""
     state = state_of(request)
     asset = state.assets.get(request.path_params["asset_id"], state.settings)
-    body = asset.as_json(state.settings)
+    return json_response(await asyncio.to_thread(_polled, asset, state.settings))
+
+
+def _polled(asset: Asset, settings: Settings) -> dict[str, Any]:
+    """Return an asset as JSON, which counts as a poll."""
+    body = asset.as_json(settings)
     asset.polls += 1
-    return json_response(body)
+    return body
 
 
 async def list_assets(request: Request) -> Response:
-    """``GET /assets``: newest first."""
+    """``GET /assets``: newest first; a poll of each asset on the page."""
     state = state_of(request)
     assets = state.assets.newest_first(
         query_strings(request, "asset_ids"),
         query_strings(request, "asset_types", _KINDS),
         request.query_params.get("filename", ""),
     )
-    return json_response(page_of(assets, request, lambda asset: asset.as_json(state.settings)))
+    return json_response(
+        await asyncio.to_thread(page_of, assets, request, lambda asset: _polled(asset, state.settings))
+    )
 
 
 async def delete_asset(request: Request) -> Response:

@@ -41,7 +41,7 @@ _MIN_CLIP_SEC = 2.0
 async def create_task(request: Request) -> Response:
     """``POST /embed/tasks``: 200 with the identifier alone."""
     state = state_of(request)
-    form = await store_form(request, state.files.new)
+    form = await store_form(request, state.settings, state.files.new)
     try:
         task = await _create(form, state)
     except ApiError:
@@ -89,11 +89,11 @@ def _time_request(form: Form, model: Model, settings: Settings) -> TimeRequest:
     scopes = form.strings("video_embedding_scope", "clip")
     if any(scope not in ("clip", "video") for scope in scopes):
         raise invalid("video_embedding_scope", "It must be one of: clip, video.")
-    if "clip" not in scopes:
+    if "clip" not in scopes and settings.lone_video_scope == "refuse":
         raise invalid("video_embedding_scope", "The scope video is only available together with clip.")
     return TimeRequest(
         options=("visual", "audio", "transcription") if model.transcribes else ("visual", "audio"),
-        scopes=("clip", "asset") if "video" in scopes else ("clip",),
+        scopes=tuple({"clip": "clip", "video": "asset"}[scope] for scope in ("clip", "video") if scope in scopes),
         clip_sec=length or 6.0,
         start=start or 0.0,
         end=end,
@@ -148,15 +148,27 @@ async def task_status(request: Request) -> Response:
 async def retrieve_task(request: Request) -> Response:
     """``GET /embed/tasks/{id}``: the vectors of the requested options, once they are ready."""
     wanted = query_strings(request, "embedding_option", _OPTIONS)
+    settings = state_of(request).settings
     body, task, result = await _poll(request)
+    wanted = _options_of(wanted, MODELS[task.model_name], settings)
     body |= task.times()
     if result is not None and result.error is None:
-        settings = state_of(request).settings
-        segments = [_segment(found, MODELS[task.model_name], settings) for found in result.embeddings]
+        segments = [video_segment(found, MODELS[task.model_name], settings) for found in result.embeddings]
         body["video_embedding"]["segments"] = [
             segment for segment in segments if not wanted or segment["embedding_option"] in wanted
         ]
     return json_response(body)
+
+
+def _options_of(wanted: list[str], model: Model, settings: Settings) -> list[str]:
+    """Return the options as the model names them. Raises the API's 400 by settings."""
+    if "visual-text" not in wanted or model.visual_option == "visual-text":
+        return wanted
+    if settings.visual_text_marengo30 == "refuse":
+        raise invalid("embedding_option", f"{model.name} does not have the option visual-text.")
+    if settings.visual_text_marengo30 == "none":
+        return wanted
+    return ["visual" if option == "visual-text" else option for option in wanted]
 
 
 async def _poll(request: Request) -> tuple[dict[str, Any], Task, Result | None]:
@@ -177,7 +189,8 @@ async def _poll(request: Request) -> tuple[dict[str, Any], Task, Result | None]:
     return body, task, result
 
 
-def _segment(found: Embedding, model: Model, settings: Settings) -> dict[str, Any]:
+def video_segment(found: Embedding, model: Model, settings: Settings) -> dict[str, Any]:
+    """Return one segment of a video as this version writes it."""
     assert found.start is not None and found.end is not None  # Video has times.
     return {
         "start_offset_sec": json_seconds(found.start),

@@ -225,12 +225,10 @@ async def upload_status(request: Request) -> Response:
 
 def _chunk_json(chunk: Chunk, upload: Upload) -> dict[str, Any]:
     reported = chunk.reported
-    return {
-        "index": chunk.index,
-        "status": "pending" if reported is None else "completed",
-        "uploaded_at": None if reported is None else rfc3339(reported),
-        "updated_at": rfc3339(upload.created if reported is None else reported),
-    }
+    if reported is None:
+        return {"index": chunk.index, "status": "pending", "updated_at": rfc3339(upload.created)}
+    at = rfc3339(reported)
+    return {"index": chunk.index, "status": "completed", "uploaded_at": at, "updated_at": at}
 
 
 async def list_uploads(request: Request) -> Response:

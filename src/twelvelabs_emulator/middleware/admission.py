@@ -16,6 +16,7 @@ from ..protocol.settings import Settings
 from ..store.state import state_of
 from .fault_effects import respond_with_fault
 from .recorder import TICKET
+from .recording import forwarded, replaying
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Categories = Callable[[Request], Awaitable[frozenset[str]]]
@@ -41,6 +42,11 @@ async def _serve(request: Request, endpoint: Endpoint, categories: Categories | 
     state = state_of(request)
     settings = state.settings
     current_ticket.set(None)
+    if settings.recording is not None and needs_key:
+        await request.body()  # From here on it can be read more than once.
+        if settings.record_from is not None:
+            return await forwarded(request, settings)  # The service checks the key and its limits.
+        endpoint = replaying(endpoint)
     if needs_key:
         check_key(request.headers.get("x-api-key"), settings)
     if categories is not None:

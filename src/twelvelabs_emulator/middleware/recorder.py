@@ -6,11 +6,13 @@ import asyncio
 import logging
 import time
 import uuid
+from email.utils import formatdate
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..protocol.bodies import RECORD
+from ..protocol.formats import API_PREFIX, API_VERSION
 from ..protocol.rate_limits import Ticket
 from ..protocol.request_log import RecordedRequest
 from ..store.state import State
@@ -50,6 +52,10 @@ class Recorder:
                 if ticket is not None:
                     headers += [(name.encode(), value.encode()) for name, value in ticket.headers().items()]
                 headers.append((b"x-trace-id", uuid.uuid4().hex.encode()))
+                if record.path.startswith(API_PREFIX):  # The storage of uploads is another server.
+                    headers.append((b"x-api-version", API_VERSION.encode()))
+                if self._state.sends_date:
+                    headers.append((b"date", formatdate(self._state.settings.now(), usegmt=True).encode()))
                 message["headers"] = headers
                 record.status = message["status"]
                 record.duration = time.perf_counter() - began

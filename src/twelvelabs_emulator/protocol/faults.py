@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
+from .formats import API_PREFIX
+
 #: Kinds that alter a successful response.
 ALTERATIONS = ("part_error", "no_segments", "extra_fields", "no_metadata", "nan", "wrong_dimension", "empty_data")
 _KIND = re.compile(
@@ -35,7 +37,7 @@ class Fault(BaseModel):
     - an altered response: ``part_error`` (v1: ``error_message``), ``no_segments`` (``segments`` and ``data``
       removed), ``empty_data``, ``extra_fields``, ``no_metadata``, ``nan``, ``wrong_dimension``
 
-    ``path`` (after ``/v1.3/``, wildcards allowed) and ``method`` select requests; ``upload-part`` selects the
+    ``path`` (with or without ``/v1.3/``, wildcards allowed) and ``method`` select requests; ``upload-part`` selects the
     parts of multipart uploads, ``upload-part/3`` the third parts. Of these the rule applies to every
     ``every``-th, to the ``first`` ones, or to each with a ``probability`` (drawn from ``seed``), otherwise to
     all; ``times`` is the most often it applies.
@@ -58,6 +60,14 @@ class Fault(BaseModel):
         if not _KIND.fullmatch(kind):
             raise ValueError("there is no such kind of fault")
         return kind
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, path: str) -> str:
+        relative = path.removeprefix(API_PREFIX).removeprefix(API_PREFIX[1:] + "/").lstrip("/")
+        if "://" in path or "?" in relative or not relative:
+            raise ValueError(f"it must be a path below {API_PREFIX}/, such as embed-v2/tasks/*")
+        return relative
 
     @model_validator(mode="after")
     def _check_selection(self) -> Fault:

@@ -6,8 +6,10 @@ import secrets
 import time
 from datetime import datetime, timezone
 
+#: Version of the API, as the header ``X-Api-Version`` of every response names it.
+API_VERSION = "1.3"
 #: Prefix of every path of the API.
-API_PREFIX = "/v1.3"
+API_PREFIX = f"/v{API_VERSION}"
 
 
 def new_id() -> str:

@@ -1,4 +1,8 @@
-"""Multipart forms: parts by name, files in memory or on disk."""
+"""Multipart forms: parts by name, files in memory or on disk.
+
+Some clients send every field as a file with a name (version 0.4 of the official SDK does), so what is a file is
+told by the field, not by the part.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,9 @@ from starlette.requests import Request
 from .bodies import content_type_of, drain, read_body, read_once, record_of, stream_of
 from .errors import ApiError, invalid, unknown_field
 from .settings import Settings
+
+# The most that a field may have, as of Starlette's parser for fields that are no files.
+_MAX_TEXT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Form:
         """Return a field's text; ``None`` if it was not sent."""
         value = self._parts.get(name, [None])[-1]
         if isinstance(value, FormFile):
-            raise invalid(name, "It must be a form field, not a file.")
+            raise invalid(name, "It must be a form field with a text, not a file.")
         return value
 
     def strings(self, name: str, default: str) -> list[str | FormFile]:
@@ -96,10 +103,10 @@ async def _parse_form(request: Request, settings: Settings) -> Form:
     if content_type_of(request) != "multipart/form-data":
         why = "is required but was not provided: this endpoint expects a multipart/form-data body."
         raise ApiError(400, "parameter_not_provided", f"The `model_name` parameter {why}")
-    return await _collected(await _parsed(request, _single_chunk(body)), request, None)
+    return await _collected(await _parsed(request, _single_chunk(body)), request, settings, None)
 
 
-async def store_form(request: Request, new_file: Callable[[], Path]) -> Form:
+async def store_form(request: Request, settings: Settings, new_file: Callable[[], Path]) -> Form:
     """Return a form whose files go to disk, and record it. Raises the API's 400 for any other body.
 
     A form without files may be url-encoded, as the official SDK sends it.
@@ -112,7 +119,7 @@ async def store_form(request: Request, new_file: Callable[[], Path]) -> Form:
     else:
         await drain(request)
         raise ApiError(400, "parameter_not_provided", "This endpoint expects a multipart/form-data body.")
-    return await _collected(data, request, new_file)
+    return await _collected(data, request, settings, new_file)
 
 
 async def _single_chunk(body: bytes) -> AsyncGenerator[bytes, None]:
@@ -128,16 +135,21 @@ async def _parsed(request: Request, stream: AsyncGenerator[bytes, None]) -> Form
         raise invalid("body", f"It is not a valid multipart form: {error}") from None
 
 
-async def _collected(data: FormData, request: Request, new_file: Callable[[], Path] | None) -> Form:
+async def _collected(data: FormData, request: Request, settings: Settings, new_file: Callable[[], Path] | None) -> Form:
     parts: dict[str, list[str | FormFile]] = {}
     recorded: dict[str, Any] = {}
     try:
         for name, part in data.multi_items():
-            values = parts.setdefault(name, [])
-            if not isinstance(part, UploadFile):
-                values.append(part)
-                recorded[name] = part if len(values) == 1 else [*values]
+            text = part if isinstance(part, str) else _text_of(name, part)
+            if text == "" and settings.empty_fields == "absent":
+                recorded.setdefault(name, "")
                 continue
+            values = parts.setdefault(name, [])
+            if text is not None:
+                values.append(text)
+                recorded[name] = text if len(values) == 1 else [*values]
+                continue
+            assert isinstance(part, UploadFile)  # It is a string or a file.
             if new_file is None:
                 file, digest = await asyncio.to_thread(_in_memory, part)
             else:
@@ -153,6 +165,17 @@ async def _collected(data: FormData, request: Request, new_file: Callable[[], Pa
         await data.close()
     record_of(request).body = recorded
     return Form(parts)
+
+
+def _text_of(name: str, part: UploadFile) -> str | None:
+    """Return the text of a field that was sent as a file; ``None`` for a field of files, or what is no text."""
+    if name == "file" or name.endswith("_file") or (part.size or 0) > _MAX_TEXT_BYTES:
+        return None
+    try:
+        return part.file.read().decode()
+    except UnicodeDecodeError:
+        part.file.seek(0)
+        return None
 
 
 def _in_memory(part: UploadFile) -> tuple[FormFile, str]:

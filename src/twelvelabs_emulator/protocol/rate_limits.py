@@ -13,11 +13,14 @@ from collections import deque
 from collections.abc import Iterable
 from contextvars import ContextVar
 from email.utils import formatdate
+from typing import get_args
 
 from .errors import ApiError
-from .plans import DAY, MINUTES, REQUESTS, Windows
+from .plans import DAY, MINUTES, REQUESTS, Category, Windows
 from .settings import Settings
 
+# Requests that no client sends, and the seconds of their window.
+_PLENTY: Windows = ((1_000_000, 60.0),)
 _UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY: "day"}
 
 
@@ -153,6 +156,7 @@ class Limiter:
             settings.window,
             settings.text_image_share,
             settings.quota_after,
+            settings.unlimited_headers,
         )
         self._made_for = settings  # Also keeps the mappings alive whose identity is in the key.
         if key == self._key:
@@ -164,6 +168,8 @@ class Limiter:
         minutes: dict[str, Windows] = {**MINUTES.get(settings.plan or "", {}), **settings.limit_minutes}
         if settings.text_image_share and "text" not in settings.limits and "image" in settings.limits:
             requests["text"] = requests["image"]
+        if settings.unlimited_headers == "plenty":
+            requests = dict.fromkeys(get_args(Category), _PLENTY) | requests
         for name, windows in requests.items():
             self._requests[name] = [Window(count, seconds, sliding) for count, seconds in windows]
         for name, windows in minutes.items():

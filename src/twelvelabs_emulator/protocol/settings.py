@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -44,6 +45,13 @@ def _check_retry_after(value: str | float) -> str | float:
     if value in ("seconds", "date", "none") or (isinstance(value, float) and 0 <= value < 1e10):
         return value
     raise ValueError("Input should be 'seconds', 'date', 'none' or a number")
+
+
+def _check_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+        return value
+    raise ValueError("Input should be an https address; the API key is sent there")
 
 
 def _validated_as(kind: Any) -> GetPydanticSchema:
@@ -95,6 +103,9 @@ class Settings(BaseModel):
     quota_after: _Count | None = None
     #: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
     limit_headers: Literal["dimensions", "old", "none"] = "dimensions"
+    #: Headers of categories without a limit: none, or those of a limit that is never reached (a million a minute). The
+    #: documentation promises them for every response; an account without limits is not documented.
+    unlimited_headers: Literal["none", "plenty"] = "none"
     #: Whether ``…-Reset`` headers have a fraction of a second, or are rounded up.
     reset_fraction: bool = False
     #: Body of a 429. All three have been reported.
@@ -105,6 +116,15 @@ class Settings(BaseModel):
     # --- faults ---
     #: Rules in order, such as ``{"path": "embed-v2", "every": 10, "kind": "status:503"}``.
     faults: Annotated[Sequence[Any], _validated_as(_Faults)] = ()
+
+    # --- recorded answers ---
+    #: A folder of recorded answers, which are given instead of vectors of the emulator's own.
+    recording: Annotated[Path, Strict(False)] | None = None
+    #: Base address of the service to record, such as ``https://api.twelvelabs.io/v1.3``: every request goes there, with
+    #: the client's key, and its answer to ``recording``.
+    record_from: Annotated[str, AfterValidator(_check_address)] | None = None
+    #: A request whose answer is not recorded: a 400, or served by the emulator.
+    unrecorded: Literal["refuse", "emulate"] = "refuse"
 
     # --- models ---
     #: Models that ``POST /embed`` serves. Remove the first to emulate the service after its sunset.
@@ -135,6 +155,8 @@ class Settings(BaseModel):
     v2_error_codes: Literal["lower", "upper"] = "lower"
     #: Keys and form fields that the API does not know.
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    #: An empty form field, as the official SDK sends for ``text=None``: not sent, or a value that is not accepted.
+    empty_fields: Literal["absent", "refuse"] = "absent"
     #: JSON ``null`` where a field may be left out.
     null_fields: Literal["absent", "refuse"] = "absent"
     #: Status for a path or object that does not exist.
@@ -149,6 +171,8 @@ class Settings(BaseModel):
     megabyte: _Count = 1_000_000
     #: Accepted image formats, as Pillow names them.
     image_formats: _Strings = ("JPEG", "PNG")
+    #: The orientation in an image's EXIF data: applied, as browsers do, or ignored.
+    exif_orientation: Literal["apply", "ignore"] = "apply"
     #: A PDF of 1.2 MB has the page allowance of 2 MB ("counts") or of 1 MB ("ignored").
     pdf_partial_megabyte: Literal["counts", "ignored"] = "counts"
     #: Which URLs are fetched: those of this machine, any, or none. Others get the API's 400.
@@ -159,10 +183,16 @@ class Settings(BaseModel):
     max_transfer_megabytes: _Count = 300
 
     # --- assets and uploads ---
-    #: How many times ``GET /assets/{id}`` returns "processing" before an asset is ready.
+    #: How many times ``GET /assets/{id}``, or a list with the asset, returns "processing" before it is ready.
     asset_polls: _Count = 1
     #: Seconds until an asset is ready, at least.
     asset_ready_sec: _Amount = 0.0
+    #: Seconds after those from which on it is ready even if nobody has asked; ``None``: polls alone count.
+    asset_unasked_sec: _Amount | None = 5.0
+    #: An asset that is still processing, in a request: refused (documented), or used.
+    unready_asset: Literal["refuse", "accept"] = "refuse"
+    #: What is said in every audio and video asset, for ``GET /assets/{id}/transcription``; ``None``: it has none (404).
+    asset_transcript: str | None = None
     #: Error messages of the next assets, in order; with an empty one, the asset succeeds.
     asset_failures: _Strings = ()
     #: ``GET`` and ``DELETE`` of an asset that does not exist: 403 ``read_not_allowed`` or 404.
@@ -178,10 +208,12 @@ class Settings(BaseModel):
     upload_session_sec: _Amount = 86_400.0
 
     # --- tasks ---
-    #: How many times a ``GET`` of a task, or of its status, returns "processing" before the task is ready.
+    #: How many times a ``GET`` of a task, of its status, or of a list with it returns "processing" before it is ready.
     task_polls: _Count = 1
     #: Seconds until a task is ready, at least.
     task_sec: _Amount = 0.0
+    #: Seconds after those from which on it is ready even if nobody has asked; ``None``: polls alone count.
+    task_unasked_sec: _Amount | None = 5.0
     #: Error messages of the next tasks, in order; with an empty one, the task succeeds.
     task_failures: _Strings = ()
     #: Media that cannot be fetched or read, or are too short or long: a 400 at once, or a task that fails later.
@@ -192,6 +224,11 @@ class Settings(BaseModel):
     task_kept_sec: _Amount = 604_800.0
     #: A task that is no longer kept: not found, or failed.
     expired_task: Literal["gone", "failed"] = "gone"
+    #: v1 ``video_embedding_scope`` of "video" alone (the documentation offers it together with "clip").
+    lone_video_scope: Literal["refuse", "accept"] = "refuse"
+    #: v1 ``embedding_option=visual-text`` for a task of marengo3.0, whose option is "visual": no vectors, those of
+    #: "visual", or a 400.
+    visual_text_marengo30: Literal["none", "visual", "refuse"] = "none"
     #: v1 ``video_clip_length`` written with a decimal point, such as 6.0 (users report a 400).
     fractional_clip_length: Literal["refuse", "accept"] = "refuse"
     #: marengo3.5 video tasks without ``embedding_option``: sources disagree about the default.
@@ -223,7 +260,10 @@ class Settings(BaseModel):
             checked = Settings(**changes)
         except ValidationError as error:
             raise ValueError("; ".join(map(_explained, error.errors()))) from None
-        return self.model_copy(update={name: getattr(checked, name) for name in changes})
+        changed = self.model_copy(update={name: getattr(checked, name) for name in changes})
+        if changed.record_from is not None and changed.recording is None:
+            raise ValueError("record_from: set recording too, the folder that the answers go to")
+        return changed
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings that JSON can represent, without the API keys."""

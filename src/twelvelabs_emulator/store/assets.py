@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ..features.media.source import Probe, Source
-from ..protocol.errors import ApiError, invalid
+from ..features.media.technical import technical_metadata
+from ..protocol.errors import ApiError, invalid, not_found
 from ..protocol.formats import json_seconds, new_id, rfc3339
 from ..protocol.settings import Settings
 from .failures import FailureScript
+from .readiness import is_ready
 
 _UNREADABLE = "The file is corrupted or of a type that is not supported."
 
@@ -32,6 +34,7 @@ class Asset:
     error: str | None = None
     arrived: float = math.inf
     polls: int = 0
+    technical: dict[str, Any] | None = None
     id: str = field(default_factory=new_id)
 
     def complete(self, path: Path | None, probe: Probe | None, at: float, error: str | None = None) -> None:
@@ -43,12 +46,23 @@ class Asset:
 
     def status(self, settings: Settings) -> str:
         """Return "processing", "ready" or "failed"."""
-        if self.polls < settings.asset_polls or settings.now() < self.arrived + settings.asset_ready_sec:
+        ready = is_ready(
+            settings.now(),
+            self.arrived,
+            self.polls,
+            needed=settings.asset_polls,
+            least=settings.asset_ready_sec,
+            unasked=settings.asset_unasked_sec,
+        )
+        if not ready:
             return "processing"
         return "ready" if self.error is None else "failed"
 
     def as_json(self, settings: Settings, *, new: bool = False) -> dict[str, Any]:
-        """Return the asset as the API does; a ``new`` one is processing."""
+        """Return the asset as the API does; a ``new`` one is processing. Slow at first: call it in a thread.
+
+        ``source`` is absent: the API sets it for files that a data connector has imported, and here is none.
+        """
         status = "processing" if new else self.status(settings)
         body: dict[str, Any] = {
             "_id": self.id,
@@ -66,17 +80,10 @@ class Asset:
             body["size"] = self.path.stat().st_size
             if self.probe.duration is not None:
                 body["duration"] = json_seconds(self.probe.duration)
-            body["technical_metadata"] = _technical_metadata(self.probe, body["size"])
+            if self.technical is None:
+                self.technical = technical_metadata(self.path, self.probe, body["size"])
+            body["technical_metadata"] = self.technical
         return body
-
-
-def _technical_metadata(probe: Probe, size: int) -> dict[str, Any]:
-    values: dict[str, Any] = {"file_size_bytes": size, "file_mime_type": probe.mime}
-    if probe.duration is not None:
-        values[f"{probe.kind}_duration_seconds"] = json_seconds(probe.duration)
-    if probe.width is not None:
-        values |= {f"{probe.kind}_width": probe.width, f"{probe.kind}_height": probe.height}
-    return values
 
 
 class Assets:
@@ -103,6 +110,16 @@ class Assets:
             raise ApiError(404, "resource_not_exist", f"The asset {asset_id} does not exist.", shape="flat")
         raise _not_allowed(asset_id)
 
+    def find(self, asset_id: str) -> Asset | None:
+        """Return an asset, or ``None`` if it does not exist."""
+        return self._by_id.get(asset_id)
+
+    def existing(self, asset_id: str, settings: Settings) -> Asset:
+        """Return an asset. Raises the API's 404 if it does not exist, as what belongs to an asset does."""
+        if asset_id not in self._by_id:
+            raise not_found(f"The asset {asset_id}", settings.not_found_status)
+        return self._by_id[asset_id]
+
     def remove(self, asset_id: str) -> None:
         """Delete an asset and its file."""
         path = self._by_id.pop(asset_id).path
@@ -126,6 +143,8 @@ class Assets:
         if asset is None:
             raise _not_allowed(asset_id)
         status = asset.status(settings)
+        if settings.unready_asset == "accept" and asset.error is None:
+            status = "ready"
         if status != "ready" or asset.path is None:
             raise invalid(parameter, f"The asset {asset_id} is not ready; its status is {status}.")
         return Source(asset.path, parameter, "asset_id", filename=asset.filename)

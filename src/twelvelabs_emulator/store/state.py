@@ -22,6 +22,8 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self._first_settings = settings
         self.settings = settings
+        #: Whether responses have a ``Date`` by the emulator's clock, because the server adds none by its own.
+        self.sends_date = False
         self.log = RequestLog()
         self.limiter = Limiter()
         self.faults = FaultSchedule()

@@ -15,6 +15,7 @@ from ..protocol.errors import ApiError, not_found
 from ..protocol.formats import new_id, rfc3339
 from ..protocol.settings import Settings
 from .failures import FailureScript
+from .readiness import is_ready
 
 _logger = logging.getLogger("twelvelabs_emulator")
 # A poll from which on the task should be ready waits up to this long for its computation.
@@ -52,7 +53,15 @@ class Task:
 
     async def result(self, settings: Settings) -> Result | None:
         """Return the result, or ``None`` while it is processing."""
-        if self.polls < settings.task_polls or settings.now() < self.created + settings.task_sec:
+        ready = is_ready(
+            settings.now(),
+            self.created,
+            self.polls,
+            needed=settings.task_polls,
+            least=settings.task_sec,
+            unasked=settings.task_unasked_sec,
+        )
+        if not ready:
             return None
         await asyncio.wait({self.work}, timeout=_MAX_WAIT_SEC)
         if not self.work.done():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from twelvelabs_core import InvalidInputError, MalformedResponseError
+from twelvelabs_core import Asset, InvalidInputError, MalformedResponseError
 from twelvelabs_core._api import assets
-from twelvelabs_core._api.assets import Asset, UploadPlan
+from twelvelabs_core._api.assets import UploadPlan
 from twelvelabs_core._api.names import unique_name
 from twelvelabs_core._api.requests import Request
 from twelvelabs_core._media.streamed import HeldContent, StreamedFile
@@ -79,12 +80,12 @@ def test_state_and_deletion_of_an_asset() -> None:
         ({"_id": "a1", "status": "ready"}, Asset("a1", "ready")),
         ({"_id": "a1", "status": "processing", "error": None}, Asset("a1", "processing")),
         ({"_id": "a1"}, Asset("a1", "ready")),
-        ({"_id": "a1", "size": 5}, Asset("a1", "ready", 5)),
+        ({"_id": "a1", "size": 5}, Asset("a1", "ready", size=5)),
         ({"_id": "a1", "size": "5"}, Asset("a1", "ready")),
     ],
 )
 def test_read_asset(response: dict[str, Any], found: Asset) -> None:
-    assert assets.read_asset(response) == found
+    assert asdict(assets.read_asset(response)) == asdict(found)
 
 
 @pytest.mark.parametrize("response", [{}, {"_id": None, "status": "ready"}, {"_id": 7}])
@@ -105,7 +106,7 @@ def test_an_asset_without_id_is_malformed(response: dict[str, Any]) -> None:
 )
 def test_a_failed_asset_is_an_invalid_input(error: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
-        assets.read_asset({"_id": "a1", "status": "failed", "error": error})
+        assets.usable(assets.read_asset({"_id": "a1", "status": "failed", "error": error}))
 
 
 # -- lists and uploads in parts ------------------------------------------------------------------------------------

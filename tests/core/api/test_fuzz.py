@@ -76,7 +76,7 @@ def test_v1_answers(seed: int) -> None:
 def test_any_json_as_an_answer(value: Any) -> None:
     with ours_alone():
         parsed = responses.parse_json(dumped(value))
-        for read in (responses.usage, responses.v1_metadata, tasks.read_task, assets.read_asset):
+        for read in (responses.usage, responses.v1_metadata, tasks.read_state, tasks.read_task, assets.read_asset):
             with ours_alone():
                 read(parsed)
         with ours_alone():
@@ -121,7 +121,7 @@ def test_timestamps(text: str) -> None:
 def test_tasks_and_assets(seed: int) -> None:
     mutator = Mutator(seed)
     with ours_alone():
-        task = tasks.read_task(responses.parse_json(mutator.body(TASK)))
+        task = tasks.read_state(responses.parse_json(mutator.body(TASK)))
         assert isinstance(task.id, str) and task.id
         assert isinstance(tasks.failure(task), TwelveLabsError)
     with ours_alone():

@@ -11,7 +11,7 @@ from twelvelabs_core import MODELS, Fixed, InvalidInputError, MalformedResponseE
 from twelvelabs_core._api import tasks
 from twelvelabs_core._api.names import unique_name
 from twelvelabs_core._api.requests import MediaPayload
-from twelvelabs_core._api.tasks import Listed, Task
+from twelvelabs_core._api.tasks import Listed, TaskState
 from twelvelabs_core._media.streamed import StreamedFile
 
 M30 = MODELS["marengo3.0"]
@@ -80,8 +80,8 @@ def test_a_task_with_all_fields() -> None:
         "error": {"message": "broken file"},
         "created_at": "2026-11-01T10:00:00Z",
     }
-    expected = Task("t1", "failed", "broken file", 1793527200.0)
-    assert tasks.read_task(response) == expected
+    expected = TaskState("t1", "failed", "broken file", 1793527200.0)
+    assert tasks.read_state(response) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,17 @@ def test_a_task_with_all_fields() -> None:
     ],
 )
 def test_absent_fields_of_a_task(response: dict[str, Any]) -> None:
-    assert tasks.read_task(response) == Task("t1", "processing", None, None)
+    assert tasks.read_state(response) == TaskState("t1", "processing", None, None)
 
 
 @pytest.mark.parametrize("response", [{}, {"_id": None}, {"_id": 7}, {"id": "t1"}])
 def test_a_task_without_id_is_malformed(response: dict[str, Any]) -> None:
     with pytest.raises(MalformedResponseError, match="no task id"):
-        tasks.read_task(response)
+        tasks.read_state(response)
 
 
-def failed(message: str | None) -> Task:
-    return Task("t1", "failed", message, None)
+def failed(message: str | None) -> TaskState:
+    return TaskState("t1", "failed", message, None)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_task_is_found_by_the_name_of_its_file(part: str | None) -> None:
     }
     other = {"_id": "t2", "created_at": "2026-11-01T09:00:00Z", "video_embedding": {"metadata": {"duration": 5}}}
     found = tasks.find_named({"data": [other, entry]}, NAME)
-    assert found == Listed(Task("t1", "ready", None, 1793527200.0), 1793523600.0, False)
+    assert found == Listed(TaskState("t1", "ready", None, 1793527200.0), 1793523600.0, False)
 
 
 @pytest.mark.parametrize(

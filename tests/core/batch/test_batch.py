@@ -259,7 +259,7 @@ def test_rows_that_cannot_be_made_fail_alone(tmp_path: Path, monkeypatch: pytest
     def rows_of(item: Any, *arguments: Any, **options: Any) -> Any:
         return 1 / 0 if str(item.source).endswith("a.png") else real(item, *arguments, **options)
 
-    monkeypatch.setattr("twelvelabs_core._client.rows_of", rows_of)
+    monkeypatch.setattr("twelvelabs_core._client.rows.rows_of", rows_of)
     with pytest.raises(BatchError) as caught:
         Service().client().rows_many([Image(tmp_path / "a.png"), Image(tmp_path / "b.png")])
     assert isinstance(caught.value.errors[0].__cause__, ZeroDivisionError)

@@ -5,13 +5,26 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.service import Service, right_answer, vector
-from twelvelabs_core import BatchError, Embedding, InvalidInputError, QuotaExceededError, StreamResult, UnexpectedError
+from tests.support import media
+from tests.support.service import Service, right_answer, sent_json, vector
+from twelvelabs_core import (
+    Audio,
+    BatchError,
+    Embedding,
+    Fixed,
+    InvalidInputError,
+    QuotaExceededError,
+    SegmentOptions,
+    SegmentsResult,
+    StreamResult,
+    UnexpectedError,
+)
 from twelvelabs_core._batch.flights import Flight
 from twelvelabs_core._batch.stream import CHUNK
 
@@ -73,6 +86,74 @@ def test_errors_yield_returns_failed_items_as_results() -> None:
     ]
     with pytest.raises(InvalidInputError, match="raise, yield"):
         list(Service().client().stream(["a"], errors="ignore"))
+
+
+# -- segments of files -----------------------------------------------------------------------------------------
+
+
+def clips(request: httpx.Request) -> dict[str, Any]:
+    """Two clips, latest first."""
+    labels = {"embedding_option": "audio", "embedding_scope": "clip"}
+    times = ({"start_sec": 6, "end_sec": 12}, {"start_sec": 0, "end_sec": 6})
+    return {"data": [{"embedding": vector(str(at)), **labels, **at} for at in times]}
+
+
+async def test_an_unreadable_file_fails_alone_in_a_stream_of_segments(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no audio")
+    given = [Audio(media.wav(200)), Audio("missing.wav"), Audio(broken), Audio(media.wav(300))]
+    client = Service(clips).client()
+    found = list(client.stream_segments(given, errors="yield"))
+    assert [(r.index, r.item) for r in found] == list(enumerate(given))
+    assert [[s.start_sec for s in r.segments] if r.segments else None for r in found] == [[0, 6], None, None, [0, 6]]
+    assert "media[1]" in str(found[1].error) and "no such file" in str(found[1].error)
+    assert "broken.wav" in str(found[2].error)
+    assert (client.last_run.items, client.last_run.done, client.last_run.failed) == (4, 2, 2)
+
+    async def lazily() -> AsyncIterator[Audio]:
+        for item in given:
+            yield item
+
+    again = [r async for r in client.astream_segments(lazily(), errors="yield", ordered=False)]
+    assert sorted((r.index, r.error is None) for r in again) == [(0, True), (1, False), (2, False), (3, True)]
+
+
+def test_a_failed_file_ends_a_stream_of_segments_after_those_in_flight() -> None:
+    found: list[SegmentsResult] = []
+    with pytest.raises(BatchError) as caught:
+        for result in Service(clips).client().stream_segments([Audio(media.wav(200)), Audio("missing.wav")]):
+            found.append(result)
+    assert [r.index for r in found] == [0]
+    assert list(caught.value.errors) == [1]
+
+
+def test_a_stream_of_segments_yields_each_file_as_it_is_done_and_takes_no_more_than_are_asked_for() -> None:
+    taken: list[int] = []
+
+    def given() -> Iterator[Audio]:
+        for number in range(50):
+            taken.append(number)
+            yield Audio(media.wav(200 + number))
+
+    options = SegmentOptions(Fixed(6), embedding_option="audio")
+    service = Service(clips)
+    stream = service.client(max_concurrency=2).stream_segments(given(), options)
+    assert next(stream).index == 0
+    assert len(taken) <= 4
+    stream.close()  # type: ignore[attr-defined]  # it is a generator
+    body = sent_json(service.requests[0])["audio"]
+    assert (body["embedding_option"], body["segmentation"]["fixed"]) == (["audio"], {"duration_sec": 6})
+
+
+@pytest.mark.parametrize("given", [Audio("a.wav"), "a.wav", None])
+def test_a_stream_of_segments_takes_a_list(given: Any) -> None:
+    with pytest.raises(InvalidInputError, match="list"):
+        list(Service().client().stream_segments(given))
+
+
+def test_a_stream_of_segments_takes_files_alone() -> None:
+    (found,) = Service().client().stream_segments(["a.wav"], errors="yield")  # type: ignore[list-item]
+    assert "expected Video" in str(found.error)
 
 
 def test_a_stream_yields_everything_sent_before_the_budget_ended() -> None:

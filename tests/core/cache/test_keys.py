@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import media
-from twelvelabs_core import Audio, Composed, Document, Image, Media, Video
+from twelvelabs_core import Asset, Audio, Composed, Document, Image, Media, Video
 from twelvelabs_core._cache.keys import item_key, key_prefix
 from twelvelabs_core._config import PUBLIC_BASE_URL
 from twelvelabs_core._media.file import MediaFile, locate
@@ -50,6 +50,11 @@ KEYS = {
     "audio with start": key_of(Audio(b"a", start_sec=1)),
     "image by URL": key_of(Image("https://h.example/a")),
     "image by another URL": key_of(Image("https://h.example/b")),
+    "image by URL with a key": key_of(Image("https://h.example/a", cache_key="a")),
+    "image by URL with another key": key_of(Image("https://h.example/a", cache_key="b")),
+    "image by URL with itself as a key": key_of(Image("https://h.example/a", cache_key="https://h.example/a")),
+    "uploaded image": key_of(Image(Asset("a1"))),
+    "another uploaded image": key_of(Image(Asset("a2"))),
     "segments of an image": item_key(PREFIX, "", located(Image(b"a")), "x"),
     "segments of another image": item_key(PREFIX, "", located(Image(b"b")), "x"),
     "composed image": key_of(Composed(None, [Image(b"a")])),

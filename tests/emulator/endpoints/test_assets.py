@@ -458,3 +458,27 @@ def test_sdk_multipart(emulator: Emulator, sdk: TwelveLabs, video: bytes, tmp_pa
     puts = [request for request in emulator.requests if request.method == "PUT"]
     assert [request.status for request in puts].count(500) == 1
     assert list(sdk.multipart_upload.list_incomplete_uploads()) == []
+
+
+def test_technical_metadata(http: httpx.Client) -> None:
+    def technical(content: bytes, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = http.get(f"assets/{ready(http, content, name)}").json()["technical_metadata"]
+        return found
+
+    video = technical(media.mp4([("red", 2, 220)]), "a.mp4")
+    assert (video["video_codec"], video["has_audio"], video["total_audio_streams"]) == ("mpeg4", True, 1)
+    assert video["video_fps"] > 0 and video["audio_sample_rate"] > 0 and "mp4" in video["file_container_format"]
+    assert video["storage_aspect_ratio"] == round(video["video_width"] / video["video_height"], 4)
+    audio = technical(media.wav(110, 2), "a.wav")
+    assert (audio["total_video_streams"], audio["audio_duration_seconds"], audio["audio_channels"]) == (0, 2, 1)
+    image = technical(media.png(), "a.png")
+    assert (image["image_format"], image["image_bit_depth"], image["has_alpha"]) == ("PNG", 8, False)
+    document = technical(media.pdf(3), "a.pdf")
+    assert (document["document_page_count"], document["document_is_encrypted"]) == (3, False)
+    assert technical(b"words", "a.txt") == {"file_size_bytes": 5, "file_mime_type": "text/plain"}
+
+
+def test_a_part_that_has_not_arrived_has_no_time_of_upload(http: httpx.Client) -> None:
+    made = http.post("assets/multipart-uploads", json={"filename": "a.mp4", "type": "video", "total_size": 9}).json()
+    (chunk,) = http.get(f"assets/multipart-uploads/{made['upload_id']}").json()["uploaded_chunks"]
+    assert set(chunk) == {"index", "status", "updated_at"}

@@ -28,7 +28,7 @@ def code_of(answer: httpx.Response) -> str:
         ({"model_name": "marengo3.5", "text": "a"}, "parameter_invalid", "model_name"),
         ({"model_name": "marengo2.7", "text": "a"}, "parameter_invalid", "model_name"),
         ({"model_name": M30, "text": "a", "colour": "b"}, "parameter_unknown", "colour"),
-        ({"model_name": M30, "text": ""}, "parameter_invalid", "text"),
+        ({"model_name": M30, "text": ""}, "parameter_not_provided", "text"),
         ({"model_name": M30, "text": "  "}, "parameter_invalid", "text"),
         ({"model_name": M27, "text": "a", "text_truncate": "middle"}, "parameter_invalid", "text_truncate"),
         ({"model_name": M27, "text": "a " * 78, "text_truncate": "none"}, "parameter_invalid", "77"),

@@ -752,3 +752,39 @@ def test_file_names_in_lists(emulator: Emulator, http: httpx.Client, tasks: Task
 
     assert names("embed/tasks") == ["film.mp4" if shown else None]
     assert names("embed-v2/tasks") == [None, "upload-1.mp4" if shown else None]
+
+
+# --- what is not documented -------------------------------------------------------------------------------
+
+
+def make_v1(http: httpx.Client, model: str = "marengo3.0", **fields: str) -> httpx.Response:
+    form = {"model_name": (None, model), **{name: (None, value) for name, value in fields.items()}}
+    return http.post("embed/tasks", files={**form, "video_file": ("a.mp4", red_then_blue())})
+
+
+def test_the_scope_video_alone(emulator: Emulator, http: httpx.Client) -> None:
+    assert make_v1(http, video_embedding_scope="video").status_code == 400
+    emulator.configure(lone_video_scope="accept", task_polls=0)
+    task_id = make_v1(http, video_embedding_scope="video").json()["_id"]
+    found = http.get(f"embed/tasks/{task_id}").json()["video_embedding"]
+    assert found["metadata"]["video_embedding_scope"] == ["video"]
+    assert {(s["embedding_scope"], s["start_offset_sec"], s["end_offset_sec"]) for s in found["segments"]} == {
+        ("video", 0, 12)
+    }
+
+
+def test_visual_text_of_marengo30(emulator: Emulator, http: httpx.Client) -> None:
+    emulator.configure(task_polls=0)
+    path = f"embed/tasks/{make_v1(http).json()['_id']}?embedding_option=visual-text"
+
+    def options() -> set[str]:
+        segments = http.get(path).json()["video_embedding"]["segments"]
+        return {segment["embedding_option"] for segment in segments}
+
+    assert options() == set()
+    emulator.configure(visual_text_marengo30="visual")
+    assert options() == {"visual"}
+    emulator.configure(visual_text_marengo30="refuse")
+    assert http.get(path).status_code == 400
+    old = make_v1(http, "Marengo-retrieval-2.7").json()["_id"]
+    assert http.get(f"embed/tasks/{old}?embedding_option=visual-text").status_code == 200

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from tests.support import media
-from twelvelabs_emulator import Settings
+from twelvelabs_emulator import Emulator, Settings
 from twelvelabs_emulator.features.media.decoding import DecodingError, open_container
 from twelvelabs_emulator.features.media.document import open_document
 from twelvelabs_emulator.features.media.opening import open_audio, open_video
@@ -124,3 +126,35 @@ print(forks > 0)
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 180), (6, 270), (8, 90)])
+def test_an_image_is_turned_as_its_exif_data_say(
+    http: httpx.Client, emulator: Emulator, orientation: int, turn: int
+) -> None:
+    """As browsers do: the stored pixels are turned when the image is shown."""
+
+    def vector(image: Image.Image, tag: int | None = None) -> list[float]:
+        exif = Image.Exif()
+        if tag is not None:
+            exif[0x0112] = tag
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=95, exif=exif)
+        body = {"media_source": {"base64_string": media.b64(file.getvalue())}}
+        answer = http.post("embed-v2", json={"input_type": "image", "model_name": "marengo3.0", "image": body})
+        found: list[float] = answer.json()["data"][0]["embedding"]
+        return found
+
+    stored = media.image("red", pattern="split", second="blue")
+    shown = stored.rotate(turn, expand=True)
+    assert np.dot(vector(stored, orientation), vector(shown)) > 0.9999
+    emulator.configure(exif_orientation="ignore")
+    assert np.dot(vector(stored, orientation), vector(stored)) > 0.9999
+
+
+def test_damaged_exif_data_are_ignored(http: httpx.Client) -> None:
+    file = io.BytesIO()
+    media.image("red").save(file, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    body = {"media_source": {"base64_string": media.b64(file.getvalue())}}
+    answer = http.post("embed-v2", json={"input_type": "image", "model_name": "marengo3.0", "image": body})
+    assert answer.status_code == 200

@@ -289,3 +289,14 @@ def test_sdk(emulator: Emulator, sdk: TwelveLabs, shape: str) -> None:
     with pytest.raises(ApiError) as v1:
         sdk.embed.create(model_name="marengo3.0", text="a")
     assert v1.value.status_code == 429 and not isinstance(v1.value, TooManyRequestsError)
+
+
+def test_headers_of_what_has_no_limit(emulator: Emulator, http: httpx.Client) -> None:
+    def headers() -> list[str]:
+        return [name for name in http.post("embed-v2", json=TEXT).headers if name.startswith("x-ratelimit")]
+
+    assert headers() == []
+    emulator.configure(unlimited_headers="plenty")
+    assert "x-ratelimit-request-remaining" in headers()
+    emulator.configure(limit_headers="old")
+    assert "x-ratelimit-remaining" in headers()

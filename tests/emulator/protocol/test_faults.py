@@ -67,3 +67,14 @@ def test_probability_is_reproducible() -> None:
     rules = (Fault(kind="drop", probability=0.5, seed=3),)
     assert applied(rules, 50) == applied(rules, 50)
     assert 10 < applied(rules, 50).count("drop") < 40
+
+
+@pytest.mark.parametrize("path", ["embed-v2/tasks", "/v1.3/embed-v2/tasks", "v1.3/embed-v2/tasks", "/embed-v2/tasks"])
+def test_a_path_may_begin_with_the_version(path: str) -> None:
+    assert Fault(kind="drop", path=path).selects("GET", "embed-v2/tasks")
+
+
+@pytest.mark.parametrize("path", ["http://127.0.0.1:8765/v1.3/embed", "/v1.3/", "", "embed/tasks?page=1"])
+def test_a_path_that_never_applies_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"a path below /v1\.3/"):
+        Fault(kind="drop", path=path)

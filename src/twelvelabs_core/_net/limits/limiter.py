@@ -20,7 +20,7 @@ from ..._errors import InvalidInputError, QuotaExceededError, TwelveLabsError, c
 from ..._lanes import LANES, Lane
 from ..._limits import HOUR, Window
 from ..._stats import Run
-from ..pace import waiting
+from ..pace import monotonic, waiting
 from .lanes import Turns, is_promoted, may_be_promoted
 from .shared.lease import Lease
 from .windows import DEFAULT_SHARE, LearnedLimit, ReportedLimit, Share, SlidingWindow, Source
@@ -69,7 +69,7 @@ class Limiter:
         *,
         share: float | None = None,
         reserve: int = 0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         lease: Callable[[Callable[[], None], Callable[[TwelveLabsError], None]], Lease] | None = None,
         warn: Callable[[], None] = lambda: None,
     ) -> None:

@@ -16,7 +16,7 @@ _STATUSES = ("processing", "ready", "failed")
 
 
 async def task_list(request: Request, state: State, version: int) -> dict[str, Any]:
-    """Return a page of tasks without their vectors, newest first. Raises the API's 400."""
+    """Return a page of tasks without their vectors, newest first: a poll of each. Raises the API's 400."""
     settings = state.settings
     after, before = query_time(request, "started_at"), query_time(request, "ended_at")
     wanted = query_strings(request, "status", _STATUSES)
@@ -27,7 +27,12 @@ async def task_list(request: Request, state: State, version: int) -> dict[str, A
     ]
     statuses = [status_of(result) for result in await asyncio.gather(*(task.result(settings) for task in tasks))]
     found = [pair for pair in zip(tasks, statuses, strict=True) if not wanted or pair[1] in wanted]
-    return page_of(found, request, lambda pair: _as_json(*pair, settings))
+
+    def as_json(pair: tuple[Task, str]) -> dict[str, Any]:
+        pair[0].polls += 1
+        return _as_json(*pair, settings)
+
+    return page_of(found, request, as_json)
 
 
 def _as_json(task: Task, status: str, settings: Settings) -> dict[str, Any]:

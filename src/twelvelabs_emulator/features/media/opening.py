@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ...protocol.models import Model
 from ...protocol.settings import Settings
@@ -23,12 +23,22 @@ def open_image(source: Source, model: Model, settings: Settings) -> Image.Image:
             if image.format not in settings.image_formats:
                 raise refused(source, f"The image format must be one of: {', '.join(settings.image_formats)}.")
             image.load()
+            if settings.exif_orientation == "apply":
+                image = _upright(image)
     except PILLOW_ERRORS:
         raise refused(source, "The image could not be read.") from None
     if min(image.size) < model.image_side:
         side = model.image_side
         raise refused(source, f"The image must be at least {side}x{side} pixels; it has {image.width}x{image.height}.")
     return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn and mirror an image as its EXIF data say. Data that cannot be read say nothing, as in browsers."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except PILLOW_ERRORS:
+        return image
 
 
 def open_audio(source: Source, model: Model, settings: Settings) -> Audio:

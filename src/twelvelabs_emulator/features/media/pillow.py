@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+#: The tag of an image's orientation in its EXIF data.
+EXIF_ORIENTATION = 0x0112
+
 PILLOW_ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 _lock = threading.Lock()

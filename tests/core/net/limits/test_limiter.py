@@ -8,7 +8,7 @@ from collections import deque
 
 import pytest
 
-from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window
+from twelvelabs_core import InvalidInputError, QuotaExceededError, RateLimits, Window, advance_clock
 from twelvelabs_core._api.rate_headers import RateLimitInfo
 from twelvelabs_core._net import pace
 from twelvelabs_core._net.limits.limiter import Limiter, quota_exceeded
@@ -359,3 +359,30 @@ def test_images_share_the_texts_counter_unless_declared_otherwise() -> None:
     assert RateLimits.free().categories({"text", "image"}) == ("text",)
     apart = RateLimits(text=(Window(1, 1),), image=(Window(2, 1),))
     assert apart.categories({"text", "image", "video"}) == ("image", "text", "video")
+
+
+# -- the clock, for tests of users -----------------------------------------------------------------
+
+
+def test_a_window_is_empty_when_the_clock_has_been_moved_ahead() -> None:
+    limiter = Limiter([Window(1, 86_400.0)])
+    assert limiter.try_acquire(RUN)
+    limiter.release(RUN, counted=True)
+    advance_clock(86_399.0)
+    assert not limiter.try_acquire(RUN)
+    advance_clock(1.0)
+    assert limiter.try_acquire(RUN)
+
+
+def test_what_a_rejection_has_closed_opens_too() -> None:
+    limiter = Limiter()
+    limiter.block_for(3_600.0)
+    assert not limiter.try_acquire(RUN)
+    advance_clock(3_601.0)
+    assert limiter.try_acquire(RUN)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.inf, math.nan])
+def test_the_clock_goes_forwards_only(seconds: float) -> None:
+    with pytest.raises(InvalidInputError, match="ahead"):
+        advance_clock(seconds)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ...._api.rate_headers import RateLimitInfo
 from ...._errors import SharedLimitsError
 from ...._lanes import LANES, Lane
 from ...._limits import Window
+from ...pace import monotonic
 from ..windows import EPSILON, Share
 from .decision import BUCKETS, LEASE_SEC, Entries, Grant, Report
 from .divided import Divided
@@ -56,7 +56,7 @@ class Lease:
         kept_sec: float,
         wake: Callable[[], None],
         fail: Callable[[SharedLimitsError], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """Make a lease without a slot.
 
