@@ -34,10 +34,10 @@ def check_store(store: VectorStore, embeddings: TwelveLabsEmbeddings | None = No
     :class:`TwelveLabsSpaceTransformer`. Texts and images that were added without it cannot be checked: name the
     collection after the space, ``embeddings.collection_name("videos")``, and the question does not arise.
 
-    Chroma, Qdrant, FAISS, LanceDB and ``InMemoryVectorStore``, and stores whose filters are written as Chroma's, are
-    searched for documents of other spaces; of any other store, the 20 documents nearest to an arbitrary vector are
-    looked at. Nothing is embedded. A store that cannot be searched passes, with a line in the log: it is still empty,
-    or its vectors have another length and it will refuse these itself.
+    Chroma, Qdrant, FAISS, LanceDB, Milvus and ``InMemoryVectorStore``, and stores whose filters are written as Chroma's
+    (PostgreSQL's are), are searched for documents of other spaces; of any other store, the 20 documents nearest to an
+    arbitrary vector are looked at. Nothing is embedded. A store that cannot be searched passes, with a line in the log:
+    it is still empty, or its vectors have another length and it will refuse these itself.
 
     Args:
         store: any LangChain vector store.
