@@ -18,10 +18,10 @@ from pydantic import SecretStr
 
 from ._errors import InvalidInputError
 from ._models import Kind
+from ._redis import redis_url
 
 Category = Literal["text", "image", "audio", "video", "upload"]
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 
@@ -177,15 +177,7 @@ def _address(shared: object) -> str | SecretStr | None:
     if not isinstance(given, (str, os.PathLike)) or isinstance(os.fspath(given), bytes) or not os.fspath(given).strip():
         raise InvalidInputError("shared= takes the path of a SQLite file or a URL of Redis (redis://host:6379/0).")
     text = os.fspath(given)
-    scheme, found, _ = text.partition("://")
-    if not found:
-        return str(Path(text).expanduser().absolute())
-    if scheme not in REDIS_SCHEMES:
-        raise InvalidInputError(
-            f"shared= does not know {scheme}://; it takes the path of a SQLite file, or a URL with "
-            f"{', '.join(f'{known}://' for known in REDIS_SCHEMES)}."
-        )
-    return SecretStr(text)
+    return redis_url(SecretStr(text), "shared") or str(Path(text).expanduser().absolute())
 
 
 # (text per minute, day), (media requests per minute, day; media minutes per hour, day), (uploads per minute, day)

@@ -24,6 +24,7 @@ VALUES = {
     "_models",
     "_options",
     "_places",
+    "_redis",
     "_renumber",
     "_results",
     "_sqlite",

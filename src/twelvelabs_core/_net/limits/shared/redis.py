@@ -6,18 +6,19 @@ A report is one script inside Redis, and Redis' own TIME is the clock. Redis 5 o
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
 from importlib import resources
 
 from pydantic import SecretStr
 
+from ...._redis import EXTRA, is_refused, remedy, said, without_password
 from ...forks import uncut
 from .decision import Grant, Report
-from .store import StoreError, without_password
+from .store import StoreError
 
 # A script takes less than a millisecond. While Redis does not answer, requests wait.
 TIMEOUT_SEC = 1.0
+_COMMANDS = "EVALSHA, SCRIPT LOAD, TIME, GET and SET"
 _PREFIX = "twelvelabs:limits:"
 
 
@@ -33,9 +34,7 @@ class RedisStore:
                 from redis.backoff import NoBackoff
                 from redis.exceptions import RedisError
         except ImportError as error:
-            raise StoreError(
-                f"shared={self.shown!r} needs the package redis: pip install 'twelvelabs-embeddings[redis]'."
-            ) from error
+            raise StoreError(f"shared={self.shown!r} {EXTRA}") from error
         self._errors = (RedisError, OSError, ValueError)
         # Once more after an error: a connection that was idle may have been closed. A report may come twice.
         self._redis: Redis = Redis.from_url(
@@ -57,8 +56,8 @@ class RedisStore:
             grant: Grant = json.loads(reply)
         except self._errors as error:
             failure = StoreError(
-                f"The shared limits at {self.shown} cannot be used: {_said(error)}. {_remedy(error)}",
-                passing=not _is_refused(error),
+                f"The shared limits at {self.shown} cannot be used: {said(error)}. {remedy(error, _COMMANDS)}",
+                passing=not is_refused(error),
             )
         else:
             if not report["windows"]:
@@ -77,18 +76,3 @@ class RedisStore:
 @cache
 def _script() -> str:
     return resources.files(__package__).joinpath("decision.lua").read_text(encoding="utf-8")
-
-
-def _said(error: Exception) -> str:
-    return re.sub(r"(?<=//)[^/?#\s]*@", "", f"{type(error).__name__}: {error}")[:200].rstrip(".")
-
-
-def _remedy(error: Exception) -> str:
-    if _is_refused(error):
-        return "Check the user and password in the URL; EVALSHA, SCRIPT LOAD, TIME, GET and SET must be allowed."
-    return "Is it running, and does the URL name its host, port and database?"
-
-
-def _is_refused(error: Exception) -> bool:
-    said = f"{type(error).__name__} {error}"
-    return any(word in said for word in ("Authentication", "NOAUTH", "WRONGPASS", "NoPermission", "NOPERM"))

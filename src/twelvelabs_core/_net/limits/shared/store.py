@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -83,8 +82,3 @@ class OpenStore:
         given_back = asyncio.gather(*(closer() for closer in list(self.closers)), return_exceptions=True)
         await asyncio.wait([given_back], timeout=EXIT_SEC)
         await self.store.aclose()
-
-
-def without_password(url: str) -> str:
-    """An address as it may be shown: without user, password and parameters."""
-    return re.sub(r"(?<=//)[^/?#]*@", "", url).partition("?")[0]

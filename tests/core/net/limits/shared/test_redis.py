@@ -13,7 +13,8 @@ from tests.support.redis import MISSING, RedisServer, is_installed
 from tests.support.reports import a_report, ask
 from tests.support.secrets import shown_in
 from twelvelabs_core._net.limits.shared.redis import RedisStore
-from twelvelabs_core._net.limits.shared.store import StoreError, without_password
+from twelvelabs_core._net.limits.shared.store import StoreError
+from twelvelabs_core._redis import without_password
 
 needs_redis = pytest.mark.skipif(not is_installed(), reason=MISSING)
 pytestmark = pytest.mark.network
@@ -120,6 +121,9 @@ def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPa
         (f"redis://:{PASSWORD}@host:6379/0", "redis://host:6379/0"),
         (f"redis://user:{PASSWORD}@host/0?password={PASSWORD}", "redis://host/0"),
         (f"unix://user:{PASSWORD}@/tmp/redis.sock?db=0", "unix:///tmp/redis.sock"),
+        (f"redis://user:not/encoded{PASSWORD}@host/0", "redis://…"),
+        (f"redis://user:not?encoded{PASSWORD}@host/0", "redis://…"),
+        (f"redis://user:not#encoded{PASSWORD}@host/0", "redis://…"),
     ],
 )
 def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
