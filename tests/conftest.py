@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 
 from tests.support import media
+from tests.support.redis import MISSING, RedisServer, is_installed
 from tests.support.spans import Spans
 from twelvelabs_core import no_waiting
 from twelvelabs_core._config import API_KEY_VARIABLES, BASE_URL_VARIABLE
@@ -102,6 +103,21 @@ def account(emulator: Emulator) -> dict[str, Any]:
     """A key that no other test has: what a client has learned about an account lasts as long as the process."""
     emulator.configure(api_keys=())
     return {"api_key": f"tlk_{uuid.uuid4().hex}", "base_url": emulator.base_url}
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("redis", marks=[pytest.mark.network, pytest.mark.skipif(not is_installed(), reason=MISSING)]),
+    ]
+)
+def shared_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """What processes may share, a cache or limits: a new file, or a Redis of the test's own."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "shared.sqlite")
+        return
+    with RedisServer() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

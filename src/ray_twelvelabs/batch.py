@@ -55,9 +55,9 @@ class EmbedBatch(ColumnEmbedder[Embedding]):
             that is finished; else ``column``, as Ray drops the finished rows of a job that ends with an error.
         stats: collects the statistics of all workers.
         settings: any other of :class:`twelvelabs_core.EmbeddingClient`: ``model``, ``api_key``, ``rate_limits``,
-            ``cache`` … ``cache`` is the path of a SQLite file (workers of one machine), a store with ``mget`` and
-            ``mset`` that can be pickled, or a function that makes one in each worker. ``budget`` is refused: it is
-            counted in one process.
+            ``cache`` … ``cache`` is the path of a SQLite file (workers of one machine), a URL of Redis (several), a
+            store with ``mget`` and ``mset`` that can be pickled, or a function that makes any of these in each worker.
+            ``budget`` is refused: it is counted in one process.
 
     Raises:
         InvalidInputError: not exactly one column is named, or a setting is refused.

@@ -52,8 +52,9 @@ class ColumnEmbedder(ABC, Generic[R]):
         settings: dict[str, Any],
         own: Sequence[str] = (),
     ) -> None:
-        if isinstance(settings.get("api_key"), str):
-            settings["api_key"] = SecretStr(settings["api_key"])  # first: error trackers show the locals of frames
+        for setting in ("api_key", "cache"):  # first: error trackers show the locals of frames
+            if isinstance(settings.get(setting), str):
+                settings[setting] = SecretStr(settings[setting])
         _check_settings(name, settings, own=[*columns, *own, "source", "prefix", "account_errors", "stats"])
         given = {kind: column for kind, column in columns.items() if column is not None}
         if len(given) != 1:

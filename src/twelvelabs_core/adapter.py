@@ -104,6 +104,7 @@ from ._net.pool import stops_all
 from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
+from ._redis import as_secret
 from ._renumber import renumber_errors
 from ._results import Embedding, Segment
 from ._stats import Budget
@@ -239,7 +240,8 @@ class Adapter(StrictSettings):
     total_timeout: float = DEFAULT_TOTAL_TIMEOUT
     """Seconds after which one attempt counts as lost, whatever has arrived. A large body has a second more a 64 kB."""
     cache: Any = Field(default=None, exclude=True, repr=False)
-    """Path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is written there as it arrives."""
+    """Path of a SQLite file, a URL of Redis, or an object with ``mget`` and ``mset``: every vector is written there as
+    it arrives. Processes that share a file, or machines a Redis (``redis://…``, extra ``redis``), pay nothing twice."""
     cache_errors: CacheErrors = "raise"
     """A cache that fails stops the call with ``CacheError`` (``raise``), or is left out with a warning (``ignore``)."""
     budget: Budget | int | None = Field(default=None, exclude=True)
@@ -263,6 +265,8 @@ class Adapter(StrictSettings):
         def __init__(self, **settings: Any) -> None:
             # The frames of a validation error, pydantic's too, show their locals to error trackers.
             settings["api_key"] = secret_of(settings.get("api_key"))
+            if "cache" in settings:
+                settings["cache"] = as_secret(settings["cache"])
             super().__init__(**settings)
 
     @field_validator("api_key")
@@ -284,7 +288,8 @@ class Adapter(StrictSettings):
     def client(self) -> EmbeddingClient:
         """The core client that these settings describe."""
         settings = {name: getattr(self, name) for name in Adapter.model_fields} | {"model": self._model()}
-        settings["api_key"] = secret_of(self.api_key)  # a copy with ``update=`` is not validated
+        # A copy with ``update=`` is not validated.
+        settings["api_key"], settings["cache"] = secret_of(self.api_key), as_secret(self.cache)
         if self._client is None or self._made_from != settings:
             self._client, self._made_from = EmbeddingClient(**settings), settings
         return self._client

@@ -184,9 +184,9 @@ print(client.stats.done, client.stats.requests, client.stats.failed)
 
 
 def test_threads_of_two_processes_that_share_a_cache_pay_for_each_text_once(
-    emulator: Emulator, account: dict[str, Any], tmp_path: Path
+    emulator: Emulator, account: dict[str, Any], shared_place: str
 ) -> None:
-    arguments = [account["api_key"], account["base_url"], str(tmp_path / "vectors.sqlite")]
+    arguments = [account["api_key"], account["base_url"], shared_place]
     processes = [
         subprocess.Popen([sys.executable, "-c", SHARED_CACHE, *arguments], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -47,11 +47,10 @@ def times_sent(emulator: Emulator) -> Counter[str]:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no kill -9")
 @pytest.mark.parametrize("kill_at", [40, 120])
 def test_a_killed_run_goes_on_where_it_was(
-    emulator: Emulator, account: dict[str, Any], tmp_path: Path, kill_at: int
+    emulator: Emulator, account: dict[str, Any], shared_place: str, kill_at: int
 ) -> None:
     emulator.configure(latency_sec=0.02)
-    cache = str(tmp_path / "vectors.sqlite")
-    child = subprocess.Popen([sys.executable, "-c", CHILD, account["api_key"], account["base_url"], cache])
+    child = subprocess.Popen([sys.executable, "-c", CHILD, account["api_key"], account["base_url"], shared_place])
     while sum(request.status == 200 for request in emulator.requests) < kill_at:
         assert child.poll() is None
         time.sleep(0.002)
@@ -60,7 +59,7 @@ def test_a_killed_run_goes_on_where_it_was(
     time.sleep(0.05)  # what it had sent arrives
     sent_before = len(emulator.requests)
 
-    client = EmbeddingClient(**account, cache=cache, max_concurrency=AT_ONCE)
+    client = EmbeddingClient(**account, cache=shared_place, max_concurrency=AT_ONCE)
     found = client.embed_many(TEXTS)
 
     assert [item.vector for item in found] == [item.vector for item in client.embed_many(TEXTS)]

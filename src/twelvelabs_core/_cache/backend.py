@@ -1,4 +1,4 @@
-"""Stores of bytes by key: a SQLite file, or any object with LangChain's ``mget`` and ``mset``."""
+"""A SQLite file of results and claims, for the processes of one machine."""
 
 from __future__ import annotations
 
@@ -7,36 +7,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from .._errors import InvalidInputError
 from .._net.forks import PerLoop
 from .._places import expanded
 from .database import Database, database_of
 from .owners import is_dead
-
-# Keys asked for in one statement.
-READ_AT_ONCE = 500
+from .store import ClaimingStore, portions
 
 
-class Store(Protocol):
-    """A store of bytes by key. Blocking; called in a thread."""
-
-    def mget(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        """The values of some keys in order, None for a missing one."""
-
-    def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep some values durably."""
-
-
-class SqliteStore:
-    """A SQLite file; opened with the first use, once for all stores of its path in a process.
-
-    Beside the values it holds claims: who is about to obtain the value of a key, so that no other process does. A claim
-    ends with the value, with :meth:`release`, with its owner's process, or when it is not renewed in time.
-
-    Every method raises :class:`CacheError` if the file cannot be opened, read or written.
-    """
+class SqliteStore(ClaimingStore):
+    """A SQLite file; opened with the first use, once for all stores of its path in a process."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = expanded(path).absolute()
@@ -75,29 +56,21 @@ class SqliteStore:
         *,
         wait: bool = True,
     ) -> list[bytes | bool]:
-        """For each key, in order: its value if there is one by now; True = claimed now, by ``owner``; False = another
-        claim holds it.
-
-        Args:
-            owner: see :func:`~.owners.new_owner`.
-            lease_sec: seconds after which the claim ends if it is not renewed.
-            usable: whether a value counts; one that does not is as good as none.
-            wait: False = try once where another process has locked the file.
-        """
+        """See :class:`ClaimingStore`."""
         found: list[bytes | bool] = []
         for part in portions(keys):
             found += self._database.get().write(partial(_claim, part, owner, lease_sec, usable), wait=wait)
         return found
 
     def renew(self, keys: Iterable[str], owner: str, lease_sec: float) -> None:
-        """Let the owner's claims last ``lease_sec`` seconds from now; those it no longer has are left alone."""
+        """See :class:`ClaimingStore`."""
         rows = [(time.time() + lease_sec, key, owner) for key in keys]
         self._database.get().write(
             lambda connection: connection.executemany("UPDATE claims SET expires = ? WHERE key = ? AND owner = ?", rows)
         )
 
     def release(self, keys: Iterable[str], owner: str) -> None:
-        """End the owner's claims, without a value."""
+        """See :class:`ClaimingStore`."""
         rows = [(key, owner) for key in keys]
         self._database.get().write(
             lambda connection: connection.executemany("DELETE FROM claims WHERE key = ? AND owner = ?", rows)
@@ -138,28 +111,3 @@ def _claim(
         [(key, owner, now + lease_sec) for key, outcome in zip(keys, found, strict=True) if outcome is True],
     )
     return found
-
-
-def portions(keys: Sequence[str], size: int = READ_AT_ONCE) -> Iterable[Sequence[str]]:
-    """Keys in portions, by default for one statement each."""
-    return (keys[start : start + size] for start in range(0, len(keys), size))
-
-
-def open_store(cache: Any) -> Store | None:
-    """The store for a ``cache=`` argument: a path, or an object with ``mget`` and ``mset``.
-
-    Raises:
-        InvalidInputError: it is neither.
-    """
-    if cache is None:
-        return None
-    if isinstance(cache, (str, os.PathLike)):
-        if os.fspath(cache) == ":memory:":
-            raise InvalidInputError(
-                "A cache in memory ends with the process: give a path, or an object like LangChain's InMemoryByteStore."
-            )
-        return SqliteStore(cache)
-    if callable(getattr(cache, "mget", None)) and callable(getattr(cache, "mset", None)):
-        store: Store = cache
-        return store
-    raise InvalidInputError(f"cache= takes a path or an object with mget and mset, got {type(cache).__name__}.")

@@ -15,11 +15,11 @@ from .._errors import CacheError
 from .._net.forks import PerLoop
 from .._net.loop import in_thread
 from .._results import Embedding, Segment
-from .backend import SqliteStore
 from .batched import Batched
 from .claims import Claims
 from .encoding import decode, encode, is_whole, made_together
 from .entries import Entries
+from .store import ClaimingStore
 
 Result: TypeAlias = "Embedding | list[Segment]"
 Decode: TypeAlias = Callable[[bytes], "Result | None"]
@@ -67,7 +67,7 @@ class Cache:
         self._decode_all: Callable[[int], Decode] = partial(_decode_all, dimensions, empty)
         self._writes: PerLoop[Batched[tuple[str, bytes], bool]] = PerLoop(partial(Batched, entries.write))
         self._claims: PerLoop[Claims] | None = None
-        if isinstance(entries.store, SqliteStore):
+        if isinstance(entries.store, ClaimingStore):
             usable, read = partial(_usable, self._decode), partial(_read_now, entries, self._decode_all)
             self._claims = PerLoop(partial(Claims, entries.store, usable, read))
 

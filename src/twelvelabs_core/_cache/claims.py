@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from .._errors import CacheError
-from .backend import SqliteStore
 from .batched import Batched
 from .owners import new_owner
+from .store import ClaimingStore
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -35,7 +35,7 @@ class Claims:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: ClaimingStore,
         usable: Callable[[str, bytes], bool],
         read: Callable[[Sequence[str]], Sequence[Any]],
     ) -> None:
@@ -52,7 +52,7 @@ class Claims:
         self._releasing: dict[str, asyncio.Future[Any]] = {}
 
     async def take(self, keys: Sequence[str]) -> Sequence[bytes | bool]:
-        """As :meth:`SqliteStore.claim`; those of one turn of the loop in one transaction."""
+        """As :meth:`ClaimingStore.claim`; those of one turn of the loop in one transaction."""
         return await self._settled(keys, lambda: self._taken.call(keys))
 
     async def take_missing(self, keys: Sequence[str]) -> Sequence[Any]:
@@ -141,7 +141,7 @@ def _look_for(
     return [next(outcomes) if result is None else result for result in found]
 
 
-def _release(store: SqliteStore, owner: str, keys: Sequence[str]) -> Sequence[None]:
+def _release(store: ClaimingStore, owner: str, keys: Sequence[str]) -> Sequence[None]:
     try:
         store.release(keys, owner)
     except CacheError as error:  # they end by themselves

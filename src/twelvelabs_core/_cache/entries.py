@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
+from pydantic import SecretStr
+
 from .._errors import CacheError, InvalidInputError
-from .backend import SqliteStore, Store, open_store, portions
+from .._redis import as_secret, redis_url
+from .backend import SqliteStore
 from .encoding import is_whole, seal
+from .redis import RedisStore
+from .store import Store, portions
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -151,12 +157,35 @@ def _printed(error: Exception) -> str:
 
 
 def open_cache(cache: Any, errors: CacheErrors = "raise") -> Entries | None:
-    """The entries for a ``cache=`` argument: a path, or an object with ``mget`` and ``mset``.
+    """The entries for a ``cache=`` argument: a path, a URL of Redis, or an object with ``mget`` and ``mset``.
 
     Raises:
-        InvalidInputError: it is neither, or ``errors`` is not one of ``raise`` and ``ignore``.
+        InvalidInputError: it is none of them, the package redis is missing, or ``errors`` is not one of ``raise`` and
+            ``ignore``.
     """
+    cache = as_secret(cache)  # first: error trackers show the locals of frames
     if errors not in get_args(CacheErrors):
         raise InvalidInputError(f"cache_errors={errors!r} is not one of {', '.join(get_args(CacheErrors))}.")
-    store = open_store(cache)
-    return None if store is None else Entries(store, errors)
+    if cache is None:
+        return None
+    return Entries(_store(cache), errors)
+
+
+def _store(cache: Any) -> Store:
+    if isinstance(cache, SecretStr):
+        if redis_url(cache, "cache"):
+            return RedisStore(cache)
+        cache = cache.get_secret_value()
+    if isinstance(cache, (str, os.PathLike)):
+        if os.fspath(cache) == ":memory:":
+            raise InvalidInputError(
+                "A cache in memory ends with the process: give a path, or an object like LangChain's InMemoryByteStore."
+            )
+        return SqliteStore(cache)
+    if callable(getattr(cache, "mget", None)) and callable(getattr(cache, "mset", None)):
+        store: Store = cache
+        return store
+    raise InvalidInputError(
+        "cache= takes a path, a URL of Redis (redis://host:6379/0) or an object with mget and mset, got "
+        f"{type(cache).__name__}."
+    )

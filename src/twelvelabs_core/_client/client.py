@@ -15,6 +15,7 @@ from .._limits import RateLimits
 from .._models import DEFAULT_MODEL, Model, find_model, resolve_api_version, resolve_dimensions, switched_off
 from .._net.retry import RetryPolicy
 from .._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
+from .._redis import as_secret
 from .._stats import Budget, Stats
 from .._warnings import warn_caller
 from .assets import ManagesAssets
@@ -63,8 +64,10 @@ class EmbeddingClient(
             the server to take the next 256 kB of a large body.
         total_timeout: seconds before one attempt counts as lost, whatever has been sent and received. A large body has
             more: a second for each 64 kB.
-        cache: path of a SQLite file, or an object with ``mget`` and ``mset``: every vector is kept there as soon as it
-            arrives.
+        cache: where every vector is kept as soon as it arrives, and what processes that share it pay for once: the path
+            of a SQLite file (one machine), or a URL of Redis (``redis://``, ``rediss://``, ``unix://``, also as a
+            ``SecretStr``; several machines; extra ``redis``). Or an object with ``mget`` and ``mset``, which shares
+            vectors that are finished.
         cache_errors: ``raise`` = a cache that cannot be read or written stops the call with :class:`CacheError`,
             everything finished in ``.results``; ``ignore`` = one warning, and the call goes on without it.
         budget: hard cap on requests (a number) or on requests and media minutes (:class:`Budget`).
@@ -105,6 +108,7 @@ class EmbeddingClient(
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         api_key = secret_of(api_key)  # first: a traceback shows the locals of its frames to error trackers
+        cache = as_secret(cache)
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")

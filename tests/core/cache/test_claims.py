@@ -23,8 +23,9 @@ from twelvelabs_core import Embedding
 from twelvelabs_core._cache import claims
 from twelvelabs_core._cache.backend import SqliteStore
 from twelvelabs_core._cache.cache import Cache, Claimed
-from twelvelabs_core._cache.entries import Entries
+from twelvelabs_core._cache.entries import Entries, open_cache
 from twelvelabs_core._cache.owners import is_dead, new_owner
+from twelvelabs_core._cache.store import ClaimingStore
 
 RESULT = Embedding([1.0, 2.0], "space")
 
@@ -34,8 +35,26 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "cache.sqlite"
 
 
-def client(path: Path) -> Cache:
-    return Cache(Entries(SqliteStore(path)), "space", 2)
+def client(place: str | Path) -> Cache:
+    entries = open_cache(place)
+    assert entries is not None
+    return Cache(entries, "space", 2)
+
+
+def store_of(place: str) -> ClaimingStore:
+    entries = open_cache(place)
+    assert entries is not None and isinstance(entries.store, ClaimingStore)
+    return entries.store
+
+
+def claimed(place: str) -> set[str]:
+    """The keys that are claimed."""
+    if "://" not in place:
+        return set(rows(Path(place)))
+    from redis import Redis
+
+    with Redis.from_url(place) as redis:
+        return {key.decode().removeprefix("twelvelabs:claim:") for key in redis.scan_iter("twelvelabs:claim:*")}
 
 
 def rows(path: Path) -> dict[str, float]:
@@ -44,8 +63,8 @@ def rows(path: Path) -> dict[str, float]:
         return dict(connection.execute("SELECT key, expires FROM claims").fetchall())
 
 
-async def test_a_claimed_key_is_another_one_s_until_its_result_is_there(path: Path) -> None:
-    one, two = client(path), client(path)
+async def test_a_claimed_key_is_another_one_s_until_its_result_is_there(shared_place: str) -> None:
+    one, two = client(shared_place), client(shared_place)
     assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
     assert await two.claim(["b", "c"]) == Claimed(ours={"c"}, theirs={"b"})
     assert await one.claim(["a"]) == Claimed(ours={"a"})  # its own
@@ -53,11 +72,11 @@ async def test_a_claimed_key_is_another_one_s_until_its_result_is_there(path: Pa
     found = await two.claim(["a", "b"])
     assert (found.ours, found.theirs) == (set(), {"a"})
     assert found.found == {"b": Embedding([1.0, 2.0], "space", cached=True)}
-    assert set(rows(path)) == {"space/a", "space/c"}
+    assert claimed(shared_place) == {"space/a", "space/c"}
 
 
-async def test_a_released_key_is_free(path: Path) -> None:
-    one, two = client(path), client(path)
+async def test_a_released_key_is_free(shared_place: str) -> None:
+    one, two = client(shared_place), client(shared_place)
     await one.claim(["a", "b"])
     await two.release(["a"])  # not its own
     assert (await two.claim(["a"])).theirs == {"a"}
@@ -85,14 +104,14 @@ async def test_claims_that_come_together_share_a_transaction(path: Path, monkeyp
     assert [claimed.ours for claimed in found] == [{f"{i}", f"{i}++"} - {"1"} for i in range(20)]
 
 
-async def test_more_keys_than_one_statement_takes(path: Path) -> None:
+async def test_more_keys_than_one_statement_takes(shared_place: str) -> None:
     keys = [f"{i}" for i in range(1201)]
-    assert (await client(path).claim(keys)).ours == set(keys)
-    assert (await client(path).claim(keys)).theirs == set(keys)
+    assert (await client(shared_place).claim(keys)).ours == set(keys)
+    assert (await client(shared_place).claim(keys)).theirs == set(keys)
 
 
-async def test_only_one_of_many_threads_gets_a_key(path: Path) -> None:
-    store = SqliteStore(path)
+async def test_only_one_of_many_threads_gets_a_key(shared_place: str) -> None:
+    store = store_of(shared_place)
     owners = [new_owner() for _ in range(8)]
     found = await asyncio.gather(*(asyncio.to_thread(store.claim, ["a"], owner, 30.0) for owner in owners))
     assert sorted(outcome for (outcome,) in found) == [False] * 7 + [True]
@@ -107,9 +126,9 @@ async def test_claims_are_renewed_while_they_are_held(path: Path, monkeypatch: p
     assert await two.claim(["a", "b"]) == Claimed(ours={"b"}, theirs={"a"})
 
 
-async def test_claims_of_a_client_that_is_gone_expire(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_claims_of_a_client_that_is_gone_expire(shared_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "LEASE_SEC", 0.06)
-    one, two = client(path), client(path)
+    one, two = client(shared_place), client(shared_place)
     await one.claim(["a"])
     del one
     gc.collect()
@@ -117,9 +136,9 @@ async def test_claims_of_a_client_that_is_gone_expire(path: Path, monkeypatch: p
     assert (await two.claim(["a"])).ours == {"a"}
 
 
-def test_a_claim_ends_with_its_lease(path: Path) -> None:
+def test_a_claim_ends_with_its_lease(shared_place: str) -> None:
     """Its owner may be frozen: it is alive, and does not renew."""
-    store = SqliteStore(path)
+    store = store_of(shared_place)
     assert store.claim(["a"], new_owner(), 0.01) == [True]
     time.sleep(0.02)
     other = new_owner()
@@ -146,12 +165,11 @@ def test_a_clock_that_jumps_holds_nobody_up(path: Path, monkeypatch: pytest.Monk
     assert store.claim(["a"], new_owner(), 30.0) == [True]
 
 
-async def test_a_damaged_entry_can_be_claimed(path: Path) -> None:
-    one, two = client(path), client(path)
+async def test_a_damaged_entry_can_be_claimed(shared_place: str) -> None:
+    one, two = client(shared_place), client(shared_place)
     await one.put("a", RESULT)
     await one.put("b", Embedding([1.0, 2.0, 3.0], "space"))  # whole, but of another length
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE vectors SET value = zeroblob(30) WHERE key = 'space/a'")
+    store_of(shared_place).mset([("space/a", bytes(30))])
     assert await one.claim(["a", "b"]) == Claimed(ours={"a", "b"})
     assert await two.claim(["a", "b"]) == Claimed(theirs={"a", "b"})
 
@@ -167,10 +185,10 @@ async def test_a_store_of_the_users_has_no_claims() -> None:
 
 CLAIM = """
 import sys, time
-from twelvelabs_core._cache.backend import SqliteStore
+from twelvelabs_core._cache.entries import open_cache
 from twelvelabs_core._cache.owners import new_owner
 owner = new_owner()
-assert SqliteStore(sys.argv[1]).claim(["a"], owner, 3600.0) == [True]
+assert open_cache(sys.argv[1]).store.claim(["a"], owner, 3600.0) == [True]
 print(owner, flush=True)
 time.sleep(60)
 """
@@ -179,9 +197,9 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="ne
 
 
 @pytest.fixture
-def other(path: Path) -> Any:
+def other(shared_place: str) -> Any:
     """A process that has claimed a key for an hour."""
-    with subprocess.Popen([sys.executable, "-c", CLAIM, str(path)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", CLAIM, shared_place], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         owner = process.stdout.readline().strip()
         yield process, owner
@@ -189,9 +207,9 @@ def other(path: Path) -> Any:
 
 
 @needs_proc
-def test_a_killed_process_s_claims_are_free_at_once(path: Path, other: Any) -> None:
+def test_a_killed_process_s_claims_are_free_at_once(shared_place: str, other: Any) -> None:
     process, owner = other
-    store = SqliteStore(path)
+    store = store_of(shared_place)
     assert store.claim(["a"], new_owner(), 3600.0) == [False]
     assert not is_dead(owner)
     process.send_signal(signal.SIGKILL)
