@@ -7,7 +7,7 @@ those it does not need.
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,9 @@ from langchain_twelvelabs import (
     TwelveLabsEmbeddings,
     TwelveLabsMediaLoader,
     TwelveLabsRetriever,
+    TwelveLabsSpaceTransformer,
     amoment_blocks,
+    check_store,
     merge_segments,
     moment_blocks,
 )
@@ -49,6 +51,7 @@ from llama_index_twelvelabs import (
 from llama_index_twelvelabs import moment_blocks as llama_blocks
 from twelvelabs_core import (
     MODELS,
+    Asset,
     Audio,
     BatchError,
     Budget,
@@ -76,11 +79,14 @@ from twelvelabs_core import (
     Row,
     Segment,
     SegmentOptions,
+    SegmentsResult,
     Sentences,
     Source,
     Stats,
     StreamResult,
+    Task,
     TimedText,
+    UploadProgress,
     Video,
     Window,
     advance_clock,
@@ -94,7 +100,9 @@ from twelvelabs_core import (
     fuse_scores,
     merge_moments,
     no_waiting,
+    normalize,
     plan_parts,
+    pool,
     rows_of,
 )
 from twelvelabs_core import Document as DocumentFile
@@ -185,6 +193,10 @@ def embed(client: EmbeddingClient, texts: list[str], images: list[Image], genera
     client.embed(Path("a.png"))  # type: ignore[arg-type]
     for result in client.stream(generated, errors="yield"):
         assert_type(result, StreamResult)
+    for file in client.stream_segments([Video("a.mp4")], SegmentOptions(Fixed(6)), errors="yield"):
+        assert_type(file, SegmentsResult)
+        assert_type(file.segments, list[Segment] | None)
+    Video("https://h.example/a.mp4?token=x", cache_key="video-7")
     assert_type(client.plan(texts), Plan)
     assert_type(client.stats, Stats)
     assert_type(client.model, Model)
@@ -206,6 +218,25 @@ def embed_files(client: EmbeddingClient, videos: list[Video]) -> None:
     plan_parts(18_000.0)
 
 
+def assets_and_tasks(client: EmbeddingClient, told: list[UploadProgress]) -> None:
+    asset = client.upload("a.mp4", progress=told.append)
+    assert_type(asset, Asset)
+    Video(asset)
+    Video(Asset("6298d673f1090f1100476d4c"))
+    client.upload(b"...")  # type: ignore[arg-type]
+    for listed in client.assets(kind="video", filename="beach"):
+        assert_type(listed, Asset)
+        client.delete_asset(listed, force=True)
+    client.assets(kind="film")  # type: ignore[arg-type]
+    task = client.task("66f5", on_status=lambda task: print(task.status, task.error))
+    assert_type(task, Task)
+    assert_type(task.segments, tuple[Segment, ...])
+    assert_type(task.embedding, Embedding | None)
+    assert_type(next(client.tasks(status="ready")), Task)
+    client.embed_segments(Video(asset), on_status=lambda task: print(task.status))
+    assert_type(client.indexed_segments("i1", "v1", embedding_option="visual"), list[Segment])
+
+
 async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> None:
     assert_type(await client.aembed("a red bike"), Embedding)
     assert_type(await client.aembed_many(["a red bike"]), list[Embedding])
@@ -214,6 +245,9 @@ async def embed_async(client: EmbeddingClient, texts: AsyncIterator[str]) -> Non
     async for result in client.astream(texts, ordered=False):
         assert_type(result, StreamResult)
     assert_type(await client.aembed_segments(Audio("a.wav")), list[Segment])
+    assert_type(await client.aupload(Image("a.png")), Asset)
+    assert_type([asset async for asset in client.aassets()], list[Asset])
+    assert_type(await client.atask("66f5", wait=False), Task)
 
 
 def search_helpers(rows: list[Row], vector: Vector) -> None:
@@ -226,6 +260,11 @@ def search_helpers(rows: list[Row], vector: Vector) -> None:
     assert_type(fused, list[Fused[Row]])
     check_space((row.metadata for row in rows), "marengo3.0/512")
     assert_type(clock(72.5), str)
+    assert_type(normalize(vector), Vector)
+    assert_type(pool([Segment(vector)], by="midpoint", ranges=[(0, 12.5)]), list[Segment])
+    pool([Embedding(vector, "marengo3.0/512")], by="all", normalize=False)
+    pool([Segment(vector)], by="scene")  # type: ignore[arg-type]
+    pool([Segment(vector)], by=lambda segment: segment.page)
     assert_type(estimate_tokens("a red bike"), int)
 
 
@@ -268,12 +307,14 @@ def langchain_embeddings(paths: list[str], image_paths: list[Path], pillow: Pill
     assert_type(model.embed_image([pillow, Image("a.png"), b"..."]), Vectors)
     assert_type(model.embed_audio(["a.wav", Audio("a.wav", start_sec=3)]), Vectors)
     assert_type(model.embed_video(paths), Vectors)
+    model.embed_video(paths, embedding_option="audio")  # type: ignore[call-arg]
     assert_type(model.embed_composed("the same in blue", images=["bike.jpg"]), Vector)
     assert_type(model.embed_composed("a <@coat>", images={"coat": Path("coat.jpg")}), Vector)
     assert_type(model.embed_segments(Path("a.mp4"), SegmentOptions(Fixed(5))), list[Segment])
     assert_type(model.embed_segments("a.mp4", segmentation=Fixed(5), embedding_option="visual"), list[Segment])
     assert_type(model.client, EmbeddingClient)
     assert_type(model.space, str)
+    assert_type(model.collection_name("videos"), str)
     with model.query_reference([0.0] * 512) as text:
         assert_type(text, str)
     return model
@@ -285,7 +326,9 @@ async def langchain_async(model: TwelveLabsEmbeddings, paths: list[str]) -> None
     assert_type(await model.aembed_segments(Video("a.mp4")), list[Segment])
 
 
-def langchain_loader(model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iterable[Blob]) -> Iterator[Document]:
+def langchain_loader(
+    model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iterable[Blob], captions: dict[str, str]
+) -> Iterator[Document]:
     TwelveLabsMediaLoader("videos/", model, on_error="ignore")  # type: ignore[arg-type]
     TwelveLabsMediaLoader(paths, model, suffixes=[".mp4"], on_error="skip")
     TwelveLabsMediaLoader(blobs, model, suffixes={".dat": "video"})
@@ -293,6 +336,11 @@ def langchain_loader(model: TwelveLabsEmbeddings, paths: list[Path], blobs: Iter
     TwelveLabsMediaLoader(["videos/", Path("a.png"), Video("a.mp4", end_sec=6)], model)
     by_kind = {"video": SegmentOptions(Dynamic(2)), "audio": SegmentOptions(Fixed(10))}
     TwelveLabsMediaLoader("videos/", model, options=by_kind)
+    TwelveLabsMediaLoader("videos/", model, text=lambda row: captions.get(row.id), show_progress=True)
+    store = InMemoryVectorStore(model)
+    check_store(store, model)
+    TwelveLabsMediaLoader("videos/", model, vectorstore=store)
+    assert_type(TwelveLabsSpaceTransformer(model).transform_documents([Document("a")]), Sequence[Document])
     loader = TwelveLabsMediaLoader("videos/", model, options=SegmentOptions(Fixed(5), embedding_option="visual"))
     assert_type(loader.load(), list[Document])
     return loader.lazy_load()
@@ -319,6 +367,8 @@ def langchain_retriever(model: TwelveLabsEmbeddings, paths: list[str]) -> LangCh
 
 def llama_embedding(paths: list[str], image_paths: list[Path], pillow: Pillow.Image) -> TwelveLabsEmbedding:
     TwelveLabsEmbedding(truncate="middle")  # type: ignore[arg-type]
+    TwelveLabsEmbedding(budgett=1)  # type: ignore[call-arg]
+    TwelveLabsEmbedding(model="marengo3.5", dimensions=256)
     model = TwelveLabsEmbedding(model_name="marengo3.0", api_key="tlk_example", cache=Path("vectors.sqlite"))
     assert_type(model.get_query_embedding("a red bike"), Vector)
     assert_type(model.get_text_embedding_batch(["a red bike"], show_progress=True), Vectors)
@@ -333,6 +383,7 @@ def llama_embedding(paths: list[str], image_paths: list[Path], pillow: Pillow.Im
     assert_type(model.get_composed_embedding("in blue", images=paths), Vector)
     assert_type(model.get_segments("a.mp4", segmentation=Fixed(6)), list[Segment])
     assert_type(model.query_bundle("in blue", image=pillow), QueryBundle)
+    assert_type(model.query_bundle(image=pillow, question="Where was this?"), QueryBundle)
     return model
 
 
@@ -352,7 +403,8 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     SimpleDirectoryReader("mixed/", file_extractor=reader.file_extractor("image", "audio"))
     TwelveLabsMediaReader(segments=True, embed_model=model, options=SegmentOptions(Fixed(5)))
     TwelveLabsMediaReader(id_from=lambda known: str(known["video_id"]))
-    TwelveLabsMediaEmbedder(embed_model=model, id_from="content")
+    TwelveLabsMediaEmbedder(embed_model=model, id_from="content", on_error="skip", image_nodes=True)
+    TwelveLabsMediaEmbedder(embed_model=model, on_error="ignore")  # type: ignore[arg-type]
     embedder = TwelveLabsMediaEmbedder(
         embed_model=model, video_options=SegmentOptions(Dynamic(4), embedding_option=["visual"]), show_progress=True
     )
@@ -360,6 +412,7 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     for node in nodes:
         assert_type(node, BaseNode)
     index = VectorStoreIndex(list(nodes), embed_model=model)
+    llama_index_twelvelabs.check_store(index, model)
     IngestionPipeline(transformations=[embedder, model]).run(documents=documents)
     merged = TwelveLabsMomentPostprocessor(embed_model=model, gap=3, pad=1)
     index.as_query_engine(node_postprocessors=[merged])

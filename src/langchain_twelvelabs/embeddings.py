@@ -24,7 +24,7 @@ from twelvelabs_core import (
     Source,
     Video,
 )
-from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, describe, renumber_errors, run
+from twelvelabs_core.adapter import Adapter, arun, as_items, as_media, checked_adapter, describe, renumber_errors, run
 
 from .references import reference_to
 from .resolution import may_refer, refuse_references, vectors_of_references
@@ -38,14 +38,19 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         from langchain_chroma import Chroma
         from langchain_twelvelabs import TwelveLabsEmbeddings
 
-        store = Chroma("media", TwelveLabsEmbeddings(model="marengo3.0"))   # key from TWELVELABS_API_KEY
+        model = TwelveLabsEmbeddings(model="marengo3.0")            # key from TWELVELABS_API_KEY
+        store = Chroma(model.collection_name("media"), model)
         store.add_texts(["a red bike", "a low hum"])
         store.add_images(uris=["bike.jpg"])
         store.similarity_search("something to ride")
         store.similarity_search_by_image("bike.jpg")
 
     Every vector is a list of Python floats, as long as the model's ``dimensions`` (512 on marengo3.0). Compare by
-    cosine: the API does not say whether vectors have unit length.
+    cosine: the API does not say whether vectors have unit length. Vectors of two models do not compare: name a store's
+    collection by :meth:`collection_name`, and see :func:`check_store`.
+
+    To keep vectors, use ``cache=`` (a path, or a LangChain ``ByteStore``) instead of ``CacheBackedEmbeddings``, which
+    embeds texts alone: it hides ``embed_image`` from the store, and everything else from the loader and retriever.
 
     Every method has an async version (``aembed_…``) that does not block the event loop. Methods raise subclasses of
     :class:`twelvelabs_core.TwelveLabsError`: bad input is refused before anything is sent, and a batch of which some
@@ -201,14 +206,15 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         """Async :meth:`embed_audio`."""
         return await self._avectors(as_media(Audio, uris), "uris", progress=self.show_progress_bar)
 
-    def embed_video(self, paths: Sequence[Source | Video], **_: Any) -> list[list[float]]:
+    def embed_video(self, paths: Sequence[Source | Video], *, batch_size: int | None = None) -> list[list[float]]:
         """One vector for each whole video, of embedding option ``visual``.
 
         Videos of up to 10 minutes on marengo3.0, and 30 seconds on marengo3.5, take one request; longer ones a task.
+        For other options see :meth:`embed_segments`: ``embedding_option="audio", embedding_scope="asset"``.
 
         Args:
             paths: paths, URLs, data URIs, bytes, binary file objects, or ``Video(source, start_sec=…)`` for a part.
-            _: further arguments that stores pass (``batch_size`` …); not used.
+            batch_size: what a store passes (VDMS); not used, as all are embedded together.
 
         Raises:
             InvalidInputError: a file is missing, unreadable, too short or too long; nothing was sent.
@@ -216,7 +222,9 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         """
         return self._vectors(as_media(Video, paths), "paths", progress=self.show_progress_bar)
 
-    async def aembed_video(self, paths: Sequence[Source | Video], **_: Any) -> list[list[float]]:
+    async def aembed_video(
+        self, paths: Sequence[Source | Video], *, batch_size: int | None = None
+    ) -> list[list[float]]:
         """Async :meth:`embed_video`."""
         return await self._avectors(as_media(Video, paths), "paths", progress=self.show_progress_bar)
 
@@ -224,7 +232,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         """One vector for a text and media together, or for several media.
 
         Args:
-            text: the text; ``<@name>`` refers to the media given under that name.
+            text: the text; ``<@name>`` refers to the media given under that name. Alone, it has the vector of any text.
             media: ``images``, ``audio``, ``videos``, ``documents``, each a list, or a mapping ``name -> source``.
                 marengo3.0 composes images only.
 
@@ -281,3 +289,17 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
 def _refuse_both(options: SegmentOptions | None, fields: dict[str, Any]) -> None:
     if options is not None and fields:
         raise InvalidInputError(f"Give options= or its fields ({', '.join(fields)}), not both.")
+
+
+def own_embeddings(given: Any, name: str = "embeddings=") -> TwelveLabsEmbeddings:
+    """The :class:`TwelveLabsEmbeddings` that another class of this package was given.
+
+    Raises:
+        InvalidInputError: it is something else: embeddings of another framework, or a wrapper that hides ours.
+    """
+    if isinstance(getattr(given, "underlying_embeddings", None), TwelveLabsEmbeddings):
+        raise InvalidInputError(
+            f"{name} takes TwelveLabsEmbeddings, got {describe(given)} around them, which embeds texts alone: it hides "
+            "images, audio and video. Give its byte store to the embeddings instead: TwelveLabsEmbeddings(cache=store)."
+        )
+    return checked_adapter(given, TwelveLabsEmbeddings, name)

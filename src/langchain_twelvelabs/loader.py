@@ -5,38 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
+from langchain_core.vectorstores import VectorStore
 
-from twelvelabs_core import (
-    AuthenticationError,
-    BatchError,
-    CacheError,
-    IdFrom,
-    InvalidInputError,
-    RateLimitError,
-    Row,
-    SharedLimitsError,
-    TwelveLabsError,
-)
-from twelvelabs_core.adapter import always, checked_id_from, describe, name_for_ids
+from twelvelabs_core import BatchError, IdFrom, InvalidInputError, Row, TwelveLabsError, UnexpectedError
+from twelvelabs_core.adapter import always, callers_loop, checked_id_from, describe, name_for_ids, stops_all
 
 from .copies import Copies
 from .duplicates import Duplicates
-from .embeddings import TwelveLabsEmbeddings
+from .embeddings import TwelveLabsEmbeddings, own_embeddings
 from .lookahead import Lookahead
 from .options import Options, check_options, options_for
+from .progress import file_bar
 from .references import reference_to
-from .sources import Found, Paths, Suffixes, find_media, kinds_by_suffix
+from .resolution import refuse_references
+from .sources import Found, Paths, Suffixes, count_media, find_media, kinds_by_suffix
+from .store_check import acheck_store, check_store
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
-# Every other file would meet them too.
-_OF_ALL = (AuthenticationError, CacheError, RateLimitError, SharedLimitsError)
+_IN_TEXT = " (from text=), and one text has one vector. Leave it out of the text."
 
 
 class TwelveLabsMediaLoader(BaseLoader):
@@ -46,17 +39,18 @@ class TwelveLabsMediaLoader(BaseLoader):
 
         model = TwelveLabsEmbeddings(cache="vectors.sqlite")
         loader = TwelveLabsMediaLoader("videos/", model)
-        store = Chroma("videos", model)
+        store = Chroma(model.collection_name("videos"), model)
         store.add_documents(loader.load())          # or index(loader, record_manager, store, …)
         store.similarity_search("a red bike")
 
     A video or audio file gives one document for each segment and option (visual, audio, transcription); an image one;
     on marengo3.5 a PDF one a page, and a text file one for every five sentences, or as ``options`` say.
 
-    ``page_content`` is a reference: a readable line, for which ``model.embed_documents`` returns the vector that was
-    made while loading. So the store must embed with *the same object*, or with one that has the same ``cache=``. The
-    vectors are kept in the cache if there is one, else in the memory of the embeddings object, 4 kB a segment (see
-    ``TwelveLabsEmbeddings.forget_references``). The loader keeps none.
+    ``page_content`` is a reference, after a text of yours if there is one (``text``): a readable line, for which
+    ``model.embed_documents`` returns the vector that was made while loading. So the store must embed with *the same
+    object*, or with one that has the same ``cache=``. The vectors are kept in the cache if there is one, else in the
+    memory of the embeddings object, 4 kB a segment (see ``TwelveLabsEmbeddings.forget_references``). The loader keeps
+    none.
 
     ``metadata`` is flat: ``source``, ``file_name``, ``media_type``, ``start_sec``, ``end_sec``, ``duration_sec``,
     ``embedding_option``, ``embedding_scope``, ``content_digest``, ``space``; where they apply, ``page``, ``quadrant``
@@ -70,8 +64,9 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     Args:
         paths: files, folders (searched with ``glob``), globs, URLs, LangChain ``Blob``s, blob loaders, ``Video(...)``,
-            ``Audio(...)``, ``Image(...)``, ``Document(...)``; one, or an iterable of any of them. Folders and globs are
-            sorted by path; hidden files in folders are left out.
+            ``Audio(...)``, ``Image(...)``, ``Document(...)``, each of which also takes an ``Asset`` or ``asset://<id>``,
+            an ``Asset`` of known type; one, or an iterable of any of them. Folders and globs are sorted by path; hidden
+            files in folders are left out.
         embeddings: the object the store embeds with.
         glob: what to look for in folders.
         suffixes: which files of folders and globs to load: a sequence (``[".mp4", ".wav"]``), or a mapping that says
@@ -82,18 +77,28 @@ class TwelveLabsMediaLoader(BaseLoader):
             (``{"video": …, "audio": …, "document": …}``). With ``embedding_scope="asset"`` a file is one vector for
             each option.
         on_error: ``raise``, or ``skip`` a file that fails and log a line that names it. Errors about the
-            account (key, quota) and the cache are always raised.
+            account (key, rate limit), the cache, and a server that is down are always raised.
         id_from: what tells the ids of files with the same content apart: ``source``, the path or URL; ``content``,
             nothing, so that of copies only the first is loaded; or a function from what is known before embedding
             (``source``, ``file_name``, ``media_type``, and a Blob's own metadata) to a name:
             ``lambda metadata: metadata["video_id"]``. Two contents under one name keep their documents apart; to
             replace the old ones use LangChain's ``index(…, cleanup=…)``.
+        text: a caption or transcript for each segment, which a language model reads: a function from a
+            :class:`twelvelabs_core.Row` to a ``str`` (None or empty = none):
+            ``lambda row: captions[row.metadata["start_sec"]]``. It stands before the reference; the vector stays the
+            segment's. To search the words too, add them as documents of their own. It is called in a thread, when the
+            file has been embedded.
+        vectorstore: the store that the documents are for. If it holds vectors of another space, the load is refused
+            before anything is sent; see :func:`~langchain_twelvelabs.check_store`.
+        show_progress: show a tqdm bar of files.
         files_ahead: videos, audio files and documents in progress at a time; images, sixteen times as many. It bounds
             the memory used: documents that are finished are held until the caller takes them.
 
     Raises:
         InvalidInputError: an argument is out of its range; while loading, a file is missing, unreadable, or not taken
-            by the model, or a Blob's metadata uses one of our keys.
+            by the model, a Blob's metadata uses one of our keys, ``text`` gave something else than a text or one with a
+            reference in it, or the store holds vectors of another space.
+        UnexpectedError: while loading, ``text`` or ``id_from`` raised.
         TwelveLabsError: while loading, see :meth:`twelvelabs_core.EmbeddingClient.embed_segments`.
     """
 
@@ -108,9 +113,17 @@ class TwelveLabsMediaLoader(BaseLoader):
         on_error: Literal["raise", "skip"] = "raise",
         files_ahead: int = 4,
         id_from: IdFrom = "source",
+        text: Callable[[Row], str | None] | None = None,
+        vectorstore: VectorStore | None = None,
+        show_progress: bool = False,
     ) -> None:
-        if not isinstance(embeddings, TwelveLabsEmbeddings):
-            raise InvalidInputError(f"embeddings= takes TwelveLabsEmbeddings, got {describe(embeddings)}.")
+        if isinstance(paths, TwelveLabsEmbeddings):
+            raise InvalidInputError("The paths come first: TwelveLabsMediaLoader('videos/', embeddings).")
+        own_embeddings(embeddings)
+        if text is not None and not callable(text):
+            raise InvalidInputError(f"text= takes a function from a Row to a str, got {describe(text)}.")
+        if vectorstore is not None and not isinstance(vectorstore, VectorStore):
+            raise InvalidInputError(f"vectorstore= takes a LangChain vector store, got {describe(vectorstore)}.")
         if not isinstance(on_error, str) or on_error not in ("raise", "skip"):
             raise InvalidInputError(f"on_error={describe(on_error)} is not one of raise, skip.")
         if not isinstance(files_ahead, int) or isinstance(files_ahead, bool) or files_ahead < 1:
@@ -126,11 +139,16 @@ class TwelveLabsMediaLoader(BaseLoader):
         self.on_error = on_error
         self.files_ahead = files_ahead
         self.id_from = checked_id_from(id_from)
+        self.text = text
+        self.vectorstore = vectorstore
+        self.show_progress = show_progress
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
-        seen: set[str | None] = set()
-        with contextlib.closing(self._start()) as ahead:
+        if self.vectorstore is not None:
+            check_store(self.vectorstore, self.embeddings)
+        seen: dict[str | None, str] = {}
+        with file_bar(self.show_progress, self._count()) as bar, contextlib.closing(self._start()) as ahead:
             while ahead.fill():
                 found, future = ahead.first
                 try:
@@ -138,12 +156,19 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                yield from self._new(found, documents, seen)
+                new = self._new(found, documents, seen)
+                bar.update(found.number + 1, len(new))
+                yield from new
+            bar.finish()
 
     async def alazy_load(self) -> AsyncIterator[Document]:
         """Async :meth:`lazy_load`."""
-        seen: set[str | None] = set()
-        with contextlib.closing(self._start()) as ahead:
+        callers_loop()
+        if self.vectorstore is not None:
+            await acheck_store(self.vectorstore, self.embeddings)
+        seen: dict[str | None, str] = {}
+        total = await asyncio.to_thread(self._count)
+        with file_bar(self.show_progress, total) as bar, contextlib.closing(self._start()) as ahead:
             while await asyncio.to_thread(ahead.fill):
                 found, future = ahead.first
                 try:
@@ -151,19 +176,29 @@ class TwelveLabsMediaLoader(BaseLoader):
                 except TwelveLabsError as error:
                     documents = self._skip(found, error)
                 ahead.drop_first()
-                for document in self._new(found, documents, seen):
+                new = self._new(found, documents, seen)
+                bar.update(found.number + 1, len(new))
+                for document in new:
                     yield document
+            bar.finish()
 
     def _start(self) -> Lookahead:
         copies = Copies(self.embeddings)
         return Lookahead(self._files(), lambda found: self._documents(found, copies), self.files_ahead)
 
-    def _files(self) -> Iterator[Found]:
+    def _search(self) -> dict[str, Any]:
+        """What to look for in folders and globs."""
         model = self.embeddings.client.model
         kinds = {kind for kinds in model.inputs.values() for kind in kinds}
+        return {"glob": self.glob, "suffixes": self.suffixes, "kinds": kinds, "model": model.name}
+
+    def _count(self) -> int | None:
+        """The number of files, for a progress bar; None if it is not shown, or they can be listed only once."""
+        return count_media(self.paths, **self._search()) if self.show_progress else None
+
+    def _files(self) -> Iterator[Found]:
         duplicates = Duplicates()
-        files = find_media(self.paths, glob=self.glob, suffixes=self.suffixes, kinds=kinds, model=model.name)
-        for number, found in enumerate(files):
+        for number, found in enumerate(find_media(self.paths, **self._search())):
             named = self._named(replace(found, number=number))
             digest, equal = duplicates.earlier(named)
             first = next((earlier for earlier in equal if earlier.id_name == named.id_name), None)
@@ -186,23 +221,25 @@ class TwelveLabsMediaLoader(BaseLoader):
             return replace(found, media=None, error=error)
         return replace(found, id_name=name)
 
-    def _new(self, found: Found, documents: list[Document], seen: set[str | None]) -> list[Document]:
+    def _new(self, found: Found, documents: list[Document], seen: dict[str | None, str]) -> list[Document]:
         """The documents, or none if their ids were yielded before: of streams, which cannot be compared beforehand.
 
         Args:
-            seen: id of the first document of each file; this file's is added.
+            seen: name of each file by the id of its first document; this file's is added.
         """
-        if documents and documents[0].id in seen:
+        first = documents[0].id if documents else None
+        if first in seen:
             logger.info(
-                "%s has the ids of an earlier file of the same content and is left out (see id_from)", found.label
+                "%s has the content of %s and has the same ids; it is left out (see id_from)", found.label, seen[first]
             )
             return []
-        seen.update(document.id for document in documents[:1])
+        if documents:
+            seen[first] = found.label
         return documents
 
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
-        if self.on_error == "raise" or isinstance(error, _OF_ALL):
+        if self.on_error == "raise" or stops_all(error):
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []
@@ -220,12 +257,32 @@ class TwelveLabsMediaLoader(BaseLoader):
             raise _renamed(only, found) from only.__cause__
         except TwelveLabsError as error:
             raise _renamed(error, found) from error.__cause__
-        return await asyncio.to_thread(self._documents_of, rows)  # of a long video, thousands
+        words = [""] * len(rows)
+        if self.text is not None:
+            words = await asyncio.to_thread(self._words, rows, self.text, repr(found.label))
+            for text in words:
+                await refuse_references(self.embeddings, text, repr(found.label), _IN_TEXT)
+        return await asyncio.to_thread(self._documents_of, rows, words)  # of a long video, thousands
 
-    def _documents_of(self, rows: list[Row]) -> list[Document]:
+    def _documents_of(self, rows: list[Row], words: Sequence[str]) -> list[Document]:
         return [
-            Document(reference_to(self.embeddings, row.id, row.text), id=row.id, metadata=row.metadata) for row in rows
+            Document(reference_to(self.embeddings, row.id, row.text, text), id=row.id, metadata=row.metadata)
+            for row, text in zip(rows, words, strict=True)
         ]
+
+    def _words(self, rows: list[Row], text: Callable[[Row], str | None], label: str) -> list[str]:
+        """What the caller's function gives for each row; empty for nothing."""
+        found = []
+        for row in rows:
+            try:
+                words: Any = text(row)
+            except Exception as error:
+                raise UnexpectedError(f"text= raised {type(error).__name__} for {row.text!r}.", item=label) from error
+            if not isinstance(words, (str, type(None))):
+                why = f"text= gave {describe(words)} for {row.text!r}; expected a str, or None."
+                raise InvalidInputError(why, item=label)
+            found.append((words or "").strip())
+        return found
 
     async def _rows(self, found: Found) -> list[Row]:
         assert found.media is not None

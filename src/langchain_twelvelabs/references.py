@@ -4,10 +4,11 @@ LangChain's stores take texts and have them embedded; few take vectors, each by 
 segment is stored as a document whose text names it, ``beach.mp4 00:01:12-00:01:18 visual
 [twelvelabs:marengo3.0/512/<uuid>/<check>]``, and ``embed_documents`` answers that text with the segment's vector.
 
-The words around a reference do not change its vector. A reference must never be embedded as words: beside the metadata
-of a segment that vector would be a wrong one. A text from outside must not be able to stop a batch by looking like a
-reference. So only a *genuine* reference is answered or refused: one whose vector is held here, or whose check shows
-that it was written with this API key. Everything else is embedded as the text that it is.
+A loader with ``text=`` puts a caption before that line, and the reference says how many letters it has (see
+:mod:`~.words`). The words around a reference do not change its vector. A reference must never be embedded as words:
+beside the metadata of a segment that vector would be a wrong one. A text from outside must not be able to stop a batch
+by looking like a reference. So only a *genuine* reference is answered or refused: one whose vector is held here, or
+whose check shows that it was written with this API key. Everything else is embedded as the text that it is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 
 from twelvelabs_core.adapter import Adapter
 
+from .words import Words, letters
+
 OPENING = "[twelvelabs:"
 
 LONGEST = 400
@@ -24,7 +27,8 @@ LONGEST = 400
 
 _FORM = re.compile(
     r"\[twelvelabs:(?P<space>[^\[\]\n]{1,200}?)"
-    r"/(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:/(?P<check>[0-9a-f]{8}))?\]"
+    r"/(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"(?:/(?P<check>[0-9a-f]{8})(?:/(?P<count>[0-9]{1,9})-(?P<digest>[0-9a-f]{6}))?)?\]"
 )
 # What line wrapping and Markdown escaping put into a reference.
 _BROKEN = re.compile(r"\s*\n\s*|\\")
@@ -38,11 +42,13 @@ class Reference:
         space: the vector space of the vector it stands for.
         id: UUID of the segment.
         check: eight hexadecimal digits, see :func:`check_of`; None in references of earlier versions.
+        words: what a loader wrote before it, its label included; None if there is the label alone.
     """
 
     space: str
     id: str
     check: str | None = None
+    words: Words | None = None
 
     def is_signed(self, adapter: Adapter) -> bool:
         """Whether it was written with the adapter's API key."""
@@ -60,9 +66,38 @@ def check_of(adapter: Adapter, space: str, id: str) -> str:
     return adapter._signature(f"twelvelabs reference\n{space}\n{id[-12:]}")[:8]
 
 
-def reference_to(adapter: Adapter, id: str, description: str) -> str:
-    """The text of a document: a readable description, then the reference to a vector of the adapter's space."""
-    return f"{one_line(description)} {OPENING}{adapter.space}/{id}/{check_of(adapter, adapter.space, id)}]"
+def reference_to(adapter: Adapter, id: str, description: str, words: str = "") -> str:
+    """The text of a document: words, a readable description, then the reference to a vector of the adapter's space."""
+    return _written(f"{OPENING}{adapter.space}/{id}", check_of(adapter, adapter.space, id), description, words)
+
+
+def with_reference_of(text: str, description: str, words: str = "") -> str:
+    """The text of another document that stands for the same vector, if ``text`` ends with a reference.
+
+    Args:
+        text: of a document.
+        description: what stands before the reference instead.
+        words: what stands before that, such as captions.
+    """
+    at = text.rfind(OPENING)
+    match = _FORM.match(text, at) if at >= 0 else None
+    if match is None:
+        return f"{words}\n{one_line(description)}" if words else one_line(description)
+    return _written(f"{OPENING}{match['space']}/{match['id']}", match["check"], description, words)
+
+
+def _written(reference: str, check: str | None, description: str, words: str) -> str:
+    before = f"{words}\n{one_line(description)} " if words else f"{one_line(description)} "
+    signed = f"/{check}" if check else ""
+    mark = f"/{Words.of(before)}" if words and check else ""
+    return f"{before}{reference}{signed}{mark}]"
+
+
+def words_of(text: str) -> str:
+    """The words that a loader wrote before the line with a reference; empty if it wrote none."""
+    at = text.rfind(OPENING)
+    match = _FORM.match(text, at) if at >= 0 else None
+    return text[:at].rpartition("\n")[0] if match and match["count"] else ""
 
 
 def one_line(text: str) -> str:
@@ -77,12 +112,25 @@ def references_in(text: str) -> list[Reference]:
     while at >= 0:
         match = _FORM.match(text, at) or _FORM.match(_BROKEN.sub("", text[at : at + LONGEST]))
         if match:
-            found.setdefault((match["space"], match["id"]), Reference(match["space"], match["id"], match["check"]))
+            words = Words(int(match["count"]), match["digest"]) if match["count"] else None
+            reference = Reference(match["space"], match["id"], match["check"], words)
+            found.setdefault((reference.space, reference.id), reference)
         at = text.find(OPENING, at + 1)
     return list(found.values())
 
 
-def has_other_words(text: str) -> bool:
-    """Whether a text with a reference is more than the one line that ends with it."""
+def letters_before(text: str, reference: Reference) -> str:
+    """The letters that stand before a reference in a text; all of it if line breaks or escapes are in the reference."""
+    return letters(text).partition(letters(f"{OPENING}{reference.space}/{reference.id}"))[0]
+
+
+def has_other_words(text: str, reference: Reference) -> bool:
+    """Whether a text with a reference is more than what was written: the words, and the line that ends with it."""
     text = text.strip()
-    return "\n" in text or not text.endswith("]")
+    if not text.endswith("]"):
+        return True
+    if "\n" not in text:
+        return False
+    words = reference.words
+    before = letters_before(text, reference)
+    return words is None or len(before) != words.count or not words.begin(before)

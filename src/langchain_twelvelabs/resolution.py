@@ -12,7 +12,7 @@ from twelvelabs_core import InvalidInputError
 from twelvelabs_core.adapter import Adapter
 
 from . import torn
-from .references import OPENING, Reference, check_of, has_other_words, references_in
+from .references import OPENING, Reference, check_of, has_other_words, letters_before, references_in
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -27,6 +27,8 @@ _SPLITTER = (
     "A text splitter has cut a media reference; its pieces are not embedded as words. Do not split documents that have "
     "'media_type' in their metadata: add them to the store as the loader made them."
 )
+
+_COMPOSED = ", which cannot be composed with other inputs. Leave it out of the text, and give the media itself."
 
 
 def may_refer(text: Any) -> bool:
@@ -59,20 +61,29 @@ async def vectors_of_references(adapter: Adapter, texts: Sequence[Any], name: st
     kept = await _kept(adapter, [r for references in (*whole.values(), *pieces.values()) for r in references])
 
     answers: dict[int, list[float]] = {}
+    answered: dict[int, Reference] = {}
     for i, references in whole.items():
         genuine = [r for r in references if _is_genuine(adapter, r, kept)]
         if genuine:
             answers[i] = _answer(adapter, genuine, kept, texts[i], _label(name, i))
+            answered[i] = genuine[0]
     rest = {i: text for i, text in suspects.items() if i not in answers}
     await _refuse_pieces(adapter, rest, pieces, kept, name)
     await _refuse_cut_labels(adapter, texts, answers, name)
+    _refuse_cut_words(texts, answered, name)
     _warn([_label(name, i) for i in whole if i not in answers], _NOT_OURS)
-    _warn([_label(name, i) for i in answers if has_other_words(texts[i])], _OTHER_WORDS)
+    _warn([_label(name, i) for i, found in answered.items() if has_other_words(texts[i], found)], _OTHER_WORDS)
     return answers
 
 
-async def refuse_references(adapter: Adapter, text: Any, name: str) -> None:
+async def refuse_references(adapter: Adapter, text: Any, name: str, remedy: str = _COMPOSED) -> None:
     """Refuse a text that holds a genuine reference, where it cannot be answered with a vector.
+
+    Args:
+        adapter: has written the reference, or keeps its vector.
+        text: what may hold one.
+        name: what the text is called in errors.
+        remedy: what to do about it.
 
     Raises:
         InvalidInputError: it holds one.
@@ -82,11 +93,7 @@ async def refuse_references(adapter: Adapter, text: Any, name: str) -> None:
     references = references_in(text)
     kept = await _kept(adapter, references)
     if any(_is_genuine(adapter, reference, kept) for reference in references):
-        raise InvalidInputError(
-            "The text holds a media reference, which cannot be composed with other inputs. Leave it out of the text, "
-            "and give the media itself.",
-            item=name,
-        )
+        raise InvalidInputError(f"The text holds a media reference{remedy}", item=name)
 
 
 async def _kept(adapter: Adapter, references: Iterable[Reference]) -> Kept:
@@ -170,13 +177,30 @@ async def _refuse_cut_labels(adapter: Adapter, texts: Sequence[Any], answers: Co
             raise InvalidInputError(f"{_shown(texts[i - 1])} is a piece of a media document. {_SPLITTER}", item=label)
 
 
+def _refuse_cut_words(texts: Sequence[Any], answered: Mapping[int, Reference], name: str) -> None:
+    """Refuse a whole reference that has lost words a loader wrote before it, if these stand in the texts before it.
+
+    Args:
+        answered: the references that are answered, by the index of their texts.
+    """
+    first = 0  # after a text with a reference a document of its own begins
+    for i, reference in sorted(answered.items()):
+        words = reference.words
+        if words is not None and not words.end(letters_before(texts[i], reference)):
+            at = words.first_piece(texts, first, i)
+            if at is not None:
+                why = f"{_shown(texts[at])} is a piece of a media document. {_SPLITTER}"
+                raise InvalidInputError(why, item=_label(name, at))
+        first = i + 1
+
+
 _NOT_OURS = (
     "%s%s: looks like a media reference, but was not written with this API key, and its vector is not held here. It "
     "was embedded as the text it is. If it is one of yours, load the media again with this key, or share its cache=."
 )
 _OTHER_WORDS = (
     "%s%s: has words beside its media reference. Its vector is that of the media alone; to search the words too, add "
-    "them as a document of their own."
+    "them as a document of their own. (Words that a loader writes, by text=, are not warned of.)"
 )
 
 

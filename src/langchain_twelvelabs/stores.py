@@ -23,6 +23,7 @@ Hits = list[tuple[Document, float]]
 """Best first; a higher score is a better one."""
 
 _KEY = "embedding_option"
+_SPACE = "space"
 
 
 class Searcher:
@@ -52,6 +53,13 @@ class Searcher:
             filter: a filter of the user's, in the store's dialect; None = no filter.
         """
         raise NotImplementedError
+
+    def other_spaces(self, space: str) -> Any:
+        """A filter, in the store's dialect, for documents whose metadata names another vector space.
+
+        Some stores return documents without ``space`` too.
+        """
+        return {_SPACE: {"$ne": space}}
 
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         """Async :meth:`search`: in a thread, as most clients are synchronous, or the search is CPU work."""
@@ -114,6 +122,9 @@ class _InMemory(Searcher):
     async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         return self.search(vector, k, option, filter)
 
+    def other_spaces(self, space: str) -> Any:
+        return lambda document: document.metadata.get(_SPACE, space) != space
+
 
 class _Chroma(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -148,6 +159,13 @@ class _Qdrant(Searcher):
             return [(document, distance_to_score(distance)) for document, distance in found]
         return found
 
+    def other_spaces(self, space: str) -> Any:
+        from qdrant_client import models
+
+        key = f"{self.store.metadata_payload_key}.{_SPACE}"
+        ours = models.FieldCondition(key=key, match=models.MatchValue(value=space))
+        return models.Filter(must_not=[ours, models.IsEmptyCondition(is_empty=models.PayloadField(key=key))])
+
 
 class _Faiss(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -160,6 +178,9 @@ class _Faiss(Searcher):
         found = self.store.similarity_search_with_score_by_vector(vector, k=k, **arguments)
         similar = str(getattr(self.store, "distance_strategy", "")).rpartition(".")[2] == "MAX_INNER_PRODUCT"
         return [(document, float(score) if similar else distance_to_score(float(score))) for document, score in found]
+
+    def other_spaces(self, space: str) -> Any:
+        return lambda metadata: metadata.get(_SPACE, space) != space
 
 
 class _LanceDB(Searcher):
@@ -188,6 +209,9 @@ class _LanceDB(Searcher):
             for row in query.to_list()
         ]
 
+    def other_spaces(self, space: str) -> Any:
+        return f"metadata LIKE '%{json.dumps(_SPACE)}: %' AND metadata NOT LIKE '{_like(space, _SPACE)}'"
+
 
 class _MongoDB(Searcher):
     """``filter`` is MQL. The fields it names, and ``embedding_option``, must be filter fields of the search index.
@@ -206,8 +230,8 @@ class _MongoDB(Searcher):
         return [(document, float(score)) for document, score in found]
 
 
-def _like(option: str) -> str:
-    return f"%{json.dumps(_KEY)}: {json.dumps(option)}%".replace("'", "''")
+def _like(value: str, key: str = _KEY) -> str:
+    return f"%{json.dumps(key)}: {json.dumps(value)}%".replace("'", "''")
 
 
 def _unscored(found: list[Document]) -> Hits:

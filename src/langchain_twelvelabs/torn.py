@@ -24,7 +24,7 @@ _LABEL = re.compile(
 _LAST = {"sual", "udio", "tion", "text", "used", "hole"}
 # The rest of a reference, from inside its brackets to its end.
 _REST = re.compile(r"[^\n\[\]]{0,260}\]")
-_END = re.compile(r"(?P<id>[0-9a-f]{12})/(?P<check>[0-9a-f]{8})\]\Z")
+_END = re.compile(r"(?P<id>[0-9a-f]{12})/(?P<check>[0-9a-f]{8})(?:/[0-9]{1,9}-[0-9a-f]{6})?\]\Z")
 
 
 def may_be_piece(text: str) -> bool:

@@ -29,7 +29,7 @@ from twelvelabs_core.adapter import (
 # Must not change: every file in an existing docstore would get a new id.
 NAMESPACE = uuid.UUID("b1f7a6c2-5d0e-5a54-8f35-2a3a0f6f9c11")
 
-# Metadata that LlamaIndex leaves out of the text it embeds. media_type and content_digest stay in: stands_for_media
+# Metadata that LlamaIndex leaves out of the text it embeds. media_type and content_digest stay in: media_text
 # recognises the text by them.
 HIDDEN_FROM_EMBEDDING = (
     *("source", "file_name", "start_sec", "end_sec", "duration_sec", "embedding_option", "embedding_scope"),
@@ -39,7 +39,8 @@ HIDDEN_FROM_EMBEDDING = (
 HIDDEN_FROM_LLM = ("media_type", "content_digest", "duration_sec", "embedding_scope", "space")
 
 _MEDIA_TEXT = re.compile(
-    r"\A(?=(?:.*\n)*?media_type: (?:image|audio|video|document)$)(?=(?:.*\n)*?content_digest: [0-9a-f]{40}$)",
+    r"\A(?=(?:.*\n)*?media_type: (?:image|audio|video|document)$)"
+    r"(?=(?:.*\n)*?content_digest: (?P<digest>[0-9a-f]{40})$)",
     re.MULTILINE,
 )
 
@@ -130,10 +131,16 @@ def is_file_document(node: BaseNode) -> bool:
     )
 
 
-def stands_for_media(text: str) -> bool:
-    """Whether a text is what LlamaIndex would embed of a file or segment: its name and metadata, not its content."""
-    # Anything but a str is refused later, by the client.
-    return isinstance(text, str) and _MEDIA_TEXT.match(text.partition("\n\n")[0]) is not None
+def media_text(text: str) -> tuple[str, str] | None:
+    """Whether a text is what LlamaIndex would embed of a file or segment: its name and metadata, not its content.
+
+    Returns:
+        The file's digest and the name of the file or segment, the text's last line; None if it is any other text.
+    """
+    if not isinstance(text, str):  # refused later, by the client
+        return None
+    found = _MEDIA_TEXT.match(text.partition("\n\n")[0])
+    return (found["digest"], text.rpartition("\n")[2]) if found else None
 
 
 def row_metadata(node: BaseNode, media: Media, space: str) -> dict[str, Any]:
@@ -167,6 +174,12 @@ def check_text_metadata(node: BaseNode, space: str) -> None:
     written = {"embedding_option": "text", "space": space}
     other = [name for name, value in written.items() if node.metadata.get(name, value) != value]
     check_reserved(node.metadata, other, f"node {node.node_id}")
+
+
+def has_room_for_space(node: BaseNode) -> bool:
+    """Whether a text's metadata can name its vector's space: it does so already, or the keys for it are unused."""
+    metadata = node.metadata
+    return metadata.get("embedding_option") == "text" or not {"embedding_option", "space"} & set(metadata)
 
 
 def id_from_name(id_from: IdFrom) -> str:

@@ -4,38 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import fsspec
 from llama_index.core.schema import BaseNode, MetadataMode, TransformComponent
-from pydantic import Field, field_serializer, field_validator
+from pydantic import Field, PrivateAttr, WithJsonSchema, field_serializer, field_validator
 
-from twelvelabs_core import IdFrom, InvalidInputError, Media, SegmentOptions, check_space
-from twelvelabs_core.adapter import as_objects, checked_id_from, file_name
+from twelvelabs_core import (
+    BatchError,
+    Embedding,
+    IdFrom,
+    InvalidInputError,
+    Media,
+    Outcome,
+    SegmentOptions,
+    TwelveLabsError,
+    check_space,
+)
+from twelvelabs_core.adapter import as_objects, checked_id_from, describe, file_name
 
 from .documents import check_text_metadata, id_from_name, row_metadata
 from .embedding import TwelveLabsEmbedding
-from .nodes import media_in, text_node, vector_nodes
+from .in_use import remember
+from .nodes import media_in, stable_ids, text_node, vector_nodes
+from .settings import ComponentSettings
 from .steps import Steps
 from .store_check import check_store
-
-# The model's settings that change a vector. The others (timeouts, concurrency) must not invalidate a pipeline's cache.
-_VECTOR_SETTINGS = ("class_name", "model_name", "dimensions", "api_version", "base_url", "truncate")
 
 TEXTS = "texts"
 
 logger = logging.getLogger(__name__)
 
 
-class TwelveLabsMediaEmbedder(TransformComponent):
+class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
     """Embeds nodes of any kind in one vector space: a video or audio file as a node for each segment, an image or a
     text as one node.
 
     .. code-block:: python
 
-        model = TwelveLabsEmbedding(model_name="marengo3.0")
+        model = TwelveLabsEmbedding(model="marengo3.0")
         pipeline = IngestionPipeline(
             transformations=[TwelveLabsMediaEmbedder(embed_model=model)], vector_store=store, docstore=docstore
         )
@@ -48,11 +58,12 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     ``image_resource``, ``audio_resource`` or ``video_resource`` (data, path or URL), and texts, mixed; splitters may
     run before it. Nodes that have a vector keep it.
 
-    Returns a ``TextNode`` for each segment, text and page of a document, and a ``Node`` with ``image_resource`` for an
-    image. Each has its ``.embedding``; the flat metadata of a :class:`twelvelabs_core.Row` and that of the node it was
+    Returns a ``TextNode`` for each segment, image, text and page of a document. Each has its ``.embedding``; the flat
+    metadata of a :class:`twelvelabs_core.Row` (an image's path is its ``source``) and that of the node it was
     made from; an id made from path or URL, content, segment and space (see :attr:`id_from`); and the original node as
     ``SOURCE``, so that ``delete_ref_doc`` and docstore upserts work. An image node with a text (a caption) keeps it;
-    the vector is the image's.
+    the vector is the image's. A text keeps its id, unless LlamaIndex drew it at random and the metadata has a
+    ``file_path`` (as ``SimpleDirectoryReader`` writes it): then it is made of these, and is the same in every run.
 
     A pipeline's cache may be on: LlamaIndex keys it by text, metadata and :meth:`to_dict`; a reader's document contains
     its content's digest, and :meth:`to_dict` every setting that changes a vector. Image nodes made otherwise need their
@@ -80,7 +91,16 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """For audio, instead of ``options``."""
     document_options: SegmentOptions | None = None
     """For document files (marengo3.5), instead of ``options``."""
-    id_from: IdFrom = "source"
+    on_error: Literal["raise", "skip"] = "raise"
+    """``skip`` leaves out a node whose file or text fails, with a line in the log that names it. Errors about the
+    account (key, rate limit), the cache and a server that is down are always raised; so is a wrong ``space``. A
+    pipeline's cache is not used then, as it would keep the result without that file. A pipeline's docstore counts a
+    file that was skipped as done; to try it again with a docstore, use ``raise`` and the error's ``.results``."""
+    image_nodes: bool = False
+    """Return images as ``ImageNode``, for a ``MultiModalVectorStoreIndex``, which looks for images among these only
+    (set by itself in ``MultiModalVectorStoreIndex.from_documents``). Over another index it must stay False: one
+    ``ImageNode`` in a ``VectorStoreIndex`` over Chroma or Qdrant makes its retrievers search that node alone."""
+    id_from: Annotated[IdFrom, WithJsonSchema({"type": "string"})] = "source"
     """What the ids of nodes are made of, beside the content: ``source``, the path or URL; ``content``, nothing else; or
     a function from what is known before embedding (``source``, ``file_name``, ``media_type``, and the node's other
     metadata) to a name. With ``num_workers`` the function must be one that can be pickled."""
@@ -90,7 +110,11 @@ class TwelveLabsMediaEmbedder(TransformComponent):
     """fsspec filesystem that opens sources with a scheme of its own (``s3://…``); by default fsspec's for that scheme.
     Such files are read into memory."""
     vector_store: Any = Field(default=None, exclude=True, repr=False)
-    """The vector store, or index, that the nodes are for; it is checked for vectors of another space."""
+    """The vector store, or index, that the nodes are for; at the first use it is checked for vectors of another
+    space (:func:`check_store`)."""
+
+    _written: ClassVar[frozenset[str]] = ComponentSettings._written | {"space", "run"}
+    _checked: tuple[int, str] | None = PrivateAttr(default=None)
 
     _check_id_from = field_validator("id_from", mode="before")(checked_id_from)
     _write_id_from = field_serializer("id_from")(id_from_name)
@@ -107,39 +131,65 @@ class TwelveLabsMediaEmbedder(TransformComponent):
         return "TwelveLabsMediaEmbedder"
 
     def to_dict(self, **kwargs: Any) -> dict[str, Any]:
-        """The settings that change a vector: LlamaIndex keys its pipeline cache by them."""
+        """The settings that change a node: LlamaIndex keys its pipeline cache by them."""
         settings = super().to_dict(**kwargs)
-        model = settings["embed_model"]
-        settings["embed_model"] = {key: model[key] for key in _VECTOR_SETTINGS} | {
-            "base_url": self.embed_model.client.base_url
-        }
+        settings["embed_model"] = self.embed_model.to_dict()
+        if self.on_error == "skip":
+            settings["run"] = uuid.uuid4().hex  # never the same: a file that was skipped must be tried again
         return settings | {"space": self.embed_model.space}
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """The nodes with their vectors, in the order of the nodes they were made from."""
-        work, model, steps = self._plan(nodes), self.embed_model, Steps()
+        """The nodes with their vectors, in the order of the nodes they were made from.
+
+        Args:
+            nodes: documents and nodes of any kind.
+            kwargs: an index's own, which passes all of them.
+        """
+        work, model, steps = self._plan(nodes, kwargs), self.embed_model, Steps()
         if work.texts:
             with steps.of(TEXTS):
-                steps.found[TEXTS] = model.get_text_embedding_batch(work.texts, show_progress=self.show_progress)
+                try:
+                    steps.found[TEXTS] = model.get_text_embedding_batch(work.texts, show_progress=self.show_progress)
+                except InvalidInputError as error:
+                    self._raise_unless_skipped(error, work)
+                    steps.found[TEXTS] = _results(model.client.embed_each(work.texts, name=TEXTS))
         for kind in work.kinds:
             if not steps.stopped:
                 with steps.of(kind):
-                    media, how = work.media(kind), self._how(work, kind)
-                    steps.found[kind] = model.client.rows_many(media, self._options(kind), **how)
-        return work.result(steps, model.space)
+                    media, options, how = work.media(kind), self._options(kind), self._how(work, kind)
+                    if self.on_error == "skip":
+                        steps.found[kind] = _results(model.client.rows_each(media, options, **how))
+                    else:
+                        steps.found[kind] = model.client.rows_many(media, options, **how)
+        return work.result(steps, self)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Async :meth:`__call__`. Neither requests nor reading files block the event loop."""
-        work, model, steps = await asyncio.to_thread(self._plan, nodes), self.embed_model, Steps()
+        work, model, steps = await asyncio.to_thread(self._plan, nodes, kwargs), self.embed_model, Steps()
         if work.texts:
             with steps.of(TEXTS):
-                steps.found[TEXTS] = await model.aget_text_embedding_batch(work.texts, show_progress=self.show_progress)
+                try:
+                    found = model.aget_text_embedding_batch(work.texts, show_progress=self.show_progress)
+                    steps.found[TEXTS] = await found
+                except InvalidInputError as error:
+                    self._raise_unless_skipped(error, work)
+                    steps.found[TEXTS] = _results(await model.client.aembed_each(work.texts, name=TEXTS))
         for kind in work.kinds:
             if not steps.stopped:
                 with steps.of(kind):
-                    media, how = work.media(kind), self._how(work, kind)
-                    steps.found[kind] = await model.client.arows_many(media, self._options(kind), **how)
-        return await asyncio.to_thread(work.result, steps, model.space)  # of a long video, thousands of nodes
+                    media, options, how = work.media(kind), self._options(kind), self._how(work, kind)
+                    if self.on_error == "skip":
+                        steps.found[kind] = _results(await model.client.arows_each(media, options, **how))
+                    else:
+                        steps.found[kind] = await model.client.arows_many(media, options, **how)
+        return await asyncio.to_thread(work.result, steps, self)  # of a long video, thousands of nodes
+
+    def _raise_unless_skipped(self, error: TwelveLabsError, work: _Work) -> None:
+        """Raise the error of some texts, of which none was sent, unless the others can be embedded without them."""
+        if self.on_error == "raise":
+            raise error
+        if len(work.texts) == 1:
+            raise BatchError([None], {0: error}) from error.__cause__
 
     def _how(self, work: _Work, kind: str) -> dict[str, Any]:
         metadata = [metadata for _, _, metadata in work.files[kind]]
@@ -153,40 +203,82 @@ class TwelveLabsMediaEmbedder(TransformComponent):
 
     # -- before the requests -----------------------------------------------------------------------------------------
 
-    def _plan(self, nodes: Sequence[BaseNode]) -> _Work:
+    def _plan(self, nodes: Sequence[BaseNode], index_settings: Mapping[str, Any]) -> _Work:
         """What to embed of each node. Reads files that only fsspec can open."""
         nodes = as_objects(nodes, BaseNode, "nodes")
-        space, dimensions = self.embed_model.space, self.embed_model.client.dimensions
-        check_space((node.metadata for node in nodes), space)
-        if self.vector_store is not None:
-            check_store(self.vector_store, space, dimensions)
-        work = _Work(nodes)
+        check_space((node.metadata for node in nodes), self.embed_model.space)
+        self._check_store()
+        # from_documents() of an index passes its arguments to each step; this is one of a multi-modal index.
+        work = _Work(nodes, image_nodes=self.image_nodes or "image_embed_model" in index_settings)
         for index, node in enumerate(nodes):
-            if node.embedding is not None:
-                _check_length(node, space, dimensions)
-                continue
-            named = media_in(node)
-            media = [self._opened(item) for item in named]
-            for item, opened in zip(named, media, strict=True):
-                work.files.setdefault(item.kind, []).append((index, opened, row_metadata(node, item, space)))
-            _warn_about_pipeline_cache(node, media)
-            if not media:
-                check_text_metadata(node, space)
-                work.text_nodes.append(index)
-                work.texts.append(node.get_content(MetadataMode.EMBED))
+            try:
+                self._plan_node(work, index, node)
+            except InvalidInputError as error:
+                if self.on_error == "raise":
+                    raise
+                work.unsent[index] = error
         return work
+
+    def _plan_node(self, work: _Work, index: int, node: BaseNode) -> None:
+        space = self.embed_model.space
+        if node.embedding is not None:
+            _check_length(node, space, self.embed_model.client.dimensions)
+            return
+        named = media_in(node)
+        media = [self._opened(item) for item in named]
+        metadata = [row_metadata(node, item, space) for item in named]
+        if not media:
+            check_text_metadata(node, space)
+            work.text_nodes.append(index)
+            work.texts.append(node.get_content(MetadataMode.EMBED))
+        for opened, about in zip(media, metadata, strict=True):
+            work.files.setdefault(opened.kind, []).append((index, opened, about))
+        _warn_about_pipeline_cache(node, media)
+
+    def _check_store(self) -> None:
+        store, space = self.vector_store, self.embed_model.space
+        if store is not None and self._checked != (id(store), space):
+            check_store(store, self.embed_model)
+            self._checked = (id(store), space)
 
     def _opened(self, media: Media) -> Media:
         source = media.source if isinstance(media.source, str) else ""
         scheme, separator, _ = source.partition("://")
         if not separator or scheme in ("http", "https", "file"):
             return media
-        try:
-            with self.fs.open(source, "rb") if self.fs is not None else fsspec.open(source, "rb") as file:
-                content = file.read()
-        except Exception as error:  # each kind of storage raises its own
-            raise InvalidInputError(f"cannot be read: {error}.", item=f"{media!r}") from error
+        content = read_from(self.fs or fsspec, source, repr(media))
         return replace(media, source=content, filename=media.filename or file_name(source))
+
+
+def read_from(fs: Any, source: str, label: str | None = None) -> bytes:
+    """The content of a file that fsspec opens.
+
+    Args:
+        fs: a filesystem, or fsspec itself.
+        source: the path.
+        label: what to call it in errors.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
+    try:
+        with fs.open(source, "rb") as file:
+            content: bytes = file.read()
+            return content
+    except Exception as error:  # each kind of storage raises its own
+        raise InvalidInputError(f"cannot be read: {error}.", item=label or describe(source)) from error
+
+
+def _results(outcome: Outcome[Any]) -> list[Any]:
+    """The results, with vectors as plain lists.
+
+    Raises:
+        BatchError: some items failed.
+        TwelveLabsError: an error about the account stopped the others.
+    """
+    outcome.results = [found.vector if isinstance(found, Embedding) else found for found in outcome.results]
+    outcome.check(single=False)
+    return outcome.results
 
 
 def _check_length(node: BaseNode, space: str, dimensions: int) -> None:
@@ -219,12 +311,16 @@ class _Work:
         text_nodes: indices of the nodes that are texts.
         texts: their texts.
         files: media by kind, each with the index of its node, and what this adds to the metadata.
+        unsent: errors of nodes that are skipped, by their index.
+        image_nodes: return images as ``ImageNode``.
     """
 
     nodes: Sequence[BaseNode]
+    image_nodes: bool = False
     text_nodes: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     files: dict[str, list[tuple[int, Media, dict[str, Any]]]] = field(default_factory=dict)
+    unsent: dict[int, TwelveLabsError] = field(default_factory=dict)
 
     @property
     def kinds(self) -> list[str]:
@@ -234,16 +330,18 @@ class _Work:
     def media(self, kind: str) -> list[Media]:
         return [media for _, media, _ in self.files[kind]]
 
-    def result(self, steps: Steps, space: str) -> list[BaseNode]:
+    def result(self, steps: Steps, embedder: TwelveLabsMediaEmbedder) -> list[BaseNode]:
         """Nodes with vectors, in the order of the nodes they were made from.
 
         Args:
             steps: the results and errors of the texts, and of the media by kind.
-            space: of the vectors.
+            embedder: whose settings apply.
 
         Raises:
             TwelveLabsError: what failed, with the nodes made of each node in ``.results``.
         """
+        client, skip = embedder.embed_model.client, embedder.on_error == "skip"
+        ids = stable_ids((self.nodes[index] for index in self.text_nodes), client.space, embedder.id_from)
         owners: dict[str, list[int]] = {TEXTS: self.text_nodes}
         owners.update((kind, [index for index, *_ in self.files[kind]]) for kind in self.kinds)
         made: dict[int, list[BaseNode] | None] = {}
@@ -256,11 +354,20 @@ class _Work:
                 if result is None or before is None:
                     made[index] = None
                 elif name == TEXTS:
-                    made[index] = [text_node(self.nodes[index], result, space)]
+                    made[index] = [text_node(self.nodes[index], result, client.space, ids)]
                 else:
                     media = self.files[name][place][1]
-                    made[index] = [*before, *vector_nodes(self.nodes[index], media, result, seen)]
+                    added = vector_nodes(self.nodes[index], media, result, seen, image_nodes=self.image_nodes)
+                    made[index] = [*before, *added]
         # Nodes that had a vector are returned unchanged.
         results = [[node] if node.embedding is not None else made.get(i, []) for i, node in enumerate(self.nodes)]
-        steps.raise_errors(results, owners)
-        return [node for nodes in results if nodes is not None for node in nodes]
+        for index in self.unsent:
+            results[index] = None
+        steps.finish(results, owners, self.unsent, [_label(node) for node in self.nodes] if skip else None)
+        nodes = [node for nodes in results if nodes is not None for node in nodes]
+        remember(nodes, client)
+        return nodes
+
+
+def _label(node: BaseNode) -> str:
+    return str(node.metadata.get("source") or node.metadata.get("file_path") or f"node {node.node_id}")

@@ -1,8 +1,8 @@
 """The media that a node holds, and nodes with vectors for segments, images and texts.
 
-A segment becomes a ``TextNode``, an image a plain ``Node``; every store returns both as the same type. (So it does an
-``ImageNode``; but a single one in a ``VectorStoreIndex`` over a store that keeps texts makes the index's retrievers
-find only images.)
+All of them are ``TextNode``s, images too: LlamaIndex's evaluators, recursive retrievers and ``hit.text`` refuse plain
+``Node``s, and a single ``ImageNode`` in a ``VectorStoreIndex`` over a store that keeps texts makes the index's
+retrievers find only images.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llama_index.core.schema import (
@@ -18,15 +19,15 @@ from llama_index.core.schema import (
     Document,
     ImageNode,
     MediaResource,
-    Node,
     NodeRelationship,
     ObjectType,
     RelatedNodeInfo,
     TextNode,
 )
 
-from twelvelabs_core import Image, InvalidInputError, Media, Row
-from twelvelabs_core.adapter import MEDIA_TYPES, describe, is_url, local_path, unsigned_url
+from twelvelabs_core import Document as Text
+from twelvelabs_core import IdFrom, Image, InvalidInputError, Media, Row
+from twelvelabs_core.adapter import MEDIA_TYPES, describe, is_url, local_path, name_for_ids, unsigned_url
 
 from .documents import HIDDEN_FROM_EMBEDDING, HIDDEN_FROM_LLM, NAMESPACE, fetched_from, is_file_document
 
@@ -80,7 +81,9 @@ def _content(resource: MediaResource | None) -> Any:
 # -- nodes with vectors --------------------------------------------------------------------------------------------
 
 
-def vector_nodes(origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[str]) -> Iterator[BaseNode]:
+def vector_nodes(
+    origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[str], *, image_nodes: bool = False
+) -> Iterator[BaseNode]:
     """The nodes of one file's rows, with their vectors.
 
     Args:
@@ -88,11 +91,13 @@ def vector_nodes(origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[
         media: the file.
         rows: its segments, with the node's metadata.
         seen: ids used so far in this call, which this one adds to; a copy of a file gets other ids.
+        image_nodes: an image becomes an ``ImageNode``, whose text is the caption alone: a multi-modal index puts those
+            with a text among its texts too.
     """
     relationships = _relationships(origin)
     owner = relationships[NodeRelationship.SOURCE].node_id
     caption = "" if is_file_document(origin) else origin.get_content()
-    image = _image_resource(media)
+    image = _image_fields(media) if image_nodes else None
     for row in rows:
         id_ = row.id if row.id not in seen else str(uuid.uuid5(NAMESPACE, f"{row.id}|{owner}"))
         seen.add(id_)
@@ -105,37 +110,74 @@ def vector_nodes(origin: BaseNode, media: Media, rows: Iterable[Row], seen: set[
             "excluded_llm_metadata_keys": _union(HIDDEN_FROM_LLM, origin.excluded_llm_metadata_keys),
             "relationships": relationships,
         }
-        if image is None:
-            yield TextNode(text=text, **common)
-        else:
-            yield Node(text_resource=MediaResource(text=text), image_resource=image, **common)
+        yield TextNode(text=text, **common) if image is None else ImageNode(text=caption, **image, **common)
 
 
-def _image_resource(media: Media) -> MediaResource | None:
-    """The image's path or URL, for multi-modal language models; None if it has none, or is no image."""
-    if media.kind != "image" or not isinstance(media.source, (str, os.PathLike)):
+def _image_fields(media: Media) -> dict[str, str] | None:
+    """The image as an ``ImageNode`` holds it: path, URL or content; None if it is no image, or a stream."""
+    if media.kind != "image":
+        return None
+    if isinstance(media.source, bytes):
+        return {"image": base64.b64encode(media.source).decode()}
+    if not isinstance(media.source, (str, os.PathLike)):
         return None
     place = os.fspath(media.source)
     path = local_path(place)
     if path is not None:
-        return MediaResource(path=path)
-    return MediaResource(url=unsigned_url(place)) if is_url(place) else None  # type: ignore[arg-type]  # pydantic parses it
+        return {"image_path": str(path)}
+    return {"image_url": unsigned_url(place)} if is_url(place) else None
 
 
-def text_node(node: BaseNode, vector: list[float], space: str) -> BaseNode:
-    """A copy of a text's node with its vector. The original must not change: LlamaIndex hashes it afterwards."""
+def stable_ids(nodes: Iterable[BaseNode], space: str, id_from: IdFrom) -> dict[str, str]:
+    """For texts of files whose ids LlamaIndex drew at random, ids that are the same in every run.
+
+    They are made of the file's path (unless ``id_from`` is ``content``), the text, its place among equal ones, and the
+    space.
+
+    Returns:
+        Their ids, by the random ones.
+    """
+    ids: dict[str, str] = {}
+    counted: Counter[str] = Counter()
+    for node in nodes:
+        path = node.metadata.get("file_path")
+        if not isinstance(path, str) or not path or not _is_random(node.node_id):
+            continue
+        place = "" if id_from == "content" else name_for_ids(Text(path), None, "source", describe(path))
+        name = f"{place}|{node.get_content()}|{space}"
+        made = f"{name}|{counted[name]}".encode("utf-8", "backslashreplace").decode()
+        ids[node.node_id] = str(uuid.uuid5(NAMESPACE, made))
+        counted[name] += 1
+    return ids
+
+
+def _is_random(id_: str) -> bool:
+    try:
+        return uuid.UUID(id_).version == 4
+    except ValueError:
+        return False
+
+
+def text_node(node: BaseNode, vector: list[float], space: str, ids: Mapping[str, str] | None = None) -> BaseNode:
+    """A copy of a text's node with its vector. The original must not change: LlamaIndex hashes it afterwards.
+
+    Args:
+        ids: other ids for this node, and for those before and after it in the file, by their present ones.
+    """
     hidden = ("embedding_option", "space")
+    ids = ids or {}
     update: dict[str, Any] = {
+        "id_": ids.get(node.node_id, node.node_id),
         "embedding": vector,
         "metadata": {**node.metadata, "embedding_option": "text", "space": space},
         "excluded_embed_metadata_keys": _union(node.excluded_embed_metadata_keys, hidden),
         "excluded_llm_metadata_keys": _union(node.excluded_llm_metadata_keys, hidden),
     }
     if not isinstance(node, Document):
+        update["relationships"] = {name: _renamed(found, ids) for name, found in node.relationships.items()}
         return node.model_copy(update=update)
     # Stored as a Document it would have no SOURCE, and could not be deleted or replaced by its id.
     return TextNode(
-        id_=node.id_,
         text=node.get_content(),
         relationships=_relationships(node),
         metadata_template=node.metadata_template,
@@ -143,6 +185,12 @@ def text_node(node: BaseNode, vector: list[float], space: str) -> BaseNode:
         text_template=node.text_template,
         **update,
     )
+
+
+def _renamed(related: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(related, list):
+        return [_renamed(one, ids) for one in related]
+    return related.model_copy(update={"node_id": ids.get(related.node_id, related.node_id)})
 
 
 def _relationships(node: BaseNode) -> dict[NodeRelationship, Any]:

@@ -6,19 +6,21 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AliasChoices, Field
 
 from twelvelabs_core import Moment, check_space
 from twelvelabs_core.adapter import as_objects, merge_hits
 
 from .embedding import TwelveLabsEmbedding
+from .settings import ComponentSettings
 
 _NAMESPACE = uuid.UUID("3f0c2a52-7a77-5f0b-8b8e-6d5a2c1e9f04")
 
 
-class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
+class TwelveLabsMomentPostprocessor(ComponentSettings, BaseNodePostprocessor):
     """Merges neighbouring segments of one video or audio file into time ranges, and refuses vectors of another space.
 
     .. code-block:: python
@@ -39,8 +41,6 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
             score is not a number.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
-
     gap: float = Field(default=3.0, ge=0, validation_alias=AliasChoices("gap", "merge_gap"))
     """Longest time in seconds between two hits of one range; also ``merge_gap``, as the retriever calls it."""
     pad: float = Field(default=0.0, ge=0)
@@ -49,6 +49,8 @@ class TwelveLabsMomentPostprocessor(BaseNodePostprocessor):
     """The model that embedded the query. Without it the hits must still be of one space."""
     higher_is_better: bool = True
     """False if the scores are distances. LlamaIndex's stores return similarities, Chroma's too."""
+    callback_manager: CallbackManager = Field(default_factory=CallbackManager, exclude=True)
+    """LlamaIndex's callbacks."""
 
     @classmethod
     def class_name(cls) -> str:

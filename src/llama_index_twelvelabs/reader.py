@@ -8,14 +8,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from fsspec.implementations.local import LocalFileSystem
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import BaseNode, Document
-from pydantic import Field, field_serializer, field_validator
+from pydantic import Field, WithJsonSchema, field_serializer, field_validator
 
-from twelvelabs_core import IdFrom, InvalidInputError, SegmentOptions
+from twelvelabs_core import IdFrom, InvalidInputError, SegmentOptions, TwelveLabsError
 from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -31,8 +31,9 @@ from twelvelabs_core.adapter import (
 )
 
 from .documents import file_document, id_from_name
-from .embedder import TwelveLabsMediaEmbedder
+from .embedder import TwelveLabsMediaEmbedder, read_from
 from .embedding import TwelveLabsEmbedding
+from .settings import ComponentSettings
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ _FILES_AT_ONCE = 8
 _TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown"})
 
 
-class TwelveLabsMediaReader(BasePydanticReader):
+class TwelveLabsMediaReader(ComponentSettings, BasePydanticReader):
     """Reads media files: one document for each file, to be embedded by :class:`TwelveLabsMediaEmbedder`.
 
     With ``segments=True`` it embeds them itself and returns one node for each segment, with its vector.
@@ -81,12 +82,20 @@ class TwelveLabsMediaReader(BasePydanticReader):
     """For audio, instead of ``options``."""
     document_options: SegmentOptions | None = None
     """For document files, instead of ``options``."""
+    on_error: Literal["raise", "skip"] = "raise"
+    """``skip`` leaves out a file that cannot be read, or with ``segments=True`` embedded, with a line in the log; see
+    :attr:`TwelveLabsMediaEmbedder.on_error`."""
+    image_nodes: bool = False
+    """With ``segments=True``: as :class:`TwelveLabsMediaEmbedder`'s."""
+    vector_store: Any = Field(default=None, exclude=True, repr=False)
+    """With ``segments=True``: the vector store, or index, that the nodes are for; at the first use it is checked for
+    vectors of another space (:func:`check_store`)."""
     kinds: tuple[MediaKind, ...] = Field(default=("image", "audio", "video"))
     """Kinds to read from a folder, and of :meth:`file_extractor`. ``document`` (PDF) is for marengo3.5."""
     media_type: MediaKind | None = None
     """The kind of every file; by default that of its suffix, or of its content if the suffix is unknown."""
 
-    id_from: IdFrom = "source"
+    id_from: Annotated[IdFrom, WithJsonSchema({"type": "string"})] = "source"
     """What the ids of documents are made of: ``source``, the path or URL, however it is spelt; ``content``, so that a
     moved file keeps its id and copies are one document; or a function from the metadata to a name, which must belong to
     one file: ``lambda metadata: metadata["video_id"]``. With ``segments=True`` as
@@ -185,6 +194,9 @@ class TwelveLabsMediaReader(BasePydanticReader):
             audio_options=self.audio_options,
             document_options=self.document_options,
             id_from=self.id_from,
+            on_error=self.on_error,
+            image_nodes=self.image_nodes,
+            vector_store=self.vector_store,
             fs=None if isinstance(fs, LocalFileSystem) else fs,
         )
 
@@ -197,7 +209,13 @@ class TwelveLabsMediaReader(BasePydanticReader):
         places = [given] if isinstance(given, (str, os.PathLike)) else given
         for one in as_objects(places, (str, os.PathLike), "file"):
             for source in self._expanded(os.fspath(one), remote):
-                document = self._document(source, kept, remote)
+                try:
+                    document = self._document(source, kept, remote)
+                except TwelveLabsError as error:
+                    if self.on_error == "raise":
+                        raise
+                    logger.warning("%s was skipped: %s", describe(source), error)
+                    continue
                 same = (document.node_id, document.metadata["content_digest"])
                 if same in seen:
                     logger.info(
@@ -228,8 +246,7 @@ class TwelveLabsMediaReader(BasePydanticReader):
 
     def _document(self, source: str, extra: dict[str, Any], fs: Any) -> Document:
         if fs is not None:
-            with fs.open(source, "rb") as file:
-                content = file.read()
+            content = read_from(fs, source)
             name = fs.unstrip_protocol(source)
             kind = self._kind(name, content)
             digest = content_digest(MEDIA_TYPES[kind](content))

@@ -21,6 +21,7 @@ from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of
 from .queries import ItemQuery, composed_query, media_query, query_by_option
 from .search import IndexSearch
+from .store_check import check_store
 
 
 class SearchSettings(TypedDict, total=False):
@@ -122,6 +123,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         self._model = embed_model
         self._filters: MetadataFilters | None = None
         self._search = Search()
+        self._checked: set[str] = set()  # spaces; of the copies for one call too
         self._set(
             {
                 "k": similarity_top_k,
@@ -244,17 +246,26 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     # -- LlamaIndex's BaseRetriever ----------------------------------------------------------------------------------
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        self._check_index()
         plan, queries = self._plan(query_bundle)
         vectors = {name: self._vector(query) for name, query in queries.items()}
         lists = [self._searcher(step).retrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps]
         return self._result(plan, lists)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        await asyncio.to_thread(self._check_index)
         plan, queries = self._plan(query_bundle)
         found = await asyncio.gather(*map(self._avector, queries.values()))
         vectors = dict(zip(queries, found, strict=True))
         searches = (self._searcher(step).aretrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps)
         return self._result(plan, await asyncio.gather(*searches))
+
+    def _check_index(self) -> None:
+        """Refuse an index with vectors of another space, at the first search; filters may leave those out."""
+        space = self._model.space
+        if not isinstance(self._index, BaseRetriever) and self._filters is None and space not in self._checked:
+            check_store(self._index, self._model)
+            self._checked.add(space)
 
     def _plan(self, query: QueryBundle) -> tuple[Plan, dict[str, Item | QueryBundle]]:
         """The searches, and the queries they need."""

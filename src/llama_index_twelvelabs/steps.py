@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from twelvelabs_core import BatchError, TwelveLabsError
+from twelvelabs_core.adapter import stops_all
+
+logger = logging.getLogger(__name__)
 
 
 class Steps:
@@ -38,12 +42,20 @@ class Steps:
         except TwelveLabsError as error:
             self.found[name], self._fatal = error.results, error
 
-    def raise_errors(self, results: Sequence[Any], owners: Mapping[str, Sequence[int]]) -> None:
-        """Raise what failed, if anything did, as one error.
+    def finish(
+        self,
+        results: Sequence[Any],
+        owners: Mapping[str, Sequence[int]],
+        unsent: Mapping[int, TwelveLabsError],
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        """Raise what failed, if anything did, as one error; or log what may be left out.
 
         Args:
             results: for every node, None for a failed one.
             owners: index of the node of each item, by the name of its call.
+            unsent: errors found before the calls, by the index of their node.
+            labels: of the nodes, if those that fail are left out.
 
         Raises:
             TwelveLabsError: the error that stopped the calls, with the results.
@@ -53,5 +65,13 @@ class Steps:
             self._fatal.results = list(results)
             raise self._fatal
         errors = {owners[name][i]: found for name, batch in self._failed.items() for i, found in batch.errors.items()}
-        if errors:
-            raise BatchError(results, errors)
+        errors = dict(sorted((errors | dict(unsent)).items()))
+        if labels is None:
+            if errors:
+                raise BatchError(results, errors)
+            return
+        for index, error in errors.items():
+            if stops_all(error):
+                error.results = list(results)
+                raise error
+            logger.warning("%s was skipped: %s", labels[index], error)

@@ -1,4 +1,4 @@
-"""The check that a vector store holds no vectors of another space, before any are added."""
+"""The check that a vector store holds no vectors of another space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from llama_index.core.vector_stores import (
     VectorStoreQuery,
 )
 
-from twelvelabs_core import check_space
+from twelvelabs_core import InvalidInputError, check_space
+from twelvelabs_core.adapter import checked_adapter, describe
+
+from .embedding import TwelveLabsEmbedding
 
 logger = logging.getLogger(__name__)
 
@@ -22,21 +25,28 @@ logger = logging.getLogger(__name__)
 _NODES_CHECKED = (20, 1000)
 
 
-def check_store(store: Any, space: str, dimensions: int) -> None:
-    """Refuse a vector store, or an index over one, that holds vectors of another space.
+def check_store(store: Any, model: TwelveLabsEmbedding) -> None:
+    """Refuse a vector store, or an index over one, that holds vectors of another space than the model's.
 
-    A store that cannot be queried passes: it is still empty, or its vectors have another length and it will refuse
-    these itself.
+    Vectors of two models can be equally long, and no store notices; a search would answer with nonsense. The embedder
+    and the reader (with ``vector_store=``) and the moment retriever make this check at their first use.
+
+    Seen are the nodes whose metadata name their ``space``: all that the embedder, the reader or the model as a pipeline
+    step made. Texts that an index embedded by itself name none. A store that cannot be queried passes: it is still
+    empty, or its vectors have another length and it will refuse these itself.
 
     Args:
         store: a LlamaIndex vector store, or an index.
-        space: the space of the vectors to add.
-        dimensions: their length.
+        model: the model that is to embed for it.
 
     Raises:
         InvalidInputError: it holds vectors of another space; the message names both.
     """
+    model = checked_adapter(model, TwelveLabsEmbedding, "model=")
+    space, dimensions = model.space, model.client.dimensions
     store = getattr(store, "vector_store", store)
+    if not hasattr(store, "query"):
+        raise InvalidInputError(f"store= takes a LlamaIndex vector store, or an index over one, got {describe(store)}.")
     if isinstance(store, SimpleVectorStore):
         check_space(store.data.metadata_dict.values(), space)
         return

@@ -14,8 +14,11 @@ segments, by as many workers as the rate limits of the account are worth.
     ).write_parquet("vectors/")
 """
 
-from .batch import EmbedBatch
-from .segments import EmbedSegments
-from .stats import JobStats
+from twelvelabs_core.adapter import needs_extra as _needs_extra
+
+with _needs_extra("ray", "ray", "pyarrow", "numpy"):
+    from .batch import EmbedBatch
+    from .segments import EmbedSegments
+    from .stats import JobStats
 
 __all__ = ["EmbedBatch", "EmbedSegments", "JobStats"]

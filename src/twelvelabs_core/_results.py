@@ -41,6 +41,9 @@ class Segment:
         uncertainty: one number for each of the vector's, where asked for.
     """
 
+    # Pickles and checkpoints name the class so: by its public place, which does not change.
+    __module__ = "twelvelabs_core"
+
     vector: list[float]
     start_sec: float | None = None
     end_sec: float | None = None
@@ -70,6 +73,8 @@ class Embedding:
         usage: tokens and truncation as the server reports them, or None.
         cached: it came from the cache; nothing was sent.
     """
+
+    __module__ = "twelvelabs_core"
 
     vector: list[float]
     space: str

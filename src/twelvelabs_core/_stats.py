@@ -160,7 +160,7 @@ class Run:
         self.stats.uploaded_bytes += count
         self.show()
 
-    def saw(self, task: Task) -> None:
+    def saw_task(self, task: Task) -> None:
         """Tell of the state of a task. A callback that raises is told no more."""
         if self.on_status is None:
             return

@@ -26,8 +26,10 @@ called, and maps the framework's method names onto the protected methods:
 The name given (``"texts"``) is what the items are called in error messages: ``texts[3]``.
 
 Settings, key and client:
-    :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space` and
-    :meth:`Adapter.embed_composed`.
+    :class:`Adapter` has the client's settings as pydantic fields, :attr:`Adapter.client`, :attr:`Adapter.space`,
+    :meth:`Adapter.collection_name` and :meth:`Adapter.embed_composed`; it is a :class:`StrictSettings`, as any other
+    class with settings should be. :func:`checked_adapter` refuses the embeddings of another framework, and
+    :func:`needs_extra` names what to install.
 What a framework passes:
     :func:`as_items`, :func:`as_list`, :func:`as_objects`, :func:`as_media`, :func:`media_from`, :func:`describe`; a
     file's kind by :data:`SUFFIXES`, :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its
@@ -48,11 +50,12 @@ Search results:
     :func:`twelvelabs_core.check_space` comes before any of it. What a language model takes of a hit:
     :class:`MomentParts`.
 Errors:
-    :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others.
+    :func:`renumber_errors`, where an adapter embeds some items of a framework's list and has the vectors of others;
+    :func:`stops_all`, where it may leave out items that fail.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
-    loop, so that a sync and an async method share one coroutine. What is kept from :func:`submit`, and any lock,
-    belongs into a :class:`PerLoop`, which makes it anew in a forked child.
+    loop, so that a sync and an async method share one coroutine; :func:`callers_loop` refuses trio. What is kept from
+    :func:`submit`, and any lock, belongs into a :class:`PerLoop`, which makes it anew in a forked child.
 """
 
 from __future__ import annotations
@@ -61,9 +64,10 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from ._assets import asset_of
 from ._cache.entries import CacheErrors
@@ -75,6 +79,7 @@ from ._clips.parts import MomentPart, MomentParts, MomentSettings
 from ._config import key_from_environment, secret_of
 from ._embed.truncate import Truncate
 from ._errors import InvalidInputError, TwelveLabsError
+from ._extras import needs_extra
 from ._inputs import Composed, Item, Media, Source, as_items, as_list, as_media, as_objects, describe, file_name
 from ._lanes import Lane, lane_of
 from ._limits import RateLimits
@@ -93,7 +98,8 @@ from ._media.kinds import (
 )
 from ._models import Model
 from ._net.forks import PerLoop
-from ._net.loop import arun, run, submit
+from ._net.loop import arun, callers_loop, run, submit
+from ._net.pool import stops_all
 from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
 from ._places import is_url, local_path, unsigned_url
@@ -101,7 +107,7 @@ from ._renumber import renumber_errors
 from ._results import Embedding, Segment
 from ._stats import Budget
 from ._store.identity import always, checked_id_from, segment_key
-from ._store.metadata import RESERVED, check_reserved, own_metadata
+from ._store.metadata import RESERVED, check_reserved, collection_name, own_metadata
 from ._store.moments import merge_hits
 from ._store.order import distance_to_score, normalize_scores, order_of, order_ties
 from ._store.rows import joined_options, name_for_ids, rows_of_copy
@@ -117,6 +123,7 @@ from ._store.search import (
     Step,
     checked_queries,
 )
+from ._strict import StrictSettings
 
 __all__ = [
     "FOR_AUDIO",
@@ -137,13 +144,17 @@ __all__ = [
     "Plan",
     "Search",
     "Step",
+    "StrictSettings",
     "always",
     "arun",
     "as_items",
     "as_list",
     "as_media",
     "as_objects",
+    "asset_of",
+    "callers_loop",
     "check_reserved",
+    "checked_adapter",
     "checked_id_from",
     "checked_queries",
     "content_digest",
@@ -161,6 +172,7 @@ __all__ = [
     "media_from",
     "merge_hits",
     "name_for_ids",
+    "needs_extra",
     "normalize_scores",
     "order_of",
     "order_ties",
@@ -169,6 +181,7 @@ __all__ = [
     "rows_of_copy",
     "run",
     "segment_key",
+    "stops_all",
     "submit",
     "suffix_of",
     "unsigned_url",
@@ -180,7 +193,7 @@ def _secret(key: SecretStr | str | None = None) -> SecretStr | None:
     return secret_of(key) or key_from_environment()
 
 
-class Adapter(BaseModel):
+class Adapter(StrictSettings):
     """Settings of an :class:`EmbeddingClient` as pydantic fields, and the client made from them.
 
     The fields stay valid: after ``model_copy(update=…)`` or an assignment the next call uses a client made from the new
@@ -188,7 +201,7 @@ class Adapter(BaseModel):
 
     Raises:
         AuthenticationError: no key anywhere.
-        InvalidInputError: an unknown model, or a setting out of its range.
+        InvalidInputError: an unknown model or setting, or a setting out of its range.
     """
 
     # A validation error that prints its input would print the key.
@@ -206,7 +219,7 @@ class Adapter(BaseModel):
     """Vector length; the model's default if None. Only marengo3.5 has a choice: 512, 256, 128."""
     truncate: Truncate = "end"
     """An over-long text: cut its ``end`` or ``start``, raise an error (``none``), or ``average`` its chunks."""
-    count_tokens: Callable[[str], int] | None = Field(default=None, exclude=True, repr=False)
+    count_tokens: SkipJsonSchema[Callable[[str], int] | None] = Field(default=None, exclude=True, repr=False)
     """Token counter for texts; the default estimates on the high side."""
     max_concurrency: int = 64
     """Requests in flight at a time."""
@@ -277,6 +290,16 @@ class Adapter(BaseModel):
     def space(self) -> str:
         """The vector space, for example ``marengo3.0/512``. Vectors compare only within one space."""
         return self.client.space
+
+    def collection_name(self, name: str) -> str:
+        """The name of a store's collection for this object's space: ``videos_marengo3_0_512`` for ``videos``.
+
+        Vectors of two models never meet in collections named so, although they may be equally long.
+
+        Raises:
+            InvalidInputError: ``name`` is empty, or the whole is longer than 63 characters.
+        """
+        return collection_name(name, self.space)
 
     # -- vectors ---------------------------------------------------------------------------------------------------
 
@@ -365,7 +388,7 @@ class Adapter(BaseModel):
         """One vector for a text and media together, or for several media.
 
         Args:
-            text: the text; ``<@name>`` refers to the media given under that name.
+            text: the text; ``<@name>`` refers to the media given under that name. Alone, it has the vector of any text.
             images: list, or mapping ``name -> source``. marengo3.0 composes images only.
             audio: as ``images``; marengo3.5.
             videos: as ``images``; marengo3.5.
@@ -463,6 +486,28 @@ def _changed(options: SegmentOptions | None, changes: Mapping[str, Any]) -> Segm
     if unknown:
         raise InvalidInputError(f"SegmentOptions has no option {unknown[0]!r}; it has {', '.join(known)}.")
     return replace(options or SegmentOptions(), **changes) if changes else options
+
+
+_A = TypeVar("_A", bound=Adapter)
+
+
+def checked_adapter(given: Any, kind: type[_A], name: str) -> _A:
+    """The embeddings object that a class of a framework was given, if it is the framework's own.
+
+    Args:
+        given: what was given.
+        kind: the framework's embeddings class.
+        name: of the argument, for the error: ``embeddings=``.
+
+    Raises:
+        InvalidInputError: it is something else, such as the embeddings of another framework.
+    """
+    if isinstance(given, kind):
+        return given
+    remedy = ""
+    if isinstance(given, Adapter):
+        remedy = f" That class is another framework's: make a {kind.__name__} with the same settings."
+    raise InvalidInputError(f"{name} takes {kind.__name__}, got {describe(given)}.{remedy}")
 
 
 def content_digest(media: Media) -> str:

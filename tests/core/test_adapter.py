@@ -6,7 +6,7 @@ import ast
 import asyncio
 import importlib.util
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from twelvelabs_core import (
     Video,
     adapter,
 )
-from twelvelabs_core.adapter import Adapter, arun, as_media, content_digest, run, submit
+from twelvelabs_core.adapter import Adapter, arun, as_media, checked_adapter, content_digest, needs_extra, run, submit
 
 ADAPTERS = ("langchain_twelvelabs", "llama_index_twelvelabs", "ray_twelvelabs")
 DOOR = {"twelvelabs_core": twelvelabs_core.__all__, "twelvelabs_core.adapter": adapter.__all__}
@@ -152,6 +152,74 @@ async def test_composed() -> None:
     assert len(service.requests) == 2
     with pytest.raises(InvalidInputError):
         model.embed_composed()
+
+
+async def test_a_composition_of_a_text_alone_is_a_text() -> None:
+    """In both frameworks, cut as any text; the API composes nothing without media."""
+    service = Service()
+    model = make(service)
+    assert model.embed_composed("blue coat") == await model.aembed_composed("blue coat") == vector("blue coat")
+    assert [text_of(request) for request in service.requests] == ["blue coat"] * 2
+    with pytest.raises(InvalidInputError, match="refers to <@coat>, but no source has a name"):
+        model.embed_composed("a <@coat>")
+
+
+def test_a_collection_is_named_after_the_space() -> None:
+    assert make(Service()).collection_name("videos") == "videos_marengo3_0_512"
+
+
+def test_embeddings_of_another_framework_are_refused() -> None:
+    model = make(Service())
+    assert checked_adapter(model, type(model), "embeddings=") is model
+    with pytest.raises(
+        InvalidInputError, match=r"^embeddings= takes Other, got a \w+\. That class is another framework's"
+    ):
+        checked_adapter(model, Other, "embeddings=")
+    with pytest.raises(InvalidInputError, match=r"^embed_model= takes Other, got None\.$|got a NoneType\.$"):
+        checked_adapter(None, Other, "embed_model=")
+
+
+class Other(Adapter):
+    pass
+
+
+def test_a_missing_extra_is_named() -> None:
+    with (
+        pytest.raises(
+            ModuleNotFoundError, match=r"no_such\.part is not installed: pip install 'twelvelabs-embeddings\[x\]'"
+        ) as e,
+        needs_extra("x", "no_such"),
+    ):
+        raise ModuleNotFoundError("no", name="no_such.part")
+    assert e.value.name == "no_such.part"
+    with pytest.raises(ModuleNotFoundError, match=r"^no$"), needs_extra("x", "no_such"):
+        raise ModuleNotFoundError("no", name="another")
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("package", "missing", "extra"),
+    [
+        ("langchain_twelvelabs", "langchain_core", "langchain"),
+        ("llama_index_twelvelabs", "llama_index", "llama-index"),
+        ("ray_twelvelabs", "pyarrow", "ray"),
+    ],
+)
+def test_an_adapter_without_its_extra_names_it(
+    script: Callable[..., Any], package: str, missing: str, extra: str
+) -> None:
+    script(
+        f"""
+        import sys
+        sys.modules["{missing}"] = None
+        try:
+            from {package} import *
+        except ModuleNotFoundError as error:
+            assert "pip install 'twelvelabs-embeddings[{extra}]'" in str(error), error
+        else:
+            raise AssertionError("imported")
+        """
+    )
 
 
 def test_a_changed_setting_makes_a_new_client() -> None:

@@ -176,7 +176,6 @@ def test_host_unreachable(make: Make) -> None:
 
 
 @pytest.mark.parametrize("setting", [{"dimension": 256}, {"modle": "marengo3.5"}])
-def test_misspelled_setting(langchain: Any, setting: dict[str, Any]) -> None:
-    """LangChain's convention. LlamaIndex's is to drop what it does not know."""
+def test_misspelled_setting(make: Make, setting: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
-        type(langchain)(api_key="k", **setting)
+        make(**setting)

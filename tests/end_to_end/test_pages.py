@@ -49,6 +49,7 @@ FILES = {
         "mixed/notes.txt": b"A red bike, and a blue sea.",
     },
     "chat.md": {"videos/beach.mp4": VIDEO},
+    "sdk.md": {"beach.mp4": VIDEO},
     "ray.md": {"captions.parquet": captions(), "videos/beach.mp4": VIDEO},
 }
 """The media files that each page names."""
@@ -57,6 +58,7 @@ PRINTED = {
     "README.md": r"^videos/street\.mp4#t=0,\d+$",
     "langchain.md": r"^beach\.mp4 00:00:00-\S+ \S+ \[twelvelabs:\S+\] \d+ videos/beach\.mp4#t=0,\d+$",
     "chat.md": r"^A beach\. \['text', 'image', 'image', 'image', 'image', 'audio'\]$",
+    "sdk.md": r"^100 %, ready\n(.*\n)*Video\('missing\.mp4'\) .*no such file",
     "ray.md": r"^30 of 31 items done, 1 failed, .*\n(.*\n)*beach\.mp4 00:00:00-\S+ \S+ 2024 marengo3\.0/512 None$",
     "llama_index.md": r"^beach\.mp4 00:00:00-\S+ \S+ holiday/beach\.mp4#t=0,\d+$",
 }

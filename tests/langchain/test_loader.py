@@ -6,20 +6,28 @@ import asyncio
 import io
 import itertools
 import logging
+import sys
 import threading
+import warnings
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from langchain_community.document_loaders.merge import MergedDataLoader
+from langchain_core.document_loaders import BaseLoader
 from langchain_core.document_loaders.blob_loaders import BlobLoader
+from langchain_core.documents import Document as LangChainDocument
 from langchain_core.documents.base import Blob
 from langchain_core.stores import InMemoryByteStore
+from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
 from tests.support import media
 from tests.support.service import Service, right_answer, sent_json, vector
 from twelvelabs_core import (
+    Asset,
     Audio,
     AuthenticationError,
     Document,
@@ -217,6 +225,21 @@ def test_a_url_is_named_whole_and_not_read(model: TwelveLabsEmbeddings, service:
     assert sent_json(service.requests[0])["video"]["media_source"] == {"url": url}
 
 
+def test_assets_in_and_out(folder: Path) -> None:
+    """One that was uploaded elsewhere, and one of this client; its documents name it as their source."""
+    ready = {"_id": "6298d673f1090f1100476d4c", "status": "ready", "method": "direct", "filename": "one.mp4"}
+    service = Service(lambda r: httpx.Response(200, json=ready) if "/assets/" in r.url.path else answer(r))
+    model = make(service)
+    asset = Asset("6298d673f1090f1100476d4c", filename="one.mp4", mime="video/mp4")
+    documents = TwelveLabsMediaLoader([asset, Video(asset.uri)], model).load()
+    assert {d.metadata["source"] for d in documents} == {"asset://6298d673f1090f1100476d4c"}
+    assert len(documents) == 6, "the same asset twice"
+    assert documents[0].page_content.startswith("one.mp4 00:00:00-00:00:06 visual [")
+    assert model.embed_query(documents[0].page_content) == vector("visual 0")
+    posted = [sent_json(request) for request in service.requests if request.method == "POST"]
+    assert [body["video"]["media_source"] for body in posted] == [{"asset_id": asset.id}]
+
+
 def test_blobs(model: TwelveLabsEmbeddings, folder: Path) -> None:
     blobs = [
         Blob.from_data(
@@ -383,7 +406,8 @@ async def test_no_id_comes_twice_of_streams_either(
 
     documents = loader().load()
     assert len({d.id for d in documents}) == len(documents) == 18
-    assert caplog.messages == ["video has the ids of an earlier file of the same content and is left out (see id_from)"]
+    line = "video has the content of video and has the same ids; it is left out (see id_from)"
+    assert caplog.messages == [line]
     assert await loader().aload() == documents
 
 
@@ -503,6 +527,78 @@ def test_settings_that_cannot_be(model: TwelveLabsEmbeddings, settings: Any, why
         TwelveLabsMediaLoader("x", model, **settings)
 
 
+# -- a progress bar ---------------------------------------------------------------------------------------------------
+
+
+class Bars:
+    """Stands for tqdm, and keeps what was drawn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: str = "") -> None:
+        self.drawn: list[Any] = []
+        made = self
+
+        class Bar:
+            def __init__(
+                self, total: int | None = None, desc: str = "", unit: str = "", smoothing: float = 0.3
+            ) -> None:
+                if fails == "made":
+                    raise OSError("closed")
+                self.total, self.n = total, 0
+                made.drawn.append((desc, unit, total))
+
+            def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+                if fails == "drawn":
+                    raise OSError("closed")
+                made.drawn.append(text)
+
+            def update(self, n: int) -> None:
+                self.n += n
+                made.drawn.append(self.n)
+
+            def close(self) -> None:
+                made.drawn.append("closed")
+
+        monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+
+
+async def test_progress_is_shown_by_file(
+    model: TwelveLabsEmbeddings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = Bars(monkeypatch)
+    TwelveLabsMediaLoader(folder, model).load()
+    assert bars.drawn == []
+    (folder / "zz.mp4").write_bytes(VIDEO)
+    paths: list[Any] = [str(folder / "*.mp4"), folder / "a.PNG", folder / "b.mp4"]
+    expected: list[Any] = [("loading", "file", 4)]
+    expected += ["6 documents", 1, "12 documents", 2, "13 documents", 3, "13 documents", 4, "closed"]
+    documents = TwelveLabsMediaLoader(paths, model, show_progress=True).load()
+    assert bars.drawn == expected
+    bars.drawn.clear()
+    assert await TwelveLabsMediaLoader(paths, model, show_progress=True).aload() == documents
+    assert bars.drawn == expected
+    bars.drawn.clear()
+    TwelveLabsMediaLoader(iter([folder / "a.PNG"]), model, show_progress=True).load()
+    assert bars.drawn == [("loading", "file", None), "1 documents", 1, "closed"]
+
+
+@pytest.mark.parametrize("fails", ["made", "drawn"])
+def test_a_bar_that_cannot_be_drawn_stops_nothing(
+    model: TwelveLabsEmbeddings, folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str, caplog: Any
+) -> None:
+    Bars(monkeypatch, fails)
+    assert len(TwelveLabsMediaLoader(folder / "b.mp4", model, show_progress=True).load()) == 6
+    assert caplog.text.count("a progress bar cannot be drawn: it raised OSError") == 1
+
+
+def test_a_bar_needs_tqdm(
+    model: TwelveLabsEmbeddings, folder: Path, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(InvalidInputError, match="pip install tqdm"):
+        TwelveLabsMediaLoader(folder, model, show_progress=True).load()
+    assert not service.requests
+
+
 # -- what fails -------------------------------------------------------------------------------------------------------
 
 
@@ -512,6 +608,8 @@ def test_settings_that_cannot_be(model: TwelveLabsEmbeddings, settings: Any, why
         ("missing.mp4", "no such file"),
         ("code.xyz", "suffix"),
         ("*.flac", "matches no file"),
+        ("missing/", "no such file or folder"),
+        ("missing", r"no such file or folder \(looked in [^)]+\)\.$"),
         ("notes.txt", "marengo3.0"),
         ("broken.mp4", "not a readable video"),
         ("broken.png", "readable image|not a readable"),
@@ -529,6 +627,50 @@ def test_what_was_named_itself_fails(
     documents = TwelveLabsMediaLoader([path, folder / "a.PNG"], model, on_error="skip").load()
     assert names(documents) == ["a.PNG"]
     assert f"{path} was skipped" in caplog.text
+
+
+async def test_a_page_about_a_video_is_none(model: TwelveLabsEmbeddings, service: Service) -> None:
+    for url in ("https://www.youtube.com/watch?v=abc", "https://youtu.be/abc"):
+        with pytest.raises(InvalidInputError, match=r"serves a page about the media, not the file.* Download the file"):
+            TwelveLabsMediaLoader(url, model).load()
+        with pytest.raises(InvalidInputError, match="serves a page about the media, not the file"):
+            await TwelveLabsMediaLoader([Video(url)], model).aload()
+    assert not service.requests
+
+
+def test_trio_is_told_what_to_do(model: TwelveLabsEmbeddings, folder: Path, service: Service) -> None:
+    """Whatever drives the coroutine, no asyncio loop is running."""
+    documents: Any = TwelveLabsMediaLoader(folder, model).alazy_load()
+    with pytest.raises(RuntimeError, match=r"Async methods run under asyncio.*await trio\.to_thread\.run_sync"):
+        documents.__anext__().send(None)
+    for coroutine in (
+        model.aembed_query("red"),
+        model.aembed_documents(["red"]),
+        model.aembed_image([folder / "a.PNG"]),
+    ):
+        with pytest.raises(RuntimeError, match=r"Async methods run under asyncio.*await trio\.to_thread\.run_sync"):
+            coroutine.send(None)
+    assert not service.requests
+
+
+# -- as any loader ----------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_a_loader_of_langchain(model: TwelveLabsEmbeddings, folder: Path) -> None:
+    """What its base class promises; LangChain has no standard tests for loaders."""
+    loader = TwelveLabsMediaLoader(folder, model)
+    assert isinstance(loader, BaseLoader)
+    lazy = loader.lazy_load()
+    assert isinstance(lazy, Iterator)
+    documents = list(lazy)
+    assert all(isinstance(document, LangChainDocument) for document in documents)
+    assert loader.load() == documents == await loader.aload()
+    assert isinstance(loader.alazy_load(), AsyncIterator)
+    assert list(MergedDataLoader([loader, loader]).lazy_load()) == documents * 2
+    splitter = RecursiveCharacterTextSplitter(chunk_size=400)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert [d.page_content for d in loader.load_and_split(splitter)] == [d.page_content for d in documents]
 
 
 def test_errors_about_the_account_are_never_skipped(folder: Path) -> None:

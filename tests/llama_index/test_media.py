@@ -60,10 +60,9 @@ def test_each_kind(embedder: TwelveLabsMediaEmbedder, llama: TwelveLabsEmbedding
     documents: list[BaseNode] = [*read(files / "red.png", files / "low.wav"), Document(text="three recipes", id_="t")]
     image, audio, speech, text = embedder(documents)
 
-    assert isinstance(image, Node)
-    assert image.image_resource is not None
+    assert image.class_name() == "TextNode"
     assert image.embedding == llama.get_image_embedding(str(files / "red.png"))
-    assert (image.get_content(), image.image_resource.path) == ("red.png whole visual", files / "red.png")
+    assert (image.get_content(), image.metadata["source"]) == ("red.png whole visual", str(files / "red.png"))
     assert image.metadata["content_digest"] == documents[0].metadata["content_digest"]
 
     assert (audio.class_name(), speech.class_name()) == ("TextNode", "TextNode")
@@ -105,7 +104,7 @@ def test_nodes_of_llama_index(embedder: TwelveLabsMediaEmbedder, llama: TwelveLa
     assert [len(some) for some in by_origin] == [1, 1, 1, 1, 2, 5]
     red_vector = llama.get_image_embedding(str(red))
     assert [some[0].embedding for some in by_origin[:4]] == [red_vector] * 4
-    assert [type(some[0]).__name__ for some in by_origin[:4]] == ["Node", "TextNode", "Node", "TextNode"]
+    assert {type(some[0]) for some in by_origin} == {TextNode}
     assert by_origin[0][0].get_content() == "a caption\nred.png whole visual"
     assert by_origin[0][0].metadata["owner"] == "me"
     assert by_origin[4][0].get_content() == "hum\nlow.wav 00:00:00-00:00:02 audio"

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from llama_index.core import StorageContext, VectorStoreIndex, load_index_from_storage
-from llama_index.core.schema import NodeWithScore
+from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.schema import BaseNode, Document, MetadataMode, NodeWithScore, TextNode
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, SimpleVectorStore
 
 from llama_index_twelvelabs import (
@@ -22,6 +23,7 @@ from llama_index_twelvelabs import (
     TwelveLabsMediaReader,
     TwelveLabsMomentPostprocessor,
     TwelveLabsMomentRetriever,
+    check_store,
 )
 from tests.support import media
 from twelvelabs_core import InvalidInputError
@@ -221,6 +223,69 @@ def test_a_store_of_another_space_takes_nothing(
     assert len(TwelveLabsMediaEmbedder(embed_model=newer, vector_store=empty)(image)) == 1
     if kind == "qdrant":
         empty.client.close()
+
+
+def test_the_check_of_a_store_is_public_and_made_at_first_use(
+    index: VectorStoreIndex,
+    library: Path,
+    llama: TwelveLabsEmbedding,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    newer = TwelveLabsEmbedding(model="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
+    both = r"marengo3\.0/512.*marengo3\.5/512"
+    sent = len(emulator.requests)
+    with pytest.raises(InvalidInputError, match=both):
+        TwelveLabsMomentRetriever(index, newer).retrieve("red")
+    for target in (index, index.vector_store):
+        check_store(target, llama)
+        with pytest.raises(InvalidInputError, match=both):
+            check_store(target, newer)
+    reader = TwelveLabsMediaReader(segments=True, embed_model=newer, vector_store=index)
+    with pytest.raises(InvalidInputError, match=both):
+        reader.load_data(library / "striped.png")
+    assert len(emulator.requests) == sent
+
+    asked: list[Any] = []
+    monkeypatch.setattr("llama_index_twelvelabs.embedder.check_store", lambda *given: asked.append(given))
+    embedder = TwelveLabsMediaEmbedder(embed_model=llama, vector_store=index)
+    for _ in range(2):
+        embedder(TwelveLabsMediaReader().load_data(library / "striped.png"))
+    assert asked == [(index, llama)], "once for a store"
+    embedder.model_copy(update={"vector_store": index.vector_store})([])
+    assert asked[1:] == [(index.vector_store, llama)]
+
+
+def test_texts_that_the_model_embeds_in_a_pipeline_name_their_space(
+    kind: str, tmp_path: Path, llama: TwelveLabsEmbedding, emulator: Emulator
+) -> None:
+    store = open_store(kind, tmp_path / "texts")
+    given: list[BaseNode] = [
+        Document(text="a red bike"),
+        TextNode(text="a low hum"),
+        TextNode(text="pots", metadata={"space": "kitchen"}),
+    ]
+    made = IngestionPipeline(transformations=[llama], vector_store=store).run(nodes=given)
+    assert [node.metadata.get("space") for node in made] == ["marengo3.0/512", "marengo3.0/512", "kitchen"]
+    assert [node.metadata.get("space") for node in given] == [None, None, "kitchen"], "LlamaIndex hashes them later"
+    shown = {node.get_content(mode) for node in made[:2] for mode in (MetadataMode.EMBED, MetadataMode.LLM)}
+    assert shown == {"a red bike", "a low hum"}
+    newer = TwelveLabsEmbedding(model="marengo3.5", api_key=emulator.api_key, base_url=emulator.base_url)
+    check_store(store, llama)
+    with pytest.raises(InvalidInputError, match=r"marengo3\.0/512.*marengo3\.5/512"):
+        check_store(store, newer)
+    again = newer([node.model_copy() for node in made[:2]])
+    assert [node.metadata["space"] for node in again] == ["marengo3.5/512"] * 2
+    if kind == "qdrant":
+        store.client.close()
+
+
+def test_what_is_no_store_is_refused(llama: TwelveLabsEmbedding) -> None:
+    wrong: Any = "media"
+    with pytest.raises(InvalidInputError, match="store= takes a LlamaIndex vector store"):
+        check_store(wrong, llama)
+    with pytest.raises(InvalidInputError, match="model= takes TwelveLabsEmbedding"):
+        check_store(SimpleVectorStore(), wrong)
 
 
 def test_reopened_in_a_process_of_its_own(

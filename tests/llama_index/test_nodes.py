@@ -26,10 +26,10 @@ from llama_index_twelvelabs import (
     TwelveLabsMediaReader,
     TwelveLabsMomentPostprocessor,
     TwelveLabsMomentRetriever,
+    check_store,
 )
-from llama_index_twelvelabs.documents import file_document, stands_for_media
+from llama_index_twelvelabs.documents import file_document, media_text
 from llama_index_twelvelabs.nodes import media_in
-from llama_index_twelvelabs.store_check import check_store
 from tests.support import media
 from twelvelabs_core import Dynamic, Fixed, InvalidInputError, SegmentOptions, UnexpectedError
 from twelvelabs_core.adapter import media_from
@@ -378,7 +378,7 @@ async def test_a_file_name_is_never_embedded_as_text(model: TwelveLabsEmbedding,
     documents = TwelveLabsMediaReader().load_data(folder, extra_info={"title": "x", "file_size": 7})
     for nodes in (documents, SentenceSplitter()(documents)):
         texts = [node.get_content(MetadataMode.EMBED) for node in nodes]
-        assert all(stands_for_media(text) for text in texts)
+        assert all(media_text(text) for text in texts)
         with pytest.raises(InvalidInputError, match=r"texts\[0\]: 'a\.wav' stands for a media file"):
             model.get_text_embedding_batch(texts)
         with pytest.raises(InvalidInputError, match="TwelveLabsMediaEmbedder"):
@@ -402,7 +402,7 @@ async def test_a_file_name_is_never_embedded_as_text(model: TwelveLabsEmbedding,
     ],
 )
 def test_plain_texts(text: str) -> None:
-    assert not stands_for_media(text)
+    assert media_text(text) is None
 
 
 # -- the embedder's settings -----------------------------------------------------------------------------------------
@@ -486,7 +486,9 @@ def test_metadata_of_nodes_that_would_be_overridden_is_refused(model: TwelveLabs
 
 
 @pytest.mark.parametrize("foreign", [0, 5, 50, 5000])
-def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(foreign: int) -> None:
+def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(
+    foreign: int, model: TwelveLabsEmbedding
+) -> None:
     class Store:
         def __init__(self) -> None:
             self.asked = 0
@@ -498,12 +500,12 @@ def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(fo
             return VectorStoreQueryResult(nodes=[*pots, *self.ours][: query.similarity_top_k])
 
     store = Store()
-    check_store(store, SPACE, 512)
+    check_store(store, model)
     assert store.asked == (1 if foreign < 20 else 2)
     store.ours = [TextNode(text="a", metadata={"space": "marengo3.5/512"})]
     if foreign < 1000:
         with pytest.raises(InvalidInputError, match="do not compare"):
-            check_store(store, SPACE, 512)
+            check_store(store, model)
 
 
 def test_a_vector_that_is_there_is_kept(model: TwelveLabsEmbedding) -> None:

@@ -116,14 +116,13 @@ class ManagesAssets(ClientBase):
         name: str | None,
         progress: Callable[[UploadProgress], None] | None,
     ) -> Asset:
-        with self._call(1, lane=lane_of("bulk")) as run:
+        with self._call(lane=lane_of("bulk")) as run:
             try:
                 file = await loop.in_thread(True, self._open, media, name)
                 found = await self._embedder.files.assets.upload(file, run, progress)
             except Exception as error:
                 ours = as_error(error, name or describe(media))
                 raise ours from ours.__cause__
-            run.finished()
             return found
 
     def _open(self, source: Media | str | os.PathLike[str], name: str | None) -> MediaFile:
@@ -143,7 +142,7 @@ class ManagesAssets(ClientBase):
         return file
 
     async def _asset(self, asset: Asset) -> Asset:
-        with self._call(0, lane=lane_of("interactive")) as run:
+        with self._call(lane=lane_of("interactive")) as run:
             return await self._embedder.files.assets.retrieve(asset.id, run)
 
     def _asset_pages(
@@ -154,10 +153,10 @@ class ManagesAssets(ClientBase):
         return partial(self._asset_page, lane_of("interactive"), kind, filename)
 
     async def _asset_page(self, lane: Lane, kind: MediaKind | None, filename: str | None, page: int) -> Page[Asset]:
-        with self._call(0, lane=lane) as run:
+        with self._call(lane=lane) as run:
             return await self._embedder.files.assets.page(page, run, kind=kind, filename=filename)
 
     async def _delete_asset(self, given: Asset | str, force: bool) -> None:
         asset = asset_of(given) or Asset(str(given))
-        with self._call(0, lane=lane_of("interactive")) as run:
+        with self._call(lane=lane_of("interactive")) as run:
             await self._embedder.files.assets.delete(asset.id, run, force=force)

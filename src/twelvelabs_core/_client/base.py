@@ -108,9 +108,9 @@ class ClientBase:
         return Run(items, progress, lane=lane)
 
     @contextmanager
-    def _call(self, items: int, *, lane: Lane) -> Iterator[Run]:
-        """The state of a call that ends with this context. Arguments as for :meth:`_new_run`."""
-        run = self._new_run(items, lane=lane)
+    def _call(self, *, lane: Lane) -> Iterator[Run]:
+        """The state of a call that embeds nothing and ends with this context."""
+        run = self._new_run(0, lane=lane)
         try:
             yield run
         finally:

@@ -50,13 +50,12 @@ class ReadsIndexes(ClientBase):
         for name, found in (("an index", index_id), ("a video", video_id)):
             if not is_id(found):
                 raise InvalidInputError(f"{found!r:.60} is not the id of {name}.")
-        with self._call(1, lane=lane_of("bulk")) as run:
+        with self._call(lane=lane_of("bulk")) as run:
             try:
                 segments = await self._read_indexed(index_id, video_id, asked, run)
             except TwelveLabsError as error:
                 raise with_item(error, label) from error.__cause__
             run.stats.segments += len(segments)
-            run.finished()
             return segments
 
     async def _read_indexed(self, index_id: str, video_id: str, asked: SegmentOptions, run: Run) -> list[Segment]:

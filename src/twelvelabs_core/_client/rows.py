@@ -83,7 +83,7 @@ class EmbedsRows(EmbedsSegments):
         name: str = "media",
         metadata: Sequence[Mapping[str, Any]] | None = None,
         id_from: IdFrom = "source",
-        progress: Progress | None = None,
+        progress: bool | Progress | None = None,
     ) -> Outcome[list[Row]]:
         """As :meth:`rows_many`, but a file that cannot be sent, or fails, stops nothing: see :meth:`embed_each`."""
         return loop.run(self._rows_each(as_items(media), options, name, metadata, id_from, progress, lane_of("bulk")))
@@ -96,7 +96,7 @@ class EmbedsRows(EmbedsSegments):
         name: str = "media",
         metadata: Sequence[Mapping[str, Any]] | None = None,
         id_from: IdFrom = "source",
-        progress: Progress | None = None,
+        progress: bool | Progress | None = None,
     ) -> Outcome[list[Row]]:
         """Async :meth:`rows_each`."""
         lane = lane_of("bulk")
@@ -109,7 +109,7 @@ class EmbedsRows(EmbedsSegments):
         name: str,
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
-        progress: Progress | None,
+        progress: bool | Progress | None,
         lane: Lane,
     ) -> Outcome[list[Row]]:
         run = self._new_run(len(media), progress, lane=lane)

@@ -70,14 +70,13 @@ class TakesUpTasks(ClientBase):
     async def _task(self, task_id: str, wait: bool, on_status: OnStatus | None) -> Task:
         if not is_id(task_id):
             raise InvalidInputError(f"{task_id!r:.60} is not the id of a task.")
-        with self._call(1, lane=lane_of("bulk" if wait else "interactive")) as run:
+        with self._call(lane=lane_of("bulk" if wait else "interactive")) as run:
             run.on_status = on_status
             try:
                 found = await self._embedder.files.tasks.take_up(task_id, run, wait=wait)
             except TwelveLabsError as error:
                 raise with_item(error, f"task {task_id}") from error.__cause__
             run.stats.segments += len(found.segments)
-            run.finished()
             return found
 
     def _task_pages(self, status: Status | None) -> Callable[[int], Coroutine[Any, Any, Page[Task]]]:
@@ -86,5 +85,5 @@ class TakesUpTasks(ClientBase):
         return partial(self._task_page, lane_of("interactive"), status)
 
     async def _task_page(self, lane: Lane, status: Status | None, page: int) -> Page[Task]:
-        with self._call(0, lane=lane) as run:
+        with self._call(lane=lane) as run:
             return await self._embedder.files.tasks.page(page, run, status=status)

@@ -196,6 +196,8 @@ class Checker:
             if isinstance(media, Media)
         )
         check_composed(item, self._model, is_pdf=[file.mime == "application/pdf" for file in files], label=label)
+        if item.text is not None and not item.media:
+            return self._check_text(item.text, label)  # marengo3.0 composes nothing without media
         if item.text and self._model.truncation is None and self._settings.is_over_limit(item.text):
             # Cutting could lose a <@name>; only a model that cuts by itself (3.5) may be sent it.
             raise with_item(too_long(self._model, self._settings.count(item.text)), label)

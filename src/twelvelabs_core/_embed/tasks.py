@@ -142,7 +142,7 @@ class Tasks:
         """
         if not wait:
             response = await self._sender.send(tasks.retrieve(path, task_id), run)
-            run.saw(tasks.read_task(response))
+            run.saw_task(tasks.read_task(response))
             return response
         response = await self._finished(path, task_id, run, is_new=False)
         state = tasks.read_state(response)
@@ -285,7 +285,7 @@ class Tasks:
                 raise
             status = tasks.read_state(response).status
             if run.on_status is not None:
-                run.saw(tasks.read_task(response))
+                run.saw_task(tasks.read_task(response))
             if status == "processing":
                 return None
             if by_status and status == "ready":

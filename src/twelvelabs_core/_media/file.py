@@ -22,16 +22,11 @@ from .._models import MediaLimit, Model
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
-from .kinds import local_path
+from .kinds import check_no_page, local_path
 from .opened import SUFFIX, MediaFile
 from .probe import probe
 
 __all__ = ["MediaFile", "locate", "open_media"]
-
-# Pages about media, not media: the API refuses them, and says so only after the request (API page, "direct links").
-_HOSTING_PAGES = re.compile(
-    r"(^|\.)(youtube\.com|youtu\.be|vimeo\.com|tiktok\.com|dailymotion\.com|drive\.google\.com|dropbox\.com|onedrive\.live\.com|1drv\.ms)$"
-)
 
 _LIKE_AN_ID = re.compile(r"[0-9a-f]{24}")
 
@@ -136,12 +131,7 @@ def _find_by_scheme(file: MediaFile, source: str) -> None:
 def _use_url(file: MediaFile, url: str) -> None:
     parts = urlsplit(url)
     url.encode()  # broken Unicode (half of a surrogate pair) can be neither sent nor digested
-    if _HOSTING_PAGES.search((parts.hostname or "").lower()):
-        raise InvalidInputError(
-            f"{parts.hostname} serves a page about the media, not the file; the API needs a direct link. "
-            "Download the file and pass its path.",
-            item=file.label,
-        )
+    check_no_page(url, file.label)
     file.url, file.filename = url, file.filename or Path(parts.path).name
 
 

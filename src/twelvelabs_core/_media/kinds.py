@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from .._assets import asset_of
 from .._errors import InvalidInputError
 from .._inputs import Audio, Document, Image, Media, Video, describe, file_name
+from .._places import is_url
 from .._places import local_path as local_path
 from .formats import MIME, detect_format
 
@@ -29,6 +32,10 @@ SUFFIXES: Mapping[str, MediaKind] = {
 }
 """Suffix (lower case, with its dot) -> kind: what the API takes, and the image formats that are converted for it."""
 
+# Pages about media, not media: the API refuses them, and says so only after the request (API page, "direct links").
+_HOSTING_PAGES = re.compile(
+    r"(^|\.)(youtube\.com|youtu\.be|vimeo\.com|tiktok\.com|dailymotion\.com|drive\.google\.com|dropbox\.com|onedrive\.live\.com|1drv\.ms)$"
+)
 _DOCUMENT_MIME_TYPES = ("application/pdf", "text/plain", "text/markdown")
 HEAD_BYTES = 32
 
@@ -73,6 +80,24 @@ def kind_of_mime(mime: str) -> MediaKind | None:
     return next((kind for kind in MEDIA_TYPES if kind == main), None)
 
 
+def check_no_page(url: str, label: str) -> None:
+    """Refuse the address of a page of YouTube, Vimeo, Google Drive and the like, which is no address of a file.
+
+    Raises:
+        InvalidInputError: it is one.
+    """
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:  # no address at all
+        return
+    if _HOSTING_PAGES.search(host):
+        raise InvalidInputError(
+            f"{host} serves a page about the media, not the file; the API needs a direct link. "
+            "Download the file and pass its path.",
+            item=label,
+        )
+
+
 def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Media:
     """A path or URL as media of the kind of its suffix, or else of its content; media is returned as it is.
 
@@ -93,25 +118,37 @@ def media_from(source: Any, suffixes: Mapping[str, MediaKind] = SUFFIXES) -> Med
     if asset is not None or not isinstance(source, (str, os.PathLike)):
         raise InvalidInputError(f"{describe(source)} does not say what it holds; {wrap}")
     place = os.fspath(source)
+    if is_url(place):
+        check_no_page(place, describe(source))
     path = local_path(place)
     kind = kind_of(place, suffixes=suffixes)
     if kind is None and path is not None:
         kind = kind_of(place, head_of(path), suffixes)
     if kind is None:
-        missing = f"no such file (looked in {Path.cwd()}), and " if path is not None and _is_missing(path) else ""
-        raise InvalidInputError(
-            f"{missing}its suffix {suffix_of(place)!r} does not say what it holds; {wrap} "
-            f"Known suffixes: {' '.join(suffixes)}.",
-            item=describe(source),
-        )
+        remedy = f"{wrap} Known suffixes: {' '.join(suffixes)}."
+        raise InvalidInputError(_unknown(place, path, remedy), item=describe(source))
     return MEDIA_TYPES[kind](source)
 
 
-def _is_missing(path: Path) -> bool:
+def _unknown(place: str, path: Path | None, remedy: str) -> str:
+    """Why the kind of a path or URL is unknown."""
+    suffix = suffix_of(place)
+    what = f"its suffix {suffix!r} does not say" if suffix else "it has no suffix that says"
+    why = f"{what} what it holds; {remedy}"
+    state = "file" if path is None else _state(path)
+    if state == "folder":
+        return "is a folder; pass the files in it."
+    if state == "missing":
+        missing = f"no such file or folder (looked in {Path.cwd()})"
+        return f"{missing}, and {why}" if suffix else f"{missing}."
+    return why
+
+
+def _state(path: Path) -> Literal["file", "folder", "missing"]:
     try:
-        return not path.exists()
+        return "folder" if path.is_dir() else "file" if path.exists() else "missing"
     except (OSError, ValueError):  # a name that is too long or holds a NUL
-        return False
+        return "file"
 
 
 def head_of(path: Path) -> bytes:

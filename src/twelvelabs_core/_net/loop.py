@@ -209,8 +209,32 @@ def finish(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Await a coroutine that runs on the background loop, from any loop; cancelling the await cancels it."""
-    return await asyncio.wrap_future(submit(coroutine))
+    """Await a coroutine that runs on the background loop, from any loop; cancelling the await cancels it.
+
+    Raises:
+        RuntimeError: as :func:`callers_loop`; nothing was sent.
+    """
+    try:
+        loop = callers_loop()
+    except RuntimeError:
+        coroutine.close()
+        raise
+    return await asyncio.wrap_future(submit(coroutine), loop=loop)
+
+
+def callers_loop() -> asyncio.AbstractEventLoop:
+    """The asyncio loop that the caller runs on.
+
+    Raises:
+        RuntimeError: there is none: it runs under another library (trio), or under none.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "Async methods run under asyncio, and no asyncio loop is running here. Under trio, call the method without "
+            "'a' in a thread: await trio.to_thread.run_sync(model.embed_query, text)."
+        ) from None
 
 
 async def in_thread(needed: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -10,6 +10,7 @@ from .._errors import (
     AuthenticationError,
     CacheError,
     QuotaExceededError,
+    RateLimitError,
     SharedLimitsError,
     TwelveLabsError,
     as_error,
@@ -25,6 +26,11 @@ def is_fatal(error: TwelveLabsError) -> bool:
     """Whether an error is about the account, the server or the cache, so that every other job would meet it too."""
     fatal = (AuthenticationError, QuotaExceededError, CacheError, SharedLimitsError)
     return isinstance(error, fatal) or error.code == CIRCUIT_OPEN
+
+
+def stops_all(error: TwelveLabsError) -> bool:
+    """Whether an error must be raised also where items that fail may be left out: each item after it would be lost."""
+    return is_fatal(error) or isinstance(error, RateLimitError)
 
 
 def is_of_job(error: TwelveLabsError) -> bool:

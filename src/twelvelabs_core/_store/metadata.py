@@ -19,7 +19,11 @@ RESERVED = frozenset(
 """Keys that say what a row's vector stands for. Those of a row are ``source`` and ``file_name`` too, which a caller may
 give: where a file comes from is the caller's to say."""
 
+LONGEST_NAME = 63
+"""Characters of a collection's name that every store takes (PostgreSQL, and Chroma before 1.0)."""
+
 _SPACE = re.compile(r"[^\s/]+/[0-9]+(/\S+)?")
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
 def own_metadata(given: Mapping[str, Any] | None, label: str | None = None) -> dict[str, Any]:
@@ -71,6 +75,29 @@ def vector_space(metadata: Mapping[str, Any]) -> str | None:
     if is_row or (isinstance(space, str) and _SPACE.fullmatch(space)):
         return str(space)
     return None
+
+
+def collection_name(name: str, space: str) -> str:
+    """The name of a store's collection that is for the vectors of one space: ``videos_marengo3_0_512``.
+
+    Vectors of two models that are equally long meet in one collection unless it is named after their space. What is
+    added to ``name`` is letters, digits and underscores, which Chroma, Qdrant, LanceDB, Milvus and PostgreSQL take.
+
+    Args:
+        name: what is in the collection: ``videos``.
+        space: such as ``marengo3.0/512``.
+
+    Raises:
+        InvalidInputError: ``name`` is empty, or the whole is longer than 63 characters, which not every store takes.
+    """
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError(f"A collection's name is a str such as 'videos', got {name!r:.60}.")
+    whole = f"{name}_{_NO_WORD.sub('_', space)}"
+    if len(whole) > LONGEST_NAME:
+        raise InvalidInputError(
+            f"The collection's name {whole!r} has {len(whole)} characters; stores take {LONGEST_NAME}. Shorten it."
+        )
+    return whole
 
 
 def check_space(metadatas: Iterable[Mapping[str, Any]], space: str | None) -> None:

@@ -118,8 +118,13 @@ def test_media_by_suffix_or_content(tmp_path: Path) -> None:
         (b"bytes", r"5 bytes does not say what it holds; wrap it: Video"),
         (7, "a int does not say"),
         ("missing.xyz", r"no such file .* its suffix '\.xyz' does not say"),
-        ("x" * 5000, "its suffix '' does not say"),
-        ("https://example.com/watch?v=1", r"^'https://example\.com/watch': its suffix '' does not say"),
+        ("missing", r"^'missing': no such file or folder \(looked in [^)]+\)\.$"),
+        ("missing/", r"^'missing/': no such file or folder"),
+        (".", r"^'\.': is a folder; pass the files in it\.$"),
+        ("x" * 5000, "it has no suffix that says what it holds"),
+        ("https://example.com/watch?v=1", r"^'https://example\.com/watch': it has no suffix that says"),
+        ("https://www.youtube.com/watch?v=1", r"^'https://www\.youtube\.com/watch': www\.youtube\.com serves a page"),
+        ("https://[", "it has no suffix that says"),
     ],
 )
 def test_what_does_not_tell_its_kind(source: Any, why: str) -> None:

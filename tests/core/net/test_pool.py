@@ -12,12 +12,13 @@ from twelvelabs_core import (
     ConnectionFailedError,
     InvalidInputError,
     QuotaExceededError,
+    RateLimitError,
     ServerError,
     TwelveLabsError,
     UnexpectedError,
 )
 from twelvelabs_core._net.limits.circuit import CIRCUIT_OPEN
-from twelvelabs_core._net.pool import attempt_each, for_each
+from twelvelabs_core._net.pool import attempt_each, for_each, stops_all
 from twelvelabs_core._net.retry import NOT_SENT
 from twelvelabs_core._stats import Run
 
@@ -181,3 +182,23 @@ async def test_what_ends_the_program_ends_the_batch(end: type[BaseException]) ->
 
     with pytest.raises(end):
         await attempt_each(range(10), do, Run(10), workers=2)
+
+
+# -- what may be left out ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "stops"),
+    [
+        (AuthenticationError("no"), True),
+        (RateLimitError("later"), True),
+        (QuotaExceededError("tomorrow"), True),
+        (CacheError("full"), True),
+        (ConnectionFailedError("down", code=CIRCUIT_OPEN), True),
+        (ConnectionFailedError("dropped"), False),
+        (ServerError("broken"), False),
+        (InvalidInputError("no video"), False),
+    ],
+)
+def test_errors_that_every_other_item_would_meet_are_never_left_out(error: TwelveLabsError, stops: bool) -> None:
+    assert stops_all(error) is stops

@@ -1,0 +1,1 @@
+"""The official SDK's example scripts, with this package."""
