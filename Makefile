@@ -15,7 +15,7 @@ $(CLIENTS)/sdk-0.4/installed: CLIENT = twelvelabs==0.4.10
 $(CLIENTS)/haystack/installed: CLIENT = twelvelabs-haystack==2.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients clean
+.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -29,6 +29,7 @@ help: ## list what make can do
 	@echo 'make mutations   change 60 random places of the core, and see whether a unit test fails'
 	@echo 'make chaos       every way to fail, the long form (an hour or two); some of it: make chaos CHAOS="--only mix-* --scale 0.1"'
 	@echo 'make bench       how fast it is'
+	@echo 'make live        what the real service does where its documentation is silent (needs TWELVELABS_API_KEY, is charged, asks first)'
 	@echo 'make clients     old and other clients against the emulator, in environments of their own'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
 
@@ -70,6 +71,9 @@ chaos: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m benchmarks
+
+live: $(DEV)
+	$(BIN)/python -m twelvelabs_emulator.live $(LIVE)
 
 clients: $(DEV) $(CLIENT_STAMPS)
 	$(BIN)/python -m pytest tests/clients

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 
 from tests.support import media
+from tests.support.spans import Spans
 from twelvelabs_core import no_waiting
 from twelvelabs_core._config import API_KEY_VARIABLES, BASE_URL_VARIABLE
 from twelvelabs_core._media import opened
@@ -230,3 +231,14 @@ def digested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(opened, "_update_from", update)
     return found
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
+    """The spans that are recorded, by a real tracer provider that is set for this test alone."""
+    from opentelemetry import trace
+
+    recorded = Spans()
+    # A process can set its provider once only.
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorded.provider)
+    return recorded

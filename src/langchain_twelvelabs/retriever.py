@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from typing_extensions import Self, Unpack
 
 from twelvelabs_core import Audio, Composed, Image, InvalidInputError, Item, Media, Source, Video, check_space
-from twelvelabs_core.adapter import FOR_TEXT, Fusion, Plan, Search, arun, checked_queries, run
+from twelvelabs_core.adapter import FOR_TEXT, Fusion, Plan, Search, StrictSettings, arun, checked_queries, run
 
 from .embeddings import TwelveLabsEmbeddings, own_embeddings
 from .fusion import document_of, metadata_of
@@ -26,7 +26,7 @@ from .store_check import acheck_searched, check_searched, embeddings_of
 from .stores import Hits, Searcher, searcher
 
 
-class TwelveLabsRetriever(BaseRetriever):
+class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     """Finds segments of video and audio, images and texts in any vector store, by text or by media.
 
     .. code-block:: python
@@ -61,7 +61,7 @@ class TwelveLabsRetriever(BaseRetriever):
             ``filter``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     vectorstore: VectorStore
     """The store to search."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .protocol.settings import Settings, choices, from_text
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=choices("over_long_text_v2_marengo30"),
         help="marengo3.0 on v2, over 500 tokens; undocumented (default refuse)",
     )
+    parser.add_argument("--settings", metavar="FILE", help="a JSON file of settings, as `make live` writes it")
     parser.add_argument(
         "--set",
         action="append",
@@ -73,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    changes: dict[str, Any] = {"latency_sec": given.latency / 1000}
+    changes = _from_file(given.settings) if given.settings else {}
+    changes["latency_sec"] = given.latency / 1000
     if given.any_key:
         changes["api_keys"] = ()
     elif given.api_key:
@@ -86,6 +90,16 @@ def _settings(given: argparse.Namespace) -> Settings:
             raise ValueError(f"--set {pair}: not NAME=VALUE")
         changes[name] = from_text(name, value)
     return Settings().replace(**changes)
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"--settings {path}: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"--settings {path}: not a JSON object")
+    return found
 
 
 def _greeting(emulator: Emulator) -> str:

@@ -62,7 +62,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     hosts = [*(allowed.split(",") if allowed else ()), _LOOPBACK]
     for item in items:
         own = any(item.get_closest_marker(name) for name in ("allow_hosts", "enable_socket", "disable_socket"))
-        if _uses_emulator(item) and not own:
+        if own or not _uses_emulator(item):
+            continue
+        if config.getoption(_RECORD) and any("recording" in mark.kwargs for mark in item.iter_markers("twelvelabs")):
+            item.add_marker(pytest.mark.enable_socket)
+        else:
             item.add_marker(pytest.mark.allow_hosts(hosts))
 
 

@@ -173,7 +173,8 @@ def test_answers_are_recorded_with_a_key_and_replayed_without(run_pytest: Run, t
     with Emulator() as service:
         service.configure(api_keys=(key,))
         real = {"TWELVELABS_API_KEY": key, "TWELVELABS_BASE_URL": service.base_url}
-        done = run_pytest("", "--twelvelabs-record", environment=real)
+        forbidden = ("--disable-socket", "--allow-unix-socket")  # Not for those that are recorded.
+        done = run_pytest("", "--twelvelabs-record", *forbidden, plugins=("pytest_socket",), environment=real)
         assert outcome(done) == "2 passed", done.stdout
         (request,) = service.requests
         assert request.body["text"] == {"input_text": "a red bike"}

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ..protocol.bodies import json_response
 from ..protocol.errors import invalid
-from ..protocol.settings import json_names
+from ..protocol.settings import LOCAL_ONLY, json_names
 from ..store.state import state_of
 
 #: Prefix of these paths, outside the API's own.
@@ -54,10 +54,10 @@ async def _configure(request: Request) -> Response:
         changes = None
     if not isinstance(changes, dict):
         raise invalid("body", "It must be a JSON object of settings.")
-    allowed = json_names()
+    allowed = json_names() - LOCAL_ONLY
     for name in changes:
         if name not in allowed:
-            raise invalid(name, "There is no such setting, or JSON cannot represent it.")
+            raise invalid(name, "There is no such setting, or no request may change it.")
     try:
         state_of(request).configure(**changes)
     except (ValueError, TypeError) as error:

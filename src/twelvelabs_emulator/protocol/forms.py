@@ -140,7 +140,7 @@ async def _collected(data: FormData, request: Request, settings: Settings, new_f
     recorded: dict[str, Any] = {}
     try:
         for name, part in data.multi_items():
-            text = part if isinstance(part, str) else _text_of(name, part)
+            text = part if isinstance(part, str) else _text_of(name, part, settings)
             if text == "" and settings.empty_fields == "absent":
                 recorded.setdefault(name, "")
                 continue
@@ -167,9 +167,11 @@ async def _collected(data: FormData, request: Request, settings: Settings, new_f
     return Form(parts)
 
 
-def _text_of(name: str, part: UploadFile) -> str | None:
+def _text_of(name: str, part: UploadFile, settings: Settings) -> str | None:
     """Return the text of a field that was sent as a file; ``None`` for a field of files, or what is no text."""
     if name == "file" or name.endswith("_file") or (part.size or 0) > _MAX_TEXT_BYTES:
+        return None
+    if settings.text_files == "refuse":
         return None
     try:
         return part.file.read().decode()

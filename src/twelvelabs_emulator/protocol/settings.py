@@ -22,6 +22,7 @@ from pydantic import (
     GetPydanticSchema,
     Strict,
     ValidationError,
+    model_validator,
 )
 
 from .faults import Fault
@@ -157,6 +158,8 @@ class Settings(BaseModel):
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     #: An empty form field, as the official SDK sends for ``text=None``: not sent, or a value that is not accepted.
     empty_fields: Literal["absent", "refuse"] = "absent"
+    #: A text that is sent as a file with a name, as version 0.4 of the official SDK does: taken as text, or a 400.
+    text_files: Literal["accept", "refuse"] = "accept"
     #: JSON ``null`` where a field may be left out.
     null_fields: Literal["absent", "refuse"] = "absent"
     #: Status for a path or object that does not exist.
@@ -254,16 +257,19 @@ class Settings(BaseModel):
     #: "audio" and "transcription" of a video without audio: left out, or embedded as silence.
     soundless_video: Literal["omit", "embed"] = "omit"
 
+    @model_validator(mode="after")
+    def _check_recording(self) -> Settings:
+        if self.record_from is not None and self.recording is None:
+            raise ValueError("record_from: set recording too, the folder that the answers go to")
+        return self
+
     def replace(self, **changes: Any) -> Settings:
         """Return a changed copy; unchanged values stay the same objects. Raises ``ValueError`` in one line."""
         try:
-            checked = Settings(**changes)
+            checked = Settings(**{"recording": self.recording, "record_from": self.record_from, **changes})
         except ValidationError as error:
             raise ValueError("; ".join(map(_explained, error.errors()))) from None
-        changed = self.model_copy(update={name: getattr(checked, name) for name in changes})
-        if changed.record_from is not None and changed.recording is None:
-            raise ValueError("record_from: set recording too, the folder that the answers go to")
-        return changed
+        return self.model_copy(update={name: getattr(checked, name) for name in changes})
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings that JSON can represent, without the API keys."""
@@ -276,6 +282,10 @@ class Settings(BaseModel):
 
 # What neither JSON nor the command line can represent.
 _PYTHON_ONLY = {"count_tokens", "url_files"}
+
+
+#: What no request may change: where the client's key and the answers go.
+LOCAL_ONLY = {"recording", "record_from"}
 
 
 def json_names() -> set[str]:
@@ -313,5 +323,7 @@ def _explained(error: Any) -> str:
     path = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"no such setting: {path}"
-    message = error["msg"].removeprefix("Value error, ")
+    message: str = error["msg"].removeprefix("Value error, ")
+    if not path:  # Of several settings, which it names.
+        return message
     return f"{path}: {message}; got {error['input']!r}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pypdf import PdfWriter
 from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError
@@ -21,6 +22,8 @@ from twelvelabs.wrapper.multipart_upload_client_wrapper import MultipartUploadCl
 
 from tests.support import media
 from twelvelabs_emulator import Emulator
+from twelvelabs_emulator.features.media.source import Kind, Probe
+from twelvelabs_emulator.features.media.technical import technical_metadata
 
 UNKNOWN = "6b010d65f996b7b30d62dfc6"
 
@@ -482,3 +485,23 @@ def test_a_part_that_has_not_arrived_has_no_time_of_upload(http: httpx.Client) -
     made = http.post("assets/multipart-uploads", json={"filename": "a.mp4", "type": "video", "total_size": 9}).json()
     (chunk,) = http.get(f"assets/multipart-uploads/{made['upload_id']}").json()["uploaded_chunks"]
     assert set(chunk) == {"index", "status", "updated_at"}
+
+
+def test_what_a_damaged_file_does_not_tell(tmp_path: Path) -> None:
+    """What is known of it stays; an encrypted PDF tells no pages."""
+    path = tmp_path / "file"
+    files: list[tuple[bytes, Kind, str]] = [
+        (media.png()[:20], "image", "image/png"),
+        (b"RIFF", "audio", "audio/wav"),
+        (b"%PDF-1.4", "document", "application/pdf"),
+    ]
+    for content, kind, mime in files:
+        path.write_bytes(content)
+        found = technical_metadata(path, Probe(kind, mime), len(content))
+        assert found == {"file_size_bytes": len(content), "file_mime_type": mime}
+    writer = PdfWriter()
+    writer.add_blank_page(72, 144)
+    writer.encrypt("secret", algorithm="RC4-128")
+    writer.write(path)
+    found = technical_metadata(path, Probe("document", "application/pdf"), 1)
+    assert found["document_is_encrypted"] is True and "document_page_count" not in found

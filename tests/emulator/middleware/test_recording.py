@@ -12,7 +12,7 @@ from twelvelabs import TwelveLabs
 
 from tests.support import media
 from twelvelabs_core import EmbeddingClient, Image, Video
-from twelvelabs_emulator import Emulator
+from twelvelabs_emulator import Emulator, Settings
 
 KEY = "tlk_of_the_account"
 
@@ -147,3 +147,20 @@ def test_a_damaged_file_is_named(emulator: Emulator, service: Emulator, http: ht
     file.write_text("{")
     answer = http.post("embed-v2", json=text("a"))
     assert answer.status_code == 400 and "Record it again" in answer.text
+
+
+def test_no_request_may_say_where_the_key_goes(emulator: Emulator, http: httpx.Client, folder: Path) -> None:
+    """A page in a browser of this machine could send one."""
+    for changes in ({"recording": str(folder)}, {"record_from": "https://api.example.com/v1.3"}):
+        answer = httpx.post(f"{emulator.origin}/_emulator/settings", json=changes)
+        assert answer.status_code == 400 and "no request may change it" in answer.text
+    assert emulator.settings.recording is None
+
+
+def test_both_settings_or_none(folder: Path) -> None:
+    with pytest.raises(ValueError, match="set recording too"):
+        Settings(record_from="https://api.example.com/v1.3")
+    both = Settings(recording=folder, record_from="https://api.example.com/v1.3")
+    assert both.replace(record_from=None).recording == folder
+    with pytest.raises(ValueError, match=r"^record_from: set recording too"):
+        both.replace(recording=None)
