@@ -38,6 +38,7 @@ def test_each_depends_on_this_version_and_on_extras_that_there_are(folder: Path)
         match = re.fullmatch(rf"{real['name']}\[([a-z-]+)\]=={re.escape(__version__)}", one)
         assert match, one
         assert match[1] in real["optional-dependencies"]
+    assert {*named["optional-dependencies"]} <= {*real["optional-dependencies"]}
     for same in ("license", "requires-python"):
         assert named[same] == real[same]
 
