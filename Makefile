@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DEV := $(VENV)/installed-dev
 DEMO := $(VENV)/installed-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE := src tests examples benchmarks
+CODE := src tests examples benchmarks distributions
 # Clients of others, which need environments of their own; CLIENT is what is installed there.
 CLIENTS := .venv-clients
 CLIENT_STAMPS := $(CLIENTS)/sdk-0.4/installed $(CLIENTS)/haystack/installed
@@ -15,7 +15,7 @@ $(CLIENTS)/sdk-0.4/installed: CLIENT = twelvelabs==0.4.10
 $(CLIENTS)/haystack/installed: CLIENT = twelvelabs-haystack==2.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live clean
+.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live dist dist-check clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -31,6 +31,8 @@ help: ## list what make can do
 	@echo 'make bench       how fast it is'
 	@echo 'make live        what the real service does where its documentation is silent (needs TWELVELABS_API_KEY, is charged, asks first)'
 	@echo 'make clients     old and other clients against the emulator, in environments of their own'
+	@echo 'make dist        the three distributions, into dist/'
+	@echo 'make dist-check  make dist, and install each by name in an empty environment'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
 
 # What `make test` installs holds all that the demo needs.
@@ -77,6 +79,15 @@ live: $(DEV)
 
 clients: $(DEV) $(CLIENT_STAMPS)
 	$(BIN)/python -m pytest tests/clients
+
+# Each wheel is built from its sdist. Names: twelvelabs-embeddings (.) and the two that depend on it.
+dist: $(DEV)
+	rm -rf dist
+	for folder in . distributions/*/; do $(BIN)/python -m build --outdir dist "$$folder" || exit 1; done
+	$(BIN)/python -m twine check --strict dist/*
+
+dist-check: dist
+	$(BIN)/python -m tests.dist_check dist
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output

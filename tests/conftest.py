@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 
 from tests.support import media
+from tests.support.spans import Spans
 from twelvelabs_core import no_waiting
 from twelvelabs_core._config import API_KEY_VARIABLES, BASE_URL_VARIABLE
 from twelvelabs_core._media import opened
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from langchain_twelvelabs import TwelveLabsEmbeddings
     from llama_index_twelvelabs import TwelveLabsEmbedding
     from tests.support.adapters import Model
+    from tests.support.postgres import Postgres
 
 # The same examples in every run, and no folder of earlier failures: a failing run fails for everyone.
 settings.register_profile(
@@ -51,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a local server, so that ``-m "not network"`` runs the unit tests."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in NETWORK_FOLDERS or "running_emulator" in getattr(item, "fixturenames", ()):
+        if folder in NETWORK_FOLDERS or {"running_emulator", "postgres"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker("network")
 
 
@@ -100,6 +102,15 @@ def account(emulator: Emulator) -> dict[str, Any]:
     """A key that no other test has: what a client has learned about an account lasts as long as the process."""
     emulator.configure(api_keys=())
     return {"api_key": f"tlk_{uuid.uuid4().hex}", "base_url": emulator.base_url}
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run, started by the first test that asks; each takes a database of its own."""
+    from tests.support.postgres import Postgres
+
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
 
 
 # -- adapters ----------------------------------------------------------------------------------------------------------
@@ -230,3 +241,14 @@ def digested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(opened, "_update_from", update)
     return found
+
+
+@pytest.fixture
+def spans(monkeypatch: pytest.MonkeyPatch) -> Spans:
+    """The spans that are recorded, by a real tracer provider that is set for this test alone."""
+    from opentelemetry import trace
+
+    recorded = Spans()
+    # A process can set its provider once only.
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorded.provider)
+    return recorded

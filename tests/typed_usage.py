@@ -223,6 +223,7 @@ def assets_and_tasks(client: EmbeddingClient, told: list[UploadProgress]) -> Non
     assert_type(asset, Asset)
     Video(asset)
     Video(Asset("6298d673f1090f1100476d4c"))
+    client.upload(Image(b"..."), progress=True)
     client.upload(b"...")  # type: ignore[arg-type]
     for listed in client.assets(kind="video", filename="beach"):
         assert_type(listed, Asset)

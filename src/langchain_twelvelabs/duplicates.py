@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twelvelabs_core import InvalidInputError, Media
-from twelvelabs_core.adapter import content_digest, local_path, unsigned_url
+from twelvelabs_core.adapter import asset_of, content_digest, local_path, unsigned_url
 
 from .sources import Found
 
@@ -61,8 +61,11 @@ class Duplicates:
 
 
 def _size_or_url(media: Media) -> int | str | None:
-    """Size in bytes; of media elsewhere the URL, which stands for the content; None if unknown."""
+    """Size in bytes; of media elsewhere the URL or asset, which stands for the content; None if unknown."""
     source: Any = media.source
+    asset = asset_of(source)
+    if asset is not None:
+        return asset.uri
     if isinstance(source, (bytes, bytearray, memoryview)):
         return len(source)
     if not isinstance(source, (str, os.PathLike)):

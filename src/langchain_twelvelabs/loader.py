@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from langchain_core.callbacks import Callbacks
 from langchain_core.document_loaders.base import BaseLoader
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
@@ -24,6 +25,7 @@ from .options import Options, check_options, options_for
 from .progress import file_bar
 from .references import reference_to
 from .resolution import refuse_references
+from .runs import LoaderRuns, shown_paths
 from .sources import Found, Paths, Suffixes, count_media, find_media, kinds_by_suffix
 from .store_check import acheck_store, check_store
 
@@ -64,8 +66,9 @@ class TwelveLabsMediaLoader(BaseLoader):
 
     Args:
         paths: files, folders (searched with ``glob``), globs, URLs, LangChain ``Blob``s, blob loaders, ``Video(...)``,
-            ``Audio(...)``, ``Image(...)``, ``Document(...)``; one, or an iterable of any of them. Folders and globs are
-            sorted by path; hidden files in folders are left out.
+            ``Audio(...)``, ``Image(...)``, ``Document(...)``, each of which also takes an ``Asset`` or ``asset://<id>``,
+            an ``Asset`` of known type; one, or an iterable of any of them. Folders and globs are sorted by path; hidden
+            files in folders are left out.
         embeddings: the object the store embeds with.
         glob: what to look for in folders.
         suffixes: which files of folders and globs to load: a sequence (``[".mp4", ".wav"]``), or a mapping that says
@@ -92,6 +95,8 @@ class TwelveLabsMediaLoader(BaseLoader):
         show_progress: show a tqdm bar of files.
         files_ahead: videos, audio files and documents in progress at a time; images, sixteen times as many. It bounds
             the memory used: documents that are finished are held until the caller takes them.
+        callbacks: LangChain's handlers or a callback manager, beside those of the chain that the loader is called in. A
+            load is a run, and each file one of type ``embedding`` below it.
 
     Raises:
         InvalidInputError: an argument is out of its range; while loading, a file is missing, unreadable, or not taken
@@ -115,6 +120,7 @@ class TwelveLabsMediaLoader(BaseLoader):
         text: Callable[[Row], str | None] | None = None,
         vectorstore: VectorStore | None = None,
         show_progress: bool = False,
+        callbacks: Callbacks = None,
     ) -> None:
         if isinstance(paths, TwelveLabsEmbeddings):
             raise InvalidInputError("The paths come first: TwelveLabsMediaLoader('videos/', embeddings).")
@@ -138,16 +144,24 @@ class TwelveLabsMediaLoader(BaseLoader):
         self.on_error = on_error
         self.files_ahead = files_ahead
         self.id_from = checked_id_from(id_from)
+        self.callbacks = callbacks
         self.text = text
         self.vectorstore = vectorstore
         self.show_progress = show_progress
 
     def lazy_load(self) -> Iterator[Document]:
         """Documents one by one, in the files' order; the next files are embedded meanwhile."""
+        return self._load(self._runs())
+
+    def _load(self, runs: LoaderRuns) -> Iterator[Document]:
         if self.vectorstore is not None:
             check_store(self.vectorstore, self.embeddings)
         seen: dict[str | None, str] = {}
-        with file_bar(self.show_progress, self._count()) as bar, contextlib.closing(self._start()) as ahead:
+        with (
+            runs.load(),
+            file_bar(self.show_progress, self._count()) as bar,
+            contextlib.closing(self._start(runs)) as ahead,
+        ):
             while ahead.fill():
                 found, future = ahead.first
                 try:
@@ -157,33 +171,49 @@ class TwelveLabsMediaLoader(BaseLoader):
                 ahead.drop_first()
                 new = self._new(found, documents, seen)
                 bar.update(found.number + 1, len(new))
-                yield from new
+                for document in new:
+                    runs.count += 1
+                    yield document
             bar.finish()
 
-    async def alazy_load(self) -> AsyncIterator[Document]:
+    def alazy_load(self) -> AsyncIterator[Document]:
         """Async :meth:`lazy_load`."""
+        return self._aload(self._runs())
+
+    async def _aload(self, runs: LoaderRuns) -> AsyncIterator[Document]:
         callers_loop()
         if self.vectorstore is not None:
             await acheck_store(self.vectorstore, self.embeddings)
         seen: dict[str | None, str] = {}
         total = await asyncio.to_thread(self._count)
-        with file_bar(self.show_progress, total) as bar, contextlib.closing(self._start()) as ahead:
-            while await asyncio.to_thread(ahead.fill):
-                found, future = ahead.first
-                try:
-                    documents = await asyncio.wrap_future(future)
-                except TwelveLabsError as error:
-                    documents = self._skip(found, error)
-                ahead.drop_first()
-                new = self._new(found, documents, seen)
-                bar.update(found.number + 1, len(new))
-                for document in new:
-                    yield document
-            bar.finish()
+        async with runs.aload():
+            with file_bar(self.show_progress, total) as bar, contextlib.closing(self._start(runs)) as ahead:
+                while await asyncio.to_thread(ahead.fill):
+                    found, future = ahead.first
+                    try:
+                        documents = await asyncio.wrap_future(future)
+                    except TwelveLabsError as error:
+                        documents = self._skip(found, error)
+                    ahead.drop_first()
+                    new = self._new(found, documents, seen)
+                    bar.update(found.number + 1, len(new))
+                    for document in new:
+                        runs.count += 1
+                        yield document
+                bar.finish()
 
-    def _start(self) -> Lookahead:
+    def _start(self, runs: LoaderRuns) -> Lookahead:
         copies = Copies(self.embeddings)
-        return Lookahead(self._files(), lambda found: self._documents(found, copies), self.files_ahead)
+
+        def embed(found: Found) -> Coroutine[Any, Any, list[Document]]:
+            return runs.file(found, lambda: self._documents(found, copies))
+
+        return Lookahead(self._files(), embed, self.files_ahead)
+
+    def _runs(self) -> LoaderRuns:
+        model = self.embeddings.client.model.name
+        about = {"ls_embedding_provider": type(self.embeddings).__name__, "ls_embedding_model": model}
+        return LoaderRuns(type(self).__name__, self.callbacks, {"paths": shown_paths(self.paths)}, about)
 
     def _search(self) -> dict[str, Any]:
         """What to look for in folders and globs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 
@@ -11,11 +10,11 @@ from langchain_core.documents import Document
 from twelvelabs_core import InvalidInputError, Moment
 from twelvelabs_core.adapter import as_objects, merge_hits
 
+from .references import with_reference_of, words_of
 from .stores import Hits
 
 # Changing it would give every stored range a new id.
 _NAMESPACE = uuid.UUID("c7b7d0c4-5f7e-5d0a-9c38-1e4f8a2b6d35")
-_REFERENCE = re.compile(r"\[twelvelabs:[^\[\]\n]+\]")
 
 
 def merge_segments(
@@ -39,7 +38,8 @@ def merge_segments(
         One document for each range, best first; of equal scores, by source, time and id. ``page_content`` is readable
         (``beach.mp4 00:00:34.6-00:01:04 visual``) and ends with the reference of the best hit, if that has one: when
         it is embedded again (by a filter, a reranker, another store), it stands for the vector of its best segment, and
-        no request is sent. ``metadata`` is the best hit's, with the range's ``start_sec`` and ``end_sec``,
+        no request is sent. Before that line stand the captions of the hits (the loader's ``text=``), in order of time.
+        ``metadata`` is the best hit's, with the range's ``start_sec`` and ``end_sec``,
         ``embedding_option`` of all its hits (``audio,visual``), ``hits`` (their number), ``best_start_sec``,
         ``best_end_sec`` and ``best_id`` of the best hit, ``fragment`` for a player's address (``#t=34.6,64``), and,
         where scores were given, ``score`` (the best one). ``id`` is made of the hits', and is none of theirs. Documents
@@ -84,10 +84,9 @@ def _merged(
 
 def _document(moment: Moment, scored: bool) -> Document:
     best: Document = moment.best
-    text = " ".join(moment.text.split())
-    references = _REFERENCE.findall(best.page_content)  # a caption may stand before or after it
-    if references:  # as it stands there: only the embeddings object can write one
-        text = f"{text} {references[-1]}"
+    in_time = sorted(moment.hits, key=lambda hit: hit.metadata["start_sec"])
+    words = "\n".join(dict.fromkeys(filter(None, (words_of(hit.page_content) for hit in in_time))))
+    text = with_reference_of(best.page_content, moment.text, words)
     ids = sorted(hit.id or hit.page_content for hit in moment.hits)
     known = {"best_id": best.metadata.get("best_id", best.id), "score": moment.score if scored else None}
     metadata = {**moment.as_metadata(), **{name: value for name, value in known.items() if value is not None}}

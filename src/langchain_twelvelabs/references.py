@@ -68,11 +68,36 @@ def check_of(adapter: Adapter, space: str, id: str) -> str:
 
 def reference_to(adapter: Adapter, id: str, description: str, words: str = "") -> str:
     """The text of a document: words, a readable description, then the reference to a vector of the adapter's space."""
-    check = check_of(adapter, adapter.space, id)
-    if not words:
-        return f"{one_line(description)} {OPENING}{adapter.space}/{id}/{check}]"
-    before = f"{words}\n{one_line(description)} "
-    return f"{before}{OPENING}{adapter.space}/{id}/{check}/{Words.of(before)}]"
+    return _written(f"{OPENING}{adapter.space}/{id}", check_of(adapter, adapter.space, id), description, words)
+
+
+def with_reference_of(text: str, description: str, words: str = "") -> str:
+    """The text of another document that stands for the same vector, if ``text`` ends with a reference.
+
+    Args:
+        text: of a document.
+        description: what stands before the reference instead.
+        words: what stands before that, such as captions.
+    """
+    at = text.rfind(OPENING)
+    match = _FORM.match(text, at) if at >= 0 else None
+    if match is None:
+        return f"{words}\n{one_line(description)}" if words else one_line(description)
+    return _written(f"{OPENING}{match['space']}/{match['id']}", match["check"], description, words)
+
+
+def _written(reference: str, check: str | None, description: str, words: str) -> str:
+    before = f"{words}\n{one_line(description)} " if words else f"{one_line(description)} "
+    signed = f"/{check}" if check else ""
+    mark = f"/{Words.of(before)}" if words and check else ""
+    return f"{before}{reference}{signed}{mark}]"
+
+
+def words_of(text: str) -> str:
+    """The words that a loader wrote before the line with a reference; empty if it wrote none."""
+    at = text.rfind(OPENING)
+    match = _FORM.match(text, at) if at >= 0 else None
+    return text[:at].rpartition("\n")[0] if match and match["count"] else ""
 
 
 def one_line(text: str) -> str:

@@ -11,21 +11,22 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables import RunnableConfig
 from langchain_core.vectorstores import VectorStore
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from typing_extensions import Self, Unpack
 
 from twelvelabs_core import Audio, Composed, Image, InvalidInputError, Item, Media, Source, Video, check_space
-from twelvelabs_core.adapter import FOR_TEXT, Fusion, Plan, Search, arun, checked_queries, run
+from twelvelabs_core.adapter import FOR_TEXT, Fusion, Plan, Search, StrictSettings, arun, checked_queries, run
 
-from .embeddings import TwelveLabsEmbeddings
+from .embeddings import TwelveLabsEmbeddings, own_embeddings
 from .fusion import document_of, metadata_of
 from .moments import merge_ranked
 from .queries import Asked, SearchSettings, media_query
 from .resolution import may_refer, refuse_references
+from .store_check import acheck_searched, check_searched, embeddings_of
 from .stores import Hits, Searcher, searcher
 
 
-class TwelveLabsRetriever(BaseRetriever):
+class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     """Finds segments of video and audio, images and texts in any vector store, by text or by media.
 
     .. code-block:: python
@@ -55,10 +56,12 @@ class TwelveLabsRetriever(BaseRetriever):
 
     Raises:
         InvalidInputError: a setting is out of its range or unknown; or, in a search, a document is of another vector
-            space than the embeddings. (The store itself does not notice, if the vectors are equally long.)
+            space than the embeddings. (The store itself does not notice, if the vectors are equally long.) Before the
+            first search the store is checked, as by :func:`~langchain_twelvelabs.check_store`, unless there is a
+            ``filter``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     vectorstore: VectorStore
     """The store to search."""
@@ -93,17 +96,21 @@ class TwelveLabsRetriever(BaseRetriever):
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments for the store, in every search."""
 
+    # Store and space of the checks that have passed; shared by the copies that are made for a call's own settings.
+    _checked: set[tuple[int, str]] = PrivateAttr(default_factory=set)
+
     @model_validator(mode="before")
     @classmethod
     def _embeddings_of_the_store(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("embeddings") is None:
-            store = values.get("vectorstore")
-            held = getattr(store, "_embedding_function", None) or getattr(store, "embeddings", None)
-            if not isinstance(held, TwelveLabsEmbeddings):
+            held = embeddings_of(values.get("vectorstore"))
+            if not isinstance(held, TwelveLabsEmbeddings) and not hasattr(held, "underlying_embeddings"):
                 raise InvalidInputError(
                     "the store's embeddings are unknown or not TwelveLabsEmbeddings; pass embeddings=."
                 )
-            values = {**values, "embeddings": held}
+            values = {**values, "embeddings": own_embeddings(held)}
+        elif isinstance(values, dict):
+            own_embeddings(values["embeddings"])
         return values
 
     @model_validator(mode="after")
@@ -276,6 +283,8 @@ class TwelveLabsRetriever(BaseRetriever):
     ) -> list[Document]:
         asked, changed = _asked or Asked({"": query}), self._changed(settings)
         store, plan = changed._plan(asked)
+        if changed._is_to_check():
+            check_searched(store)
         vectors = run(changed._vectors(asked, plan))
         lists = [store.search(vectors[step.query], step.count, step.option, changed.filter) for step in plan.steps]
         return changed._result(plan, lists)
@@ -290,6 +299,8 @@ class TwelveLabsRetriever(BaseRetriever):
     ) -> list[Document]:
         asked, changed = _asked or Asked({"": query}), self._changed(settings)
         store, plan = changed._plan(asked)
+        if changed._is_to_check():
+            await acheck_searched(store)
         vectors = await arun(changed._vectors(asked, plan))
         lists = [
             await store.asearch(vectors[step.query], step.count, step.option, changed.filter) for step in plan.steps
@@ -323,6 +334,16 @@ class TwelveLabsRetriever(BaseRetriever):
         search, store = self._search(), searcher(self.vectorstore, self.embeddings, self.search_kwargs)
         search.check_scored(store.scored, type(self.vectorstore).__name__)
         return store, search.plan(asked.queries, asked.options, "any" if store.filters else "none")
+
+    def _is_to_check(self) -> bool:
+        """Whether the store is to be checked for vectors of another space: before the first search, and not with a
+        filter, which may select those of one space.
+        """
+        key = (id(self.vectorstore), self.embeddings.space)
+        if self.filter is not None or key in self._checked:
+            return False
+        self._checked.add(key)
+        return True
 
     async def _vectors(self, asked: Asked, plan: Plan) -> dict[str, list[float]]:
         """The vectors of the queries that are searched by."""

@@ -14,12 +14,13 @@ from typing import Any, TypeAlias
 from langchain_core.document_loaders.blob_loaders import BlobLoader
 from langchain_core.documents.base import Blob
 
-from twelvelabs_core import InvalidInputError, Media, TwelveLabsError
+from twelvelabs_core import Asset, InvalidInputError, Media, TwelveLabsError
 from twelvelabs_core.adapter import (
     MEDIA_TYPES,
     SUFFIXES,
     MediaKind,
     as_items,
+    asset_of,
     describe,
     file_name,
     is_source_code,
@@ -33,7 +34,7 @@ from twelvelabs_core.adapter import (
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
-Entry: TypeAlias = "str | os.PathLike[str] | Blob | BlobLoader | Media"
+Entry: TypeAlias = "str | os.PathLike[str] | Blob | BlobLoader | Media | Asset"
 Paths: TypeAlias = "Entry | Iterable[Entry]"
 Suffixes: TypeAlias = "Sequence[str] | Mapping[str, str] | None"
 
@@ -150,7 +151,7 @@ def count_media(
 
 
 def _each(paths: Any) -> Iterator[Any]:
-    if isinstance(paths, (str, os.PathLike, Blob, Media)) or hasattr(paths, "yield_blobs"):
+    if isinstance(paths, (str, os.PathLike, Blob, Media, Asset)) or hasattr(paths, "yield_blobs"):
         yield paths
         return
     if isinstance(paths, (bytes, bytearray, memoryview, Mapping)) or hasattr(paths, "read"):
@@ -162,7 +163,7 @@ def _each(paths: Any) -> Iterator[Any]:
     yield from entries
 
 
-_TAKES = "paths= takes paths, URLs, Blobs and media, got a {}."
+_TAKES = "paths= takes paths, URLs, Blobs, assets and media, got a {}."
 
 
 @dataclass
@@ -175,7 +176,9 @@ class _Search:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def media_of(self, entry: Any) -> Iterator[Found]:
-        if isinstance(entry, (str, os.PathLike)):
+        if asset_of(entry) is not None:
+            yield self._from_name(_place_of(entry), entry)
+        elif isinstance(entry, (str, os.PathLike)):
             yield from self._from_place(entry)
         elif hasattr(entry, "yield_blobs"):
             yield from (self._from_blob(blob) for blob in entry.yield_blobs())
@@ -227,7 +230,7 @@ class _Search:
             else:
                 self.left_out[file.suffix.lower()] += 1
 
-    def _from_name(self, name: str, source: str | Path) -> Found:
+    def _from_name(self, name: str, source: Any) -> Found:
         try:
             return Found(name, media_from(source, self.suffixes))
         except InvalidInputError as error:
@@ -262,10 +265,16 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _name_of(media: Media) -> str:
-    source = media.source
+    return _place_of(media.source) or media.filename or media.kind
+
+
+def _place_of(source: Any) -> str:
+    """The path, URL (without signature) or asset that a source is; empty if it is content."""
+    if isinstance(source, Asset):
+        return source.uri
     if isinstance(source, (str, os.PathLike)) and not str(source).startswith("data:"):
         return unsigned_url(os.fspath(source))
-    return media.filename or media.kind
+    return ""
 
 
 def _text_of(source: Any) -> str:

@@ -34,10 +34,10 @@ def check_store(store: VectorStore, embeddings: TwelveLabsEmbeddings | None = No
     :class:`TwelveLabsSpaceTransformer`. Texts and images that were added without it cannot be checked: name the
     collection after the space, ``embeddings.collection_name("videos")``, and the question does not arise.
 
-    Chroma, Qdrant, FAISS, LanceDB and ``InMemoryVectorStore``, and stores whose filters are written as Chroma's, are
-    searched for documents of other spaces; of any other store, the 20 documents nearest to an arbitrary vector are
-    looked at. Nothing is embedded. A store that cannot be searched passes, with a line in the log: it is still empty,
-    or its vectors have another length and it will refuse these itself.
+    Chroma, Qdrant, FAISS, LanceDB, Milvus and ``InMemoryVectorStore``, and stores whose filters are written as Chroma's
+    (PostgreSQL's are), are searched for documents of other spaces; of any other store, the 20 documents nearest to an
+    arbitrary vector are looked at. Nothing is embedded. A store that cannot be searched passes, with a line in the log:
+    it is still empty, or its vectors have another length and it will refuse these itself.
 
     Args:
         store: any LangChain vector store.
@@ -46,22 +46,38 @@ def check_store(store: VectorStore, embeddings: TwelveLabsEmbeddings | None = No
     Raises:
         InvalidInputError: it holds vectors of another space (the message names both), or its embeddings are unknown.
     """
-    check = _Check(store, embeddings)
+    check_searched(_searcher(store, embeddings))
+
+
+async def acheck_store(store: VectorStore, embeddings: TwelveLabsEmbeddings | None = None) -> None:
+    """Async :func:`check_store`."""
+    await acheck_searched(_searcher(store, embeddings))
+
+
+def _searcher(store: VectorStore, embeddings: TwelveLabsEmbeddings | None) -> Searcher:
+    if not isinstance(store, VectorStore):
+        raise InvalidInputError(f"store= takes a LangChain vector store, got {describe(store)}.")
+    return searcher(store, own_embeddings(embeddings_of(store) if embeddings is None else embeddings), {})
+
+
+def check_searched(store: Searcher) -> None:
+    """:func:`check_store` of a store as it is searched."""
+    check = _Check(store)
     while check.search is not None:
         try:
-            hits = check.searcher.search(*check.search)
+            hits = store.search(*check.search)
         except Exception as error:  # each store raises its own
             check.failed(error)
         else:
             check.take(hits)
 
 
-async def acheck_store(store: VectorStore, embeddings: TwelveLabsEmbeddings | None = None) -> None:
-    """Async :func:`check_store`."""
-    check = _Check(store, embeddings)
+async def acheck_searched(store: Searcher) -> None:
+    """Async :func:`check_searched`."""
+    check = _Check(store)
     while check.search is not None:
         try:
-            hits = await check.searcher.asearch(*check.search)
+            hits = await store.asearch(*check.search)
         except Exception as error:
             check.failed(error)
         else:
@@ -72,16 +88,12 @@ class _Check:
     """The searches of one check, one after another.
 
     Attributes:
-        searcher: of the store.
-        search: its arguments for the next search; None if the check has passed.
+        search: arguments for the next search; None if the check has passed.
     """
 
-    def __init__(self, store: VectorStore, embeddings: TwelveLabsEmbeddings | None) -> None:
-        if not isinstance(store, VectorStore):
-            raise InvalidInputError(f"store= takes a LangChain vector store, got {describe(store)}.")
-        model = own_embeddings(embeddings_of(store) if embeddings is None else embeddings)
-        self.searcher = searcher(store, model, {})
-        self._searches = _searches(self.searcher, model.space, model.client.dimensions)
+    def __init__(self, store: Searcher) -> None:
+        self._name = type(store.store).__name__
+        self._searches = _searches(store)
         self.search = next(self._searches, None)
 
     def take(self, hits: Hits | None) -> None:
@@ -99,16 +111,16 @@ class _Check:
         """Go on to the next search, if there is one."""
         self.take(None)
         if self.search is None:
-            name = type(self.searcher.store).__name__
-            logger.info("The space of the vectors in %s could not be checked: %s", name, error)
+            logger.info("The space of the vectors in %s could not be checked: %s", self._name, error)
 
 
-def _searches(store: Searcher, space: str, dimensions: int) -> Generator[_Search, Hits | None, None]:
+def _searches(store: Searcher) -> Generator[_Search, Hits | None, None]:
     """The searches to make; each is sent what was found, or None if it failed.
 
     Raises:
         InvalidInputError: a document found is of another space.
     """
+    space, dimensions = store.embeddings.space, store.embeddings.client.dimensions
     vector = [dimensions**-0.5] * dimensions
     for counts, filter in ((_DOCUMENTS_CHECKED, store.other_spaces(space)), ((_SAMPLE,), None)):
         for count in counts:
@@ -122,7 +134,7 @@ def _searches(store: Searcher, space: str, dimensions: int) -> Generator[_Search
             return
 
 
-def embeddings_of(store: VectorStore) -> Any:
+def embeddings_of(store: Any) -> Any:
     """What a store embeds with; None if it does not show it."""
     return getattr(store, "embeddings", None) or getattr(store, "_embedding_function", None)
 

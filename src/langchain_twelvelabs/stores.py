@@ -1,19 +1,20 @@
 """How each vector store is searched by vector: with which method and filter, and what its scores mean.
 
-Chroma, Qdrant, FAISS, LanceDB, MongoDB Atlas and InMemoryVectorStore are recognised by name, so that none has to be
-installed. Any other store is searched through methods that most stores have; the caller filters its results.
+Those of ``_KNOWN`` are recognised by name, so that none has to be installed. Any other store is searched through
+methods that most stores have; the caller filters its results.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
+from twelvelabs_core import InvalidInputError
 from twelvelabs_core.adapter import OptionFilter, distance_to_score, normalize_scores
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ class _InMemory(Searcher):
 
 class _Chroma(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
-        parts = [] if filter is None else [filter]
-        if option is not None:
-            parts.append({_KEY: {"$nin": list(option.excluded)} if option.excluded else option.name})
-        where = {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
+        where = _all_of(filter, _condition(option))
         # Called relevance scores, but they are distances.
         found = self.store.similarity_search_by_vector_with_relevance_scores(
             vector, k=k, filter=where, **self.search_kwargs
@@ -170,9 +168,11 @@ class _Qdrant(Searcher):
 class _Faiss(Searcher):
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         arguments: dict[str, Any] = dict(self.search_kwargs)
-        if option is not None or filter is not None:
-            user = None if filter is None else self.store._create_filter_func(filter)
-            arguments["filter"] = lambda m: (option is None or option.matches(m)) and (user is None or user(m))
+        if callable(filter):
+            arguments["filter"] = lambda m: (option is None or option.matches(m)) and filter(m)
+        elif option is not None or filter is not None:
+            arguments["filter"] = _all_of(filter, _condition(option))
+        if "filter" in arguments:
             # FAISS filters after fetching: unless it fetches everything, matches that rank low would be missing.
             arguments.setdefault("fetch_k", self.store.index.ntotal)
         found = self.store.similarity_search_with_score_by_vector(vector, k=k, **arguments)
@@ -186,7 +186,8 @@ class _Faiss(Searcher):
 class _LanceDB(Searcher):
     """Queries the store's table; ``filter`` is SQL.
 
-    langchain-lancedb itself has no search by vector and no filter, and overwrites ``source`` with the database's URI.
+    Not through its public methods: these take only texts, have no filter, and overwrite ``source`` with the database's
+    URI. A version without this method is searched as any other store.
     """
 
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
@@ -221,13 +222,88 @@ class _MongoDB(Searcher):
 
     def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
         arguments = dict(self.search_kwargs)
-        parts = [part for part in (arguments.pop("pre_filter", None), filter) if part is not None]
-        if option is not None:
-            parts.append({_KEY: {"$nin": list(option.excluded)} if option.excluded else {"$eq": option.name}})
-        if parts:
-            arguments["pre_filter"] = {"$and": parts} if len(parts) > 1 else parts[0]
+        only = None if option is None or option.excluded else {_KEY: {"$eq": option.name}}
+        where = _all_of(arguments.pop("pre_filter", None), filter, only or _condition(option))
+        arguments.update({} if where is None else {"pre_filter": where})
         found = self.store._similarity_search_with_score(vector, k=k, **arguments)
         return [(document, float(score)) for document, score in found]
+
+
+class _PGVector(Searcher):
+    """langchain-postgres' ``PGVectorStore`` and ``PGVector``; ``filter`` is a mapping in their common dialect."""
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        return self._scored(
+            self.store.similarity_search_with_score_by_vector(vector, **self._arguments(k, option, filter))
+        )
+
+    async def asearch(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        if not getattr(self.store, "async_mode", False):  # a PGVector of this mode has async methods only
+            return await super().asearch(vector, k, option, filter)
+        arguments = self._arguments(k, option, filter)
+        return self._scored(await self.store.asimilarity_search_with_score_by_vector(vector, **arguments))
+
+    def _arguments(self, k: int, option: OptionFilter | None, filter: Any) -> dict[str, Any]:
+        condition = _condition(option)
+        if option is not None and option.excluded:  # SQL: what is missing is not unequal
+            condition = {"$or": [{_KEY: {"$exists": False}}, condition]}
+        return {"k": k, "filter": _all_of(filter, condition), **self.search_kwargs}
+
+    @staticmethod
+    def _scored(found: Sequence[tuple[Document, float]]) -> Hits:
+        """Distances, but for an inner product: PGVectorStore's own, PGVector's negative."""
+        if found and found[0][1] < 0:
+            return [(document, -float(product)) for document, product in found]
+        if len(found) > 1 and found[0][1] > found[-1][1]:
+            return [(document, float(product)) for document, product in found]
+        return [(document, distance_to_score(float(distance))) for document, distance in found]
+
+
+class _Milvus(Searcher):
+    """``filter`` is an expression, such as ``file_name == "a.mp4"``.
+
+    The collection needs ``enable_dynamic_field=True``, as texts, images and segments differ in their metadata.
+    """
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        parts = [] if filter is None else [f"({filter})"]
+        if option is not None and option.excluded:
+            parts.append(f"not ({_KEY} in {json.dumps(option.excluded)})")
+        elif option is not None:
+            parts.append(f"{_KEY} == {json.dumps(option.name)}")
+        found = self.store.similarity_search_with_score_by_vector(
+            vector, k=k, expr=" and ".join(parts) or None, **self.search_kwargs
+        )
+        if (self.store.search_params or {}).get("metric_type") == "L2":
+            return [(document, distance_to_score(float(distance))) for document, distance in found]
+        return [(document, float(score)) for document, score in found]
+
+    def other_spaces(self, space: str) -> Any:
+        return f"{_SPACE} != {json.dumps(space)}"
+
+
+class _SQLiteVec(Searcher):
+    """Has no filter, and would ignore one."""
+
+    filters = False
+
+    def search(self, vector: list[float], k: int, option: OptionFilter | None, filter: Any) -> Hits:
+        if filter is not None:
+            raise InvalidInputError("SQLiteVec has no filter; leave out filter=, or use another store.")
+        found = self.store.similarity_search_with_score_by_vector(vector, k=k, **self.search_kwargs)
+        return [(document, distance_to_score(float(distance))) for document, distance in found]
+
+
+def _condition(option: OptionFilter | None) -> dict[str, Any] | None:
+    """As Chroma, FAISS and PostgreSQL's stores take it."""
+    if option is None:
+        return None
+    return {_KEY: {"$nin": list(option.excluded)} if option.excluded else option.name}
+
+
+def _all_of(*conditions: dict[str, Any] | None) -> dict[str, Any] | None:
+    parts = [condition for condition in conditions if condition]
+    return {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
 
 
 def _like(value: str, key: str = _KEY) -> str:
@@ -242,9 +318,13 @@ _KNOWN: tuple[tuple[str, str, type[Searcher], str], ...] = (
     ("langchain_core.vectorstores.in_memory", "InMemoryVectorStore", _InMemory, "store"),
     ("langchain_chroma", "Chroma", _Chroma, "similarity_search_by_vector_with_relevance_scores"),
     ("langchain_qdrant", "QdrantVectorStore", _Qdrant, "metadata_payload_key"),
-    ("langchain_community.vectorstores.faiss", "FAISS", _Faiss, "_create_filter_func"),
+    ("langchain_community.vectorstores.faiss", "FAISS", _Faiss, "index"),
     ("langchain_lancedb", "LanceDB", _LanceDB, "_get_or_create_table"),
     ("langchain_mongodb", "MongoDBAtlasVectorSearch", _MongoDB, "_similarity_search_with_score"),
+    ("langchain_postgres", "PGVectorStore", _PGVector, "similarity_search_with_score_by_vector"),
+    ("langchain_postgres", "PGVector", _PGVector, "similarity_search_with_score_by_vector"),
+    ("langchain_milvus", "Milvus", _Milvus, "similarity_search_with_score_by_vector"),
+    ("langchain_community.vectorstores.sqlitevec", "SQLiteVec", _SQLiteVec, "similarity_search_with_score_by_vector"),
 )
 """Module, class, searcher, and an attribute the searcher needs; a version without it is searched as any other store."""
 

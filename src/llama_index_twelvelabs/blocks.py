@@ -11,6 +11,8 @@ from typing_extensions import Unpack
 from twelvelabs_core import InvalidInputError
 from twelvelabs_core.adapter import MomentPart, MomentParts, MomentSettings, describe
 
+from .nodes import media_in
+
 
 def moment_blocks(node: NodeWithScore | BaseNode, **settings: Unpack[MomentSettings]) -> list[ContentBlock]:
     """A hit as content blocks of a ``ChatMessage``, for any language model that takes images, audio or video.
@@ -23,9 +25,9 @@ def moment_blocks(node: NodeWithScore | BaseNode, **settings: Unpack[MomentSetti
 
     First a ``TextBlock`` that says what the hit is and what follows (``beach.mp4 00:01:12-00:01:18 visual (frames at
     00:01:12.8, …)``); then an ``ImageBlock`` for each frame, one ``AudioBlock`` (WAV, 16 kHz, mono) if there is audio,
-    and with ``clip`` one ``VideoBlock`` (MP4). A hit that is an image is that image; one that is a text or a document
-    is its text. The file is read where ``metadata["source"]`` says. Needs PyAV and Pillow
-    (``twelvelabs-embeddings[media]``).
+    and with ``clip`` one ``VideoBlock`` (MP4). A hit that is an image is that image, also an ``ImageNode`` of your own;
+    one that is a text or a document is its text. The file is read where ``metadata["source"]`` says. Needs PyAV and
+    Pillow (``twelvelabs-embeddings[media]``).
 
     Args:
         node: a hit of any retriever or postprocessor, whose node was made by :class:`TwelveLabsMediaEmbedder`; or a
@@ -47,7 +49,12 @@ def moment_blocks(node: NodeWithScore | BaseNode, **settings: Unpack[MomentSetti
             f"moment_blocks() takes one node, got {describe(node)}. Of several: "
             "[block for node in nodes for block in moment_blocks(node)]."
         )
-    return [_block(part) for part in parts.of(found.metadata, found.get_content(MetadataMode.NONE))]
+    text = found.get_content(MetadataMode.NONE)
+    held = [] if "media_type" in found.metadata else media_in(found)  # an ImageNode of one's own
+    if held:
+        name = found.metadata.get("file_name") or held[0].kind
+        return [_block(part) for part in parts.of_media(held[0], found.metadata, text or str(name))]
+    return [_block(part) for part in parts.of(found.metadata, text)]
 
 
 async def amoment_blocks(node: NodeWithScore | BaseNode, **settings: Unpack[MomentSettings]) -> list[ContentBlock]:

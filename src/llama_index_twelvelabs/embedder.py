@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import fsspec
@@ -158,9 +159,11 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
                 with steps.of(kind):
                     media, options, how = work.media(kind), self._options(kind), self._how(work, kind)
                     if self.on_error == "skip":
-                        steps.found[kind] = _results(model.client.rows_each(media, options, **how))
+                        each = partial(model.client.rows_each, media, options, **how)
+                        steps.found[kind] = _results(model._rows(media, each))
                     else:
-                        steps.found[kind] = model.client.rows_many(media, options, **how)
+                        many = partial(model.client.rows_many, media, options, **how)
+                        steps.found[kind] = model._rows(media, many)
         return work.result(steps, self)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
@@ -179,9 +182,11 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
                 with steps.of(kind):
                     media, options, how = work.media(kind), self._options(kind), self._how(work, kind)
                     if self.on_error == "skip":
-                        steps.found[kind] = _results(await model.client.arows_each(media, options, **how))
+                        aeach = partial(model.client.arows_each, media, options, **how)
+                        steps.found[kind] = _results(await model._arows(media, aeach))
                     else:
-                        steps.found[kind] = await model.client.arows_many(media, options, **how)
+                        amany = partial(model.client.arows_many, media, options, **how)
+                        steps.found[kind] = await model._arows(media, amany)
         return await asyncio.to_thread(work.result, steps, self)  # of a long video, thousands of nodes
 
     def _raise_unless_skipped(self, error: TwelveLabsError, work: _Work) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.embeddings import MultiModalEmbedding
@@ -14,7 +14,7 @@ from llama_index.core.schema import BaseNode, ImageType
 from pydantic import Field
 
 from twelvelabs_core import DEFAULT_MODEL, Image, InvalidInputError, Model, Source, TwelveLabsError
-from twelvelabs_core.adapter import as_items, as_list, as_media, as_objects, renumber_errors
+from twelvelabs_core.adapter import as_items, as_media, as_objects, renumber_errors
 
 from . import text_cache
 from .documents import has_room_for_space
@@ -256,12 +256,12 @@ class TwelveLabsEmbedding(MediaEmbedding):
         return await self._avector(*one_medium(Image, img_file_path))
 
     def _get_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
-        return self._vectors(as_media(Image, img_file_paths), "images", progress=_show_progress.get())
+        return self._vectors(as_media(Image, img_file_paths), "images")
 
     async def _aget_image_embeddings(self, img_file_paths: list[ImageType]) -> list[list[float]]:
-        return await self._avectors(as_media(Image, img_file_paths), "images", progress=_show_progress.get())
+        return await self._avectors(as_media(Image, img_file_paths), "images")
 
-    # LlamaIndex's own methods declare str and BytesIO, and pass on any value.
+    # LlamaIndex's own methods declare str and BytesIO, and show their callbacks a file's content.
 
     def get_image_embedding(self, img_file_path: Source | Image) -> list[float]:
         """One vector for one image: path, URL, data URI, bytes, binary file object or PIL image.
@@ -269,11 +269,11 @@ class TwelveLabsEmbedding(MediaEmbedding):
         Raises:
             InvalidInputError: the image is missing, unreadable, too small or too large.
         """
-        return super().get_image_embedding(cast(ImageType, img_file_path))
+        return self._vector(*one_medium(Image, img_file_path))
 
     async def aget_image_embedding(self, img_file_path: Source | Image) -> list[float]:
         """Async :meth:`get_image_embedding`."""
-        return await super().aget_image_embedding(cast(ImageType, img_file_path))
+        return await self._avector(*one_medium(Image, img_file_path))
 
     def get_image_embedding_batch(
         self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
@@ -288,17 +288,13 @@ class TwelveLabsEmbedding(MediaEmbedding):
             InvalidInputError: an image is missing, unreadable, too small or too large; nothing was sent.
             BatchError: some images failed; the others' vectors are in ``.results``.
         """
-        images = cast(list[ImageType], as_list(img_file_paths))
-        with _progress(show_progress):
-            return self._in_one_call(images).get_image_embedding_batch(images, show_progress=False)
+        return self._vectors(as_media(Image, img_file_paths), "images", progress=show_progress)
 
     async def aget_image_embedding_batch(
         self, img_file_paths: Sequence[Source | Image], show_progress: bool = False
     ) -> list[list[float]]:
         """Async :meth:`get_image_embedding_batch`."""
-        images = cast(list[ImageType], as_list(img_file_paths))
-        with _progress(show_progress):
-            return await self._in_one_call(images).aget_image_embedding_batch(images, show_progress=False)
+        return await self._avectors(as_media(Image, img_file_paths), "images", progress=show_progress)
 
 
 def _queries(queries: Any) -> list[str]:

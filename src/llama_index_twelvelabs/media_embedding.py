@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import QueryBundle
 
 from twelvelabs_core import (
@@ -24,8 +23,10 @@ from twelvelabs_core import (
 )
 from twelvelabs_core.adapter import MEDIA_TYPES, Adapter, as_media, describe
 
+from .events import TracedEmbedding
 
-class MediaEmbedding(Adapter, MultiModalEmbedding):
+
+class MediaEmbedding(TracedEmbedding):
     """The methods of :class:`TwelveLabsEmbedding` for media that LlamaIndex does not embed."""
 
     # -- audio, video, composed --------------------------------------------------------------------------------------

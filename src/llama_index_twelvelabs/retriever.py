@@ -15,7 +15,17 @@ from llama_index.core.vector_stores import FilterCondition, MetadataFilter, Meta
 from typing_extensions import Self, TypedDict, Unpack
 
 from twelvelabs_core import Audio, Fused, Image, InvalidInputError, Item, Source, Video, check_space
-from twelvelabs_core.adapter import Fuse, Fusion, OptionFilter, Plan, Search, Step, joined_options, normalize_scores
+from twelvelabs_core.adapter import (
+    Fuse,
+    Fusion,
+    OptionFilter,
+    Plan,
+    Search,
+    Step,
+    checked_adapter,
+    joined_options,
+    normalize_scores,
+)
 
 from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of
@@ -120,7 +130,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         **old_names: Unpack[OldNames],
     ) -> None:
         self._index = index
-        self._model = embed_model
+        self._model = checked_adapter(embed_model, TwelveLabsEmbedding, "embed_model=")
         self._filters: MetadataFilters | None = None
         self._search = Search()
         self._checked: set[str] = set()  # spaces; of the copies for one call too
@@ -246,26 +256,30 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     # -- LlamaIndex's BaseRetriever ----------------------------------------------------------------------------------
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        self._check_index()
+        if self._is_unchecked():
+            self._check_index()
         plan, queries = self._plan(query_bundle)
         vectors = {name: self._vector(query) for name, query in queries.items()}
         lists = [self._searcher(step).retrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps]
         return self._result(plan, lists)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        await asyncio.to_thread(self._check_index)
+        if self._is_unchecked():
+            await asyncio.to_thread(self._check_index)
         plan, queries = self._plan(query_bundle)
         found = await asyncio.gather(*map(self._avector, queries.values()))
         vectors = dict(zip(queries, found, strict=True))
         searches = (self._searcher(step).aretrieve(_bundle(query_bundle, step, vectors)) for step in plan.steps)
         return self._result(plan, await asyncio.gather(*searches))
 
+    def _is_unchecked(self) -> bool:
+        """Whether the index may hold vectors of another space, and nothing leaves them out."""
+        is_index = not isinstance(self._index, BaseRetriever)
+        return is_index and self._filters is None and self._model.space not in self._checked
+
     def _check_index(self) -> None:
-        """Refuse an index with vectors of another space, at the first search; filters may leave those out."""
-        space = self._model.space
-        if not isinstance(self._index, BaseRetriever) and self._filters is None and space not in self._checked:
-            check_store(self._index, self._model)
-            self._checked.add(space)
+        check_store(self._index, self._model)
+        self._checked.add(self._model.space)
 
     def _plan(self, query: QueryBundle) -> tuple[Plan, dict[str, Item | QueryBundle]]:
         """The searches, and the queries they need."""

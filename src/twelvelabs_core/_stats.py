@@ -6,13 +6,14 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, fields
 from typing import Protocol
 
 from ._errors import InvalidInputError, QuotaExceededError
 from ._lanes import Lane
-from ._results import Task
+from ._results import Task, Usage
+from ._tracing import CallSpan
 
 logger = logging.getLogger("twelvelabs_embeddings")
 
@@ -35,6 +36,7 @@ class Stats:
         truncated: texts that were cut, by our count or the server's.
         waited_sec: seconds that requests waited for a rate limit, summed over all of them.
         minutes: minutes of media sent; media of unknown length count as 0.
+        tokens: input tokens of all kinds, as far as the server reports them (marengo3.5).
         segments: vectors of segments received.
         tasks_waiting: tasks in progress on the server at this moment.
         uploaded_bytes: bytes of media uploaded as assets.
@@ -53,6 +55,7 @@ class Stats:
     truncated: int = 0
     waited_sec: float = 0.0
     minutes: float = 0.0
+    tokens: int = 0
     segments: int = 0
     tasks_waiting: int = 0
     uploaded_bytes: int = 0
@@ -122,17 +125,28 @@ class Run:
         items: how many items the call has; 0 = that is not known, as of a stream.
         progress: a progress bar, or None; gets every change of the statistics.
         lane: of all its requests. In the bulk lane, runs take turns.
+        span: of the call, in OpenTelemetry's traces; None = nobody records it.
 
     Attributes:
         stopping: set when the batch must end; no new request is sent then.
+        fatal: what ended it early, where no error is raised for it.
         requests, left: how many requests it is known to need in all, and that have not started; infinite if unknown.
         on_status: called with each state of its tasks that is seen.
     """
 
-    def __init__(self, items: int, progress: Progress | None = None, *, lane: Lane = "bulk") -> None:
+    def __init__(
+        self,
+        items: int,
+        progress: Progress | None = None,
+        *,
+        lane: Lane = "bulk",
+        span: CallSpan | None = None,
+    ) -> None:
         self.lane: Lane = lane
+        self.span = span
         self.stats = Stats(items=items)
         self.stopping = False
+        self.fatal: Exception | None = None
         self.requests = self.left = math.inf
         self._bounded = items > 0
         self.progress = progress
@@ -160,6 +174,16 @@ class Run:
         self.stats.uploaded_bytes += count
         self.show()
 
+    def note_kinds(self, kinds: Iterable[str]) -> None:
+        """Note the kinds of items, for the span."""
+        if self.span is not None:
+            self.span.kinds.update(kinds)
+
+    def used(self, usage: Usage | None) -> None:
+        """Count what the server says that a request used."""
+        if usage is not None:
+            self.stats.tokens += sum(usage.input_tokens.values())
+
     def saw_task(self, task: Task) -> None:
         """Tell of the state of a task. A callback that raises is told no more."""
         if self.on_status is None:
@@ -175,11 +199,18 @@ class Run:
         if self.progress is not None:
             self._draw(self.progress.update)
 
-    def close(self) -> None:
-        """End the call: measure its time, close the progress bar."""
+    def close(self, error: BaseException | None = None) -> None:
+        """End the call: measure its time, close the progress bar, end the span.
+
+        Args:
+            error: what the call raises.
+        """
         self.stats.elapsed_sec = time.monotonic() - self._started
         if self.progress is not None:
             self._draw(self.progress.close)
+        if self.span is not None:
+            self.span.end(asdict(self.stats), error or self.fatal)
+        self.fatal = None  # its traceback holds this object
 
     def _draw(self, draw: Callable[[Stats], None]) -> None:
         """A bar that cannot be drawn (its terminal is gone) must not fail what it shows: it is drawn no more."""

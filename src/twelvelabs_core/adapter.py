@@ -39,9 +39,10 @@ Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
     made of, by :func:`checked_id_from`, :func:`name_for_ids` and :func:`always`; the rows of a copy, by
     :func:`rows_of_copy`; what a caller's metadata may not hold, by :data:`RESERVED`, :func:`check_reserved` and
-    :func:`own_metadata`. For stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and
-    :meth:`Adapter._kept_vectors` keep vectors by id, :meth:`Adapter._kept_labels` tells which texts were given with
-    them, and :meth:`Adapter._signature` marks texts as written with this API key.
+    :func:`own_metadata`; what traces call a file and its segments, by :func:`source_of` and :func:`segment_texts`. For
+    stores that ask for texts instead of vectors, :meth:`Adapter._keep_vectors` and :meth:`Adapter._kept_vectors` keep
+    vectors by id, :meth:`Adapter._kept_labels` tells which texts were given with them, and :meth:`Adapter._signature`
+    marks texts as written with this API key.
 Search results:
     :class:`Search` has a retriever's settings, plans its searches by embedding option and makes one list of what they
     find; :func:`checked_queries` are queries by option, :func:`segment_key` is what a result is, :func:`joined_options`
@@ -106,11 +107,11 @@ from ._places import is_url, local_path, unsigned_url
 from ._renumber import renumber_errors
 from ._results import Embedding, Segment
 from ._stats import Budget
-from ._store.identity import always, checked_id_from, segment_key
+from ._store.identity import always, checked_id_from, segment_key, source_of
 from ._store.metadata import RESERVED, check_reserved, collection_name, own_metadata
 from ._store.moments import merge_hits
 from ._store.order import distance_to_score, normalize_scores, order_of, order_ties
-from ._store.rows import joined_options, name_for_ids, rows_of_copy
+from ._store.rows import joined_options, name_for_ids, rows_of_copy, segment_texts
 from ._store.search import (
     FOR_AUDIO,
     FOR_IMAGE_OR_VIDEO,
@@ -151,6 +152,7 @@ __all__ = [
     "as_list",
     "as_media",
     "as_objects",
+    "asset_of",
     "callers_loop",
     "check_reserved",
     "checked_adapter",
@@ -180,6 +182,8 @@ __all__ = [
     "rows_of_copy",
     "run",
     "segment_key",
+    "segment_texts",
+    "source_of",
     "stops_all",
     "submit",
     "suffix_of",

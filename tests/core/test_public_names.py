@@ -93,7 +93,7 @@ CORE, CHAIN, INDEX, RAY, EMULATOR = (
     "twelvelabs_emulator",
 )
 FRAMEWORKS = {"langchain", "langchain_core", "llama_index", "llama_index_instrumentation", "workflows", "ray"}
-EXTRAS = {"PIL", "av", "tqdm", "redis", "orjson", "twelvelabs", "ray"}  # never at import time
+EXTRAS = {"PIL", "av", "tqdm", "redis", "orjson", "twelvelabs", "ray", "opentelemetry"}  # never at import time
 
 
 def imports(package: str, *, at_once: bool) -> set[str]:

@@ -29,6 +29,7 @@ VALUES = {
     "_sqlite",
     "_stats",
     "_strict",
+    "_tracing",
     "_version",
     "_vectors",
     "_warnings",

@@ -21,6 +21,7 @@ from tests.support import media
 from twelvelabs_core import (
     Asset,
     Composed,
+    Document,
     EmbeddingClient,
     Fixed,
     Image,
@@ -114,6 +115,18 @@ def test_an_image_is_composed_from_its_asset(client: Callable[..., EmbeddingClie
     assert client().embed(file).vector == client().embed(uploaded).vector
 
 
+@pytest.mark.parametrize(("name", "content"), [("notes.md", b"One. Two. Three."), ("plan.pdf", media.pdf(2))])
+def test_documents_are_embedded_from_their_assets(
+    name: str, content: bytes, client: Callable[..., EmbeddingClient], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    own = client("marengo3.5")
+    asset = own.upload(tmp_path / name)
+    assert asset.kind == "document"
+    assert own.embed_segments(Document(asset)) == own.embed_segments(Document(tmp_path / name))
+    assert own.embed(Document(own.asset(asset.id))).vector == own.embed(Document(tmp_path / name)).vector
+
+
 def test_each_part_is_told(client: Callable[..., EmbeddingClient], long_beach: Path) -> None:
     told: list[UploadProgress] = []
     asset = client().upload(long_beach, progress=told.append)
@@ -124,6 +137,14 @@ def test_each_part_is_told(client: Callable[..., EmbeddingClient], long_beach: P
     assert [p.sent_bytes for p in told] == sorted(p.sent_bytes for p in told)
     assert (told[0].percent, told[-1].percent, told[-1].sent_bytes) == (0.0, 100.0, 1_050_000)
     assert client().embed_segments(Video(asset), SIX) == client().embed_segments(Video(long_beach), SIX)
+
+
+def test_an_upload_shows_a_bar_if_asked(
+    client: Callable[..., EmbeddingClient], long_beach: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client().upload(long_beach, progress=True)
+    shown = capsys.readouterr().err
+    assert "1.05M/1.05M" in shown and shown.endswith("ready]\n")
 
 
 def test_a_callback_that_raises_fails_no_upload(
@@ -239,11 +260,16 @@ def test_a_task_of_the_official_sdk_is_taken_up(
         client("marengo3.5").task(begun.id)
 
 
-def test_vectors_of_an_indexed_video(client: Callable[..., EmbeddingClient], beach: Path) -> None:
+def test_vectors_of_an_indexed_video(client: Callable[..., EmbeddingClient], emulator: Emulator, beach: Path) -> None:
     own = client()
     video = own.upload(beach)
     found = own.indexed_segments("6298d673f1090f1100476d4c", video.id, embedding_option="visual")
     assert found == own.embed_segments(Video(beach), SIX)
+    with httpx.Client(timeout=30, verify=False) as http:
+        sdk = TwelveLabs(api_key=emulator.api_key, base_url=emulator.base_url, httpx_client=http)
+        for form in (sdk.indexes.indexed_assets, sdk.indexes.videos):
+            theirs: Any = form.retrieve("i1", video.id, embedding_option=["visual"])
+            assert [s.float_ for s in theirs.embedding.video_embedding.segments] == [s.vector for s in found]
     assert {s.option for s in own.indexed_segments("6298d673f1090f1100476d4c", video.id)} == {
         "visual",
         "audio",

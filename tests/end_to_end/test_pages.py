@@ -51,6 +51,7 @@ FILES = {
     "chat.md": {"videos/beach.mp4": VIDEO},
     "sdk.md": {"beach.mp4": VIDEO},
     "ray.md": {"captions.parquet": captions(), "videos/beach.mp4": VIDEO},
+    "tracing.md": {"bike.jpg": media.jpeg()},
 }
 """The media files that each page names."""
 
@@ -60,6 +61,7 @@ PRINTED = {
     "chat.md": r"^A beach\. \['text', 'image', 'image', 'image', 'image', 'audio'\]$",
     "sdk.md": r"^100 %, ready\n(.*\n)*Video\('missing\.mp4'\) .*no such file",
     "ray.md": r"^30 of 31 items done, 1 failed, .*\n(.*\n)*beach\.mp4 00:00:00-\S+ \S+ 2024 marengo3\.0/512 None$",
+    "tracing.md": r"^embeddings marengo3\.0 1 True\nTwelve\S+ \[\('embedding', '\S+'\)\]\n\['bike\.jpg'\] \[512\]$",
     "llama_index.md": r"^beach\.mp4 00:00:00-\S+ \S+ holiday/beach\.mp4#t=0,\d+$",
 }
 """A line that each page prints."""

@@ -57,6 +57,16 @@ def test_of_a_text_its_text() -> None:
     assert moment_blocks(Document("A red bike.")) == [{"type": "text", "text": "A red bike."}]
 
 
+def test_an_image_in_a_store_of_texts() -> None:
+    """As Chroma's ``add_images`` stores it."""
+    image = media.png("red", (900, 600))
+    stored = Document(base64.b64encode(image).decode(), metadata={"file": "bike.png"})
+    text, block = moment_blocks(stored, longest=900)
+    assert text == {"type": "text", "text": "bike.png"}
+    assert block == {"type": "image", "base64": stored.page_content, "mime_type": "image/png"}
+    assert moment_blocks(Document("iVBORw0K is no image"))[0]["text"] == "iVBORw0K is no image"
+
+
 async def test_in_a_thread(hits: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
     threads = []
     of = MomentParts.of

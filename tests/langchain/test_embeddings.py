@@ -14,11 +14,18 @@ import pytest
 from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.stores import InMemoryByteStore
+from langchain_core.vectorstores import InMemoryVectorStore
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import ValidationError
 
 import langchain_twelvelabs
-from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsSpaceTransformer, check_store
+from langchain_twelvelabs import (
+    TwelveLabsEmbeddings,
+    TwelveLabsMediaLoader,
+    TwelveLabsRetriever,
+    TwelveLabsSpaceTransformer,
+    check_store,
+)
 from llama_index_twelvelabs import TwelveLabsEmbedding
 from tests.support import media
 from tests.support.service import Service, sent_json, vector
@@ -97,6 +104,10 @@ def test_an_unknown_argument_of_the_loader_is_refused(model: TwelveLabsEmbedding
         TwelveLabsMediaLoader("videos/", model, option=None)  # type: ignore[call-arg]
 
 
+def retriever_of(model: Any) -> Any:
+    return TwelveLabsRetriever(vectorstore=InMemoryVectorStore(TwelveLabsEmbeddings(api_key="k")), embeddings=model)
+
+
 # -- the wrong object -------------------------------------------------------------------------------------------------
 
 
@@ -109,8 +120,8 @@ def test_the_loaders_arguments_swapped(model: TwelveLabsEmbeddings) -> None:
 
 @pytest.mark.parametrize(
     "take",
-    [lambda m: TwelveLabsMediaLoader("videos/", m), TwelveLabsSpaceTransformer],
-    ids=["loader", "transformer"],
+    [lambda m: TwelveLabsMediaLoader("videos/", m), TwelveLabsSpaceTransformer, retriever_of],
+    ids=["loader", "transformer", "retriever"],
 )
 def test_embeddings_that_are_not_ours(take: Any, service: Service) -> None:
     llama = TwelveLabsEmbedding(api_key="k")
@@ -126,11 +137,11 @@ def test_embeddings_that_are_not_ours(take: Any, service: Service) -> None:
 
 
 def test_a_store_behind_a_cache_of_langchain(service: Service) -> None:
-    from langchain_core.vectorstores import InMemoryVectorStore
-
     wrapped = CacheBackedEmbeddings.from_bytes_store(make(service), InMemoryByteStore(), key_encoder="sha256")
     with pytest.raises(InvalidInputError, match="hides images, audio and video"):
         check_store(InMemoryVectorStore(wrapped))
+    with pytest.raises(InvalidInputError, match="hides images, audio and video"):
+        TwelveLabsRetriever(vectorstore=InMemoryVectorStore(wrapped))
 
 
 def test_the_cache_of_the_embeddings_keeps_what_a_wrapper_does(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
 from tests.support import media
 from tests.support.service import Service, right_answer, sent_json, vector
 from twelvelabs_core import (
+    Asset,
     Audio,
     AuthenticationError,
     Document,
@@ -222,6 +223,21 @@ def test_a_url_is_named_whole_and_not_read(model: TwelveLabsEmbeddings, service:
     assert documents[0].metadata["source"] == url
     assert documents[0].page_content.startswith("one.mp4 00:00:00-00:00:06 visual [")
     assert sent_json(service.requests[0])["video"]["media_source"] == {"url": url}
+
+
+def test_assets_in_and_out(folder: Path) -> None:
+    """One that was uploaded elsewhere, and one of this client; its documents name it as their source."""
+    ready = {"_id": "6298d673f1090f1100476d4c", "status": "ready", "method": "direct", "filename": "one.mp4"}
+    service = Service(lambda r: httpx.Response(200, json=ready) if "/assets/" in r.url.path else answer(r))
+    model = make(service)
+    asset = Asset("6298d673f1090f1100476d4c", filename="one.mp4", mime="video/mp4")
+    documents = TwelveLabsMediaLoader([asset, Video(asset.uri)], model).load()
+    assert {d.metadata["source"] for d in documents} == {"asset://6298d673f1090f1100476d4c"}
+    assert len(documents) == 6, "the same asset twice"
+    assert documents[0].page_content.startswith("one.mp4 00:00:00-00:00:06 visual [")
+    assert model.embed_query(documents[0].page_content) == vector("visual 0")
+    posted = [sent_json(request) for request in service.requests if request.method == "POST"]
+    assert [body["video"]["media_source"] for body in posted] == [{"asset_id": asset.id}]
 
 
 def test_blobs(model: TwelveLabsEmbeddings, folder: Path) -> None:

@@ -12,6 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from pydantic import ValidationError
 
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsRetriever, merge_segments
 from tests.support import media
@@ -86,7 +87,9 @@ async def test_what_is_no_setting_is_refused_before_anything_is_sent(
     assert len(SERVICE.requests) == sent
 
 
-def test_an_unknown_option_is_refused() -> None:
+def test_an_unknown_option_or_setting_is_refused() -> None:
+    with pytest.raises(ValidationError, match="no setting 'fetchk'; did you mean 'fetch_k'"):
+        TwelveLabsRetriever(vectorstore=in_memory(), fetchk=3)  # type: ignore[call-arg]
     with pytest.raises(InvalidInputError, match="'vision'; the options are visual, audio"):
         TwelveLabsRetriever(vectorstore=in_memory(), fuse={"vision": 1})
 

@@ -15,6 +15,7 @@ from langchain_twelvelabs.sources import Found, find_media, kinds_by_suffix
 from tests.support import media
 from twelvelabs_core import (
     MODELS,
+    Asset,
     Audio,
     Document,
     Fixed,
@@ -101,6 +102,19 @@ def test_labels_hide_the_query_of_a_url() -> None:
     assert Found("what?.mp4", None).label == "what?.mp4"
 
 
+def test_assets() -> None:
+    known = Asset("6298d673f1090f1100476d4c", mime="video/mp4", filename="a.mp4")
+    (one,) = found(known)
+    assert one.media == Video(known)
+    assert one.name == "asset://6298d673f1090f1100476d4c"
+    wrapped = [Video(Asset(known.id)), Video(known.uri)]
+    assert [(f.media, f.name) for f in found(wrapped)] == [(m, known.uri) for m in wrapped]
+    for unknown in (Asset(known.id), known.uri):
+        (one,) = found([unknown])
+        assert one.media is None
+        assert "does not say what it holds; wrap it: Video(...)" in str(one.error)
+
+
 def test_suffixes() -> None:
     assert kinds_by_suffix(None) == SUFFIXES
     assert kinds_by_suffix(".MP4") == kinds_by_suffix(["mp4"]) == {".mp4": "video"}
@@ -122,6 +136,8 @@ def test_equal_content() -> None:
     assert earlier(array) == [repr(red)]
     assert earlier(Image(media.png("red"))) == [repr(red), repr(array)]
     assert earlier(Video("https://me:pw@example.com/a.mp4?sv=1&sig=2")) == [repr(url)]
+    assert earlier(Video("asset://6298d673f1090f1100476d4c")) == []
+    assert earlier(Video(Asset("6298d673f1090f1100476d4c"))) == ["Video('asset://6298d673f1090f1100476d4c')"]
     for new in (Video("https://example.com/b.mp4"), Audio(b"y"), Audio(b"x", start_sec=1), Document(b"x")):
         assert earlier(new) == []
     # What cannot be compared is left to the loader.

@@ -15,6 +15,7 @@ import tests.support.adapters  # noqa: F401  imports langchain-community without
 from langchain_twelvelabs import (
     TwelveLabsEmbeddings,
     TwelveLabsMediaLoader,
+    TwelveLabsRetriever,
     TwelveLabsSpaceTransformer,
     acheck_store,
     check_store,
@@ -188,6 +189,26 @@ async def test_the_loader_checks_its_store_async(
     await store.aadd_documents(await TwelveLabsMediaLoader(image, old, vectorstore=store).aload())
     with pytest.raises(InvalidInputError, match=REFUSED):
         await TwelveLabsMediaLoader(image, new, vectorstore=store).aload()
+
+
+async def test_the_retriever_checks_its_store_before_the_first_query(
+    old: TwelveLabsEmbeddings, new: TwelveLabsEmbeddings, service: Service
+) -> None:
+    """The nearest hits may all be texts that show no space."""
+    store = InMemoryVectorStore(old)
+    store.add_texts(["a red bike"] * 9)
+    retriever = TwelveLabsRetriever(vectorstore=store, embeddings=new)
+    assert len(retriever.invoke("a red bike")) == 4
+    store.add_documents(list(TwelveLabsSpaceTransformer(old).transform_documents([Document("a green car")])))
+    assert len(retriever.invoke("a red bike", k=3)) == 3, "once: the hits are checked by every search"
+    sent = len(service.requests)
+    with pytest.raises(InvalidInputError, match=REFUSED):
+        TwelveLabsRetriever(vectorstore=store, embeddings=new).invoke("a red bike")
+    with pytest.raises(InvalidInputError, match=REFUSED):
+        await TwelveLabsRetriever(vectorstore=store, embeddings=new).ainvoke("a red bike", k=2)
+    assert len(service.requests) == sent
+    own = TwelveLabsRetriever(vectorstore=store, embeddings=new, filter=lambda d: "space" not in d.metadata)
+    assert len(own.invoke("a red bike")) == 4
 
 
 def test_a_key_of_somebody_else_is_no_space(open_store: Make, new: TwelveLabsEmbeddings) -> None:

@@ -15,7 +15,7 @@ from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_text_splitters import CharacterTextSplitter, RecursiveCharacterTextSplitter
 
-from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
+from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, merge_segments
 from langchain_twelvelabs.references import reference_to, references_in
 from langchain_twelvelabs.words import Words, letters
 from tests.support import media
@@ -96,9 +96,9 @@ def test_a_caption_is_asked_for_with_the_row(model: TwelveLabsEmbeddings, folder
         return row.text
 
     documents = TwelveLabsMediaLoader([folder, folder / "red.png"], model, text=text).load()
-    assert [(row.id, row.metadata, row.vector) for row in rows] == [
-        (d.id, d.metadata, vector("image")) for d in documents
-    ]
+    rows.sort(key=lambda row: row.text)  # files are embedded beside each other
+    expected = [(d.id, d.metadata, vector("image")) for d in documents]
+    assert [(row.id, row.metadata, row.vector) for row in rows] == expected
     assert model.embed_query(documents[0].page_content) == vector("image")
 
 
@@ -112,6 +112,30 @@ def test_another_object_answers_by_the_cache_or_refuses(service: Service, folder
     else:
         with pytest.raises(InvalidInputError, match="do not hold"):
             other.embed_query(document.page_content)
+
+
+def test_a_range_has_the_words_of_its_hits(model: TwelveLabsEmbeddings, caplog: pytest.LogCaptureFixture) -> None:
+    """In order of time, each once; the text still stands for the best segment."""
+    said = {0.0: "A rider mounts.", 6.0: "He falls.", 12.0: ""}
+    hits = []
+    for number, (start, option, score) in enumerate(
+        [(6.0, "visual", 0.9), (0.0, "visual", 0.8), (0.0, "audio", 0.7), (12.0, "visual", 0.6)]
+    ):
+        id = f"{number}{ID[1:]}"
+        model._in_memory.hold(id, vector(id))
+        text = reference_to(model, id, f"a.mp4 {option}", said[start])
+        about = {"source": "a.mp4", "file_name": "a.mp4", "start_sec": start, "end_sec": start + 6}
+        hits.append((Document(text, id=id, metadata={**about, "embedding_option": option}), score))
+    (scene,) = merge_segments(hits)
+    lines = scene.page_content.split("\n")
+    assert lines[:2] == ["A rider mounts.", "He falls."]
+    assert lines[2].startswith("a.mp4 00:00:00-00:00:18 audio,visual [twelvelabs:marengo3.0/512/0f8fad5b-")
+    assert len(lines) == 3
+    assert model.embed_documents(["x", scene.page_content])[1] == vector(ID)
+    assert not caplog.records
+    (plain,) = merge_segments(hits[3:])
+    assert plain.page_content.count("\n") == 0
+    assert references_in(plain.page_content)[0].words is None
 
 
 # -- refused ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 from llama_index.core.base.llms.types import AudioBlock, ImageBlock, TextBlock, VideoBlock
 from llama_index.core.llms import ChatMessage
-from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.schema import ImageNode, NodeWithScore, TextNode
 
 from llama_index_twelvelabs import (
     TwelveLabsEmbedding,
@@ -75,6 +75,18 @@ def test_a_merged_range_is_one_moment(hits: list[NodeWithScore]) -> None:
 def test_of_a_text_its_text() -> None:
     [block] = moment_blocks(TextNode(text="A red bike."))
     assert isinstance(block, TextBlock) and block.text == "A red bike."
+
+
+def test_an_image_node_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "bike.png").write_bytes(media.png("red", (90, 60)))
+    by_path = ImageNode(image_path=str(tmp_path / "bike.png"), metadata={"file_name": "bike.png"})
+    by_content = ImageNode(image=media.b64(media.png("red", (90, 60))))
+    for node, name in ((by_path, "bike.png"), (by_content, "image")):
+        text, image = moment_blocks(NodeWithScore(node=node))
+        assert isinstance(text, TextBlock) and text.text == name
+        assert isinstance(image, ImageBlock) and image.image_mimetype == "image/png"
+    with pytest.raises(InvalidInputError, match="not fetched unless you say so"):
+        moment_blocks(ImageNode(image_url="https://example.com/bike.png"))
 
 
 async def test_in_a_thread(hits: list[NodeWithScore], monkeypatch: pytest.MonkeyPatch) -> None:

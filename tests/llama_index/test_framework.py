@@ -168,7 +168,7 @@ async def test_events_arrive_without_the_key(
     watcher, spans = watched
     starts = [event for event in watcher.events if isinstance(event, EmbeddingStartEvent)]
     ends = [event for event in watcher.events if isinstance(event, EmbeddingEndEvent)]
-    assert len(starts) == len(ends) == 4, "LlamaIndex sends none for images"
+    assert len(starts) == len(ends) == 6
     assert (ends[0].chunks, ends[0].embeddings) == (TEXTS, vectors)
     assert (ends[2].chunks, ends[2].embeddings) == (["red"], [query])
     assert starts[0].model_dict["model_name"] == "marengo3.0"

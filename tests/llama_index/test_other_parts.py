@@ -16,7 +16,7 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.postprocessor import SimilarityPostprocessor
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.retrievers import QueryFusionRetriever, RecursiveRetriever
-from llama_index.core.schema import BaseNode, ImageNode, MetadataMode, NodeWithScore, TextNode
+from llama_index.core.schema import BaseNode, ImageNode, MediaResource, MetadataMode, Node, NodeWithScore, TextNode
 
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader, in_use
 from tests.llama_index.test_stores import qdrant
@@ -144,18 +144,27 @@ def test_a_multi_modal_index_finds_images(
     assert set(names(retriever.text_retrieve("a red scene"))) == {"red.mp4"}
 
 
-def test_image_nodes_hold_what_a_language_model_is_shown(llama: TwelveLabsEmbedding, files: Path) -> None:
+def test_image_nodes_hold_what_a_language_model_is_shown(
+    llama: TwelveLabsEmbedding, files: Path, emulator: Emulator
+) -> None:
+    url = "https://example.com/red.png"
+    signed = f"{url}?sv=1&sig=s3cret"
+    emulator.configure(url_files={signed: files / "red.png"})
     content = (files / "red.png").read_bytes()
     embedder = TwelveLabsMediaEmbedder(embed_model=llama, image_nodes=True)
-    captioned, inside = embedder(
+    captioned, inside, linked, low = embedder(
         [
             ImageNode(image_path=str(files / "red.png"), text="a caption"),
             ImageNode(image=base64.b64encode(content).decode()),
+            ImageNode(image_url=signed, metadata={"place": url}),
+            Node(audio_resource=MediaResource(path=files / "low.wav")),
         ]
-    )
+    )[:4]
     assert isinstance(captioned, ImageNode)
     assert isinstance(inside, ImageNode)
     assert (captioned.text, captioned.image_path) == ("a caption", str(files / "red.png"))
+    assert isinstance(linked, ImageNode)
+    assert (linked.image_url, low.class_name()) == (url, "TextNode")
     assert (inside.text, base64.b64decode(inside.image or "")) == ("", content)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from llama_index.core import SimpleDirectoryReader
 from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
-from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.node_parser import HierarchicalNodeParser, SentenceSplitter
 from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
 
@@ -73,6 +73,17 @@ def test_texts_that_were_split_name_their_neighbours(llama: TwelveLabsEmbedding,
         assert before.relationships[NodeRelationship.NEXT].node_id == after.node_id  # type: ignore[union-attr]
         assert after.relationships[NodeRelationship.PREVIOUS].node_id == before.node_id  # type: ignore[union-attr]
     assert {node.ref_doc_id for node in made} == {documents[0].node_id}
+
+
+def test_texts_that_were_split_twice_name_their_parts(llama: TwelveLabsEmbedding, mixed: Path) -> None:
+    documents: list[BaseNode] = [document for document in read(mixed) if "recipe" in document.metadata["file_name"]]
+    nodes = HierarchicalNodeParser.from_defaults(chunk_sizes=[120, 60])(documents)
+    made = {node.node_id: node for node in TwelveLabsMediaEmbedder(embed_model=llama)(nodes)}
+    parents = [node for node in made.values() if node.child_nodes]
+    assert parents
+    for parent in parents:
+        for child in parent.child_nodes or ():
+            assert made[child.node_id].parent_node.node_id == parent.node_id  # type: ignore[union-attr]
 
 
 def test_ids_of_a_callers_own_are_kept(llama: TwelveLabsEmbedding, mixed: Path) -> None:

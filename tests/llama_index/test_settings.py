@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core import VectorStoreIndex
 from llama_index.core.ingestion import IngestionCache, IngestionPipeline
 from llama_index.core.schema import TextNode
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from llama_index_twelvelabs import (
     TwelveLabsMediaEmbedder,
     TwelveLabsMediaReader,
     TwelveLabsMomentPostprocessor,
+    TwelveLabsMomentRetriever,
 )
 from twelvelabs_core import InvalidInputError, RateLimits
 from twelvelabs_emulator import Emulator
@@ -53,6 +55,24 @@ def test_an_unknown_setting_is_refused_by_every_component(model: TwelveLabsEmbed
             made(zzz=1)
     with pytest.raises(ValidationError, match="no setting 'budgett'; did you mean 'budget'"):
         TwelveLabsEmbeddings(api_key=KEY, budgett=1)  # type: ignore[call-arg]
+
+
+def test_embeddings_of_langchain_are_refused_by_name(model: TwelveLabsEmbedding) -> None:
+    other: Any = TwelveLabsEmbeddings(api_key=KEY)
+    index = VectorStoreIndex([], embed_model=model)
+    make: list[Any] = [
+        lambda: TwelveLabsMediaEmbedder(embed_model=other),
+        lambda: TwelveLabsMediaReader(segments=True, embed_model=other),
+        lambda: TwelveLabsMomentPostprocessor(embed_model=other),
+        lambda: TwelveLabsMomentRetriever(index, other),
+    ]
+    for made in make:
+        with pytest.raises(
+            InvalidInputError, match=r"^embed_model= takes TwelveLabsEmbedding, got a TwelveLabsEmbeddings"
+        ):
+            made()
+    with pytest.raises(InvalidInputError, match=r"embed_model= takes TwelveLabsEmbedding, got 'marengo3\.0'"):
+        TwelveLabsMomentRetriever(index, "marengo3.0")  # type: ignore[arg-type]
 
 
 def test_model_is_the_model_name() -> None:

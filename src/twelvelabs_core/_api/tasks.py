@@ -73,15 +73,6 @@ def retrieve(path: str, task_id: str) -> Request:
     return Request(f"{path}/{task_id}", method="GET")
 
 
-def list_recent(path: str, page: int) -> Request:
-    """Ask for the account's tasks, newest first, 50 a page.
-
-    Args:
-        page: from 1.
-    """
-    return Request(f"{path}?page={page}&page_limit=50", method="GET")
-
-
 def read_state(response: Mapping[str, Any]) -> TaskState:
     """A task from a response that creates or retrieves it, or from an entry of a list.
 

@@ -101,11 +101,12 @@ async def run_batch(
         prepaid: number of requests for which the framework's own limiter has been acquired.
     """
     batch = _Batch(embedder, jobs, run, cache, prepaid)
+    run.note_kinds(getattr(job.item, "kind", "text") for job in jobs)
     try:
         await batch.embed()
         await batch.follow()
     except Exception as error:
-        batch.outcome.fatal = as_error(error)
+        batch.outcome.fatal = run.fatal = as_error(error)
     finally:
         batch.end()
     batch.outcome.errors = dict(sorted(batch.outcome.errors.items()))
@@ -301,6 +302,8 @@ class _Batch:
             found, cut_key = await self._embedder.embed(job, self._run, prepaid=prepaid)
             landed = found, cut_key
             self._count_cut(found)
+            if isinstance(found, Embedding) and found.usage is not None and not found.cached:  # cut again, it may be
+                self._run.used(found.usage)
             self._keep(indices, found)
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)

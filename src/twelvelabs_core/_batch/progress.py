@@ -1,4 +1,4 @@
-"""A progress bar with tqdm: items done, rate, cached, and the time until which a rate limit blocks."""
+"""Progress bars with tqdm: items done, rate, cached, and the time until which a rate limit blocks; bytes uploaded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .._assets import UploadProgress
 from .._errors import InvalidInputError
 from .._stats import Stats
 
@@ -40,11 +41,7 @@ class Bar:
     """
 
     def __init__(self, total: int | None, opens_at: Callable[[], float | None]) -> None:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            raise InvalidInputError("A progress bar needs tqdm: pip install tqdm.") from None
-        self._bar: Any = tqdm(total=total, desc="embedding", unit="item", smoothing=0.1)
+        self._bar: Any = _tqdm()(total=total, desc="embedding", unit="item", smoothing=0.1)
         self._opens_at = opens_at
         self._ticker = asyncio.ensure_future(self._tick())
         self._stats = Stats()
@@ -89,3 +86,32 @@ class Bar:
             while True:
                 await asyncio.sleep(REFRESH_SEC)
                 self._bar.set_postfix_str(self._note(), refresh=True)
+
+
+class UploadBar:
+    """The bytes of an upload, drawn as its parts arrive.
+
+    Raises:
+        InvalidInputError: tqdm is not installed.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = _tqdm()(desc="uploading", unit="B", unit_scale=True)
+
+    def __call__(self, progress: UploadProgress) -> None:
+        self._bar.total = progress.total_bytes
+        self._bar.set_postfix_str(progress.status, refresh=False)
+        self._bar.update(progress.sent_bytes - self._bar.n)
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """End the line."""
+        self._bar.close()
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise InvalidInputError("A progress bar needs tqdm: pip install tqdm.") from None
+    return tqdm

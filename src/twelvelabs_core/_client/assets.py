@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
 from .._api.pages import Page
 from .._assets import Asset, UploadProgress, asset_of
+from .._batch.progress import UploadBar
 from .._errors import InvalidInputError, as_error
 from .._inputs import Media, describe
 from .._lanes import Lane, lane_of
 from .._media.file import MediaFile, open_media
 from .._media.kinds import MEDIA_TYPES, MediaKind, media_from
 from .._net import loop
-from .base import ClientBase
+from .base import ClientBase, check_callback
 from .pages import aeach, each
 
 
@@ -27,7 +29,7 @@ class ManagesAssets(ClientBase):
         media: Media | str | os.PathLike[str],
         *,
         name: str | None = None,
-        progress: Callable[[UploadProgress], None] | None = None,
+        progress: bool | Callable[[UploadProgress], None] = False,
     ) -> Asset:
         """Upload a file, to embed it several times or later, and wait until it is ready.
 
@@ -47,7 +49,8 @@ class ManagesAssets(ClientBase):
         Args:
             media: a path, or :class:`Image`, :class:`Audio`, :class:`Video`, :class:`Document` of content that is here.
             name: what to call it in errors; its kind by default.
-            progress: is told of each part that has arrived, on the client's own thread: it must not block.
+            progress: True = show a tqdm bar; or a function that is told of each part that has arrived, on the client's
+                own thread: it must not block.
 
         Raises:
             InvalidInputError: the model does not take it, or the service could not process it; it is a URL or an asset
@@ -61,7 +64,7 @@ class ManagesAssets(ClientBase):
         media: Media | str | os.PathLike[str],
         *,
         name: str | None = None,
-        progress: Callable[[UploadProgress], None] | None = None,
+        progress: bool | Callable[[UploadProgress], None] = False,
     ) -> Asset:
         """Async :meth:`upload`."""
         return await loop.arun(self._upload(media, name, progress))
@@ -114,16 +117,16 @@ class ManagesAssets(ClientBase):
         self,
         media: Media | str | os.PathLike[str],
         name: str | None,
-        progress: Callable[[UploadProgress], None] | None,
+        progress: bool | Callable[[UploadProgress], None],
     ) -> Asset:
         with self._call(lane=lane_of("bulk")) as run:
             try:
                 file = await loop.in_thread(True, self._open, media, name)
-                found = await self._embedder.files.assets.upload(file, run, progress)
+                with _callback_of(progress) as callback:
+                    return await self._embedder.files.assets.upload(file, run, callback)
             except Exception as error:
                 ours = as_error(error, name or describe(media))
                 raise ours from ours.__cause__
-            return found
 
     def _open(self, source: Media | str | os.PathLike[str], name: str | None) -> MediaFile:
         """A file to upload, checked against what the model takes."""
@@ -160,3 +163,18 @@ class ManagesAssets(ClientBase):
         asset = asset_of(given) or Asset(str(given))
         with self._call(lane=lane_of("interactive")) as run:
             await self._embedder.files.assets.delete(asset.id, run, force=force)
+
+
+@contextmanager
+def _callback_of(
+    progress: bool | Callable[[UploadProgress], None],
+) -> Iterator[Callable[[UploadProgress], None] | None]:
+    """What is told how far an upload is."""
+    if not isinstance(progress, bool):
+        check_callback("progress", progress)
+        yield progress
+    elif progress:
+        with closing(UploadBar()) as bar:
+            yield bar
+    else:
+        yield None

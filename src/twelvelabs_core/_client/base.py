@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -13,14 +14,26 @@ from .._cache.entries import Entries
 from .._cache.journal import Journal
 from .._embed.embedder import Embedder
 from .._embed.settings import EmbedSettings
-from .._inputs import Item, Media
+from .._errors import InvalidInputError
+from .._inputs import Item, Media, describe
 from .._lanes import Lane, choose, in_lane
 from .._models import Model
 from .._net.sender import Sender
 from .._net.settings import SenderSettings
 from .._stats import Progress, Run, Stats
+from .._tracing import begin_span, span_attributes
 
 Self = TypeVar("Self", bound="ClientBase")
+
+
+def check_callback(name: str, given: object) -> None:
+    """Refuse what cannot be called where a function is meant.
+
+    Raises:
+        InvalidInputError: with the argument's name.
+    """
+    if given is not None and not callable(given):
+        raise InvalidInputError(f"{name}= takes a function, got {describe(given)}.")
 
 
 class ClientBase:
@@ -34,6 +47,7 @@ class ClientBase:
     def _start(self, settings: SenderSettings) -> None:
         """Make what is not pickled: the sender, the cache and the embedder."""
         self._sender = Sender(settings)
+        self._span_attributes = span_attributes(self.model.name, self.dimensions, settings.base_url)
         self._cache = None if self._store is None else Cache(self._store, self.space, self.dimensions)
         self._embedder = Embedder(self._settings, self._sender, Journal(self._store), self._cache)
 
@@ -100,12 +114,16 @@ class ClientBase:
         """The state of a call, in the task that does it.
 
         Args:
+            items: how many it embeds; a call that embeds none has no span.
             progress: True = a bar.
         """
         choose(lane)
         if isinstance(progress, bool):
             progress = bar_of(items, self._sender.opens_at) if progress else None
-        return Run(items, progress, lane=lane)
+        span = begin_span(self._span_attributes) if items else None
+        if span is not None:
+            span.enter()
+        return Run(items, progress, lane=lane, span=span)
 
     @contextmanager
     def _call(self, *, lane: Lane) -> Iterator[Run]:
@@ -116,8 +134,13 @@ class ClientBase:
         finally:
             self._finish(run)
 
-    def _finish(self, run: Run) -> None:
-        run.close()
+    def _finish(self, run: Run, error: BaseException | None = None) -> None:
+        """End a call.
+
+        Args:
+            error: what it raises; by default what is being raised here, in a ``finally`` of its task.
+        """
+        run.close(error or sys.exc_info()[1])
         self._last_run = run.stats
         self._stats.add(run.stats)
 

@@ -58,6 +58,7 @@ class EmbedsParts(ClientBase):
 
         try:
             given = parts_of(self._embedder, text=text, image=image, audio=audio, start_sec=start)
+            run.note_kinds(given)
             return await embed_parts(self._embedder, run, given, embed_text)
         finally:
             if run.stats.truncated:

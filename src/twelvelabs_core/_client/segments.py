@@ -14,7 +14,7 @@ from .._lanes import lane_of
 from .._net import loop
 from .._options import SegmentOptions
 from .._results import Segment, Task
-from .base import ClientBase
+from .base import ClientBase, check_callback
 
 T = TypeVar("T")
 
@@ -118,6 +118,7 @@ class EmbedsSegments(ClientBase):
             many: False = one file: its own error is raised, and its label has no index.
             on_status: is told of tasks.
         """
+        check_callback("on_status", on_status)
         run = self._new_run(len(media), progress, lane=lane_of("bulk"))
         run.on_status = on_status
         labels = numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]

@@ -26,6 +26,7 @@ from .._lanes import Lane, choose, lane_of
 from .._net import loop
 from .._options import SegmentOptions
 from .._stats import Run
+from .._tracing import begin_span, callers_context
 from .base import ClientBase
 
 STREAM_WINDOW_FACTOR = 2
@@ -71,7 +72,7 @@ class EmbedsStreams(ClientBase):
             AuthenticationError, QuotaExceededError, CacheError: about the account or the cache; raised after all
                 finished items were yielded.
         """
-        return self._stream(items, self._of_items(), ordered, errors, progress, lane_of("bulk"))
+        return self._stream(items, self._of_items(), ordered, errors, progress, lane_of("bulk"), callers_context())
 
     def astream(
         self,
@@ -82,7 +83,7 @@ class EmbedsStreams(ClientBase):
         progress: bool = False,
     ) -> AsyncIterator[StreamResult]:
         """Async :meth:`stream`; the items may come from an async iterator too."""
-        return self._astream(items, self._of_items(), ordered, errors, progress, lane_of("bulk"))
+        return self._astream(items, self._of_items(), ordered, errors, progress, lane_of("bulk"), callers_context())
 
     def stream_segments(
         self,
@@ -109,7 +110,9 @@ class EmbedsStreams(ClientBase):
             InvalidInputError: ``media`` is not iterable, or a single file.
             BatchError, UnexpectedError, AuthenticationError, QuotaExceededError, CacheError: as :meth:`stream`.
         """
-        return self._stream(media, self._of_files(options), ordered, errors, progress, lane_of("bulk"))
+        return self._stream(
+            media, self._of_files(options), ordered, errors, progress, lane_of("bulk"), callers_context()
+        )
 
     def astream_segments(
         self,
@@ -121,18 +124,29 @@ class EmbedsStreams(ClientBase):
         progress: bool = False,
     ) -> AsyncIterator[SegmentsResult]:
         """Async :meth:`stream_segments`; the files may come from an async iterator too."""
-        return self._astream(media, self._of_files(options), ordered, errors, progress, lane_of("bulk"))
+        return self._astream(
+            media, self._of_files(options), ordered, errors, progress, lane_of("bulk"), callers_context()
+        )
 
     def _stream(
-        self, items: Iterable[Any], how: _How[R], ordered: bool, errors: str, progress: bool, lane: Lane
+        self,
+        items: Iterable[Any],
+        how: _How[R],
+        ordered: bool,
+        errors: str,
+        progress: bool,
+        lane: Lane,
+        context: Any,
     ) -> Iterator[R]:
-        embed, finish = self._streamer(items, how, errors, progress, lane)
+        embed, finish = self._streamer(items, how, errors, progress, lane, context)
         try:
             yield from stream(
                 items, embed, window=how.window, ordered=ordered, raise_errors=errors == "raise", chunk=how.chunk
             )
-        finally:
-            loop.finish(finish())
+        except BaseException as error:
+            loop.finish(finish(error))
+            raise
+        loop.finish(finish(None))
 
     async def _astream(
         self,
@@ -142,17 +156,20 @@ class EmbedsStreams(ClientBase):
         errors: str,
         progress: bool,
         lane: Lane,
+        context: Any,
     ) -> AsyncIterator[R]:
-        embed, finish = self._streamer(items, how, errors, progress, lane)
+        embed, finish = self._streamer(items, how, errors, progress, lane, context)
         found = stream_async(
             items, embed, window=how.window, ordered=ordered, raise_errors=errors == "raise", chunk=how.chunk
         )
         try:
             async for result in found:
                 yield result
-        finally:
+        except BaseException as error:
             await found.aclose()  # type: ignore[attr-defined]  # it is an async generator
-            await loop.arun(finish())
+            await loop.arun(finish(error))
+            raise
+        await loop.arun(finish(None))
 
     def _of_items(self) -> _How[StreamResult]:
         """More items are in flight than requests, so that no connection waits for the next item."""
@@ -171,23 +188,31 @@ class EmbedsStreams(ClientBase):
         return _How(embed, self._sender.settings.max_concurrency, 1)
 
     def _streamer(
-        self, items: object, how: _How[R], errors: str, progress: bool, lane: Lane
-    ) -> tuple[Embed[R], Callable[[], Coroutine[Any, Any, None]]]:
-        """What embeds a chunk of a stream, and what ends the stream's run."""
+        self, items: object, how: _How[R], errors: str, progress: bool, lane: Lane, context: Any
+    ) -> tuple[Embed[R], Callable[[BaseException | None], Coroutine[Any, Any, None]]]:
+        """What embeds a chunk of a stream, and what ends the stream's run, given the error that ends it.
+
+        Its span begins with its first item, and belongs to where the stream was made.
+
+        Args:
+            context: from :func:`callers_context`.
+        """
         if errors not in ("raise", "yield"):
             raise InvalidInputError(f"errors={errors!r} is not one of raise, yield.")
-        run = Run(0, lane=lane)
+        run = Run(0, lane=lane, span=begin_span(self._span_attributes, context))
         total = len(items) if isinstance(items, Sized) else None
 
         async def embed(first: int, chunk: list[Any]) -> Chunk[R]:
             choose(lane)
+            if run.span is not None:
+                run.span.enter()
             if progress and run.stats.items == 0:
                 run.progress = bar_of(total, self._sender.opens_at)
             run.stats.items += len(chunk)
             return await how.embed(first, chunk, run)
 
-        async def finish() -> None:
-            self._finish(run)
+        async def finish(error: BaseException | None) -> None:
+            self._finish(run, error)
             if run.stats.truncated:
                 warn_truncated(["see .truncated of the results"], run)
 

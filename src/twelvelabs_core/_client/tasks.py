@@ -12,7 +12,7 @@ from .._errors import InvalidInputError, TwelveLabsError, with_item
 from .._lanes import Lane, lane_of
 from .._net import loop
 from .._results import Task
-from .base import ClientBase
+from .base import ClientBase, check_callback
 from .pages import aeach, each
 
 Status = Literal["processing", "ready", "failed"]
@@ -68,6 +68,7 @@ class TakesUpTasks(ClientBase):
         return aeach(self._task_pages(status))
 
     async def _task(self, task_id: str, wait: bool, on_status: OnStatus | None) -> Task:
+        check_callback("on_status", on_status)
         if not is_id(task_id):
             raise InvalidInputError(f"{task_id!r:.60} is not the id of a task.")
         with self._call(lane=lane_of("bulk" if wait else "interactive")) as run:

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._errors import InvalidInputError
+from .._store.rows import clock
 from .container import OpenedMedia, import_av, opened
 from .moment import MomentSource, ranged
 from .times import checked_count, range_within, samples_before, silence_before
 
 _SAMPLE_BYTES = 2
+LARGEST_WAV = (1 << 32) - 100
+"""Bytes of samples: a WAV file counts them with 32 bits."""
 # Decoders of compressed audio need some frames before the first good one.
 _PREROLL_SEC = 0.2
 
@@ -64,6 +67,8 @@ def wav_of(file: OpenedMedia, start: float | None, end: float | None, *, rate: i
     per_second = rate or file.audio.codec_context.sample_rate
     channels = 1 if mono or file.audio.codec_context.channels == 1 else 2
     wanted = round((stop - begin) * per_second) * channels * _SAMPLE_BYTES
+    if wanted > LARGEST_WAV:
+        raise InvalidInputError(f"a WAV file does not hold {clock(stop - begin)}; give an end_sec=.", item=file.label)
     samples = bytearray()
     for part in _decoded(file, begin, stop, per_second, channels):
         samples += part

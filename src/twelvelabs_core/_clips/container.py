@@ -26,6 +26,8 @@ _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,flv,ogg,wav,w64,mp3,flac,aac,aiff,au,caf,amr,"
     "ac3,eac3,dts,ape,wv,tta,gxf,mxf,rm,nut,ivf,h264,hevc,m4v,obu,dv,swf,wtv,gif,y4m,yuv4mpegpipe"
 )
+LARGEST_FRAME = 150_000_000
+"""Pixels: more than 16K has. A damaged header may name any number, and the decoder would ask for the memory."""
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 
 
@@ -148,6 +150,8 @@ def content_of(file: MediaFile) -> contextlib.AbstractContextManager[BinaryIO]:
 
 def _described(av: Any, container: Any, label: str) -> OpenedMedia:
     videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+    for stream in videos:
+        stream.codec_context.options = {"max_pixels": str(LARGEST_FRAME)}
     audios = container.streams.audio
     length = container.duration
     return OpenedMedia(

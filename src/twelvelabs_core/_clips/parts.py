@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from .._errors import InvalidInputError
-from .._inputs import Media
+from .._inputs import Media, describe, is_url
 from .._media.file import locate
 from .._store.order import number, time_range
 from .._store.rows import clock
@@ -88,7 +88,11 @@ class MomentParts:
         checked_count(self.frames, "frames", least=0)
         checked_count(self.longest, "longest", least=16)
         one_of(self.choose, "choose", CHOICES)
-        checked_seconds(self.max_sec, "max_sec")
+        if checked_seconds(self.max_sec, "max_sec") is None:
+            raise InvalidInputError("max_sec=None must be a number of seconds.")
+        for name in ("audio", "clip"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidInputError(f"{name}={describe(getattr(self, name))} must be True or False.")
 
     @classmethod
     def checked(cls, settings: MomentSettings) -> MomentParts:
@@ -102,6 +106,18 @@ class MomentParts:
             if name not in known:
                 raise InvalidInputError(f"{name}= is no setting of moment_blocks(); there are {', '.join(known)}.")
         return cls(**settings)
+
+    def of_media(self, media: Media, metadata: Mapping[str, Any], text: str) -> list[MomentPart]:
+        """:meth:`of` a hit that holds its file itself: a framework's own image node, or an image in a store's text.
+
+        Args:
+            media: the file. If it is an address out of a store, that is not fetched, as for :meth:`of`.
+            metadata, text: as for :meth:`of`.
+        """
+        known = {**metadata, "media_type": media.kind}
+        if isinstance(media.source, str) and is_url(media.source):
+            return self.of({**known, "source": media.source}, text)
+        return (self if self.media is not None else replace(self, media=media)).of(known, text)
 
     def of(self, metadata: Mapping[str, Any], text: str) -> list[MomentPart]:
         """The parts of one hit: a text that says what follows, then images, audio and video, in this order. Of a hit

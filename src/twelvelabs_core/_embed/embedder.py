@@ -118,7 +118,8 @@ class Embedder:
             elif job.options is None or self._is_whole(job):
                 found = await self._whole_file(job.files[0], run, prepaid)
             else:
-                found, _ = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
+                found, used = await self.files.embed(job.files[0], job.options, run, prepaid=prepaid)
+                run.used(used)
         except Exception as error:
             ours = explain_sunset(hide_signatures(as_error(error, job.label), job.files), self.settings.model)
             raise ours from ours.__cause__

@@ -248,7 +248,7 @@ class Tasks:
         """
         for page in range(1, MAX_LIST_PAGES + 1):
             try:
-                listed = tasks.find_named(await self._sender.send(tasks.list_recent(path, page), run), filename)
+                listed = tasks.find_named(await self._sender.send(tasks.list_tasks(path, page), run), filename)
             except TwelveLabsError as error:
                 if error.code in (CIRCUIT_OPEN, NOT_SENT):  # not looked for, so that nothing is known
                     raise

@@ -150,6 +150,7 @@ class TextEmbedder:
 
         async def send(piece: str, prepaid: bool) -> None:
             paid[piece] = await self._send_one(alone[piece], run, prepaid)
+            run.used(paid[piece].usage)
             if self._cache is not None:
                 await self._cache.put(keys[piece], paid[piece])
 

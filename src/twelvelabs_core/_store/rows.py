@@ -40,6 +40,12 @@ class Row:
     content_id: str = ""
 
 
+def segment_texts(media: Media, segments: Iterable[Segment]) -> list[str]:
+    """What the rows of a file's segments have as :attr:`Row.text`."""
+    name = known_of(media, None)["file_name"]
+    return [_text(name, segment) for segment in segments]
+
+
 def known_of(media: Media, metadata: Mapping[str, Any] | None, label: str | None = None) -> dict[str, Any]:
     """The metadata that all rows of a file have and that is known before it is embedded: ``source``, ``file_name``,
     ``media_type``, and the caller's.

@@ -63,7 +63,7 @@ def test_a_v1_task_needs_both_ends_of_a_range(start: float | None, end: float | 
     [
         (tasks.status_v1("t1"), "embed/tasks/t1/status"),
         (tasks.retrieve("embed-v2/tasks", "t1"), "embed-v2/tasks/t1"),
-        (tasks.list_recent("embed-v2/tasks", 2), "embed-v2/tasks?page=2&page_limit=50"),
+        (tasks.list_tasks("embed-v2/tasks", 2), "embed-v2/tasks?page=2&page_limit=50"),
     ],
 )
 def test_requests_about_tasks_embed_nothing(request_: Any, path: str) -> None:

@@ -316,6 +316,15 @@ def test_what_cannot_be_uploaded_is_refused(given: Any, message: str) -> None:
     assert server.asked == []
 
 
+@pytest.mark.parametrize("progress", ["yes", 7])
+def test_progress_is_a_function_or_a_bar(progress: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(media.wav())
+    server = Server()
+    with pytest.raises(InvalidInputError, match="progress= takes a function"):
+        server.client().upload(tmp_path / "a.wav", progress=progress)
+    assert server.asked == []
+
+
 # -- cache_key ---------------------------------------------------------------------------------------------------
 
 

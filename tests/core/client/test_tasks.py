@@ -143,6 +143,15 @@ def test_what_is_no_id_of_a_task_is_refused(wrong: Any) -> None:
     assert server.asked == []
 
 
+def test_a_status_is_told_to_a_function() -> None:
+    server = Server()
+    with pytest.raises(InvalidInputError, match="on_status= takes a function"):
+        server.client().task("t1", on_status=True)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="on_status= takes a function"):
+        server.client().embed_segments(Audio("https://h.example/a.mp3"), on_status="print")  # type: ignore[arg-type]
+    assert server.asked == []
+
+
 def test_an_unknown_task_is_an_error_that_names_it() -> None:
     with pytest.raises(InvalidInputError) as caught:
         Server().client().task("t2")

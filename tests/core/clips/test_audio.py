@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import media
 from twelvelabs_core import Audio, Image, InvalidInputError, Video, audio_wav
+from twelvelabs_core._clips import audio
 
 VIDEO = media.mp4((("red", 4, 440), ("blue", 4, 880), ("lime", 4, 0)))
 
@@ -82,6 +83,13 @@ def test_a_file_without_audio() -> None:
 def test_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         audio_wav(Audio(media.wav()), **wrong)
+
+
+def test_a_range_that_no_wav_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "LARGEST_WAV", 40_000)
+    with pytest.raises(InvalidInputError, match=r"does not hold 00:00:02; give an end_sec="):
+        audio_wav(Audio(media.wav(440, 2)))
+    assert audio_wav(Audio(media.wav(440, 2)), 0, 1)
 
 
 def test_a_damaged_file_is_named() -> None:

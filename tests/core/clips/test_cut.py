@@ -55,7 +55,7 @@ def test_a_format_without_an_index() -> None:
 
 
 def test_another_format_where_mp4_does_not_hold_the_codec() -> None:
-    cut = clip(Video(media.stream("webm", "libvpx", gop=25)), 5, 7)
+    cut = clip(Video(media.stream("webm", "libvpx", 2)), 1, 2)
     assert cut.mime == "video/webm"
     assert cut.data[:4] == b"\x1a\x45\xdf\xa3"
     with pytest.raises(InvalidInputError, match=r"neither MP4, WebM nor QuickTime holds ffv1 .*use frames\(\)"):

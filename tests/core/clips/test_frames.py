@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -159,14 +160,14 @@ class Counting(io.BytesIO):
 
 
 def test_a_long_video_is_not_read_from_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = media.mp4((("red", 120, 440), ("blue", 4, 440)), fps=4, moving=True)
+    content = media.mp4((("red", 60, 440), ("blue", 4, 440)), size=(160, 120), fps=4, moving=True)
 
     def counting(file: MediaFile) -> BinaryIO:
         return Counting(file.data or b"")
 
     monkeypatch.setattr(container, "content_of", counting)
     Counting.count = 0
-    assert [color(frame, (0.02, 0.5)) for frame in frames(Video(content), 121, 122, n=2)]
+    assert [color(frame, (0.02, 0.5)) for frame in frames(Video(content), 61, 62, n=2)]
     assert 0 < Counting.count < len(content) / 3
 
 
@@ -225,9 +226,22 @@ def test_wrong_arguments(wrong: dict[str, Any]) -> None:
 
 
 def test_pyav_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InvalidInputError, match=r"need PyAV: pip install 'twelvelabs-embeddings\[media\]'"):
         frames(Video(VIDEO))
+
+
+def test_pillow_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    for given in (Image(media.png()), Video(VIDEO)):
+        with pytest.raises(InvalidInputError, match="need Pillow"):
+            frames(given)
+
+
+def test_a_frame_of_any_size_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "LARGEST_FRAME", 100_000)
+    with pytest.raises(InvalidInputError, match="cannot be read as video"):
+        frames(Video(VIDEO), n=1)  # 480 x 360
 
 
 def test_an_address_out_of_a_store_is_not_fetched() -> None:

@@ -126,6 +126,8 @@ def test_a_moment_past_the_end_is_refused(hit: dict[str, Any]) -> None:
         ({"longest": 0}, "longest="),
         ({"choose": "best"}, "choose="),
         ({"max_sec": -1}, "max_sec="),
+        ({"max_sec": None}, "max_sec="),
+        ({"audio": "no"}, "audio='no' must be True or False"),
     ],
 )
 def test_wrong_settings(settings: Any, message: str) -> None:
