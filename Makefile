@@ -35,6 +35,11 @@ help: ## list what make can do
 	@echo 'make dist-check  make dist, and install each by name in an empty environment'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
 
+# As they were given: make would read the $5 of QUERY='a $5 toy' as a variable of its own.
+override MEDIA := $(value MEDIA)
+override QUERY := $(value QUERY)
+export MEDIA QUERY
+
 # What `make test` installs holds all that the demo needs.
 demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO))
 	@MEDIA="$${MEDIA-}" QUERY="$${QUERY-}"; \
