@@ -87,6 +87,7 @@ clients: $(DEV) $(CLIENT_STAMPS)
 docs: $(DOCS)/installed
 	$(DOCS)/bin/python -m tests.site build/docs
 	$(DOCS)/bin/zensical build --strict --clean
+	$(DOCS)/bin/python -m tests.site --check build/site
 
 docs-serve: docs
 	$(DOCS)/bin/zensical serve

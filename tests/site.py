@@ -1,6 +1,7 @@
 """The pages of the site: docs/, the changelog and the contributor's guide, with links that lead somewhere there too.
 
 python -m tests.site build/docs
+python -m tests.site --check build/site
 """
 
 from __future__ import annotations
@@ -44,11 +45,26 @@ def write(folder: Path) -> None:
         (folder / new).write_text(page((ROOT / name).read_text("utf-8"), ROOT), "utf-8")
 
 
+def fetched(html: str) -> list[str]:
+    """What a browser would fetch from other hosts to show a page: scripts, styles, fonts, images, frames."""
+    tags = re.findall(r"<(?:script|img|iframe|source|video|audio|link)\b[^>]*>", html)
+    shown = [tag for tag in tags if not re.search(r"rel=[\"']?(?:canonical|prev|next|alternate)\b", tag)]
+    return [url for tag in shown for url in re.findall(r"(?:src|href)=[\"']?((?:https?:)?//[^\"'\s>]+)", tag)]
+
+
 def main() -> None:
-    """Write them where the command line says."""
+    """Write them where the command line says, or check a site that was built of them."""
     parser = argparse.ArgumentParser(description="The pages of the site, for Zensical.")
     parser.add_argument("folder", type=Path)
-    write(parser.parse_args().folder)
+    parser.add_argument("--check", action="store_true", help="fail if a page in this folder needs another host")
+    options = parser.parse_args()
+    if not options.check:
+        write(options.folder)
+        return
+    found = {path.name: fetched(path.read_text("utf-8")) for path in options.folder.rglob("*.html")}
+    assert found, f"no pages in {options.folder}"
+    if any(found.values()):
+        parser.error(f"fetched from other hosts: { ({name: urls for name, urls in found.items() if urls}) }")
 
 
 if __name__ == "__main__":

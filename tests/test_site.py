@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.site import FROM_ROOT, REPOSITORY, ROOT, page, write
+from tests.site import FROM_ROOT, REPOSITORY, ROOT, fetched, page, write
 
 CONFIGURATION = (ROOT / "mkdocs.yml").read_text("utf-8")
 
@@ -36,4 +36,13 @@ def test_links_are_moved() -> None:
 
 def test_nothing_is_fetched_while_reading() -> None:
     assert re.search(r"^  font: false\b", CONFIGURATION, re.MULTILINE)
-    assert not re.search(r"extra_(css|javascript)|cdn|analytics", CONFIGURATION)
+    assert not re.search(
+        r"extra_javascript|cdn|analytics|repo_url", CONFIGURATION
+    )  # a repository's stars are asked for
+
+
+def test_what_a_browser_would_fetch() -> None:
+    """`make docs` looks for it in every page that it has built."""
+    outside = '<script src="https://a.example/a.js"></script><link rel=stylesheet href=//b.example/b.css>'
+    inside = '<link rel="canonical" href="https://c.example/"><img src="d.svg"><a href="https://e.example/">e</a>'
+    assert fetched(outside + inside) == ["https://a.example/a.js", "//b.example/b.css"]
