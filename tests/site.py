@@ -35,8 +35,19 @@ def page(text: str, folder: Path) -> str:
     return _LINK.sub(moved, text)
 
 
+def docstrings(source: str) -> str:
+    """A module's text with the roles and directives of Sphinx in its docstrings as Markdown."""
+    source = re.sub(r":(?:class|meth|func|data|attr|mod):`~?(?:[\w.]*\.)?(\w+)`", r"``\1``", source)
+    return re.sub(r"^ *\.\. code-block:: python\n", "", source, flags=re.MULTILINE)
+
+
 def write(folder: Path) -> None:
-    """Write all pages and figures into a folder, which is emptied first."""
+    """Write all pages and figures into a folder, which is emptied first, and the modules of the API page beside it."""
+    modules = folder.parent / "src"
+    shutil.rmtree(modules, ignore_errors=True)
+    shutil.copytree(ROOT / "src", modules, ignore=shutil.ignore_patterns("__pycache__"))
+    for module in modules.rglob("*.py"):
+        module.write_text(docstrings(module.read_text("utf-8")), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder)
     for source in (ROOT / "docs").glob("*.md"):
