@@ -108,7 +108,7 @@ class Tab:
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 20) -> None:
+    def wait(self, condition: str, seconds: float = 60) -> None:
         """Until an expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
