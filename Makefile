@@ -8,6 +8,8 @@ DEV := $(VENV)/installed-dev
 DEMO := $(VENV)/installed-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests examples benchmarks distributions
+# The site's builder has an environment of its own.
+DOCS := .venv-docs
 # Clients of others, which need environments of their own; CLIENT is what is installed there.
 CLIENTS := .venv-clients
 CLIENT_STAMPS := $(CLIENTS)/sdk-0.4/installed $(CLIENTS)/haystack/installed
@@ -15,7 +17,7 @@ $(CLIENTS)/sdk-0.4/installed: CLIENT = twelvelabs==0.4.10
 $(CLIENTS)/haystack/installed: CLIENT = twelvelabs-haystack==2.0.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live dist dist-check clean
+.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live docs docs-serve dist dist-check clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -31,9 +33,15 @@ help: ## list what make can do
 	@echo 'make bench       how fast it is'
 	@echo 'make live        what the real service does where its documentation is silent (needs TWELVELABS_API_KEY, is charged, asks first)'
 	@echo 'make clients     old and other clients against the emulator, in environments of their own'
+	@echo 'make docs        these pages as a site, into build/site; make docs-serve shows it while you write'
 	@echo 'make dist        the three distributions, into dist/'
 	@echo 'make dist-check  make dist, and install each by name in an empty environment'
 	@echo 'make clean       remove .venv, caches and what demo and bench have made'
+
+# As they were given: make would read the $5 of QUERY='a $5 toy' as a variable of its own.
+override MEDIA := $(value MEDIA)
+override QUERY := $(value QUERY)
+export MEDIA QUERY
 
 # What `make test` installs holds all that the demo needs.
 demo: $(if $(wildcard $(DEV)),$(DEV),$(DEMO))
@@ -80,6 +88,15 @@ live: $(DEV)
 clients: $(DEV) $(CLIENT_STAMPS)
 	$(BIN)/python -m pytest tests/clients
 
+# A dead link, or a name that the API page does not find, is an error.
+docs: $(DOCS)/installed
+	$(DOCS)/bin/python -m tests.site build/docs
+	$(DOCS)/bin/zensical build --strict --clean
+	$(DOCS)/bin/python -m tests.site --check build/site
+
+docs-serve: docs
+	$(DOCS)/bin/zensical serve
+
 # Each wheel is built from its sdist. Names: twelvelabs-embeddings (.) and the two that depend on it.
 dist: $(DEV)
 	rm -rf dist
@@ -90,7 +107,7 @@ dist-check: dist
 	$(BIN)/python -m tests.dist_check dist
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
+	rm -rf $(VENV) $(CLIENTS) $(DOCS) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
 	rm -f benchmarks/results/*.json
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -101,6 +118,12 @@ $(BIN)/python:
 	  { echo "Python 3.10 or newer is needed; $(PYTHON) is `"$(PYTHON)" -V 2>&1`. Name another: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Making $(VENV) with `"$(PYTHON)" -V 2>&1` …"
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(DOCS)/installed: pyproject.toml
+	@echo "Installing what the site needs into $(DOCS) …"
+	@"$(PYTHON)" -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install '.[docs]'
+	@touch $@
 
 $(CLIENT_STAMPS):
 	@"$(PYTHON)" -m venv $(@D)

@@ -58,7 +58,7 @@ assert len(named.TwelveLabsEmbedding().get_query_embedding("a red bike")) == 512
 """
 NO_FRAMEWORK = """
 from importlib.util import find_spec
-names = ("langchain_core", "llama_index", "PIL", "av", "redis", "ray", "starlette")
+names = ("langchain_core", "llama_index", "PIL", "av", "redis", "opentelemetry", "ray", "starlette")
 found = [name for name in names if find_spec(name)]
 assert not found, found
 """
@@ -98,6 +98,7 @@ ENVIRONMENTS = (
     Environment(("twelvelabs-embeddings[langchain]", "langchain-chroma"), CORE + LANGCHAIN, "README.md"),
     Environment(("twelvelabs-embeddings[media]",), CORE + "import av, PIL"),
     Environment(("twelvelabs-embeddings[redis]",), CORE + "import redis"),
+    Environment(("twelvelabs-embeddings[otel]",), CORE + "import opentelemetry.trace"),
     Environment(("twelvelabs-embeddings[emulator]",), EMULATOR),
     Environment(("twelvelabs-embeddings[ray]",), CORE + RAY),
     # LangChain's own store, of the first example, needs numpy.

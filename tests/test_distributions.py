@@ -38,6 +38,7 @@ def test_each_depends_on_this_version_and_on_extras_that_there_are(folder: Path)
         match = re.fullmatch(rf"{real['name']}\[([a-z-]+)\]=={re.escape(__version__)}", one)
         assert match, one
         assert match[1] in real["optional-dependencies"]
+    assert {*named["optional-dependencies"]} <= {*real["optional-dependencies"]}
     for same in ("license", "requires-python"):
         assert named[same] == real[same]
 
@@ -57,15 +58,17 @@ def test_llama_index_finds_the_adapter_in_its_own_namespace(monkeypatch: pytest.
 
 
 def test_links_of_the_readme_are_made_absolute() -> None:
-    """By the rule in pyproject.toml, for the page that an index shows; each leads to a file there is."""
+    """By the rules in pyproject.toml, for the page that an index shows; each leads to a file there is."""
     hook = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"]
-    (rule,) = hook["fancy-pypi-readme"]["substitutions"]
-    source = (ROOT / "README.md").read_text("utf-8")
-    shown = re.sub(rule["pattern"], rule["replacement"], source)
+    shown = (ROOT / "README.md").read_text("utf-8")
+    rules = hook["fancy-pypi-readme"]["substitutions"]
+    for rule in rules:
+        shown = re.sub(rule["pattern"], rule["replacement"], shown)
     links = re.findall(r"\]\(([^)\s]+)\)", shown)
-    start = rule["replacement"].removeprefix("](").partition(r"\1")[0]
+    figures, pages = (rule["replacement"].removeprefix("](").partition(r"\1")[0] for rule in rules)
     assert links
     for link in links:
         assert link.startswith(("https://", "#"))
-        assert not link.startswith(start) or (ROOT / link[len(start) :].partition("#")[0]).exists()
-    assert f"{start}docs/emulator.md" in links
+        for start in (figures, pages):
+            assert not link.startswith(start) or (ROOT / link[len(start) :].partition("#")[0]).exists()
+    assert {f"{pages}docs/emulator.md", f"{figures}docs/architecture.svg"} <= {*links}

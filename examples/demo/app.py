@@ -8,14 +8,15 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sample_media import make
 from twelvelabs_core import TwelveLabsError
 
 from . import report_html
-from .media import VIDEOS_AT_MOST, Library, MediaError, find
-from .queries import Answer, Query, Search, file_queries, sample_queries, text_query
+from .media import MOST, VIDEOS_AT_MOST, Library, MediaError, find
+from .queries import Answer, Progress, Query, Search, Stored, file_queries, sample_queries, text_query
 from .report_text import Terminal, counted
 from .service import Service, ServiceError, connect
 
@@ -34,15 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal = Terminal()
     try:
         folder = _folder(options.media)
-        library = find(folder, most=options.most, videos=options.videos)
-        queries = _queries(library, options.query, own=options.media is not None)
         with connect() as service:
+            library = _library(folder, options, service, terminal)
+            queries = _queries(library, options.query, own=options.media is not None)
             for line in service.about:
                 terminal.line(line)
             terminal.line()
             terminal.library(library)
-            answers = run(library, queries, service, terminal)
-            page = report_html.write(options.page, library, service, answers)
+            answers, stored = run(library, queries, service, terminal)
+            page = report_html.write(options.page, library, service, answers, stored)
         _ending(terminal, answers, page, own=options.media is not None)
     except (MediaError, ServiceError) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -58,23 +59,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(library: Library, queries: Sequence[Query], service: Service, terminal: Terminal) -> Mapping[str, list[Answer]]:
-    """Fill each framework's store, ask all queries, print the answers, and return them by framework."""
+def run(
+    library: Library, queries: Sequence[Query], service: Service, terminal: Terminal
+) -> tuple[Mapping[str, list[Answer]], list[Stored]]:
+    """Fill each framework's store, ask all queries, and print the answers.
+
+    Returns:
+        The answers by framework, and the vectors of the files, which are the same in each store.
+    """
     answers: dict[str, list[Answer]] = {}
+    stored: list[Stored] = []
     for title, framework in _frameworks():
         terminal.heading(title)
         began = time.perf_counter()
-        search = framework(library, service)
+        search = framework(library, service, partial(terminal.progress, "Embedding"))
         terminal.line(f"{counted(library)}: embedded and stored in {time.perf_counter() - began:.1f} s")
         began = time.perf_counter()
         answers[title] = [search.ask(query) for query in queries]
         asked = "1 query" if len(queries) == 1 else f"{len(queries)} queries"
         terminal.line(f"{asked}: answered in {time.perf_counter() - began:.1f} s")
         terminal.answers(answers[title])
-    return answers
+        stored = search.stored() if hasattr(search, "stored") else stored
+    return answers, stored
 
 
-def _frameworks() -> Iterator[tuple[str, Callable[[Library, Service], Search]]]:
+def _library(folder: Path, options: argparse.Namespace, service: Service, terminal: Terminal) -> Library:
+    """The emulator costs nothing and gets all files; the real service as many as were asked for."""
+    most, videos = (None, None) if service.toy else (MOST, VIDEOS_AT_MOST)
+    return find(
+        folder,
+        most=options.most or most,
+        videos=videos if options.videos is None else options.videos,
+        progress=partial(terminal.progress, "Looking at files"),
+    )
+
+
+def _frameworks() -> Iterator[tuple[str, Callable[[Library, Service, Progress], Search]]]:
     """Each framework's search, imported just before its use: imports take seconds, and output should appear before."""
     from .langchain_search import LangChainSearch
 
@@ -92,21 +112,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--media", metavar="FOLDER", help="search your own images, video, audio and text")
     parser.add_argument("--query", metavar="TEXT", help="search with a text of your own")
-    parser.add_argument("--most", metavar="N", type=int, default=50, help="files of a kind taken at most (default 50)")
+    parser.add_argument(
+        "--most", metavar="N", type=int, help=f"files of a kind taken at most (default {MOST}; all on the emulator)"
+    )
     parser.add_argument(
         "--videos",
         metavar="N",
         type=int,
-        default=VIDEOS_AT_MOST,
-        help=f"videos taken at most (default {VIDEOS_AT_MOST}; they cost by the minute)",
+        help=f"videos taken at most (default {VIDEOS_AT_MOST}, as they cost by the minute; all on the emulator)",
     )
     parser.add_argument("--page", metavar="FILE", type=Path, default=PAGE, help="where to write the HTML page")
     options = parser.parse_args(arguments)
     if options.query is not None and not options.query.strip():
         parser.error("the query is empty")
-    if options.most < 1:
+    if options.most is not None and options.most < 1:
         parser.error("--most must be 1 or more")
-    if options.videos < 0:
+    if options.videos is not None and options.videos < 0:
         parser.error("--videos must be 0 or more")
     return options
 

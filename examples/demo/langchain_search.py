@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import chromadb
@@ -15,7 +15,7 @@ from langchain_core.documents.base import Blob
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, merge_segments
 
 from .media import Item, Kind, Library
-from .queries import DEEP, GAP, Answer, Hit, Query, near_the_best
+from .queries import DEEP, GAP, Answer, Hit, Progress, Query, Span, Stored, near_the_best
 from .service import Service
 
 __all__ = ["LangChainSearch"]
@@ -26,7 +26,7 @@ class LangChainSearch:
 
     title = "LangChain + Chroma"
 
-    def __init__(self, library: Library, service: Service) -> None:
+    def __init__(self, library: Library, service: Service, progress: Progress | None = None) -> None:
         self.library = library
         self.embeddings = TwelveLabsEmbeddings(base_url=service.base_url, api_key=service.api_key)
         client = chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
@@ -37,34 +37,59 @@ class LangChainSearch:
             client=client,
             collection_configuration={"hnsw": {"space": "cosine"}},
         )
-        texts, images, audio = library.of("text"), library.of("image"), library.of("audio")
-        if texts:
-            self.store.add_documents([Document(item.text, metadata=_metadata(item)) for item in texts])
-        if images:
-            self.store.add_images(
-                uris=[str(item.path) for item in images], metadatas=[_metadata(item) for item in images]
-            )
-        if videos := library.of("video"):
+        self.collection = client.get_collection(collection, embedding_function=None)
+        done = 0
+        for kind, items in library.portions():
+            self._add(kind, items)
+            done += len(items)
+            if progress:
+                progress(done, len(library.items))
+
+    def _add(self, kind: Kind, items: list[Item]) -> None:
+        metadatas = [_metadata(item) for item in items]
+        if kind == "text":
+            self.store.add_documents([Document(item.text, metadata=_metadata(item)) for item in items])
+        elif kind == "image":
+            self.store.add_images(uris=[str(item.path) for item in items], metadatas=metadatas)
+        elif kind == "video":
             # A document for each scene and embedding option: visual, audio, transcription.
-            blobs = [Blob.from_path(item.path, metadata=_metadata(item)) for item in videos]
+            blobs = [Blob.from_path(item.path, metadata=_metadata(item)) for item in items]
             self.store.add_documents(TwelveLabsMediaLoader(blobs, self.embeddings).load())
-        if audio:
+        else:
             # Chroma's LangChain class has no method for audio. Chroma's own client adds it as a document with metadata,
             # which LangChain can read.
+            names = [item.name for item in items]
             vectors: list[Sequence[float] | Sequence[int]] = [
-                *self.embeddings.embed_audio([item.path for item in audio])
+                *self.embeddings.embed_audio([item.path for item in items])
             ]
-            client.get_collection(collection, embedding_function=None).upsert(
-                ids=[item.name for item in audio],
+            self.collection.upsert(
+                ids=names,
                 embeddings=vectors,
-                documents=[item.name for item in audio],
-                metadatas=[_metadata(item) for item in audio],
+                documents=names,
+                metadatas=[*metadatas],
             )
+
+    def stored(self) -> list[Stored]:
+        """All vectors of the store, by file, time and embedding option."""
+        got = self.collection.get(include=["embeddings", "metadatas"])
+        rows = zip(got["metadatas"] or [], got["embeddings"] if got["embeddings"] is not None else [], strict=True)
+        stored = [
+            Stored(
+                str(metadata["file"]),
+                [float(number) for number in vector],
+                (float(str(metadata["start_sec"])), float(str(metadata["end_sec"])))
+                if "start_sec" in metadata
+                else None,
+                str(metadata.get("embedding_option", "")),
+            )
+            for metadata, vector in rows
+        ]
+        return sorted(stored, key=lambda one: (one.name, one.span or (0.0, 0.0), one.by))
 
     def ask(self, query: Query, most: int = 3) -> Answer:
         """Find files: the store is searched by a vector, whatever kind of query that was made from."""
         vector = self._vector(query)
-        return Answer(query, {kind: self._nearest(vector, kind, query, most) for kind in query.seeks})
+        return Answer(query, {kind: self._nearest(vector, kind, query, most) for kind in query.seeks}, vector)
 
     def _vector(self, query: Query) -> list[float]:
         if query.file is None or query.file.kind == "text":
@@ -102,6 +127,10 @@ class LangChainSearch:
             )
             for document in merge_segments(near, gap=GAP)
         ]
+
+
+def _span(metadata: Mapping[str, Any]) -> Span | None:
+    return (metadata["start_sec"], metadata["end_sec"]) if "start_sec" in metadata else None
 
 
 def _metadata(item: Item) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from llama_index.core import QueryBundle, StorageContext, VectorStoreIndex
@@ -19,7 +20,7 @@ from llama_index_twelvelabs import (
 )
 
 from .media import Item, Kind, Library
-from .queries import DEEP, GAP, Answer, Hit, Query, near_the_best
+from .queries import DEEP, GAP, Answer, Hit, Progress, Query, near_the_best
 from .service import Service
 
 __all__ = ["LlamaIndexSearch"]
@@ -30,32 +31,45 @@ class LlamaIndexSearch:
 
     title = "LlamaIndex + Qdrant"
 
-    def __init__(self, library: Library, service: Service) -> None:
+    def __init__(self, library: Library, service: Service, progress: Progress | None = None) -> None:
         self.library = library
         self.model = TwelveLabsEmbedding(base_url=service.base_url, api_key=service.api_key)
         client = QdrantClient(location=":memory:")
         # Qdrant in memory has no indexes on metadata, and warns if one is requested.
         self.text_store = QdrantVectorStore("texts_audio_videos", client=client, index_doc_id=False)
         self.image_store = QdrantVectorStore("images", client=client, index_doc_id=False)
-        texts, images, audio = library.of("text"), library.of("image"), library.of("audio")
-        nodes: list[BaseNode] = [TextNode(text=item.text, **_described(item)) for item in texts]
-        nodes += [ImageNode(image_path=str(item.path), **_described(item)) for item in images]
-        # LlamaIndex does not embed audio, but takes a node that has a vector. The node must have a text too.
-        vectors = self.model.get_audio_embedding_batch([item.path for item in audio])
-        nodes += [
-            TextNode(text=f"Audio {item.name}", embedding=vector, **_described(item))
-            for item, vector in zip(audio, vectors, strict=True)
-        ]
-        # A node for each scene of a video and embedding option: visual, audio, transcription.
-        reader, embedder = TwelveLabsMediaReader(), TwelveLabsMediaEmbedder(embed_model=self.model)
-        videos = [reader.load_data(item.path, extra_info=_metadata(item)) for item in library.of("video")]
-        nodes += embedder([document for documents in videos for document in documents])
+        nodes: list[BaseNode] = []
+        done = 0
+        for kind, items in library.portions():
+            nodes += self._nodes(kind, items)
+            done += len(items)
+            if progress:
+                progress(done, len(library.items))
         self.index = MultiModalVectorStoreIndex(
             nodes,
             storage_context=StorageContext.from_defaults(vector_store=self.text_store, image_store=self.image_store),
             embed_model=self.model,
             image_embed_model=self.model,  # else LlamaIndex would download CLIP
+            # Texts and images are embedded here.
+            show_progress=progress is not None and len(nodes) > 200 and sys.stderr.isatty(),
         )
+
+    def _nodes(self, kind: Kind, items: list[Item]) -> list[BaseNode]:
+        if kind == "text":
+            return [TextNode(text=item.text, **_described(item)) for item in items]
+        if kind == "image":
+            return [ImageNode(image_path=str(item.path), **_described(item)) for item in items]
+        if kind == "audio":
+            # LlamaIndex does not embed audio, but takes a node that has a vector. The node must have a text too.
+            vectors = self.model.get_audio_embedding_batch([item.path for item in items])
+            return [
+                TextNode(text=f"Audio {item.name}", embedding=vector, **_described(item))
+                for item, vector in zip(items, vectors, strict=True)
+            ]
+        # A node for each scene of a video and embedding option: visual, audio, transcription.
+        reader, embedder = TwelveLabsMediaReader(), TwelveLabsMediaEmbedder(embed_model=self.model)
+        videos = [reader.load_data(item.path, extra_info=_metadata(item)) for item in items]
+        return list(embedder([document for documents in videos for document in documents]))
 
     def ask(self, query: Query, most: int = 3) -> Answer:
         """Find files: texts and images by the index's own methods, everything else by a vector."""

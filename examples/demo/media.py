@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,13 +16,16 @@ from PIL import Image
 from twelvelabs_core import DEFAULT_MODEL, MODELS, estimate_tokens
 from twelvelabs_core.adapter import SUFFIXES
 
-__all__ = ["HEADINGS", "KINDS", "VIDEOS_AT_MOST", "Item", "Kind", "Library", "MediaError", "find", "named"]
+__all__ = ["HEADINGS", "KINDS", "MOST", "VIDEOS_AT_MOST", "Item", "Kind", "Library", "MediaError", "find", "named"]
 
 Kind = Literal["image", "video", "audio", "text"]
 KINDS: tuple[Kind, ...] = ("image", "video", "audio", "text")
 
+MOST = 50
+"""Files of a kind that are sent to the real service unless more are asked for; the emulator gets all."""
+
 VIDEOS_AT_MOST = 5
-"""Videos are billed by the minute, any other file by one request."""
+"""The same of videos, which are billed by the minute, any other file by one request."""
 
 # The model of the demo takes no documents: text files are sent as texts, and PDFs are left out.
 _SUFFIXES: dict[str, Kind] = {
@@ -59,6 +64,13 @@ class Library:
         """The files of one kind."""
         return [item for item in self.items if item.kind == kind]
 
+    def portions(self, most: int = 50) -> Iterator[tuple[Kind, list[Item]]]:
+        """The files by kind, up to ``most`` at once, videos one by one: what is embedded before progress is shown."""
+        for kind in KINDS:
+            items, step = self.of(kind), 1 if kind == "video" else most
+            for start in range(0, len(items), step):
+                yield kind, items[start : start + step]
+
     def named(self, name: str) -> Item:
         """One file by its name; ``KeyError`` if there is none."""
         return {item.name: item for item in self.items}[name]
@@ -73,13 +85,20 @@ def named(kind: Kind, number: int = 2) -> str:
     return ("audio file" if kind == "audio" else kind) + ("" if number == 1 else "s")
 
 
-def find(folder: Path, *, most: int = 50, videos: int = VIDEOS_AT_MOST) -> Library:
+def find(
+    folder: Path,
+    *,
+    most: int | None = MOST,
+    videos: int | None = VIDEOS_AT_MOST,
+    progress: Callable[[int, int], None] | None = None,
+) -> Library:
     """Find the files of a folder and its subfolders, except hidden ones.
 
     Args:
         folder: where to look.
-        most: files of a kind taken at most; each is a request, which TwelveLabs bills.
-        videos: videos taken at most, of up to ten minutes.
+        most: files of a kind taken at most; each is a request, which TwelveLabs bills. None takes all.
+        videos: videos taken at most, of up to ten minutes. None takes all.
+        progress: called with how many files were looked at, and of how many.
 
     Raises:
         MediaError: there is no such folder, or nothing in it that can be searched.
@@ -90,29 +109,30 @@ def find(folder: Path, *, most: int = 50, videos: int = VIDEOS_AT_MOST) -> Libra
         raise MediaError(f"{str(folder)!r} is a file; give the folder it is in")
     items: list[Item] = []
     notes: list[tuple[str, str]] = []
-    beyond: dict[Kind, int] = {}
-    room: dict[Kind, int] = {**dict.fromkeys(KINDS, most), "video": min(most, videos)}
-    try:
-        paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
-    except OSError as error:
-        raise MediaError(f"the folder {str(folder)!r} cannot be read: {error.strerror}") from None
-    for path in paths:
+    taken = dict.fromkeys(KINDS, 0)
+    all_of_a_kind = sys.maxsize if most is None else most
+    room: dict[Kind, int] = {**dict.fromkeys(KINDS, all_of_a_kind), "video": all_of_a_kind}
+    if videos is not None:
+        room["video"] = min(videos, all_of_a_kind)
+    paths = _walk(folder)
+    for number, (path, refused) in enumerate(paths, 1):
+        if progress:
+            progress(number, len(paths))
         name = path.relative_to(folder).as_posix()
         kind = _SUFFIXES.get(path.suffix.lower())
         if not _is_text(name):  # the stores keep names as UTF-8
             notes.append((name.encode("utf-8", "replace").decode(), "skipped: its name is not valid UTF-8"))
+        elif refused:
+            notes.append((name, f"skipped: {refused}"))
         elif kind is None:
             notes.append((name, f"skipped: {_why_not(path.suffix.lower())}"))
-        elif sum(item.kind == kind for item in items) >= room[kind]:
-            beyond[kind] = beyond.get(kind, 0) + 1
+        elif taken[kind] >= room[kind]:
+            notes.append((name, f"skipped: the demo takes {_room(kind, room[kind])}"))
         else:
             item, note = _item(path, name, kind)
+            taken[kind] += item is not None
             items += [item] if item else []
             notes += [(name, note)] if note else []
-    notes += [
-        (f"{number} more {named(kind, number)}", f"skipped: the demo takes {_room(kind, room[kind])}")
-        for kind, number in beyond.items()
-    ]
     if not items:
         seen = f"; looked at {len(paths)}, first {notes[0][0]!r}: {notes[0][1]}" if notes else ""
         raise MediaError(f"no image, video, audio or text file in {str(folder)!r}{seen}")
@@ -123,8 +143,31 @@ def _room(kind: Kind, most: int) -> str:
     return f"{most} {named(kind, most)} (--videos)" if kind == "video" else f"{most} of a kind (--most)"
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _walk(folder: Path) -> list[tuple[Path, str | None]]:
+    """Everything in a folder that is not hidden and no folder, sorted, and why it cannot be opened at all."""
+    found: list[tuple[Path, str | None]] = []
+
+    def unreadable(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise MediaError(f"the folder {str(folder)!r} cannot be read: {error.strerror}") from None
+        found.append((Path(error.filename), f"the folder cannot be read: {error.strerror}"))
+
+    for inside, folders, files in os.walk(folder, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in [*folders, *files]:
+            path = Path(inside, name)
+            if name.startswith(".") or (path.is_dir() and not path.is_symlink()):
+                continue
+            found.append((path, _no_file(path)))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _no_file(path: Path) -> str | None:
+    if path.is_symlink() and not path.exists():
+        return f"it is a broken link, to {str(path.readlink())!r}"
+    if path.is_dir():
+        return "it is a link to a folder; give that folder to search it"
+    return None if path.is_file() else "it is no ordinary file"
 
 
 def _is_text(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -14,11 +14,14 @@ from .media import KINDS, Item, Kind, Library
 __all__ = [
     "DEEP",
     "GAP",
+    "NEAR",
     "Answer",
     "Hit",
+    "Progress",
     "Query",
     "Search",
     "Span",
+    "Stored",
     "file_queries",
     "near_the_best",
     "sample_queries",
@@ -32,10 +35,13 @@ DEEP = 40
 """Segments of videos to fetch for a query; neighbours among them are merged into moments."""
 GAP = 1.0
 """Seconds between two segments of one moment."""
-# Lowest score to keep, as a share of the best.
-_NEAR = 0.75
+NEAR = 0.75
+"""Lowest score to keep, as a share of the best."""
 
 _Found = TypeVar("_Found")
+
+Progress = Callable[[int, int], None]
+"""Called with how many files are done, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,25 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """One vector of a store: a file's, or that of a video's segment, with its time and its embedding option."""
+
+    name: str
+    vector: Sequence[float]
+    span: Span | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What one query found, best first, by kind. The queried file itself is left out."""
+    """What one query found, best first, by kind. The queried file itself is left out.
+
+    ``vector`` is the query's, where the framework hands it out.
+    """
 
     query: Query
     hits: Mapping[Kind, list[Hit]]
+    vector: Sequence[float] = ()
 
     def first(self, kind: Kind) -> str | None:
         """Name of the best file of a kind."""
@@ -123,7 +143,7 @@ def near_the_best(found: Sequence[tuple[_Found, float]]) -> list[tuple[_Found, f
     one beside a good segment would lengthen its moment.
     """
     best = max((score for _, score in found), default=0.0)
-    least = _NEAR * best if best > 0 else best
+    least = NEAR * best if best > 0 else best
     return [(segment, score) for segment, score in found if score >= least]
 
 

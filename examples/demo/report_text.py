@@ -11,7 +11,7 @@ from typing import TextIO
 from .media import HEADINGS, KINDS, Kind, Library, named
 from .queries import Answer, Hit
 
-__all__ = ["WIDTH", "Terminal", "columns", "counted", "fitted"]
+__all__ = ["WIDTH", "Terminal", "by_reason", "columns", "counted", "fitted"]
 
 WIDTH = 100
 _BAR = 20
@@ -40,10 +40,32 @@ class Terminal:
     def library(self, library: Library) -> None:
         """Print which files are searched, and which are left out."""
         self.line(f"In {library.folder}: {counted(library)}.")
-        for name, why in library.notes[:10]:
-            self.line(f"  {fitted(name, 40)}  {fitted(why, WIDTH - 44)}".rstrip())
-        if len(library.notes) > 10:
-            self.line(f"  … and {len(library.notes) - 10} more")
+        for why, names in by_reason(library).items():
+            self._wrapped(f"{why}: {', '.join(names)}")
+
+    def progress(self, doing: str, done: int, of: int) -> None:
+        """Tell how far a long piece of work is: in place on a terminal, else a line for every 500 files."""
+        if self.stream.isatty():
+            self.stream.write(f"\r\x1b[K{doing}: {done} of {of}" if done < of else "\r\x1b[K")
+            self.stream.flush()
+        elif done % 500 == 0 and done < of:
+            self.line(f"{doing}: {done} of {of}")
+
+    def _wrapped(self, text: str) -> None:
+        """Print a text in full, in lines of the width; a word that is longer is broken."""
+        line = " "
+        for word in _printable(text).split(" "):
+            while columns(line) + 1 + columns(word) > WIDTH:
+                if line.strip():
+                    self.line(line)
+                line = "   "
+                if columns(word) <= WIDTH - 4:
+                    break
+                part = word[: next(end for end in range(len(word), 0, -1) if columns(word[:end]) <= WIDTH - 4)]
+                self.line(f"    {part}")
+                word = word[len(part) :]
+            line += f" {word}"
+        self.line(line)
 
     def answers(self, answers: Iterable[Answer]) -> None:
         """Print what each query found."""
@@ -81,6 +103,14 @@ class Terminal:
         return True
 
 
+def by_reason(library: Library) -> dict[str, list[str]]:
+    """The names of the files that are left out or shortened, by why."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in library.notes:
+        reasons.setdefault(why, []).append(name)
+    return reasons
+
+
 def counted(library: Library) -> str:
     """``3 images, 1 audio file`` …"""
     numbers = {kind: len(library.of(kind)) for kind in KINDS}
@@ -94,12 +124,16 @@ def fitted(text: str, width: int) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    text = "".join(char if char.isprintable() else "·" for char in text)
+    text = _printable(text)
     if columns(text) <= width:
         return text
     while columns(text) > width - 1:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "·" for char in text)
 
 
 def columns(text: str) -> int:

@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from typing_extensions import Unpack
 
 from twelvelabs_core import Image, InvalidInputError
-from twelvelabs_core.adapter import MomentPart, MomentParts, MomentSettings, describe, kind_of
+from twelvelabs_core.adapter import MomentPart, MomentParts, MomentSettings, callers_loop, describe, kind_of
 
 _REFERENCE = re.compile(r"\s*\[twelvelabs:[^\[\]\n]+\]")
 
@@ -59,6 +59,7 @@ def moment_blocks(document: Document, **settings: Unpack[MomentSettings]) -> lis
 
 async def amoment_blocks(document: Document, **settings: Unpack[MomentSettings]) -> list[dict[str, Any]]:
     """:func:`moment_blocks`, in a thread."""
+    callers_loop()
     return await asyncio.to_thread(moment_blocks, document, **settings)
 
 

@@ -9,7 +9,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
 from typing_extensions import Unpack
 
 from twelvelabs_core import InvalidInputError
-from twelvelabs_core.adapter import MomentPart, MomentParts, MomentSettings, describe
+from twelvelabs_core.adapter import MomentPart, MomentParts, MomentSettings, callers_loop, describe
 
 from .nodes import media_in
 
@@ -59,6 +59,7 @@ def moment_blocks(node: NodeWithScore | BaseNode, **settings: Unpack[MomentSetti
 
 async def amoment_blocks(node: NodeWithScore | BaseNode, **settings: Unpack[MomentSettings]) -> list[ContentBlock]:
     """:func:`moment_blocks`, in a thread."""
+    callers_loop()
     return await asyncio.to_thread(moment_blocks, node, **settings)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +32,14 @@ class StrictSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _check_names(cls, given: Any) -> Any:
-        return _known(cls, cls._renamed(dict(given))) if isinstance(given, Mapping) else given
+        if not isinstance(given, Mapping):
+            return given
+        try:
+            return _known(cls, cls._renamed(dict(given)))
+        except ValueError as error:
+            refused = PydanticCustomError("unknown_setting", "{said}", {"said": str(error)})
+        # An error of pydantic's own would hold all settings, and the API key with them.
+        raise ValidationError.from_exception_data(cls.__name__, [{"type": refused, "input": None}], hide_input=True)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other values for some fields; as pydantic's, but of an unknown name it is an error."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from pydantic import SecretStr
@@ -22,7 +22,7 @@ from twelvelabs_emulator import Emulator
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
 import sample_media
-from demo import app, report_html, report_text
+from demo import app, report_text
 from demo.langchain_search import LangChainSearch
 from demo.llama_index_search import LlamaIndexSearch
 from demo.media import KINDS, Item, Library, MediaError, find
@@ -30,7 +30,7 @@ from demo.queries import Answer, Hit, Query, Search, file_queries, sample_querie
 from demo.service import Service, ServiceError, connect
 
 EXAMPLES = Path(sample_media.__file__).parent
-SEARCHES: list[Callable[[Library, Service], Search]] = [LangChainSearch, LlamaIndexSearch]
+SEARCHES: list[Callable[..., Search]] = [LangChainSearch, LlamaIndexSearch]
 VARIABLES = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL", "MEDIA", "QUERY")
 
 
@@ -232,7 +232,46 @@ def test_too_many_files_cost_too_much(tmp_path: Path) -> None:
         (tmp_path / f"{number}.txt").write_text("words")
     library = find(tmp_path, most=3)
     assert [item.name for item in library.items] == ["0.txt", "1.txt", "2.txt"]
-    assert library.notes == (("2 more texts", "skipped: the demo takes 3 of a kind (--most)"),)
+    why = "skipped: the demo takes 3 of a kind (--most)"
+    assert library.notes == (("3.txt", why), ("4.txt", why))
+    assert len(find(tmp_path, most=None).items) == 5
+
+
+def test_links_that_lead_nowhere_and_links_to_folders_are_named(folder: Path, tmp_path: Path) -> None:
+    (folder / "in side" / "gone.png").symlink_to("nowhere.png")
+    (folder / "ring.txt").symlink_to("ring.txt")
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "good link.txt").symlink_to(folder / "note.txt")
+    library = find(folder)
+    notes = dict(library.notes)
+    assert notes["in side/gone.png"] == "skipped: it is a broken link, to 'nowhere.png'"
+    assert notes["ring.txt"] == "skipped: it is a broken link, to 'ring.txt'"
+    assert notes["linked"] == "skipped: it is a link to a folder; give that folder to search it"
+    assert library.named("good link.txt").kind == "text"
+
+
+def test_how_far_it_is_is_told(library: Library, service: Service) -> None:
+    told: list[tuple[int, int]] = []
+    looked = find(library.folder, progress=lambda done, of: told.append((done, of)))
+    assert told == [(number, len(looked.items)) for number in range(1, len(looked.items) + 1)]
+    portions = [(kind, len(items)) for kind, items in library.portions(most=4)]
+    assert portions == [
+        *(("image", 4), ("image", 4), ("image", 2), ("video", 1), ("video", 1), ("video", 1)),
+        *(("audio", 4), ("audio", 4), ("text", 4), ("text", 4)),
+    ]
+    for make in SEARCHES:
+        told.clear()
+        make(library, service, lambda done, of: told.append((done, of)))
+        assert told == [(10, 29), (11, 29), (12, 29), (13, 29), (21, 29), (29, 29)]
+    stream = Terminal("utf-8", tty=True)
+    for done in (1, 29):
+        report_text.Terminal(stream).progress("Embedding", done, 29)
+    assert stream.said() == "\r\x1b[KEmbedding: 1 of 29\r\x1b[K"
+    stream = Terminal("utf-8", tty=False)
+    for done in range(1, 1200):
+        report_text.Terminal(stream).progress("Embedding", done, 1200)
+    assert stream.said().splitlines() == ["Embedding: 500 of 1200", "Embedding: 1000 of 1200"]
 
 
 @pytest.mark.parametrize("search_of", SEARCHES, ids=lambda make: make.title)
@@ -322,7 +361,8 @@ ANSWERS = [Answer(Query(("text",), text="what? " * 40), {"text": [Hit(LONG, 1.2)
 def test_tables_fit_a_hundred_columns_without_colours_where_there_is_no_terminal() -> None:
     stream = Terminal("utf-8", tty=False)
     terminal = report_text.Terminal(stream)
-    terminal.library(Library(Path("x"), (LONG,), ((LONG.name, "why " * 50),) * 12))
+    names = [f"file {number} {'x' * 30}.bin" for number in range(12)] + [LONG.name, "y" * 250]
+    terminal.library(Library(Path("x"), (LONG,), tuple((name, "why " * 50) for name in names)))
     terminal.heading("Title")
     terminal.answers(ANSWERS)
     lines = stream.said().splitlines()
@@ -330,7 +370,11 @@ def test_tables_fit_a_hundred_columns_without_colours_where_there_is_no_terminal
     assert max(report_text.columns(line) for line in lines) <= 100
     assert any("█" * 20 in line and "1.20" in line for line in lines)
     assert any("░" * 20 in line and "-0.50" in line for line in lines)
-    assert "  … and 2 more" in lines
+    # Every file that is left out is named in full, and the reason once.
+    said = re.sub(r"\s+", "", stream.said())
+    for name in names:
+        assert re.sub("[\x1b\n]", "·", name).replace(" ", "") in said
+    assert said.count("why" * 50) == 1
 
 
 def test_a_terminal_gets_colours_unless_it_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,55 +394,6 @@ def test_an_old_terminal_gets_ascii() -> None:
     stream = Terminal("ascii", tty=False)
     report_text.Terminal(stream).answers(ANSWERS)
     assert "#" * 20 in stream.said() and "█" not in stream.said()
-
-
-class Page(HTMLParser):
-    """The elements that matter, with their attributes, and the text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str, attribute: str) -> list[str]:
-        return [attrs[attribute] or "" for name, attrs in self.elements if name == tag]
-
-
-def test_the_page_shows_images_plays_audio_and_quotes_texts(folder: Path, service: Service, tmp_path: Path) -> None:
-    library = find(folder)
-    queries = [text_query(library, "red & <i>"), *file_queries(library)]
-    answers = {
-        search.title: [search.ask(query) for query in queries]
-        for search in (make(library, service) for make in SEARCHES)
-    }
-    where = report_html.write(tmp_path / "out" / "demo.html", library, service, answers)
-    page = Page(where.read_text(encoding="utf-8"))
-    assert not {"script", "b", "i"} & {tag for tag, _ in page.elements}
-    assert "“red & <i>”" in page.text and "<script>alert(1)</script>" in page.text and "toys" in page.text
-    assert all(source.startswith("data:image/jpeg;base64,") for source in page.all("img", "src"))
-    assert "in side/blaue Fläche #1?.webp" in page.all("img", "alt")
-    audio = page.all("audio", "src")
-    assert audio and all((where.parent / unquote(source)).is_file() for source in audio)
-    assert "LangChain + Chroma and LlamaIndex + Qdrant" in re.sub(r"\s+", " ", page.text)
-
-
-def test_the_page_shows_both_lists_when_the_frameworks_differ(library: Library, service: Service) -> None:
-    red, blue = library.named("lemon.png"), library.named("zebra.png")
-    query = Query(("image",), text="x")
-    answers = {
-        "One": [Answer(query, {"image": [Hit(red, 0.5), Hit(blue, 0.4)]})],
-        "Other": [Answer(query, {"image": [Hit(blue, 0.5), Hit(red, 0.4)]})],
-    }
-    page = Page(report_html.page(library, service, answers))
-    assert page.all("img", "alt") == ["lemon.png", "zebra.png", "zebra.png", "lemon.png"]
-    assert "One\n" in page.text.replace("Other", "\nOther") and sum(tag == "h4" for tag, _ in page.elements) == 2
 
 
 # --- the commands -----------------------------------------------------------------------------------------
@@ -427,9 +422,55 @@ def test_the_demo_on_a_users_files_and_query(folder: Path, tmp_path: Path, emula
     assert emulator.base_url in done.stdout.splitlines()[0] and "toys" in done.stdout.splitlines()[1]
     assert '“it\'s a "red" $HOME”' in done.stdout
     assert "2 images, 1 audio file, 3 texts" in done.stdout and "tiny.png" in done.stdout
+    assert "video.mp4" in (tmp_path / "demo.html").read_text(encoding="utf-8")
     assert {request.status for request in emulator.requests} == {200}
     first = done.stdout.split("→ images")[1].splitlines()[0]
     assert "a red <b>square.PNG" in first
+
+
+def test_the_emulator_gets_all_files_and_the_real_service_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    for number in range(55):
+        (tmp_path / f"{number:02}.txt").write_text(f"words {number}")
+    options = app._options(["--media", str(tmp_path)])
+    terminal = report_text.Terminal(io.StringIO())
+    assert len(app._library(tmp_path, options, service, terminal).items) == 55
+    real = Service("https://api.twelvelabs.io/v1.3", SecretStr("k"), toy=False)
+    library = app._library(tmp_path, options, real, terminal)
+    assert len(library.items) == 50 and [name for name, _ in library.notes] == [
+        "50.txt",
+        "51.txt",
+        "52.txt",
+        "53.txt",
+        "54.txt",
+    ]
+    options = app._options(["--media", str(tmp_path), "--most", "3"])
+    assert len(app._library(tmp_path, options, service, terminal).items) == 3
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+@pytest.mark.parametrize("in_environment", [False, True])
+def test_make_hands_on_what_is_asked_as_it_is(tmp_path: Path, in_environment: bool) -> None:
+    query, media = 'a $5 toy, $(HOME) `x` "y" it\'s', "my $$ files"
+    (tmp_path / "Makefile").write_bytes((EXAMPLES.parent / "Makefile").read_bytes())
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys, json; print(json.dumps(sys.argv[1:]))" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "venv" / "installed-demo").write_text("")
+    given = {"QUERY": query, "MEDIA": media}
+    done = subprocess.run(
+        ["make", "demo", "VENV=venv", *([] if in_environment else [f"{name}={text}" for name, text in given.items()])],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **(given if in_environment else {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == ["-m", "demo", f"--media={media}", f"--query={query}"]
 
 
 @pytest.mark.parametrize(

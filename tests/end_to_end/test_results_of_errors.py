@@ -300,9 +300,10 @@ async def test_a_loader_that_is_left_early_is_over(tmp_path: Path) -> None:
     for n in range(8):
         (tmp_path / f"{n}.png").write_bytes(media.png("red", (200 + n, 200)))
     service = Holding(answers=(tmp_path / "0.png").read_bytes())
-    model = TwelveLabsEmbeddings(api_key=service.key, transport=service.transport, max_concurrency=2)
+    # As many as there are files: the first may be read last, and the others are held.
+    model = TwelveLabsEmbeddings(api_key=service.key, transport=service.transport, max_concurrency=8)
     documents = TwelveLabsMediaLoader(tmp_path, model).alazy_load()
-    await anext(documents)
+    await asyncio.wait_for(anext(documents), 60)
     await until(lambda: service.under_way > 0)
     await documents.aclose()  # type: ignore[attr-defined]  # it is a generator
     await until(lambda: service.under_way == 0)

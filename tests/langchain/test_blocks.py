@@ -80,6 +80,11 @@ async def test_in_a_thread(hits: list[Document], monkeypatch: pytest.MonkeyPatch
     assert threads[0] is not threads[1] is threading.current_thread()
 
 
+def test_outside_of_asyncio_it_says_what_to_do(hits: list[Document]) -> None:
+    with pytest.raises(RuntimeError, match="Under trio, call the method without 'a' in a thread"):
+        amoment_blocks(hits[0]).send(None)
+
+
 def test_wrong_arguments(hits: list[Document]) -> None:
     with pytest.raises(InvalidInputError, match=r"takes one document, got .* for document in documents"):
         moment_blocks(hits)  # type: ignore[arg-type]

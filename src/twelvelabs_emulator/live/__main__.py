@@ -41,10 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Nothing was sent.")
         return 1
     service = Service(given.base_url, key, most_requests=given.most_requests, most_media_sec=given.most_media)
-    try:
-        outcome = ask_all(service, QUESTIONS, lambda line: print(line, file=sys.stderr))
-    finally:
-        service.close()
+    outcome = ask_all(service, QUESTIONS, lambda line: print(line, file=sys.stderr))
     table = as_table(outcome, QUESTIONS, Settings(), service)
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / "real.json").write_text(as_settings(outcome), encoding="utf-8")

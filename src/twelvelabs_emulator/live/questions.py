@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from ..protocol.sending import Answer
 from . import samples
-from .service import NotAnswered, Service
+from .service import NotAnswered, Part, Service
 
 _TEXT = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": "a red bike"}}
 _UNKNOWN = "6298d673f1090f1100476d4c"
@@ -32,30 +31,31 @@ class Question:
     media_sec: float = 0.0
 
 
-def _accepted(response: httpx.Response) -> bool:
+def _accepted(response: Answer) -> bool:
     """Whether a request was served. Raises `NotAnswered` for a refusal that is not about the request."""
-    if response.status_code in (200, 201, 202):
+    if response.status in (200, 201, 202):
         return True
-    if response.status_code in (400, 413):
+    if response.status in (400, 413):
         return False
-    raise NotAnswered(f"status {response.status_code}")
+    raise NotAnswered(f"status {response.status}")
 
 
-def _either(name: str, yes: Any, no: Any, response: httpx.Response) -> Found:
+def _either(name: str, yes: Any, no: Any, response: Answer) -> Found:
     return {name: yes if _accepted(response) else no}
 
 
-def _v2(service: Service, **changes: Any) -> httpx.Response:
+def _v2(service: Service, **changes: Any) -> Answer:
     body = {name: value for name, value in (_TEXT | changes).items() if value is not ...}
-    return service.ask("POST", "embed-v2", json=body)
+    return service.ask("POST", "embed-v2", body=body)
 
 
-def _v1(service: Service, media_sec: float = 0.0, path: str = "embed", **fields: Any) -> httpx.Response:
-    parts = {name: value if isinstance(value, tuple) else (None, value) for name, value in fields.items()}
-    return service.ask("POST", path, files={"model_name": (None, "marengo3.0")} | parts, media_sec=media_sec)
+def _v1(service: Service, media_sec: float = 0.0, path: str = "embed", **fields: Any) -> Answer:
+    form: dict[str, Part] = {"model_name": (None, "marengo3.0")}
+    form |= {name: value if isinstance(value, tuple) else (None, value) for name, value in fields.items()}
+    return service.ask("POST", path, form=form, media_sec=media_sec)
 
 
-def _vector(response: httpx.Response) -> list[float]:
+def _vector(response: Answer) -> list[float]:
     if not _accepted(response):
         raise NotAnswered("refused")
     found: list[float] = response.json()["data"][0]["embedding"]
@@ -76,9 +76,9 @@ def _inside(content: bytes) -> dict[str, Any]:
     return {"media_source": {"base64_string": base64.b64encode(content).decode()}}
 
 
-def _image(service: Service, content: bytes) -> httpx.Response:
+def _image(service: Service, content: bytes) -> Answer:
     return service.ask(
-        "POST", "embed-v2", json={"input_type": "image", "model_name": "marengo3.0", "image": _inside(content)}
+        "POST", "embed-v2", body={"input_type": "image", "model_name": "marengo3.0", "image": _inside(content)}
     )
 
 
@@ -108,9 +108,9 @@ def _long(service: Service) -> Found:
 
 def _prefix(service: Service) -> Found:
     body = {"input_type": "multi_input", "model_name": "marengo3.5", "multi_input": {"input_text": "a red bike"}}
-    if not _is_unit(_vector(service.ask("POST", "embed-v2", json=body))):
+    if not _is_unit(_vector(service.ask("POST", "embed-v2", body=body))):
         raise NotAnswered("no vector has length 1")
-    short = service.ask("POST", "embed-v2", json=body | {"embedding_dimension": 128})
+    short = service.ask("POST", "embed-v2", body=body | {"embedding_dimension": 128})
     return {"normalize_prefix": _is_unit(_vector(short))}
 
 
@@ -156,7 +156,7 @@ def _speech(service: Service) -> Found:
 def _order(service: Service) -> Found:
     audio = _inside(samples.tone(_AUDIO_SEC)) | {"segmentation": {"strategy": "fixed", "fixed": {"duration_sec": 3}}}
     body = {"input_type": "audio", "model_name": "marengo3.0", "audio": audio}
-    response = service.ask("POST", "embed-v2", json=body, media_sec=_AUDIO_SEC)
+    response = service.ask("POST", "embed-v2", body=body, media_sec=_AUDIO_SEC)
     if not _accepted(response):
         raise NotAnswered("refused")
     starts: dict[Any, list[float]] = {}
@@ -168,7 +168,7 @@ def _order(service: Service) -> Found:
 def _soundless(service: Service) -> Found:
     video = _inside(samples.soundless_video(_VIDEO_SEC))
     body = {"input_type": "video", "model_name": "marengo3.0", "video": video}
-    response = service.ask("POST", "embed-v2", json=body, media_sec=_VIDEO_SEC)
+    response = service.ask("POST", "embed-v2", body=body, media_sec=_VIDEO_SEC)
     if not _accepted(response):
         raise NotAnswered("refused")
     options = {item["embedding_option"] for item in response.json()["data"]}
@@ -193,7 +193,7 @@ def _tasks(service: Service) -> Found:
     else:
         return found
     if status == "ready":
-        asked = service.ask("GET", f"embed/tasks/{task_id}", params={"embedding_option": "visual-text"})
+        asked = service.ask("GET", f"embed/tasks/{task_id}", query={"embedding_option": "visual-text"})
         segments = asked.json().get("video_embedding", {}).get("segments") if _accepted(asked) else []
         found["visual_text_marengo30"] = "visual" if segments else "none" if _accepted(asked) else "refuse"
     return found
@@ -213,7 +213,7 @@ def _lone_scope(service: Service) -> Found:
 
 def _asset(service: Service) -> Found:
     file = ("a.jpg", samples.split_image())
-    made = service.ask("POST", "assets", files={"method": (None, "direct"), "file": file})
+    made = service.ask("POST", "assets", form={"method": (None, "direct"), "file": file})
     if not _accepted(made):
         raise NotAnswered("refused")
     asset_id = made.json()["_id"]
@@ -222,14 +222,14 @@ def _asset(service: Service) -> Found:
             raise NotAnswered("it was ready at once")
         image = {"media_source": {"asset_id": asset_id}}
         body = {"input_type": "image", "model_name": "marengo3.0", "image": image}
-        return _either("unready_asset", "accept", "refuse", service.ask("POST", "embed-v2", json=body))
+        return _either("unready_asset", "accept", "refuse", service.ask("POST", "embed-v2", body=body))
     finally:
         service.ask("DELETE", f"assets/{asset_id}")
 
 
 def _missing(name: str, path: str, statuses: tuple[int, ...]) -> Callable[[Service], Found]:
     def find(service: Service) -> Found:
-        status = service.ask("GET", path).status_code
+        status = service.ask("GET", path).status
         if status not in statuses:
             raise NotAnswered(f"status {status}")
         return {name: status}

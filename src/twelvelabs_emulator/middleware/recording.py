@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +17,7 @@ from ..protocol.errors import ApiError
 from ..protocol.formats import API_PREFIX
 from ..protocol.forms import read_form
 from ..protocol.recordings import Recorded
+from ..protocol.sending import send
 from ..protocol.settings import Settings
 from ..store.state import state_of
 
@@ -66,9 +65,14 @@ async def forwarded(request: Request, settings: Settings) -> Response:
     url = f"{settings.record_from.rstrip('/')}/{_path(request)}"
     url += f"?{request.url.query}" if request.url.query else ""
     headers = {name: value for name, value in request.headers.items() if name not in _OWN_HEADERS}
-    status, answered, content = await asyncio.to_thread(_send, request.method, url, headers, await request.body())
-    kept = {name: value for name, value in answered.items() if name.startswith(_KEPT_HEADERS)}
-    text = content.decode("utf-8", "replace")
+    content = await request.body()
+    try:
+        answered = await asyncio.to_thread(send, request.method, url, headers, content, timeout_sec=_TIMEOUT_SEC)
+    except OSError as error:
+        why = f"The service that is recorded could not be reached ({getattr(error, 'reason', error)})."
+        raise ApiError(502, "not_reached", why) from None
+    kept = {name: value for name, value in answered.headers.items() if name.startswith(_KEPT_HEADERS)}
+    text = answered.content.decode("utf-8", "replace")
     if key:
         text, known = text.replace(key, _KEY), known_by.replace(key, _KEY)
     else:
@@ -76,8 +80,8 @@ async def forwarded(request: Request, settings: Settings) -> Response:
     try:
         body = recordings.rounded(json.loads(text)) if text else None
     except ValueError:  # A page of a proxy, say.
-        return Response(text, status, kept, media_type=answered.get("content-type"))
-    answer = Recorded(recordings.shown(known), status, body, _below_prefix(answered.get("location")))
+        return Response(text, answered.status, kept, media_type=answered.headers.get("content-type"))
+    answer = Recorded(recordings.shown(known), answered.status, body, _below_prefix(answered.headers.get("location")))
     await asyncio.to_thread(recordings.keep, settings.recording, known_by, answer)
     return _response(answer, kept, request)
 
@@ -117,30 +121,3 @@ def _response(answer: Recorded, headers: dict[str, str], request: Request) -> Re
     if answer.body is None:
         return Response(None, answer.status, headers)
     return json_response(answer.body, answer.status, headers)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, which would take the key to another server."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _send(method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Send a request; return the status, the headers (lower-case names) and the body of its answer."""
-    request = urllib.request.Request(url, data=body or None, headers=headers, method=method)
-    opener = urllib.request.build_opener(_NoRedirects())
-    try:
-        with _opened(opener, request) as response:
-            found = {name.lower(): value for name, value in response.headers.items()}
-            return response.status, found, response.read()
-    except OSError as error:
-        why = f"The service that is recorded could not be reached ({getattr(error, 'reason', error)})."
-        raise ApiError(502, "not_reached", why) from None
-
-
-def _opened(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> Any:
-    try:
-        return opener.open(request, timeout=_TIMEOUT_SEC)
-    except urllib.error.HTTPError as error:
-        return error

@@ -106,6 +106,12 @@ def test_an_address_is_fetched_if_the_caller_says_so(hit: dict[str, Any]) -> Non
     assert MomentParts(media=lambda source: VIDEO, frames=1, audio=False).of({**hit, "source": url}, "beach.mp4")
 
 
+def test_the_content_of_an_asset_is_elsewhere(hit: dict[str, Any]) -> None:
+    for kind in ("video", "image"):
+        with pytest.raises(InvalidInputError, match="is an asset, whose content the API does not return; pass media="):
+            MomentParts().of({**hit, "source": "asset://6750f0c2a1b2c3d4e5f60718", "media_type": kind}, "beach.mp4")
+
+
 def test_media_that_was_embedded_from_bytes_has_no_source(hit: dict[str, Any]) -> None:
     del hit["source"]
     with pytest.raises(InvalidInputError, match=r"names no file .*Pass media="):

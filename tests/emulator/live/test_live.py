@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +62,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def service(emulator: Emulator) -> Iterator[Service]:
-    service = Service(emulator.base_url, KEY)
-    yield service
-    service.close()
+def service(emulator: Emulator) -> Service:
+    return Service(emulator.base_url, KEY)
 
 
 def ask(service: Service) -> Outcome:
@@ -113,7 +110,6 @@ def test_the_budget_ends_it(emulator: Emulator, budget: dict[str, Any], why: str
     emulator.configure(**ACCOUNT, blank_text="embed")
     service = Service(emulator.base_url, KEY, **budget)
     outcome = ask(service)
-    service.close()
     assert outcome.stopped is not None and why in outcome.stopped
     assert differences(outcome, Settings()) == {"blank_text": "embed"}
     assert len(emulator.requests) <= budget.get("most_requests", 80)
