@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
 import warnings
@@ -12,6 +14,11 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+
+# Ray imports it, and it keeps the class of sockets that it finds: in a unit test the one that refuses, and then the
+# emulator's server has that for the rest of the run.
+with contextlib.suppress(ImportError):
+    importlib.import_module("uvloop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
