@@ -23,7 +23,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from tests.support import media
-from tests.support.pages import PAGES, PYTHON, ROOT, SHELL, SHOWN, blocks, denied_modules, installs, missing
+from tests.support.pages import DENY, PAGES, PYTHON, ROOT, SHELL, SHOWN, blocks, denied_modules, installs, missing
 from twelvelabs_emulator import Emulator
 
 WITH_PYTHON = [page for page in PAGES if any(block.language in PYTHON for block in blocks(page))]
@@ -76,25 +76,15 @@ PRINTED = {
 
 # Input: {"page": its path, "blocks": [[lines above, text], …], "denied": modules that the page does not install}.
 # Blocks keep their line numbers, so that a traceback names the line of the page.
-RUNNER = """
-import json, os, re, sys, sysconfig
-from importlib.machinery import PathFinder
+RUNNER = (
+    """
+import json, re, sys
 from pathlib import Path
 
 task = json.load(sys.stdin)
-denied = set(task["denied"])
-
-class NotInstalled:
-    def find_spec(self, name, path=None, target=None):
-        spec = PathFinder.find_spec(name, path, target) if name in denied else None
-        if spec is None:
-            return None
-        places = [spec.origin, *(spec.submodule_search_locations or ())]
-        own = tuple(os.path.join(sysconfig.get_path(kind), *name.split(".")) for kind in ("purelib", "platlib"))
-        if any(place and place.startswith(own) for place in places):  # not a copy that another package brings
-            raise ModuleNotFoundError(f"No module named {name!r}: the page does not say to install it", name=name)
-
-sys.meta_path.insert(0, NotInstalled())
+"""
+    + DENY
+    + """
 names = {"__name__": "page"}
 for number, (above, block) in enumerate(task["blocks"]):
     if re.search("^def test_", block, re.MULTILINE):
@@ -107,6 +97,7 @@ for number, (above, block) in enumerate(task["blocks"]):
     else:
         exec(compile("\\n" * above + block, task["page"], "exec"), names)
 """
+)
 
 
 def environment(**changes: str) -> dict[str, str]:

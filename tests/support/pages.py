@@ -26,6 +26,26 @@ _BLOCK = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.DOTALL |
 _PIP = re.compile(r"^(?:\S*/)?pip install\s+(?P<rest>.*)$")
 _DEPTH = 3  # of module names that are told apart: llama_index.vector_stores.chroma
 
+# Part of a program that has `task`, which names under "denied" the modules that a page does not install.
+DENY = """
+import os, sys, sysconfig
+from importlib.machinery import PathFinder
+
+denied = set(task["denied"])
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        spec = PathFinder.find_spec(name, path, target) if name in denied else None
+        if spec is None:
+            return None
+        places = [spec.origin, *(spec.submodule_search_locations or ())]
+        own = tuple(os.path.join(sysconfig.get_path(kind), *name.split(".")) for kind in ("purelib", "platlib"))
+        if any(place and place.startswith(own) for place in places):  # not a copy that another package brings
+            raise ModuleNotFoundError(f"No module named {name!r}: the page does not say to install it", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
+"""
+
 
 @dataclass(frozen=True)
 class Block:
