@@ -19,6 +19,7 @@ _ADDRESS = re.compile(r"[0-9.]+")
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f"/\\\u2028\u2029]+')
 _TOKEN_BYTES = 12
 _MAX_STEM = 80
+_UNIQUE = re.compile(rf"-([0-9a-f]{{{2 * _TOKEN_BYTES}}})(?=\.|$)")
 _UNIQUE_PART = re.compile(rf"-[0-9a-f]{{{2 * _TOKEN_BYTES}}}(?=(\.[A-Za-z0-9]{{1,10}})?$)")
 
 
@@ -87,8 +88,8 @@ def is_name(listed: Any, name: str) -> bool:
     """Whether a file name in a list is one that :func:`unique_name` gave: its unique part decides, as a service may
     change or cut the rest.
     """
-    unique = PurePath(name).stem[-2 * _TOKEN_BYTES :]
-    return isinstance(listed, str) and len(unique) == 2 * _TOKEN_BYTES and unique in listed.lower()
+    unique = _UNIQUE.findall(name)  # the last: a file's own name may look like one, and may hold dots
+    return isinstance(listed, str) and bool(unique) and unique[-1] in listed.lower()
 
 
 def safe_name(filename: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.anyjson import anything
@@ -85,7 +85,8 @@ def test_a_name_holds_what_a_header_can_carry(name: str, sent: str) -> None:
     assert safe_name(name) == sent
 
 
-@given(st.text(max_size=300), st.sampled_from([".mp4", ""]))
+@example("0.0.", "")  # a dot of its own, and no suffix
+@given(st.text(max_size=300), st.sampled_from([".mp4", ".tar.gz", ""]))
 def test_names_are_unique_short_and_known_again(name: str, suffix: str) -> None:
     first, second = unique_name(name, suffix), unique_name(name, suffix)
     assert len(first) <= 255
