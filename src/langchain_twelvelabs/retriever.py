@@ -283,8 +283,7 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     ) -> list[Document]:
         asked, changed = _asked or Asked({"": query}), self._changed(settings)
         store, plan = changed._plan(asked)
-        if changed._is_unchecked():
-            check_searched(store)
+        if changed._is_unchecked() and check_searched(store):
             changed._passed()
         vectors = run(changed._vectors(asked, plan))
         lists = [store.search(vectors[step.query], step.count, step.option, changed.filter) for step in plan.steps]
@@ -300,8 +299,7 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     ) -> list[Document]:
         asked, changed = _asked or Asked({"": query}), self._changed(settings)
         store, plan = changed._plan(asked)
-        if changed._is_unchecked():
-            await acheck_searched(store)
+        if changed._is_unchecked() and await acheck_searched(store):
             changed._passed()
         vectors = await arun(changed._vectors(asked, plan))
         lists = [

@@ -31,7 +31,7 @@ from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of
 from .queries import ItemQuery, composed_query, media_query, query_by_option
 from .search import IndexSearch
-from .store_check import check_store
+from .store_check import check_queried
 
 
 class SearchSettings(TypedDict, total=False):
@@ -278,8 +278,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         return is_index and self._filters is None and self._model.space not in self._checked
 
     def _check_index(self) -> None:
-        check_store(self._index, self._model)
-        self._checked.add(self._model.space)
+        if check_queried(self._index, self._model):
+            self._checked.add(self._model.space)
 
     def _plan(self, query: QueryBundle) -> tuple[Plan, dict[str, Item | QueryBundle]]:
         """The searches, and the queries they need."""

@@ -234,6 +234,36 @@ async def test_a_store_that_cannot_be_searched_passes(
     assert caplog.messages == [line, line]
 
 
+class Away(Bare):
+    """A store whose server cannot be reached for a while."""
+
+    away = True
+
+    def similarity_search_with_score(self, query: str, k: int = 4) -> list[tuple[Document, float]]:
+        if self.away:
+            raise ConnectionError("away")
+        return super().similarity_search_with_score(query, k)
+
+
+async def test_a_check_that_could_not_be_made_is_made_by_the_next_search(
+    old: TwelveLabsEmbeddings, new: TwelveLabsEmbeddings
+) -> None:
+    filled, store = Bare(old), Away(new)
+    filled.add_documents(list(TwelveLabsSpaceTransformer(old).transform_documents([Document("a green car")])))
+    filled.add_texts(["a red bike"])
+    store._inner.store = filled._inner.store
+    retriever = TwelveLabsRetriever(vectorstore=store, embeddings=new, k=1)
+    with pytest.raises(ConnectionError):
+        retriever.invoke("a red bike")
+    with pytest.raises(ConnectionError):
+        await retriever.ainvoke("a red bike")
+    store.away = False
+    with pytest.raises(InvalidInputError, match=REFUSED):
+        retriever.invoke("a red bike")
+    with pytest.raises(InvalidInputError, match=REFUSED):
+        await retriever.ainvoke("a red bike")
+
+
 @pytest.mark.parametrize("wrong", [None, "store", 7])
 def test_what_is_no_store(wrong: Any, new: TwelveLabsEmbeddings) -> None:
     with pytest.raises(InvalidInputError, match="store= takes a LangChain vector store"):
