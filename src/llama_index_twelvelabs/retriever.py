@@ -34,7 +34,14 @@ from .search import IndexSearch
 from .store_check import check_queried
 
 
-class SearchSettings(TypedDict, total=False):
+class OldNames(TypedDict, total=False):
+    """Earlier names of settings of :class:`TwelveLabsMomentRetriever`."""
+
+    gap: float | None
+    similarity_cutoff: float | None
+
+
+class SearchSettings(OldNames, total=False):
     """The settings of :class:`TwelveLabsMomentRetriever` that one call may change."""
 
     similarity_top_k: int
@@ -46,15 +53,6 @@ class SearchSettings(TypedDict, total=False):
     score_cutoff: float | None
     with_scores: bool
     filters: MetadataFilters | None
-    gap: float | None
-    similarity_cutoff: float | None
-
-
-class OldNames(TypedDict, total=False):
-    """Earlier names of settings of :class:`TwelveLabsMomentRetriever`."""
-
-    gap: float | None
-    similarity_cutoff: float | None
 
 
 _NEW_NAMES = {"gap": "merge_gap", "similarity_cutoff": "score_cutoff", "similarity_top_k": "k"}
