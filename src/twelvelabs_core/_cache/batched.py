@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from .._errors import TwelveLabsError, copied
 from .._net import loop
 
 A = TypeVar("A")
@@ -28,7 +29,9 @@ class Batched(Generic[A, R]):
         self._last: asyncio.Task[Sequence[R] | Exception] | None = None
 
     async def call(self, arguments: Sequence[A]) -> Sequence[R]:
-        """The results of some arguments, in order. Raises what the function raises."""
+        """The results of some arguments, in order. Raises what the function raises; each caller an error of its own, as
+        calls put their results into it.
+        """
         first = len(self._waiting)
         self._waiting += arguments
         if self._next is None:
@@ -36,7 +39,7 @@ class Batched(Generic[A, R]):
             loop.finish_at_exit(self._next)
         found = await asyncio.shield(self._next)
         if isinstance(found, Exception):
-            raise found
+            raise copied(found) if isinstance(found, TwelveLabsError) else found
         return found[first : first + len(arguments)]
 
     async def _call(self, before: asyncio.Task[Sequence[R] | Exception] | None) -> Sequence[R] | Exception:

@@ -7,6 +7,7 @@ import gc
 import math
 import pickle
 import sqlite3
+import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import fields
@@ -18,7 +19,7 @@ import pytest
 from langchain_core.stores import InMemoryByteStore
 
 from tests.support import media
-from tests.support.service import Service, right_answer, vector
+from tests.support.service import Service, right_answer, text_of, vector
 from twelvelabs_core import (
     BatchError,
     CacheError,
@@ -282,6 +283,30 @@ async def test_results_that_come_together_share_a_transaction() -> None:
     assert {key: value.vector for key, value in found.items() if isinstance(value, Embedding)} == {
         f"{i}": [i + 1.0] for i in range(20)
     }
+
+
+async def test_calls_whose_write_fails_together_have_results_of_their_own() -> None:
+    """The second write takes what has come of both calls during the first, and fails."""
+
+    class Full(InMemoryByteStore):
+        writes = 0
+
+        def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+            self.writes += 1
+            if self.writes > 1:
+                raise OSError(28, "No space left on device")
+            time.sleep(0.2)
+
+    async def answer(request: httpx.Request) -> Any:
+        await asyncio.sleep(0.05 if text_of(request) != "a 0" else 0.0)
+        return right_answer(request)
+
+    client = Service(answer).client(cache=Full())
+    calls = [[f"{name} {i}" for i in range(4)] for name in "ab"]
+    errors = await asyncio.gather(*(client.aembed_many(texts) for texts in calls), return_exceptions=True)
+    for texts, error in zip(calls, errors, strict=True):
+        assert isinstance(error, CacheError)
+        assert [found and found.vector for found in error.results] == [vector(text) for text in texts]
 
 
 async def test_many_keys_are_read_in_portions() -> None:
