@@ -77,6 +77,7 @@ class _Background:
         self.executor = _LoopThreads(thread_name_prefix="asyncio")
         self.loop.set_default_executor(self.executor)
         self.thread = threading.Thread(target=self._run, name="twelvelabs-embeddings", daemon=True)
+        self._stopping = False
         try:
             self.thread.start()
         except RuntimeError as error:
@@ -94,7 +95,11 @@ class _Background:
             from . import transport  # noqa: F401  takes 0.3 s, which would block requests if it were imported later
 
         try:
-            self.loop.run_forever()
+            while not self._stopping:
+                # A task that raises one of these ends the loop. It is for the task's caller, who gets it: the others
+                # would wait for ever.
+                with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                    self.loop.run_forever()
         finally:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.executor.shutdown()
@@ -120,6 +125,7 @@ class _Background:
         closing = asyncio.run_coroutine_threadsafe(_shut_down(), self.loop)
         with contextlib.suppress(Exception):
             closing.result(timeout=EXIT_SEC)
+        self._stopping = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(timeout=5)
 

@@ -19,6 +19,7 @@ from tests.support.processes import QUIET_FORK
 from tests.support.service import KEY, Counter, Service, right_answer, scripted, sent_json, v2_answer, vector
 from twelvelabs_core import (
     EmbeddingClient,
+    Stats,
     UnexpectedError,
 )
 
@@ -141,6 +142,24 @@ def test_a_sync_call_on_the_client_s_own_thread_is_an_error_and_not_a_deadlock()
 
     Service(answer).client().embed("a")
     assert "would wait for itself" in str(found[0])
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_a_callback_that_ends_the_program_ends_its_own_call_alone(end: type[BaseException]) -> None:
+    class Ends:
+        def update(self, stats: Stats) -> None:
+            raise end
+
+        def close(self, stats: Stats) -> None:
+            pass
+
+    client = Service(Counter(0.2)).client()
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(client.embed_many, ["a", "b"])
+        with pytest.raises(end):
+            client.embed_each(["c"], progress=Ends())
+        assert [found.vector for found in other.result(5)] == [vector("a"), vector("b")]
+    assert client.embed("d").vector == vector("d")
 
 
 def test_many_threads_may_share_a_client() -> None:
