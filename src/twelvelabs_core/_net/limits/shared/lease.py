@@ -22,7 +22,7 @@ from ...pace import monotonic
 from ..windows import EPSILON, Share
 from .decision import BUCKETS, LEASE_SEC, Entries, Grant, Report
 from .divided import Divided
-from .store import OpenStore, StoreError
+from .store import OpenStore, StoreError, as_store_error
 
 AHEAD_SEC = 0.1  # slots are leased for what was used in so many seconds
 SETTLE_SEC, SETTLE_TIGHT_SEC = 0.05, 0.02  # answered requests are reported after so long; while somebody waits
@@ -253,8 +253,8 @@ class Lease:
         report = self._make_report(now)
         try:
             grant = await self._opened.store.report(self._name, report)
-        except StoreError as error:
-            self._failed(self._clock(), report, error)
+        except Exception as error:  # a store that raises anything else must not leave the queue waiting for ever
+            self._failed(self._clock(), report, as_store_error(error, self._opened.store.shown))
         else:
             self._granted(now, self._clock(), report, grant)
         self._wake()

@@ -23,6 +23,7 @@ from .decision import Grant, Report, decide, new_state
 from .store import StoreError
 
 BUSY_TIMEOUT_SEC = 2.0  # a report takes a millisecond
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError)  # what a state raises that is no state
 _TABLE = "CREATE TABLE IF NOT EXISTS limits (name TEXT PRIMARY KEY, state TEXT NOT NULL, clock TEXT NOT NULL)"
 
 
@@ -67,7 +68,7 @@ class SqliteStore:
         try:
             with uncut(), self._lock:
                 return self._transact(name, report)
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except (sqlite3.Error, OSError, *_DAMAGED) as error:
             self.close()
             raise StoreError(_explained(self._path, error), passing="locked" in str(error)) from error
 
@@ -139,7 +140,7 @@ def _explained(path: Path, error: Exception) -> str:
         remedy = "Give the path of such a file, or of a new one."
     elif "locked" in said:
         remedy = "Another process has locked it."
-    elif "malformed" in said or isinstance(error, ValueError):
+    elif "malformed" in said or isinstance(error, _DAMAGED):
         remedy = "It is damaged: delete it while no process uses it."
     else:
         remedy = "The file and its folder must be writable."

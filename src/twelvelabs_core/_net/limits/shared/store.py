@@ -27,6 +27,15 @@ class StoreError(Exception):
         self.passing = passing
 
 
+def as_store_error(error: Exception, shown: str) -> StoreError:
+    """What a store has raised as the error of it: itself, or of what nobody foresaw (no thread can be started, no
+    memory) its type alone.
+    """
+    if isinstance(error, StoreError):
+        return error
+    return StoreError(f"The shared limits at {shown} cannot be used: {type(error).__name__}.")
+
+
 class Store(Protocol):
     """A SQLite file or a Redis database.
 

@@ -215,17 +215,24 @@ def test_a_store_that_was_never_reached_is_an_error_after_some_seconds() -> None
     run_virtually(scenario())
 
 
-def test_a_store_that_refuses_is_an_error_at_once() -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StoreError("The file cannot be written."), "cannot be written"),
+        (RuntimeError("can't start new thread"), "cannot be used: RuntimeError"),
+    ],
+)
+def test_a_store_that_refuses_is_an_error_at_once(error: Exception, said: str) -> None:
     async def scenario() -> None:
         store, service = MemoryStore(), Service([])
         worker = Worker(store, WINDOWS)
 
         async def refuse(*_: object) -> None:
-            raise StoreError("The file cannot be written.")
+            raise error
 
         store.report = refuse  # type: ignore[method-assign, assignment]
         started = now()
-        with pytest.raises(SharedLimitsError, match="cannot be written"):
+        with pytest.raises(SharedLimitsError, match=said):
             await worker.embed(service, 500)
         assert (service.requests, now()) == (0, started)
 

@@ -91,11 +91,12 @@ async def test_what_cannot_be_used_is_named_with_the_remedy(tmp_path: Path) -> N
         await store.aclose()
 
 
-async def test_a_state_that_cannot_be_read_is_an_error(path: str) -> None:
+@pytest.mark.parametrize("state", ["{", "{}", "[]", "7", '{"now": "then"}'])
+async def test_a_state_that_cannot_be_read_is_an_error(path: str, state: str) -> None:
     store = SqliteStore(path)
     await lease(store, "a", 1)
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE limits SET state = '{'")
+        connection.execute("UPDATE limits SET state = ?", (state,))
     connection.close()
     with pytest.raises(StoreError, match="damaged"):
         await lease(store, "a", 1)
