@@ -68,3 +68,11 @@ def is_refused(error: Exception) -> bool:
     """Whether Redis has refused the user, so that it does not pass by itself."""
     text = f"{type(error).__name__} {error}"
     return any(word in text for word in ("Authentication", "NOAUTH", "WRONGPASS", "NoPermission", "NOPERM"))
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether Redis is a replica. After a failover, connections may stay with what was the primary: a new one goes
+    where its name leads now.
+    """
+    text = f"{type(error).__name__} {error}"
+    return "ReadOnly" in text or "READONLY" in text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from types import TracebackType
 
@@ -82,3 +84,56 @@ class RedisServer:
     ) -> None:
         self.stop()
         self._folder.cleanup()
+
+
+def fail_over(primary: RedisServer, replica: RedisServer) -> None:
+    """Let ``replica`` take over what ``primary`` has, and its part; connections to the old primary stay open."""
+    from redis import Redis
+
+    with Redis.from_url(primary.url) as old, Redis.from_url(replica.url) as new:
+        new.replicaof("127.0.0.1", primary.port)
+        while new.info("replication")["master_link_status"] != "up":
+            time.sleep(0.02)
+        new.replicaof("NO", "ONE")
+        old.replicaof("127.0.0.1", replica.port)
+        while old.info("replication")["master_link_status"] != "up":
+            time.sleep(0.02)
+
+
+class RedisName:
+    """An address that leads to one server now and to another later, as a name in DNS does after a failover.
+    Connections stay with the server that they were made to.
+    """
+
+    def __init__(self, server: RedisServer) -> None:
+        self.leads_to = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._ends: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def close(self) -> None:
+        for end in [self._listener, *self._ends]:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                near = self._listener.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self.leads_to.port))
+                self._ends += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from .._errors import CacheError, InvalidInputError
 from .._net import loop
 from .._net.forks import PerLoop, uncut
-from .._redis import EXTRA, remedy, said, without_password
+from .._redis import EXTRA, is_read_only, remedy, said, without_password
 from .owners import is_dead
 from .store import READ_AT_ONCE, ClaimingStore, portions
 
@@ -190,15 +190,17 @@ class RedisStore(ClaimingStore):
         return connections[self._url]
 
     def _do(self, step: Callable[[_Connection], T], what: str) -> T:
-        """A step, and once more if the connection was lost: one that was idle may have been closed. Every step may be
-        done twice.
+        """A step, and once more by a new connection if the one it had was lost (an idle one may have been closed) or
+        leads to a replica. Every step may be done twice.
         """
         failure = None
         for is_last in (False, True):
             try:
                 return step(self._connection())
             except self._errors as error:
-                if is_last or not isinstance(error, self._lost):
+                if is_read_only(error):
+                    self._connection().redis.connection_pool.disconnect(inuse_connections=False)
+                if is_last or not (isinstance(error, self._lost) or is_read_only(error)):
                     failure = CacheError(f"The cache at {self.shown} cannot be {what}: {said(error)}. {_remedy(error)}")
                     break
         assert failure is not None
@@ -236,7 +238,7 @@ def _remedy(error: Exception) -> str:
     text = f"{type(error).__name__} {error}"
     if "OutOfMemory" in text or "OOM" in text:
         return "Give Redis more memory (maxmemory), or delete entries."
-    if "ReadOnly" in text or "READONLY" in text:
+    if is_read_only(error):
         return "Name the primary, which may be written."
     return remedy(error, _COMMANDS)
 

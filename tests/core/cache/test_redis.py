@@ -8,6 +8,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 
 from langchain_twelvelabs import TwelveLabsEmbeddings
 from llama_index_twelvelabs import TwelveLabsEmbedding
-from tests.support.redis import MISSING, RedisServer, is_installed
+from tests.support.redis import MISSING, RedisName, RedisServer, fail_over, is_installed
 from tests.support.secrets import shown_in
 from tests.support.service import Service
 from twelvelabs_core import AuthenticationError, CacheError, EmbeddingClient, InvalidInputError
@@ -156,6 +157,19 @@ def test_a_connection_that_was_closed_is_made_anew(server: RedisServer) -> None:
     with Redis.from_url(server.url) as redis:
         redis.client_kill_filter(_type="normal", skipme=True)
     assert store.mget(["a"]) == [b"1"]
+
+
+@needs_redis
+def test_the_primary_is_found_again_after_a_failover(server: RedisServer) -> None:
+    with RedisServer() as other, closing(RedisName(server)) as name:
+        service = Service()
+        client = service.client(cache=name.url)
+        client.embed("a")
+        fail_over(server, other)
+        name.leads_to = other
+        client.embed_many(["a", "b"])
+        assert service.texts == ["a", "b"]
+        assert [found.cached for found in service.client(cache=other.url).embed_many(["a", "b"])] == [True, True]
 
 
 @needs_redis

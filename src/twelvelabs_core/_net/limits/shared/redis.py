@@ -11,7 +11,7 @@ from importlib import resources
 
 from pydantic import SecretStr
 
-from ...._redis import EXTRA, is_refused, remedy, said, without_password
+from ...._redis import EXTRA, is_read_only, is_refused, remedy, said, without_password
 from ...forks import uncut
 from .decision import Grant, Report
 from .store import StoreError
@@ -55,6 +55,8 @@ class RedisStore:
             reply = await self._script(keys=[_PREFIX + name], args=[json.dumps(report)])
             grant: Grant = json.loads(reply)
         except self._errors as error:
+            if is_read_only(error):
+                await self._redis.connection_pool.disconnect(inuse_connections=False)  # the next report makes another
             failure = StoreError(
                 f"The shared limits at {self.shown} cannot be used: {said(error)}. {remedy(error, _COMMANDS)}",
                 passing=not is_refused(error),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from pydantic import SecretStr
 
-from tests.support.redis import MISSING, RedisServer, is_installed
+from tests.support.redis import MISSING, RedisName, RedisServer, fail_over, is_installed
 from tests.support.reports import a_report, ask
 from tests.support.secrets import shown_in
 from twelvelabs_core._net.limits.shared.redis import RedisStore
@@ -82,6 +84,19 @@ async def test_a_server_that_was_started_again_is_used_at_once() -> None:
         assert caught.value.passing
         server.start()
         assert await lease(store, "a", 1) == 1  # what it knew is gone
+        await store.aclose()
+
+
+@needs_redis
+async def test_the_primary_is_found_again_after_a_failover() -> None:
+    with RedisServer() as primary, RedisServer() as replica, closing(RedisName(primary)) as name:
+        store = RedisStore(SecretStr(name.url))
+        assert await lease(store, "a", 70) == 70
+        await asyncio.to_thread(fail_over, primary, replica)
+        name.leads_to = replica
+        with pytest.raises(StoreError, match="replica"):
+            await lease(store, "b", 70)
+        assert await lease(store, "b", 70) == 30
         await store.aclose()
 
 
