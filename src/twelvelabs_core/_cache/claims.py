@@ -94,12 +94,14 @@ class Claims:
 
     async def release(self, keys: Sequence[str]) -> None:
         """End claims without values; those not held are left out."""
-        held = [key for key in dict.fromkeys(keys) if key in self.held]
-        self.end(held)
-        if held:
-            released = asyncio.ensure_future(self._released.call(held))
-            self._releasing.update(dict.fromkeys(held, released))
-            released.add_done_callback(lambda _: [self._releasing.pop(key) for key in held])
+        await self._release([key for key in dict.fromkeys(keys) if key in self.held])
+
+    async def _release(self, keys: Sequence[str]) -> None:
+        self.end(keys)
+        if keys:
+            released = asyncio.ensure_future(self._released.call(keys))
+            self._releasing.update(dict.fromkeys(keys, released))
+            released.add_done_callback(lambda _: [self._releasing.pop(key, None) for key in keys])
             await asyncio.shield(released)
 
     async def renew_once(self) -> bool:
@@ -107,10 +109,12 @@ class Claims:
         if not self.held:
             self._renewal = None
             return False
+        keys = list(self.held)
         try:
-            await asyncio.to_thread(self._store.renew, list(self.held), self._owner, LEASE_SEC)
-        except CacheError as error:
-            logger.debug("claims could not be renewed: %s", error)
+            await asyncio.to_thread(self._store.renew, keys, self._owner, LEASE_SEC)
+            await self._release([key for key in keys if key not in self.held])  # ended meanwhile, and made again
+        except Exception as error:  # whatever it is: the next time may do, and without one they would all end
+            logger.debug("claims could not be renewed: %r", error)
         return True
 
 

@@ -48,11 +48,15 @@ end
 return found
 """
 
-# KEYS: claims. ARGV: the owner, and how long they last from now, in ms; 0 ends them.
+# KEYS: claims. ARGV: the owner, and how long they last from now, in ms; 0 ends them. One that nobody has any more (it
+# was evicted, or lost in a failover) is made again.
 _RENEW_SCRIPT = """
 for _, claim in ipairs(KEYS) do
-    if redis.call('GET', claim) == ARGV[1] then
+    local holder = redis.call('GET', claim)
+    if holder == ARGV[1] then
         redis.call('PEXPIRE', claim, ARGV[2])
+    elseif not holder and ARGV[2] ~= '0' then
+        redis.call('SET', claim, ARGV[1], 'PX', ARGV[2])
     end
 end
 """

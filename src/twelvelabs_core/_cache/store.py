@@ -57,7 +57,7 @@ class ClaimingStore(ABC):
 
     @abstractmethod
     def renew(self, keys: Iterable[str], owner: str, lease_sec: float) -> None:
-        """Let the owner's claims last ``lease_sec`` seconds from now; those it no longer has are left alone."""
+        """Let the owner's claims last ``lease_sec`` seconds from now; those that others have are left alone."""
 
     @abstractmethod
     def release(self, keys: Iterable[str], owner: str) -> None:

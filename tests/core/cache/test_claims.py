@@ -126,6 +126,44 @@ async def test_claims_are_renewed_while_they_are_held(path: Path, monkeypatch: p
     assert await two.claim(["a", "b"]) == Claimed(ours={"b"}, theirs={"a"})
 
 
+async def test_a_renewal_that_fails_is_not_the_last(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    renew, failed = SqliteStore.renew, asyncio.Event()
+
+    def fail_once(self: SqliteStore, *given: Any) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("can't start new thread")
+        renew(self, *given)
+
+    monkeypatch.setattr(claims, "LEASE_SEC", 0.3)
+    monkeypatch.setattr(SqliteStore, "renew", fail_once)
+    one, two = client(path), client(path)
+    await one.claim(["a"])
+    await asyncio.sleep(0.6)
+    assert failed.is_set()
+    assert (await two.claim(["a"])).theirs == {"a"}
+
+
+async def test_a_claim_that_ends_while_it_is_renewed_stays_ended(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The renewal of a store that makes lost claims again comes after the release."""
+    begun, released = threading.Event(), threading.Event()
+
+    def late(self: SqliteStore, keys: list[str], owner: str, lease_sec: float) -> None:
+        begun.set()
+        released.wait(5)
+        self.claim(keys, owner, lease_sec)
+
+    monkeypatch.setattr(SqliteStore, "renew", late)
+    one, two = client(path), client(path)
+    await one.claim(["a", "b"])
+    renewal = asyncio.ensure_future(one._claims.get().renew_once())  # type: ignore[union-attr]
+    await asyncio.to_thread(begun.wait, 5)
+    await one.release(["a"])
+    released.set()
+    await renewal
+    assert await two.claim(["a", "b"]) == Claimed(ours={"a"}, theirs={"b"})
+
+
 async def test_claims_of_a_client_that_is_gone_expire(shared_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "LEASE_SEC", 0.06)
     one, two = client(shared_place), client(shared_place)

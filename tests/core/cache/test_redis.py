@@ -114,7 +114,7 @@ def test_only_the_owner_renews_and_releases(server: RedisServer) -> None:
 
     store, late, owner = store_at(server.url), new_owner(), new_owner()
     assert store.claim(["a", "b"], owner, 30.0) == [True, True]
-    store.renew(["a", "never claimed"], owner, 300.0)
+    store.renew(["a"], owner, 300.0)
     store.renew(["b"], late, 300.0)
     store.release(["a"], late)
     with Redis.from_url(server.url) as redis:
@@ -125,6 +125,22 @@ def test_only_the_owner_renews_and_releases(server: RedisServer) -> None:
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
+
+
+@needs_redis
+def test_a_claim_that_redis_has_lost_is_made_again(server: RedisServer) -> None:
+    from redis import Redis
+
+    store, owner, other = store_at(server.url), new_owner(), new_owner()
+    assert store.claim(["a", "b", "c"], owner, 30.0) == [True, True, True]
+    with Redis.from_url(server.url) as redis:
+        redis.flushdb()
+    assert store.claim(["b"], other, 30.0) == [True]
+    store.renew(["a", "b"], owner, 30.0)
+    store.release(["c"], owner)
+    assert store.claim(["a", "b", "c"], new_owner(), 30.0) == [False, False, True]
+    store.release(["a", "b"], owner)
+    assert store.claim(["a", "b"], new_owner(), 30.0) == [True, False]
 
 
 @needs_redis
