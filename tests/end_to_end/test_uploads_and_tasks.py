@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
@@ -145,6 +146,22 @@ def test_a_larger_video_goes_up_in_parts(
     assert run.last_run.uploaded_bytes == large_video.stat().st_size
     uploads = [r for r in emulator.requests if r.method == "PUT"]
     assert not any("x-api-key" in {k.lower() for k in r.headers} for r in uploads)
+
+
+async def test_a_kept_asset_that_two_calls_need_at_a_time_is_uploaded_once(
+    client: Callable[..., EmbeddingClient], emulator: Emulator, large_video: Path, small_parts: int
+) -> None:
+    run = client(keep_assets=True)
+    others = SegmentOptions(segmentation=Fixed(6), embedding_option="audio")
+    visual, audio, asset = await asyncio.gather(
+        run.aembed_segments(Video(large_video), SIX),
+        run.aembed_segments(Video(large_video), others),
+        run.aupload(large_video),
+    )
+    assert [s.option for s in visual + audio] == ["visual", "visual", "audio", "audio"]
+    assert asset.status == "ready"
+    parts = [line for line in asked(emulator) if line.startswith("PUT upload-part")]
+    assert len(parts) == small_parts
 
 
 def test_a_part_that_fails_is_sent_again_alone(

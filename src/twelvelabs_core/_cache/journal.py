@@ -10,8 +10,10 @@ import json
 import logging
 import time
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .._errors import CacheError
+from .._net.forks import PerLoop
 from .encoding import decode_json, encode_json
 from .entries import Entries
 
@@ -26,11 +28,18 @@ class Journal:
     def __init__(self, entries: Entries | None) -> None:
         self._entries = entries
         self._memory: dict[str, str] = {}  # as JSON, so that an entry found is as it would be from a store
+        self._locks: PerLoop[WeakValueDictionary[str, asyncio.Lock]] = PerLoop(WeakValueDictionary)
 
     @property
     def lasting(self) -> bool:
         """Whether entries outlive the process, so that another one can read them."""
         return self._entries is not None
+
+    def alone(self, name: str) -> asyncio.Lock:
+        """To be held by those who create something under a name, one at a time: two would create it twice, or take each
+        other's for their own.
+        """
+        return self._locks.get().setdefault(name, asyncio.Lock())
 
     async def find(self, name: str) -> dict[str, Any] | None:
         """An entry that is not too old, or None.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from weakref import WeakValueDictionary
 
 from .._api import assets
 from .._api.pages import Page, read_page
@@ -13,7 +12,6 @@ from .._assets import Asset, UploadProgress
 from .._cache.journal import Journal
 from .._errors import InvalidInputError
 from .._media.file import MediaFile
-from .._net.forks import PerLoop
 from .._net.sender import Sender
 from .._stats import Run
 from .route import needs_parts
@@ -31,8 +29,6 @@ class Assets:
     def __init__(self, sender: Sender, journal: Journal, *, scope: str, timeout: float) -> None:
         self._sender, self._timeout = sender, timeout
         self._uploads = Uploads(sender, journal, scope=scope, keep=True, timeout=timeout)
-        # Two uploads of one file at a time would take each other's parts for their own.
-        self._locks: PerLoop[WeakValueDictionary[str, asyncio.Lock]] = PerLoop(WeakValueDictionary)
 
     async def upload(self, file: MediaFile, run: Run, callback: Callable[[UploadProgress], None] | None) -> Asset:
         """The asset of a file, ready for use: one uploaded now, or before by this process (with a cache, by any).
@@ -42,10 +38,8 @@ class Assets:
             ServerError: it was not ready in time.
         """
         digest = await asyncio.to_thread(lambda: file.content_digest)
-        lock = self._locks.get().setdefault(digest, asyncio.Lock())
-        async with lock:
-            watch = UploadWatch(callback, file.size or 0)
-            found = await self._uploads.obtain(file, digest, run, in_parts=needs_parts(file.size), watch=watch)
+        watch = UploadWatch(callback, file.size or 0)
+        found = await self._uploads.obtain(file, digest, run, in_parts=needs_parts(file.size), watch=watch)
         assert found.asset is not None
         # Of an image that is turned before it is sent, the digest is not that of what was uploaded.
         known = None if file.turned else digest

@@ -72,6 +72,10 @@ class Uploads:
         """
         watch = watch or UploadWatch()
         name = self._name(source, key)
+        async with self._journal.alone(name):
+            return await self._obtain(source, name, run, in_parts, watch)
+
+    async def _obtain(self, source: MediaFile, name: str, run: Run, in_parts: bool, watch: UploadWatch) -> Uploaded:
         found = await self._existing(name, source, run)
         if found is None:
             upload = self._upload_in_parts if in_parts else self._upload_whole
