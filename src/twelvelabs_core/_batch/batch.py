@@ -308,8 +308,6 @@ class _Batch:
             if cache is not None:
                 await self._store(cache, cut_key or key, found, indices)
             self._run.finished(len(indices))
-            if job.files:
-                await self._embedder.finished(job, self._run)
         except Exception as error:
             ours = as_error(error, job.label)
             if landed is None:

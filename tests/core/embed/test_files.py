@@ -446,6 +446,23 @@ def test_a_deletion_that_hangs_does_not_hold_back_the_result(monkeypatch: pytest
     assert lines[-2:] == ["result", "task deleted"]
 
 
+async def test_another_call_for_the_file_does_not_wait_for_the_deletion() -> None:
+    tasks, deleting = Tasks(segment("visual", 0, 6)), threading.Event()
+
+    async def never() -> Any:
+        deleting.set()
+        await asyncio.Event().wait()
+
+    service = Service(lambda request: never() if request.method == "DELETE" else tasks.answer(request))
+    client, video = service.client("marengo3.5", cache=OrderedStore([])), Video(media.mp4([("red", 6, 220)]))
+    calls = [asyncio.ensure_future(client.aembed_segments(video)) for _ in range(2)]
+    assert await asyncio.to_thread(deleting.wait, 10)
+    done, waiting = await asyncio.wait(calls, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    for call in waiting:
+        call.cancel()
+    assert [len(call.result()) for call in done] == [1]
+
+
 def test_accounts_have_their_own_journals() -> None:
     tasks = Tasks(segment("visual", 0, 6))
     store = OrderedStore([])
