@@ -22,10 +22,12 @@ class Page(Generic[T]):
     Attributes:
         entries: those that can be read.
         is_last: there is no page after this one.
+        pages: how many there are; None = the response does not say.
     """
 
     entries: list[T]
     is_last: bool
+    pages: int | None
 
 
 def list_page(path: str, page: int, **filters: str | None) -> Request:
@@ -50,10 +52,17 @@ def read_page(response: Mapping[str, Any], read: Callable[[dict[str, Any]], T]) 
                 entries.append(read(entry))
             except MalformedResponseError:
                 continue
-    return Page(entries, not listed or is_last(response.get("page_info")))
+    info = response.get("page_info")
+    return Page(entries, not listed or is_last(info), _numbers(info)[1])
 
 
 def is_last(info: Any) -> bool:
     """Whether a ``page_info`` says that it is of the last page."""
-    page, pages = (info.get("page"), info.get("total_page")) if isinstance(info, dict) else (None, None)
-    return type(page) is int and type(pages) is int and page >= pages
+    page, pages = _numbers(info)
+    return page is not None and pages is not None and page >= pages
+
+
+def _numbers(info: Any) -> tuple[int | None, int | None]:
+    found = (info.get("page"), info.get("total_page")) if isinstance(info, dict) else (None, None)
+    page, pages = (number if type(number) is int else None for number in found)
+    return page, pages

@@ -84,6 +84,9 @@ class ManagesAssets(ClientBase):
     def assets(self, *, kind: MediaKind | None = None, filename: str | None = None) -> Iterator[Asset]:
         """The account's assets, newest first. Pages of 50 are asked for as they are needed.
 
+        To delete some of them, take ``list(client.assets())`` first: each that is gone moves those of later pages to
+        ones that were read already.
+
         Args:
             kind: ``image``, ``audio``, ``video`` or ``document``; None = all.
             filename: a part of the file name, in either case.

@@ -30,11 +30,14 @@ class Pages:
         self._seen: set[str] = set()
 
     def take(self, page: Page[E]) -> list[E]:
-        """The entries of a page that were on none before. A page without any is the last, whatever it says."""
+        """The entries of a page that were on none before. There may be none, if as many were created meanwhile; where
+        nothing says how many pages there are, it is the last.
+        """
         assert self.next is not None
         new = [entry for entry in page.entries if entry.id not in self._seen]
         self._seen.update(entry.id for entry in new)
-        self.next = None if page.is_last or not new else self.next + 1
+        is_last = page.is_last or (self.next >= page.pages if page.pages is not None else not new)
+        self.next = None if is_last else self.next + 1
         return new
 
 

@@ -282,6 +282,18 @@ def test_a_list_without_an_end_ends() -> None:
         service.client().assets(kind="film")  # type: ignore[arg-type]
 
 
+def test_a_list_to_which_a_whole_page_was_added_goes_on() -> None:
+    server = Server()
+    server.listed = [["a6", "a5"], ["a6", "a5"], ["a4", "a3"], ["a2"]]
+    assert [asset.id for asset in server.client().assets()] == ["a6", "a5", "a4", "a3", "a2"]
+
+
+def test_a_list_that_is_always_its_first_page_ends() -> None:
+    service = Service(lambda _: {"data": [{"_id": "a1"}], "page_info": {"page": 1, "total_page": 3}})
+    assert [asset.id for asset in service.client().assets()] == ["a1"]
+    assert len(service.requests) == 3
+
+
 async def test_an_asset_is_deleted_by_itself_or_its_id() -> None:
     server = Server(a1=READY, a2=READY)
     client = server.client()
