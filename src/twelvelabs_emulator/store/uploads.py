@@ -94,10 +94,6 @@ class Uploads:
     def __init__(self) -> None:
         self._by_id: dict[str, Upload] = {}
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._by_id.clear()
-
     def add(self, upload: Upload) -> None:
         """Add a new session."""
         self._by_id[upload.id] = upload
