@@ -147,6 +147,16 @@ def test_a_large_body_for_a_path_or_method_that_is_not_there(emulator: Emulator,
             assert client.post(emulator.origin + path, content=bytes(20_000_000)).status_code in (404, 405)
 
 
+@pytest.mark.parametrize("name", ["a.svg", "a.png", "a.mp4"])
+def test_a_file_without_a_decoder(http: httpx.Client, name: str) -> None:
+    svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='300' height='300'/>"
+    made = http.post("assets", data={"method": "direct"}, files={"file": (name, svg)})
+    assert made.status_code == 201
+    assert [http.get(f"assets/{made.json()['_id']}").json()["status"] for _ in range(2)] == ["processing", "failed"]
+    video = {"model_name": (None, "marengo3.0"), "video_file": (name, svg)}
+    assert http.post("embed/tasks", files=video).status_code == 400
+
+
 # --- what happens meanwhile -------------------------------------------------------------------------------
 
 
