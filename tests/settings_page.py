@@ -5,14 +5,12 @@ python -m tests.settings_page --write
 
 from __future__ import annotations
 
-import argparse
 import ast
 import inspect
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader, TwelveLabsRetriever
@@ -24,11 +22,11 @@ from llama_index_twelvelabs import (
     TwelveLabsMomentRetriever,
 )
 from ray_twelvelabs import EmbedBatch, EmbedSegments
+from tests.support.made_part import MadePart
 from twelvelabs_core import Budget, EmbeddingClient, RateLimits, RetryPolicy, SegmentOptions, Window
 from twelvelabs_emulator import Settings
 
-PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-BEGIN, END = "<!-- made by python -m tests.settings_page --write -->\n", "<!-- end -->\n"
+PART = MadePart("settings.md", "python -m tests.settings_page --write")
 SECTIONS: dict[type, str] = {
     EmbeddingClient: "Both adapters and Ray's classes take these too, but for `retry`. An unknown setting is refused.",
     TwelveLabsEmbeddings: "Beside those of the client.",
@@ -193,21 +191,5 @@ def text() -> str:
     return "\n".join(parts)
 
 
-def shown() -> str:
-    """The sections as they stand in the page."""
-    return PAGE.read_text("utf-8").split(BEGIN)[1].split(END)[0]
-
-
-def main() -> None:
-    """Print the sections, or write them into the page."""
-    parser = argparse.ArgumentParser(description="The page of all settings, made from the code.")
-    parser.add_argument("--write", action="store_true", help="into docs/settings.md")
-    if parser.parse_args().write:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(before + BEGIN + text() + END + rest.partition(END)[2], "utf-8")
-    else:
-        print(text(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    PART.main(text, "The page of all settings, made from the code.")

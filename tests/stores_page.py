@@ -5,16 +5,14 @@ python -m tests.stores_page --write
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from tests.langchain.stores import KINDS as LANGCHAIN
 from tests.llama_index.stores import KINDS as LLAMA_INDEX
+from tests.support.made_part import MadePart
 from tests.support.stores import StoreKind
 
-PAGE = Path(__file__).parents[1] / "docs" / "stores.md"
-BEGIN, END = "<!-- made by python -m tests.stores_page --write -->\n", "<!-- end -->\n"
+PART = MadePart("stores.md", "python -m tests.stores_page --write")
 
 
 def table(versions: bool = True) -> str:
@@ -36,21 +34,5 @@ def _named(kind: StoreKind, package: str, versions: bool) -> str:
     return f"{package} {kind.version(package) or '(missing)'}" if versions else package
 
 
-def shown() -> str:
-    """The table as it stands in the page."""
-    return PAGE.read_text("utf-8").split(BEGIN)[1].split(END)[0]
-
-
-def main() -> None:
-    """Print the table, or write it into the page."""
-    parser = argparse.ArgumentParser(description="The table of stores that the tests open.")
-    parser.add_argument("--write", action="store_true", help="into docs/stores.md")
-    if parser.parse_args().write:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(before + BEGIN + table() + END + rest.partition(END)[2], "utf-8")
-    else:
-        print(table(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    PART.main(table, "The table of stores that the tests open.")

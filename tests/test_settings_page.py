@@ -7,13 +7,13 @@ import inspect
 import pytest
 from pydantic import BaseModel
 
-from tests.settings_page import SECTIONS, Setting, settings, shown, text
+from tests.settings_page import PART, SECTIONS, Setting, settings, text
 from twelvelabs_core import EmbeddingClient, RateLimits, RetryPolicy
 from twelvelabs_core.adapter import Adapter
 
 
 def test_the_page_is_current() -> None:
-    assert shown() == text(), "run python -m tests.settings_page --write"
+    assert PART.read() == text(), "run python -m tests.settings_page --write"
 
 
 @pytest.mark.parametrize("cls", SECTIONS, ids=lambda cls: cls.__name__)

@@ -6,11 +6,11 @@ import re
 
 from tests.langchain.stores import KINDS as LANGCHAIN
 from tests.llama_index.stores import KINDS as LLAMA_INDEX
-from tests.stores_page import shown, table
+from tests.stores_page import PART, table
 
 
 def test_the_page_names_what_is_tested() -> None:
-    assert re.sub(r" \d+(\.\w+)+", "", shown()) == table(versions=False), "python -m tests.stores_page --write"
+    assert re.sub(r" \d+(\.\w+)+", "", PART.read()) == table(versions=False), "python -m tests.stores_page --write"
 
 
 def test_each_kind_has_a_name_of_its_own() -> None:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from twelvelabs_core import Audio, Composed, Media
-from twelvelabs_core.adapter import FOR_AUDIO, FOR_IMAGE_OR_VIDEO, FOR_TEXT, Fusion, as_media, describe
+from twelvelabs_core import Composed, Media
+from twelvelabs_core.adapter import FOR_TEXT, Fusion, as_media, describe, options_for
 
 
 class SearchSettings(TypedDict, total=False):
@@ -51,7 +51,7 @@ class Asked:
 def media_query(kind: type[Media], source: Any) -> Asked:
     """A query by media."""
     (media,) = as_media(kind, [source])
-    return Asked({"": media}, FOR_AUDIO if kind is Audio else FOR_IMAGE_OR_VIDEO)
+    return Asked({"": media}, options_for(media))
 
 
 def _shown(query: str | Media | Composed) -> str:

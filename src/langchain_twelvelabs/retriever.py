@@ -283,8 +283,8 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     ) -> list[Document]:
         asked, changed = _asked or Asked({"": query}), self._changed(settings)
         store, plan = changed._plan(asked)
-        if changed._is_to_check():
-            check_searched(store)
+        if changed._is_unchecked() and check_searched(store):
+            changed._passed()
         vectors = run(changed._vectors(asked, plan))
         lists = [store.search(vectors[step.query], step.count, step.option, changed.filter) for step in plan.steps]
         return changed._result(plan, lists)
@@ -299,8 +299,8 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     ) -> list[Document]:
         asked, changed = _asked or Asked({"": query}), self._changed(settings)
         store, plan = changed._plan(asked)
-        if changed._is_to_check():
-            await acheck_searched(store)
+        if changed._is_unchecked() and await acheck_searched(store):
+            changed._passed()
         vectors = await arun(changed._vectors(asked, plan))
         lists = [
             await store.asearch(vectors[step.query], step.count, step.option, changed.filter) for step in plan.steps
@@ -335,15 +335,18 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
         search.check_scored(store.scored, type(self.vectorstore).__name__)
         return store, search.plan(asked.queries, asked.options, "any" if store.filters else "none")
 
-    def _is_to_check(self) -> bool:
-        """Whether the store is to be checked for vectors of another space: before the first search, and not with a
-        filter, which may select those of one space.
+    def _is_unchecked(self) -> bool:
+        """Whether the store may hold vectors of another space: until a check has passed, and not with a filter, which
+        may select those of one space.
         """
-        key = (id(self.vectorstore), self.embeddings.space)
-        if self.filter is not None or key in self._checked:
-            return False
-        self._checked.add(key)
-        return True
+        return self.filter is None and self._check_key not in self._checked
+
+    def _passed(self) -> None:
+        self._checked.add(self._check_key)
+
+    @property
+    def _check_key(self) -> tuple[int, str]:
+        return id(self.vectorstore), self.embeddings.space
 
     async def _vectors(self, asked: Asked, plan: Plan) -> dict[str, list[float]]:
         """The vectors of the queries that are searched by."""

@@ -60,8 +60,8 @@ def _searcher(store: VectorStore, embeddings: TwelveLabsEmbeddings | None) -> Se
     return searcher(store, own_embeddings(embeddings_of(store) if embeddings is None else embeddings), {})
 
 
-def check_searched(store: Searcher) -> None:
-    """:func:`check_store` of a store as it is searched."""
+def check_searched(store: Searcher) -> bool:
+    """:func:`check_store` of a store as it is searched; whether it could be searched."""
     check = _Check(store)
     while check.search is not None:
         try:
@@ -70,9 +70,10 @@ def check_searched(store: Searcher) -> None:
             check.failed(error)
         else:
             check.take(hits)
+    return check.passed
 
 
-async def acheck_searched(store: Searcher) -> None:
+async def acheck_searched(store: Searcher) -> bool:
     """Async :func:`check_searched`."""
     check = _Check(store)
     while check.search is not None:
@@ -82,19 +83,22 @@ async def acheck_searched(store: Searcher) -> None:
             check.failed(error)
         else:
             check.take(hits)
+    return check.passed
 
 
 class _Check:
     """The searches of one check, one after another.
 
     Attributes:
-        search: arguments for the next search; None if the check has passed.
+        search: arguments for the next search; None if there is none left.
+        passed: whether the last one has found only vectors of the embeddings' space.
     """
 
     def __init__(self, store: Searcher) -> None:
         self._name = type(store.store).__name__
         self._searches = _searches(store)
         self.search = next(self._searches, None)
+        self.passed = False
 
     def take(self, hits: Hits | None) -> None:
         """Check what a search found.
@@ -105,7 +109,7 @@ class _Check:
         try:
             self.search = self._searches.send(hits)
         except StopIteration:
-            self.search = None
+            self.search, self.passed = None, hits is not None
 
     def failed(self, error: Exception) -> None:
         """Go on to the next search, if there is one."""

@@ -33,7 +33,7 @@ from .in_use import remember
 from .nodes import media_in, stable_ids, text_node, vector_nodes
 from .settings import ComponentSettings
 from .steps import Steps
-from .store_check import check_store
+from .store_check import check_queried
 
 TEXTS = "texts"
 
@@ -112,7 +112,7 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
     Such files are read into memory."""
     vector_store: Any = Field(default=None, exclude=True, repr=False)
     """The vector store, or index, that the nodes are for; at the first use it is checked for vectors of another
-    space (:func:`check_store`)."""
+    space (:func:`~llama_index_twelvelabs.check_store`)."""
 
     _written: ClassVar[frozenset[str]] = ComponentSettings._written | {"space", "run"}
     _checked: tuple[int, str] | None = PrivateAttr(default=None)
@@ -242,8 +242,9 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
 
     def _check_store(self) -> None:
         store, space = self.vector_store, self.embed_model.space
-        if store is not None and self._checked != (id(store), space):
-            check_store(store, self.embed_model)
+        if store is None or self._checked == (id(store), space):
+            return
+        if check_queried(store, self.embed_model):
             self._checked = (id(store), space)
 
     def _opened(self, media: Media) -> Media:

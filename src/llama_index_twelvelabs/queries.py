@@ -8,8 +8,8 @@ from typing import Any
 
 from llama_index.core.schema import QueryBundle
 
-from twelvelabs_core import Audio, Composed, Item, Media
-from twelvelabs_core.adapter import FOR_AUDIO, FOR_IMAGE_OR_VIDEO, FOR_TEXT, as_media, checked_queries
+from twelvelabs_core import Composed, Item, Media
+from twelvelabs_core.adapter import FOR_TEXT, as_media, checked_queries, options_for
 
 
 @dataclass
@@ -28,7 +28,7 @@ class ItemQuery(QueryBundle):
 def media_query(kind: type[Media], source: Any) -> ItemQuery:
     """A query by media."""
     (media,) = as_media(kind, [source])
-    return ItemQuery("", queries={"": media}, options=FOR_AUDIO if kind is Audio else FOR_IMAGE_OR_VIDEO)
+    return ItemQuery("", queries={"": media}, options=options_for(media))
 
 
 def composed_query(text: str | None, **media: Any) -> ItemQuery:

@@ -31,10 +31,17 @@ from .embedding import TwelveLabsEmbedding
 from .postprocessor import merge_nodes, metadata_of
 from .queries import ItemQuery, composed_query, media_query, query_by_option
 from .search import IndexSearch
-from .store_check import check_store
+from .store_check import check_queried
 
 
-class SearchSettings(TypedDict, total=False):
+class OldNames(TypedDict, total=False):
+    """Earlier names of settings of :class:`TwelveLabsMomentRetriever`."""
+
+    gap: float | None
+    similarity_cutoff: float | None
+
+
+class SearchSettings(OldNames, total=False):
     """The settings of :class:`TwelveLabsMomentRetriever` that one call may change."""
 
     similarity_top_k: int
@@ -46,15 +53,6 @@ class SearchSettings(TypedDict, total=False):
     score_cutoff: float | None
     with_scores: bool
     filters: MetadataFilters | None
-    gap: float | None
-    similarity_cutoff: float | None
-
-
-class OldNames(TypedDict, total=False):
-    """Earlier names of settings of :class:`TwelveLabsMomentRetriever`."""
-
-    gap: float | None
-    similarity_cutoff: float | None
 
 
 _NEW_NAMES = {"gap": "merge_gap", "similarity_cutoff": "score_cutoff", "similarity_top_k": "k"}
@@ -278,8 +276,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         return is_index and self._filters is None and self._model.space not in self._checked
 
     def _check_index(self) -> None:
-        check_store(self._index, self._model)
-        self._checked.add(self._model.space)
+        if check_queried(self._index, self._model):
+            self._checked.add(self._model.space)
 
     def _plan(self, query: QueryBundle) -> tuple[Plan, dict[str, Item | QueryBundle]]:
         """The searches, and the queries they need."""

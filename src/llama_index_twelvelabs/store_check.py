@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # More than one: nodes whose "space" is somebody else's key match the filter too, and in some stores nodes without one
 # (texts that an index embedded). If these fill the first answer, more are asked for once.
 _NODES_CHECKED = (20, 1000)
+_SAMPLE = 20
 
 
 def check_store(store: Any, model: TwelveLabsEmbedding) -> None:
@@ -32,8 +33,9 @@ def check_store(store: Any, model: TwelveLabsEmbedding) -> None:
     and the reader (with ``vector_store=``) and the moment retriever make this check at their first use.
 
     Seen are the nodes whose metadata name their ``space``: all that the embedder, the reader or the model as a pipeline
-    step made. Texts that an index embedded by itself name none. A store that cannot be queried passes: it is still
-    empty, or its vectors have another length and it will refuse these itself.
+    step made. Texts that an index embedded by itself name none. Of a store that cannot leave out the nodes of one
+    space, the 20 nearest to an arbitrary vector are looked at. One that cannot be queried passes, with a line in the
+    log: it is still empty, or its vectors have another length and it will refuse these itself.
 
     Args:
         store: a LlamaIndex vector store, or an index.
@@ -42,6 +44,11 @@ def check_store(store: Any, model: TwelveLabsEmbedding) -> None:
     Raises:
         InvalidInputError: it holds vectors of another space; the message names both.
     """
+    check_queried(store, model)
+
+
+def check_queried(store: Any, model: TwelveLabsEmbedding) -> bool:
+    """:func:`check_store`; whether the store could be queried."""
     model = checked_adapter(model, TwelveLabsEmbedding, "model=")
     space, dimensions = model.space, model.client.dimensions
     store = getattr(store, "vector_store", store)
@@ -49,18 +56,21 @@ def check_store(store: Any, model: TwelveLabsEmbedding) -> None:
         raise InvalidInputError(f"store= takes a LlamaIndex vector store, or an index over one, got {describe(store)}.")
     if isinstance(store, SimpleVectorStore):
         check_space(store.data.metadata_dict.values(), space)
-        return
-    for count in _NODES_CHECKED:
-        query = VectorStoreQuery(
-            query_embedding=[dimensions**-0.5] * dimensions,
-            similarity_top_k=count,
-            filters=MetadataFilters(filters=[MetadataFilter(key="space", value=space, operator=FilterOperator.NE)]),
-        )
-        try:
-            found = store.query(query).nodes or []
-        except Exception as error:  # each store raises its own
-            logger.info("The space of the vectors in %s could not be checked: %s", type(store).__name__, error)
-            return
-        check_space((node.metadata for node in found), space)
-        if len(found) < count:
-            return
+        return True
+    others = MetadataFilters(filters=[MetadataFilter(key="space", value=space, operator=FilterOperator.NE)])
+    failure: Exception | None = None
+    for counts, filters in ((_NODES_CHECKED, others), ((_SAMPLE,), None)):
+        for count in counts:
+            query = VectorStoreQuery([dimensions**-0.5] * dimensions, similarity_top_k=count, filters=filters)
+            try:
+                found = store.query(query).nodes or []
+            except Exception as error:  # each store raises its own
+                failure = error
+                break
+            check_space((node.metadata for node in found), space)
+            if len(found) < count:
+                return True
+        else:
+            return True
+    logger.info("The space of the vectors in %s could not be checked: %s", type(store).__name__, failure)
+    return False

@@ -114,8 +114,6 @@ from ._store.moments import merge_hits
 from ._store.order import distance_to_score, normalize_scores, order_of, order_ties
 from ._store.rows import joined_options, name_for_ids, rows_of_copy, segment_texts
 from ._store.search import (
-    FOR_AUDIO,
-    FOR_IMAGE_OR_VIDEO,
     FOR_TEXT,
     Fuse,
     Fusion,
@@ -124,12 +122,11 @@ from ._store.search import (
     Search,
     Step,
     checked_queries,
+    options_for,
 )
 from ._strict import StrictSettings
 
 __all__ = [
-    "FOR_AUDIO",
-    "FOR_IMAGE_OR_VIDEO",
     "FOR_TEXT",
     "MEDIA_TYPES",
     "RESERVED",
@@ -176,6 +173,7 @@ __all__ = [
     "name_for_ids",
     "needs_extra",
     "normalize_scores",
+    "options_for",
     "order_of",
     "order_ties",
     "own_metadata",

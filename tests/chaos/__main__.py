@@ -18,12 +18,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tests.support.made_part import MadePart
+
 from .scenario import ROOT, SCENARIOS, Run, Scenario, processes, python_environment
 from .scenarios import load
 
 LEAST_LIMIT_SEC = 300.0
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+PART = MadePart("reliability.md", "python -m tests.chaos --write")
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of items and rounds")
-    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"put the table into docs/{PART.page}")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--result", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -137,14 +138,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def write_table(rows: list[dict[str, Any]]) -> None:
     """Replace the rows of the page's table that were run; the others stay."""
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    old, _, after = rest.partition(END)
-    kept = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
+    kept = {line.split("`")[1]: line for line in PART.read().splitlines() if line.startswith("| `")}
     fresh = table(rows).splitlines()
     kept.update({line.split("`")[1]: line for line in fresh[2:]})
-    ordered = [kept[name] for name in SCENARIOS if name in kept]
-    PAGE.write_text(f"{before}{BEGIN}\n" + "\n".join([*fresh[:2], *ordered]) + f"\n{END}{after}", "utf-8")
+    PART.write("\n".join([*fresh[:2], *(kept[name] for name in SCENARIOS if name in kept)]) + "\n")
 
 
 if __name__ == "__main__":

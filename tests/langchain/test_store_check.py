@@ -202,10 +202,12 @@ async def test_the_retriever_checks_its_store_before_the_first_query(
     store.add_documents(list(TwelveLabsSpaceTransformer(old).transform_documents([Document("a green car")])))
     assert len(retriever.invoke("a red bike", k=3)) == 3, "once: the hits are checked by every search"
     sent = len(service.requests)
-    with pytest.raises(InvalidInputError, match=REFUSED):
-        TwelveLabsRetriever(vectorstore=store, embeddings=new).invoke("a red bike")
-    with pytest.raises(InvalidInputError, match=REFUSED):
-        await TwelveLabsRetriever(vectorstore=store, embeddings=new).ainvoke("a red bike", k=2)
+    refused = TwelveLabsRetriever(vectorstore=store, embeddings=new)
+    for _ in range(2):  # a search that was refused is no check that has passed
+        with pytest.raises(InvalidInputError, match=REFUSED):
+            refused.invoke("a red bike")
+        with pytest.raises(InvalidInputError, match=REFUSED):
+            await refused.ainvoke("a red bike", k=2)
     assert len(service.requests) == sent
     own = TwelveLabsRetriever(vectorstore=store, embeddings=new, filter=lambda d: "space" not in d.metadata)
     assert len(own.invoke("a red bike")) == 4
@@ -230,6 +232,36 @@ async def test_a_store_that_cannot_be_searched_passes(
     await acheck_store(Broken(new))
     line = "The space of the vectors in Broken could not be checked: no such index"
     assert caplog.messages == [line, line]
+
+
+class Away(Bare):
+    """A store whose server cannot be reached for a while."""
+
+    away = True
+
+    def similarity_search_with_score(self, query: str, k: int = 4) -> list[tuple[Document, float]]:
+        if self.away:
+            raise ConnectionError("away")
+        return super().similarity_search_with_score(query, k)
+
+
+async def test_a_check_that_could_not_be_made_is_made_by_the_next_search(
+    old: TwelveLabsEmbeddings, new: TwelveLabsEmbeddings
+) -> None:
+    filled, store = Bare(old), Away(new)
+    filled.add_documents(list(TwelveLabsSpaceTransformer(old).transform_documents([Document("a green car")])))
+    filled.add_texts(["a red bike"])
+    store._inner.store = filled._inner.store
+    retriever = TwelveLabsRetriever(vectorstore=store, embeddings=new, k=1)
+    with pytest.raises(ConnectionError):
+        retriever.invoke("a red bike")
+    with pytest.raises(ConnectionError):
+        await retriever.ainvoke("a red bike")
+    store.away = False
+    with pytest.raises(InvalidInputError, match=REFUSED):
+        retriever.invoke("a red bike")
+    with pytest.raises(InvalidInputError, match=REFUSED):
+        await retriever.ainvoke("a red bike")
 
 
 @pytest.mark.parametrize("wrong", [None, "store", 7])

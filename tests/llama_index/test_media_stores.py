@@ -251,7 +251,12 @@ def test_the_check_of_a_store_is_public_and_made_at_first_use(
     assert len(emulator.requests) == sent
 
     asked: list[Any] = []
-    monkeypatch.setattr("llama_index_twelvelabs.embedder.check_store", lambda *given: asked.append(given))
+
+    def check_queried(*given: Any) -> bool:
+        asked.append(given)
+        return True
+
+    monkeypatch.setattr("llama_index_twelvelabs.embedder.check_queried", check_queried)
     embedder = TwelveLabsMediaEmbedder(embed_model=llama, vector_store=index)
     for _ in range(2):
         embedder(TwelveLabsMediaReader().load_data(library / "striped.png"))

@@ -508,6 +508,21 @@ def test_a_store_is_searched_for_another_space_behind_nodes_of_something_else(
             check_store(store, model)
 
 
+def test_a_sample_of_a_store_without_filters_is_looked_at(model: TwelveLabsEmbedding) -> None:
+    class Store:
+        def __init__(self, space: str) -> None:
+            self.node = TextNode(text="a", metadata={"space": space})
+
+        def query(self, query: VectorStoreQuery) -> VectorStoreQueryResult:
+            if query.filters:
+                raise NotImplementedError("no filters here")
+            return VectorStoreQueryResult(nodes=[self.node])
+
+    check_store(Store(SPACE), model)
+    with pytest.raises(InvalidInputError, match="do not compare"):
+        check_store(Store("marengo3.5/512"), model)
+
+
 def test_a_vector_that_is_there_is_kept(model: TwelveLabsEmbedding) -> None:
     node = Node(embedding=[0.5] * 512)
     assert list(TwelveLabsMediaEmbedder(embed_model=model)([node])) == [node]

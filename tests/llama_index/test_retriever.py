@@ -72,6 +72,39 @@ def places(hits: list[NodeWithScore]) -> list[str]:
     return [place(hit.node.metadata) for hit in hits]
 
 
+class Away:
+    """A vector store of another model's vectors, whose server cannot be reached for a while."""
+
+    stores_text = True
+    is_embedding_query = True
+    away = True
+
+    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        if self.away:
+            raise ConnectionError("away")
+        text, other = TextNode(text="a red bike"), TextNode(text="a green car", metadata={"space": "marengo3.5/512"})
+        found = other if query.filters else text
+        return VectorStoreQueryResult(nodes=[found], similarities=[0.9], ids=[found.node_id])
+
+    async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        return self.query(query)
+
+
+async def test_a_check_that_could_not_be_made_is_made_by_the_next_search() -> None:
+    store: Any = Away()
+    ask = TwelveLabsMomentRetriever(VectorStoreIndex.from_vector_store(store, MODEL), MODEL, similarity_top_k=1)
+    with pytest.raises(ConnectionError):
+        ask.retrieve("a red bike")
+    with pytest.raises(ConnectionError):
+        await ask.aretrieve("a red bike")
+    store.away = False
+    for _ in range(2):
+        with pytest.raises(InvalidInputError, match="do not compare"):
+            ask.retrieve("a red bike")
+        with pytest.raises(InvalidInputError, match="do not compare"):
+            await ask.aretrieve("a red bike")
+
+
 # -- fusion ------------------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from .._errors import InvalidInputError
-from .._inputs import Composed, Item, Media, describe
+from .._inputs import Audio, Composed, Item, Media, describe
 from .fusion import Fused, fuse_ranks, fuse_scores
 from .identity import segment_key
 from .order import id_of, number, order_of, order_ties
@@ -28,10 +28,13 @@ OPTIONS = (*MEDIA_OPTIONS, "text", "other")
 framework embedded itself, which have no ``embedding_option``. ``other``: ``text`` and ``fused`` together."""
 _EXCLUDED = {"text": MEDIA_OPTIONS, "other": ("visual", "audio", "transcription")}
 
-# What fuse="rrf" searches for each kind of query.
 FOR_TEXT = (*MEDIA_OPTIONS, "text")
-FOR_IMAGE_OR_VIDEO = ("visual", "fused", "text")
-FOR_AUDIO = ("audio", "fused", "text")
+"""What ``fuse="rrf"`` searches for a text, and for a text and media together."""
+
+
+def options_for(media: Media) -> tuple[str, ...]:
+    """What ``fuse="rrf"`` searches for a query by media."""
+    return "audio" if isinstance(media, Audio) else "visual", "fused", "text"
 
 
 @dataclass(frozen=True)

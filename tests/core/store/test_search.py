@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from twelvelabs_core import InvalidInputError
+from twelvelabs_core import Audio, InvalidInputError
 from twelvelabs_core._store.order import are_distances, normalize_scores
 from twelvelabs_core._store.search import (
-    FOR_AUDIO,
     MEDIA_OPTIONS,
     OPTIONS,
     OptionFilter,
     Search,
     checked_queries,
     option_filter,
+    options_for,
 )
 
 
@@ -58,7 +58,7 @@ def test_one_search_without_fusion() -> None:
 
 
 def test_a_search_for_each_option() -> None:
-    plan = Search(k=3, fuse="rrf").plan(options=FOR_AUDIO)
+    plan = Search(k=3, fuse="rrf").plan(options=options_for(Audio("bell.wav")))
     assert [(step.option and step.option.name, step.count) for step in plan.steps] == [
         ("audio", 20),
         ("fused", 20),
