@@ -12,9 +12,11 @@ CODE := src tests examples benchmarks distributions
 DOCS := .venv-docs
 # Clients of others, which need environments of their own; CLIENT is what is installed there.
 CLIENTS := .venv-clients
-CLIENT_STAMPS := $(CLIENTS)/sdk-0.4/installed $(CLIENTS)/haystack/installed
+PYTHON_CLIENTS := $(CLIENTS)/sdk-0.4/installed $(CLIENTS)/haystack/installed
+CLIENT_STAMPS := $(PYTHON_CLIENTS) $(CLIENTS)/javascript/installed
 $(CLIENTS)/sdk-0.4/installed: CLIENT = twelvelabs==0.4.10
 $(CLIENTS)/haystack/installed: CLIENT = twelvelabs-haystack==2.0.0
+$(CLIENTS)/javascript/installed: CLIENT = twelvelabs-js@1.3.4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live docs docs-serve dist dist-check clean
@@ -125,10 +127,17 @@ $(DOCS)/installed: pyproject.toml
 	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install '.[docs]'
 	@touch $@
 
-$(CLIENT_STAMPS):
+$(PYTHON_CLIENTS):
 	@"$(PYTHON)" -m venv $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install '$(CLIENT)'
 	@touch $@
+
+# Without npm it is left out, and its test is skipped.
+$(CLIENTS)/javascript/installed:
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix $(@D) '$(CLIENT)' && touch $@; \
+	else echo "no npm: $(CLIENT) is left out"; fi
 
 $(DEMO): pyproject.toml | $(BIN)/python
 	@echo "Installing the package and what the demo needs into $(VENV) (a minute or two the first time) …"

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="0 = a free one (default %(default)s)")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="minimum time to a response")
+    parser.add_argument("--latency", type=float, metavar="MS", help="minimum time to a response")
     parser.add_argument("--api-key", action="append", metavar="K", help="an accepted key; may be repeated")
     parser.add_argument("--any-key", action="store_true", help="accept every key that is not empty")
     parser.add_argument("--log-requests", action="store_true", help="print a line for every request")
@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(given: argparse.Namespace) -> Settings:
     changes = _from_file(given.settings) if given.settings else {}
-    changes["latency_sec"] = given.latency / 1000
+    if given.latency is not None:
+        changes["latency_sec"] = given.latency / 1000
     if given.any_key:
         changes["api_keys"] = ()
     elif given.api_key:

@@ -7,9 +7,9 @@ from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from .endpoints import assets, control, indexed, tasks_v1, tasks_v2, transcription, uploads, user_metadata
@@ -19,7 +19,7 @@ from .middleware import rate_categories
 from .middleware.admission import admitted
 from .middleware.fault_effects import TRANSPORT, transport_of
 from .middleware.recorder import Recorder
-from .protocol.bodies import error_response
+from .protocol.bodies import drain, error_response
 from .protocol.errors import ApiError, not_found
 from .protocol.formats import API_PREFIX
 from .protocol.settings import Settings
@@ -43,7 +43,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
             *_index_routes(),
             *control.routes(),
         ],
-        exception_handlers={ApiError: _on_api_error, HTTPException: _on_http_error, Exception: _on_error},
+        exception_handlers={
+            ApiError: _on_api_error,
+            HTTPException: _on_http_error,
+            ClientDisconnect: _on_disconnect,
+            Exception: _on_error,
+        },
     )
     app.router.redirect_slashes = False
     app.state.emulator = state
@@ -92,7 +97,7 @@ def _upload_routes() -> list[Route]:
         _route("POST", path + "/{upload_id}", admitted(uploads.report_chunks)),
         _route("GET", path + "/{upload_id}", admitted(uploads.upload_status)),
         _route("POST", path + "/{upload_id}/presigned-urls", admitted(uploads.more_urls)),
-        _route("PUT", _PARTS + "{upload_id}/{index:int}", admitted(uploads.put_part, needs_key=False)),
+        _route("PUT", _PARTS + "{upload_id}/{index}", admitted(uploads.put_part, needs_key=False)),
     ]
 
 
@@ -136,7 +141,19 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
             refusal.message += f" The API's paths start with {API_PREFIX}."
     else:
         refusal = ApiError(error.status_code, "method_not_allowed", error.detail, shape="flat")
+        refusal.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    await drain(request)  # A client that gets a response while it sends may see a broken connection.
     return await _on_api_error(request, refusal)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of the request's path. Starlette names those of the first route alone."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
+    return {method for route in routes for method in route.methods}
+
+
+async def _on_disconnect(request: Request, error: Exception) -> Response:
+    return Response(None, 400)  # The client is gone.
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

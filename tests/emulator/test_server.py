@@ -23,6 +23,7 @@ import pytest
 import twelvelabs_emulator
 from tests.support import media
 from twelvelabs_emulator import Emulator, RecordedRequest, Settings, create_app
+from twelvelabs_emulator.__main__ import _parser, _settings
 
 TEXT = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": "a"}}
 PACKAGE = Path(twelvelabs_emulator.__file__).parent
@@ -273,6 +274,15 @@ def test_command(stop: signal.Signals) -> None:
     assert process.returncode == 0 and errors == ""
     assert "POST /v1.3/embed-v2 200" in rest and "POST /v1.3/embed-v2 400" in rest
     assert rest.endswith("stopped\n")
+
+
+def test_options_go_before_the_settings_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"latency_sec": 0.25, "plan": "free"}')
+    given = ["--settings", str(path)]
+    settings = _settings(_parser().parse_args(given))
+    assert (settings.latency_sec, settings.plan) == (0.25, "free")
+    assert _settings(_parser().parse_args([*given, "--latency", "10"])).latency_sec == 0.01
 
 
 def test_command_refuses_what_it_cannot_do() -> None:

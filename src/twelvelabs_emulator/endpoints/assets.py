@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ..features.media.probe import probe
 from ..features.media.source import Probe, Source
-from ..protocol.bodies import json_response
+from ..protocol.bodies import json_response, parse_json
 from ..protocol.errors import ApiError, invalid, missing
 from ..protocol.forms import Form, FormFile, store_form
 from ..protocol.settings import Settings
@@ -72,7 +72,10 @@ async def _create(form: Form, state: State) -> Asset:
         url = form.string("url")
         if not url:
             raise missing("url")
-        filename = filename or PurePosixPath(unquote(urlsplit(url).path)).name or "file"
+        at = _path_of(url)
+        if at.suffix.lower() == ".m3u8":
+            raise invalid("url", "The emulator does not read HLS playlists.")
+        filename = filename or at.name or "file"
         path, found, error = await _fetch(url, state.files.new(), filename, settings)
     asset = Asset(method, filename, settings.now(), user_metadata)
     asset.complete(path, found, asset.created, state.assets.failures.next(settings.asset_failures) or error)
@@ -97,12 +100,17 @@ async def _check_file(file: FormFile, filename: str, settings: Settings) -> tupl
     return file.content, found
 
 
+def _path_of(url: str) -> PurePosixPath:
+    try:
+        return PurePosixPath(unquote(urlsplit(url).path))
+    except ValueError as error:
+        raise invalid("url", f"It is not a URL ({error}).") from None
+
+
 async def _fetch(
     url: str, target: Path, filename: str, settings: Settings
 ) -> tuple[Path | None, Probe | None, str | None]:
-    """Fetch and probe a file; the third value is why the asset fails. Raises the API's 400 for a playlist."""
-    if PurePosixPath(urlsplit(url).path).suffix.lower() == ".m3u8":
-        raise invalid("url", "The emulator does not read HLS playlists.")
+    """Fetch and probe a file; the third value is why the asset fails."""
     try:
         limit = max(_URL_MEGABYTES.values()) * settings.megabyte
         path = await asyncio.to_thread(save_url, url, target, limit, settings)
@@ -124,14 +132,15 @@ def check_user_metadata(value: Any) -> dict[str, Any]:
     """Return metadata as an object of plain values; a string is parsed as JSON. Raises the API's 400."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except ValueError:
             value = None
     if not isinstance(value, dict):
         raise invalid("user_metadata", "It must be a JSON object.")
     for item in value.values():
         strings = isinstance(item, list) and all(isinstance(element, str) for element in item)
-        if not strings and not isinstance(item, (str, int, float, bool)):
+        number = isinstance(item, (int, float)) and math.isfinite(item)
+        if not strings and not number and not isinstance(item, str):
             raise invalid("user_metadata", "Its values must be strings, numbers, booleans or lists of strings.")
     return value
 
@@ -172,7 +181,8 @@ async def delete_asset(request: Request) -> Response:
     """``DELETE /assets/{id}``: 204, or 409 if it is in use."""
     state = state_of(request)
     asset = state.assets.get(request.path_params["asset_id"], state.settings)
-    if state.settings.assets_in_use and not query_flag(request, "force"):
+    force = query_flag(request, "force")
+    if state.settings.assets_in_use and not force:
         raise ApiError(409, "asset_in_use", f"The asset {asset.id} is in use. Set `force` to delete it anyway.")
     state.assets.remove(asset.id)
     return Response(None, 204)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..protocol.bodies import json_response
+from ..protocol.bodies import json_response, parse_json
 from ..protocol.errors import invalid
 from ..protocol.settings import LOCAL_ONLY, json_names
 from ..store.state import state_of
@@ -49,7 +48,7 @@ async def _settings(request: Request) -> Response:
 
 async def _configure(request: Request) -> Response:
     try:
-        changes: Any = json.loads(await request.body())
+        changes: Any = parse_json(await request.body())
     except ValueError:
         changes = None
     if not isinstance(changes, dict):

@@ -135,7 +135,7 @@ async def put_part(request: Request) -> Response:
     index = request.path_params["index"]
     token = request.query_params.get("signature", "")
     upload.check_url(token, index, settings.now())
-    chunk = upload.chunk(index)
+    chunk = upload.chunk(int(index))  # It is what the URL was issued for.
     path = state.files.new()
     size, etag = await store_body(request, path)
     upload.check_url(token, index, settings.now())  # Another request may have used it meanwhile.

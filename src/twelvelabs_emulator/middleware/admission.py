@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ..protocol.bodies import drain
-from ..protocol.errors import ApiError
+from ..protocol.errors import ApiError, not_found
 from ..protocol.formats import API_PREFIX
 from ..protocol.rate_limits import current_ticket
 from ..protocol.settings import Settings
@@ -32,8 +32,8 @@ def admitted(endpoint: Endpoint, categories: Categories | None = None, *, needs_
             # Read the body to its end: a client that gets a response while it sends may see a broken connection.
             await drain(request)
             raise
-        except ClientDisconnect:
-            return Response(None, 400)  # The client is gone.
+        except FileNotFoundError:
+            raise not_found("A file that another request has deleted", 404) from None
 
     return serve
 

@@ -15,7 +15,7 @@ from ..protocol.bodies import RECORD
 from ..protocol.formats import API_PREFIX, API_VERSION
 from ..protocol.rate_limits import Ticket
 from ..protocol.request_log import RecordedRequest
-from ..store.state import State
+from ..store.state import State, state_kept
 
 _logger = logging.getLogger("twelvelabs_emulator")
 
@@ -63,7 +63,8 @@ class Recorder:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_recorded)
+            with state_kept(scope, self._state):
+                await self._app(scope, receive, send_recorded)
         finally:
             log.closed()
 

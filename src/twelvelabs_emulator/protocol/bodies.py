@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import zlib
@@ -10,22 +11,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from starlette.requests import Request
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from .errors import ApiError, invalid
 from .formats import API_PREFIX
 from .request_log import RecordedRequest, json_summary
 from .settings import Settings
-
-_dumps: Callable[[Any], bytes]
-try:  # Several times faster, and often installed; the numbers come out the same.
-    from orjson import dumps as _dumps
-except ImportError:
-
-    def _dumps(value: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
 
 #: Key in the ASGI scope of the request's `RecordedRequest`.
 RECORD = "twelvelabs_emulator.record"
@@ -41,9 +34,29 @@ _NESTED_STATUSES = {400, 413, 429, 500}
 T = TypeVar("T")
 
 
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_fast_dumps: Callable[[Any], bytes]
+try:  # Several times faster, and often installed; the numbers come out the same.
+    from orjson import dumps as _fast_dumps
+except ImportError:
+    _fast_dumps = _dumps
+
+
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response."""
-    return Response(_dumps(value), status, headers, media_type="application/json")
+    try:
+        content = _fast_dumps(value)
+    except TypeError:  # orjson takes no integer of more than 64 bits.
+        content = _dumps(value)
+    return Response(content, status, headers, media_type="application/json")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return a JSON value. Raises ``ValueError``, also for NaN, half a surrogate pair and more than 200 levels."""
+    return from_json(text, allow_inf_nan=False)
 
 
 def error_response(error: ApiError, path: str, settings: Settings) -> Response:
@@ -82,8 +95,8 @@ async def read_json(request: Request, settings: Settings) -> Any:
 async def _parse_json(request: Request, settings: Settings) -> Any:
     body = await read_body(request, settings)
     try:
-        value = await in_thread_if_large(len(body), json.loads, body)
-    except (ValueError, RecursionError):
+        value = await in_thread_if_large(len(body), parse_json, body)
+    except ValueError:
         raise ApiError(400, "parameter_invalid", "The request body is not valid JSON.") from None
     record_of(request).body = await in_thread_if_large(len(body), json_summary, value)
     return value
@@ -112,8 +125,9 @@ async def stream_of(request: Request) -> AsyncGenerator[bytes, None]:
 async def drain(request: Request) -> None:
     """Read and discard the body, unless it has been read already."""
     if _BODY not in request.scope:
-        async for _ in stream_of(request):
-            pass
+        with contextlib.suppress(ClientDisconnect):
+            async for _ in stream_of(request):
+                pass
 
 
 async def store_body(request: Request, path: Path) -> tuple[int, str]:

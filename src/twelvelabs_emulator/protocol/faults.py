@@ -19,6 +19,7 @@ _KIND = re.compile(
     + "|".join(ALTERATIONS),
     re.ASCII,
 )
+_OTHER_VERSION = re.compile(r"v\d+(\.\d+)?/", re.ASCII)
 
 
 class Fault(BaseModel):
@@ -65,7 +66,7 @@ class Fault(BaseModel):
     @classmethod
     def _check_path(cls, path: str) -> str:
         relative = path.removeprefix(API_PREFIX).removeprefix(API_PREFIX[1:] + "/").lstrip("/")
-        if "://" in path or "?" in relative or not relative:
+        if "://" in path or "?" in relative or not relative or _OTHER_VERSION.match(relative):
             raise ValueError(f"it must be a path below {API_PREFIX}/, such as embed-v2/tasks/*")
         return relative
 

@@ -61,6 +61,8 @@ def _validated_as(kind: Any) -> GetPydanticSchema:
 
 
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Centuries: more would leave the calendar.
+_Offset = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 _Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Window = Annotated[tuple[_Amount, _Length], Strict(False)]
 _Windows = Annotated[tuple[_Window, ...], Strict(False), BeforeValidator(_as_list_of_windows)]
@@ -87,7 +89,7 @@ class Settings(BaseModel):
     #: Minimum time in seconds from a request's arrival to its response.
     latency_sec: _Amount = 0.0
     #: Seconds that the emulator's clock is ahead. Raise it to let windows and upload URLs expire at once.
-    clock_offset_sec: _Amount = 0.0
+    clock_offset_sec: _Offset = 0.0
 
     # --- rate limits ---
     #: Published limits to start from: fills ``limits`` and ``limit_minutes`` for categories they do not set.

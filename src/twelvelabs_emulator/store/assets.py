@@ -93,11 +93,6 @@ class Assets:
         self._by_id: dict[str, Asset] = {}
         self.failures = FailureScript()
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._by_id.clear()
-        self.failures.reset()
-
     def add(self, asset: Asset) -> None:
         """Add a new asset."""
         self._by_id[asset.id] = asset

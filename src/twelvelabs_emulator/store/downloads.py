@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import ipaddress
 import shutil
 import urllib.error
@@ -58,8 +59,13 @@ def _open(url: str, settings: Settings) -> Iterator[Any]:
         raise OSError(f"HTTP status {error.code}") from None
     except urllib.error.URLError as error:
         raise OSError(str(error.reason)) from None
+    except http.client.HTTPException as error:  # An address that cannot be asked for, or an answer that is no HTTP.
+        raise OSError(repr(error)) from None
     with response:
-        yield response
+        try:
+            yield response
+        except http.client.HTTPException as error:
+            raise OSError(repr(error)) from None
 
 
 def _check_address(url: str, settings: Settings) -> None:

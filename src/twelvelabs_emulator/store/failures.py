@@ -20,7 +20,3 @@ class FailureScript:
             return None
         self._used += 1
         return messages[self._used - 1] or None
-
-    def reset(self) -> None:
-        """Start again from the first message."""
-        self._messages, self._used = (), 0

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from ..protocol.faults import FaultSchedule
 from ..protocol.rate_limits import Limiter
@@ -14,6 +18,9 @@ from .assets import Assets
 from .files import Files
 from .tasks import Tasks
 from .uploads import Uploads
+
+# Key in the ASGI scope of the state as it was when the request arrived.
+_AT_ARRIVAL = "twelvelabs_emulator.state"
 
 
 class State:
@@ -27,6 +34,9 @@ class State:
         self.log = RequestLog()
         self.limiter = Limiter()
         self.faults = FaultSchedule()
+        self._start_empty()
+
+    def _start_empty(self) -> None:
         self.files = Files()
         self.assets = Assets()
         self.uploads = Uploads()
@@ -37,12 +47,16 @@ class State:
         self.settings = self.settings.replace(**changes)
 
     def reset(self) -> None:
-        """Return to the first settings, an empty log, counters at zero, and nothing stored."""
+        """Return to the first settings, an empty log, counters at zero, and nothing stored.
+
+        Requests being served go on with what they have: their files are deleted with the last of them.
+        """
         self.settings = self._first_settings
         self.log.clear()
         self.limiter.reset()
         self.faults.reset()
-        self.close()
+        self.stop()
+        self._start_empty()
 
     def stop(self) -> None:
         """Cancel what is being computed."""
@@ -50,13 +64,22 @@ class State:
 
     def close(self) -> None:
         """Forget what clients have created, and delete the files."""
-        self.tasks.clear()
-        self.uploads.clear()
-        self.assets.clear()
+        self.stop()
         self.files.clear()
+        self._start_empty()
+
+
+@contextlib.contextmanager
+def state_kept(scope: Scope, state: State) -> Iterator[None]:
+    """Serve a request from the state at its arrival to its end, whatever is reset or configured meanwhile."""
+    scope[_AT_ARRIVAL] = copy.copy(state)
+    try:
+        yield
+    finally:
+        del scope[_AT_ARRIVAL]  # An idle connection keeps the scope of its last request.
 
 
 def state_of(request: Request) -> State:
     """Return the state of the emulator that serves the request."""
-    state: State = request.app.state.emulator
+    state: State = request.scope.get(_AT_ARRIVAL) or request.app.state.emulator
     return state

@@ -96,13 +96,6 @@ class Tasks:
         self._stopped = threading.Event()
         self.failures = FailureScript()
 
-    def clear(self) -> None:
-        """Forget all of them, and cancel what is being computed."""
-        self.stop()
-        self._stopped = threading.Event()
-        self._by_id.clear()
-        self.failures.reset()
-
     def stop(self) -> None:
         """Cancel what is being computed."""
         self._stopped.set()

@@ -69,10 +69,10 @@ class Upload:
             )
         return urls
 
-    def check_url(self, token: str, index: int, at: float) -> None:
+    def check_url(self, token: str, index: str, at: float) -> None:
         """Raise the storage's 403 for a URL that is used, expired or invented."""
         chunk_index, expires = self.tokens.get(token, (0, 0.0))
-        if chunk_index != index:
+        if str(chunk_index) != index:
             raise ApiError(403, "AccessDenied", "The URL has been used, or was never issued.", shape="flat")
         if at >= expires:
             raise ApiError(403, "AccessDenied", "Request has expired", shape="flat")
@@ -93,10 +93,6 @@ class Uploads:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Upload] = {}
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._by_id.clear()
 
     def add(self, upload: Upload) -> None:
         """Add a new session."""

@@ -243,20 +243,18 @@ def test_a_large_file_is_not_held_in_memory(http: httpx.Client, tmp_path: Path) 
 
 
 def test_files_are_deleted(http: httpx.Client) -> None:
-    with Emulator() as own:
-        files = own._state.files
-        with httpx.Client(base_url=own.base_url + "/", headers={"x-api-key": own.api_key}) as client:
-            upload(client, media.png())
-            upload(client, b"")
-            directory = files.new().parent
-            assert len(list(directory.iterdir())) == 1, "what was refused is not kept"
-            own.reset()
-            assert not directory.exists()
-            asset_id = upload(client, media.png()).json()["_id"]
-            directory = files.new().parent
-            client.delete(f"assets/{asset_id}")
-            assert list(directory.iterdir()) == []
-            upload(client, media.png())
+    with Emulator() as own, httpx.Client(base_url=own.base_url + "/", headers={"x-api-key": own.api_key}) as client:
+        upload(client, media.png())
+        upload(client, b"")
+        directory = own._state.files.new().parent
+        assert len(list(directory.iterdir())) == 1, "what was refused is not kept"
+        own.reset()
+        assert not directory.exists()
+        asset_id = upload(client, media.png()).json()["_id"]
+        directory = own._state.files.new().parent
+        client.delete(f"assets/{asset_id}")
+        assert list(directory.iterdir()) == []
+        upload(client, media.png())
     assert not directory.exists()
 
 

@@ -23,7 +23,19 @@ def test_pages(query: str, data: str, total: int) -> None:
     assert body["page_info"]["total_page"] == total and body["page_info"]["total_results"] == 12
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=x", "page=1.5", "page_limit=51", "page_limit=0"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=0",
+        "page=-1",
+        "page=x",
+        "page=1.5",
+        "page_limit=51",
+        "page_limit=0",
+        f"page={'9' * 5000}",
+        f"page={10**18}",
+    ],
+)
 def test_refused_pages(query: str) -> None:
     with pytest.raises(ApiError, match="page"):
         page_of("abc", request(query), str)

@@ -74,7 +74,9 @@ def test_a_path_may_begin_with_the_version(path: str) -> None:
     assert Fault(kind="drop", path=path).selects("GET", "embed-v2/tasks")
 
 
-@pytest.mark.parametrize("path", ["http://127.0.0.1:8765/v1.3/embed", "/v1.3/", "", "embed/tasks?page=1"])
+@pytest.mark.parametrize(
+    "path", ["http://127.0.0.1:8765/v1.3/embed", "/v1.3/", "", "embed/tasks?page=1", "/v1.2/embed", "v2/embed"]
+)
 def test_a_path_that_never_applies_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match=r"a path below /v1\.3/"):
         Fault(kind="drop", path=path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from ...protocol.errors import invalid
 
 _MAX_PER_PAGE = 50
 _PER_PAGE = 10
+_NUMBER = re.compile("[0-9]{1,9}")
 
 T = TypeVar("T")
 
@@ -35,8 +37,8 @@ def _positive_integer(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or int(text) < 1:
-        raise invalid(name, "It must be a whole number from 1.")
+    if not _NUMBER.fullmatch(text) or int(text) < 1:
+        raise invalid(name, "It must be a whole number from 1 to 999999999.")
     return int(text)
 
 

@@ -85,6 +85,8 @@ def open_container(source: Source) -> Iterator[Any]:
     try:
         with source.open() as stream, av.open(stream, options={"protocol_whitelist": "none"}) as container:
             for track in (*container.streams.audio, *container.streams.video):
+                if track.codec_context is None:  # There is no decoder, as for SVG.
+                    raise DecodingError
                 track.codec_context.thread_count = 1
             yield container
     except (av.error.FFmpegError, ValueError):

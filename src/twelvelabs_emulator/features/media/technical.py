@@ -66,7 +66,9 @@ def _streams(path: Path) -> dict[str, Any]:
             }
             for stream in container.streams.video[:1]:
                 codec = stream.codec_context
-                values |= {"video_codec": codec.name, "storage_aspect_ratio": round(codec.width / codec.height, 4)}
+                values["video_codec"] = codec.name
+                if codec.height:
+                    values["storage_aspect_ratio"] = round(codec.width / codec.height, 4)
                 if stream.average_rate:
                     values["video_fps"] = round(float(stream.average_rate), 3)
                 if stream.bit_rate:
