@@ -269,6 +269,8 @@ class TwelveLabsMediaLoader(BaseLoader):
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
         if self.on_error == "raise" or stops_all(error):
+            if found.listed and isinstance(error, InvalidInputError):
+                error.message += " To go on without such files: on_error='skip'."
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []
