@@ -41,7 +41,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
         model = TwelveLabsEmbeddings(cache="vectors.sqlite")
         loader = TwelveLabsMediaLoader("videos/", model)
-        store = Chroma(model.collection_name("videos"), model)
+        store = Chroma(model.collection_name("videos"), model, collection_metadata={"hnsw:space": "cosine"})
         store.add_documents(loader.load())          # or index(loader, record_manager, store, …)
         store.similarity_search("a red bike")
 

@@ -102,14 +102,16 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     @model_validator(mode="before")
     @classmethod
     def _embeddings_of_the_store(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("embeddings") is None:
+        if not isinstance(values, dict) or values.get("vectorstore") is None:
+            return values  # missing, or misspelt: said by what checks the names
+        if values.get("embeddings") is None:
             held = embeddings_of(values.get("vectorstore"))
             if not isinstance(held, TwelveLabsEmbeddings) and not hasattr(held, "underlying_embeddings"):
                 raise InvalidInputError(
                     "the store's embeddings are unknown or not TwelveLabsEmbeddings; pass embeddings=."
                 )
             values = {**values, "embeddings": own_embeddings(held)}
-        elif isinstance(values, dict):
+        else:
             own_embeddings(values["embeddings"])
         return values
 
