@@ -180,7 +180,7 @@ def _is_text(name: str) -> bool:
 
 def _why_not(suffix: str) -> str:
     if suffix in _OTHER_AUDIO:
-        return f"{suffix} is not among the audio formats the API takes: WAV, MP3, FLAC"
+        return f"{suffix} is not among the audio formats the API takes (WAV, MP3, FLAC); convert it"
     return f"{suffix} is no image, video, audio or text" if suffix else "no suffix tells what it is"
 
 

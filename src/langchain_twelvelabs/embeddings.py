@@ -39,7 +39,7 @@ class TwelveLabsEmbeddings(Adapter, Embeddings):
         from langchain_twelvelabs import TwelveLabsEmbeddings
 
         model = TwelveLabsEmbeddings(model="marengo3.0")            # key from TWELVELABS_API_KEY
-        store = Chroma(model.collection_name("media"), model)
+        store = Chroma(model.collection_name("media"), model, collection_metadata={"hnsw:space": "cosine"})
         store.add_texts(["a red bike", "a low hum"])
         store.add_images(uris=["bike.jpg"])
         store.similarity_search("something to ride")

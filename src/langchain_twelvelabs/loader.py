@@ -41,7 +41,7 @@ class TwelveLabsMediaLoader(BaseLoader):
 
         model = TwelveLabsEmbeddings(cache="vectors.sqlite")
         loader = TwelveLabsMediaLoader("videos/", model)
-        store = Chroma(model.collection_name("videos"), model)
+        store = Chroma(model.collection_name("videos"), model, collection_metadata={"hnsw:space": "cosine"})
         store.add_documents(loader.load())          # or index(loader, record_manager, store, …)
         store.similarity_search("a red bike")
 
@@ -269,6 +269,8 @@ class TwelveLabsMediaLoader(BaseLoader):
     def _skip(self, found: Found, error: TwelveLabsError) -> list[Document]:
         """Log the file and return no documents if it may be skipped; else raise the error."""
         if self.on_error == "raise" or stops_all(error):
+            if found.listed and isinstance(error, InvalidInputError):
+                error.message += " To go on without such files: on_error='skip'."
             raise error
         logger.warning("%s was skipped: %s", found.label, error)
         return []

@@ -94,7 +94,7 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     filter: Any = None
     """A filter of your own, in the store's dialect, applied to every search."""
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments for the store, in every search."""
+    """Further keyword arguments for the store, in every search; not ``k`` and ``filter``, which are settings above."""
 
     # Store and space of the checks that have passed; shared by the copies that are made for a call's own settings.
     _checked: set[tuple[int, str]] = PrivateAttr(default_factory=set)
@@ -102,19 +102,24 @@ class TwelveLabsRetriever(StrictSettings, BaseRetriever):
     @model_validator(mode="before")
     @classmethod
     def _embeddings_of_the_store(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("embeddings") is None:
+        if not isinstance(values, dict) or values.get("vectorstore") is None:
+            return values  # missing, or misspelt: said by what checks the names
+        if values.get("embeddings") is None:
             held = embeddings_of(values.get("vectorstore"))
             if not isinstance(held, TwelveLabsEmbeddings) and not hasattr(held, "underlying_embeddings"):
                 raise InvalidInputError(
                     "the store's embeddings are unknown or not TwelveLabsEmbeddings; pass embeddings=."
                 )
             values = {**values, "embeddings": own_embeddings(held)}
-        elif isinstance(values, dict):
+        else:
             own_embeddings(values["embeddings"])
         return values
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:
+        for name in ("k", "filter"):  # as_retriever(search_kwargs=...) of other stores takes them there
+            if name in self.search_kwargs:
+                raise InvalidInputError(f"search_kwargs= has {name!r}, which is a setting of its own: give {name}=.")
         self._search()
         return self
 

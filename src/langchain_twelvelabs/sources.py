@@ -29,6 +29,7 @@ from twelvelabs_core.adapter import (
     kind_of_mime,
     local_path,
     media_from,
+    not_there,
     unsigned_url,
 )
 
@@ -52,6 +53,7 @@ class Found:
         number: its place among all that were found.
         copy_of: number of an earlier file with the same content.
         digest: of that content.
+        listed: it was found in a folder or by a glob, not named.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Found:
     number: int = 0
     copy_of: int | None = None
     digest: str | None = None
+    listed: bool = False
 
     @property
     def label(self) -> str:
@@ -108,7 +111,7 @@ def find_media(
     """All media, in the order given; inside folders and globs sorted by path.
 
     A file that was named and cannot be loaded is a :class:`Found` with an error. A file in a folder that is not asked
-    for or not supported is left out, with one line in the log for all of them.
+    for or not supported is left out, with one line in the log for all of them: a warning, if folders had nothing else.
 
     Args:
         paths: as given to the loader.
@@ -121,16 +124,22 @@ def find_media(
         InvalidInputError: an entry is neither a path, URL, blob nor media.
     """
     search = _Search(glob, suffixes, frozenset(kinds))
+    nothing = True
     for entry in _each(paths):
-        yield from search.media_of(entry)
+        for found in search.media_of(entry):
+            nothing = False
+            yield found
     if search.left_out:
         what = ", ".join(f"{suffix or 'no suffix'} ({count})" for suffix, count in sorted(search.left_out.items()))
-        logger.info(
+        logger.log(
+            logging.WARNING if nothing else logging.INFO,
             "%d files left out, of kinds not asked for or that %s does not take: %s",
             search.left_out.total(),
             model,
             what,
         )
+    elif nothing and search.folders:
+        logger.warning("There is nothing to load: no file in %s matches glob=%r.", ", ".join(search.folders), glob)
 
 
 def count_media(
@@ -168,12 +177,13 @@ _TAKES = "paths= takes paths, URLs, Blobs, assets and media, got a {}."
 
 @dataclass
 class _Search:
-    """What to look for in folders, and how many files were left out, by suffix."""
+    """What to look for in folders, which were looked in, and how many files were left out, by suffix."""
 
     glob: str
     suffixes: Mapping[str, MediaKind]
     kinds: frozenset[str]
     left_out: Counter[str] = field(default_factory=Counter)
+    folders: list[str] = field(default_factory=list)
 
     def media_of(self, entry: Any) -> Iterator[Found]:
         if asset_of(entry) is not None:
@@ -207,8 +217,10 @@ class _Search:
         if files is None:
             yield self._from_name(text, path)
         elif not files and not path.is_dir():
-            yield Found(text, None, InvalidInputError(f"matches no file (looked in {Path.cwd()}).", item=repr(text)))
+            yield Found(text, None, InvalidInputError(f"{not_there(path, 'matches no file')}.", item=repr(text)))
         else:
+            if path.is_dir():
+                self.folders.append(repr(text))
             yield from self._selected(files)
 
     def _listed(self, path: Path, *, is_text: bool) -> list[Path] | None:
@@ -223,10 +235,12 @@ class _Search:
     def _selected(self, files: Iterable[Path]) -> Iterator[Found]:
         for file in files:
             if not file.is_file():
+                if file.is_symlink() and not file.exists():
+                    self.left_out["broken link"] += 1
                 continue
             kind = self.suffixes.get(file.suffix.lower())
             if kind is not None and kind in self.kinds and not is_source_code(file):
-                yield Found(str(file), MEDIA_TYPES[kind](file))
+                yield Found(str(file), MEDIA_TYPES[kind](file), listed=True)
             else:
                 self.left_out[file.suffix.lower()] += 1
 

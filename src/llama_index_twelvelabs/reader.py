@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fsspec.implementations.local import LocalFileSystem
@@ -28,6 +27,7 @@ from twelvelabs_core.adapter import (
     is_source_code,
     kind_of,
     local_path,
+    not_there,
 )
 
 from .documents import file_document, id_from_name
@@ -253,7 +253,7 @@ class TwelveLabsMediaReader(ComponentSettings, BasePydanticReader):
             return file_document(name, kind, digest, extra, id_from=self.id_from, in_memory=True)
         path = local_path(source)
         if path is not None and not path.is_file():
-            raise InvalidInputError(f"no such file (looked in {Path.cwd()}).", item=describe(source))
+            raise InvalidInputError(f"{not_there(path)}.", item=describe(source))
         kind = self._kind(source, b"" if path is None else head_of(path))
         digest = content_digest(MEDIA_TYPES[kind](source))
         return file_document(source, kind, digest, extra, id_from=self.id_from)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -186,3 +186,14 @@ _TIERS: dict[int, tuple[tuple[int, int], tuple[int, int, int, int], tuple[int, i
     2: ((1_200, 12_000), (50, 6_000, 1_200, 6_000), (120, 6_000)),
     3: ((2_400, 30_000), (75, 9_000, 2_400, 12_000), (240, 12_000)),
 }
+
+
+def checked_limits(given: Any) -> RateLimits:
+    """What the argument ``rate_limits`` got, if it is that.
+
+    Raises:
+        InvalidInputError: it is something else, such as the name of a plan.
+    """
+    if isinstance(given, RateLimits):
+        return given
+    raise InvalidInputError(f"rate_limits= takes RateLimits, such as RateLimits.free(), got {given!r}.")

@@ -34,7 +34,7 @@ What a framework passes:
     :func:`as_items`, :func:`as_list`, :func:`as_objects`, :func:`as_media`, :func:`media_from`, :func:`describe`; a
     file's kind by :data:`SUFFIXES`, :func:`kind_of`, :func:`kind_of_mime`, :func:`is_pdf`, :func:`is_source_code`; its
     path or URL by :func:`is_url`, :func:`local_path`, :func:`file_name`, :func:`unsigned_url`; its content by
-    :func:`head_of`, :func:`content_digest`.
+    :func:`head_of`, :func:`content_digest`; why there is none, :func:`not_there`.
 Files as documents or nodes:
     ``client.rows_many(media)`` gives :class:`twelvelabs_core.Row`: id, text, flat metadata, vector; what the ids are
     made of, by :func:`checked_id_from`, :func:`name_for_ids` and :func:`always`; the rows of a copy, by
@@ -83,7 +83,7 @@ from ._errors import InvalidInputError, TwelveLabsError
 from ._extras import needs_extra
 from ._inputs import Composed, Item, Media, Source, as_items, as_list, as_media, as_objects, describe, file_name
 from ._lanes import Lane, lane_of
-from ._limits import RateLimits
+from ._limits import RateLimits, checked_limits
 from ._media.file import MediaFile, locate
 from ._media.kinds import (
     MEDIA_TYPES,
@@ -95,6 +95,7 @@ from ._media.kinds import (
     kind_of,
     kind_of_mime,
     media_from,
+    not_there,
     suffix_of,
 )
 from ._models import Model
@@ -173,6 +174,7 @@ __all__ = [
     "name_for_ids",
     "needs_extra",
     "normalize_scores",
+    "not_there",
     "options_for",
     "order_of",
     "order_ties",
@@ -272,6 +274,11 @@ class Adapter(StrictSettings):
     def _hide_key(cls, key: SecretStr | str | None) -> SecretStr | None:
         """None is looked up now: a copy made later must not depend on the environment at that time."""
         return _secret(key)
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _say_what_limits_are(cls, given: Any) -> Any:
+        return given if given is None or isinstance(given, Mapping) else checked_limits(given)
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the client now: a wrong model or a missing key is an error here and not at the first call."""

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         emulator.start()
     except OSError as error:
-        print(f"cannot listen on {given.host}:{given.port}: {error.strerror}", file=sys.stderr)
+        why = f"{error.strerror}. --port 0 takes a free one."
+        print(f"cannot listen on {given.host}:{given.port}: {why}", file=sys.stderr)
         return 1
     with emulator:
         print(_greeting(emulator), flush=True)

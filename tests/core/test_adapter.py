@@ -25,6 +25,7 @@ from twelvelabs_core import (
     Image,
     InvalidInputError,
     Model,
+    RateLimits,
     SegmentOptions,
     Video,
     adapter,
@@ -220,6 +221,14 @@ def test_an_adapter_without_its_extra_names_it(
             raise AssertionError("imported")
         """
     )
+
+
+@pytest.mark.parametrize("given", ["free", 600])
+def test_limits_of_another_type_are_refused_by_client_and_adapter(given: Any) -> None:
+    for refused in (make, lambda service, **settings: service.client(**settings)):
+        with pytest.raises(InvalidInputError, match=rf"takes RateLimits, such as RateLimits.free\(\), got {given!r}"):
+            refused(Service(), rate_limits=given)
+    assert make(Service(), rate_limits={"reserve": 5}).rate_limits == RateLimits(reserve=5)
 
 
 def test_a_changed_setting_makes_a_new_client() -> None:

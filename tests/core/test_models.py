@@ -206,7 +206,7 @@ def test_the_api_version_decides_the_endpoint(version: str | None, path: str) ->
     ],
 )
 def test_an_invalid_setting_is_refused(setting: str, value: Any) -> None:
-    with pytest.raises(InvalidInputError, match=setting):
+    with pytest.raises(InvalidInputError, match=rf"^{setting}={value!r} "):
         Service().client(**{setting: value})
 
 

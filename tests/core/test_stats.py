@@ -50,6 +50,16 @@ def test_a_budget_counts_retries_and_minutes() -> None:
 # -- statistics ------------------------------------------------------------------------------------------
 
 
+def test_items_that_cannot_be_sent_are_counted_as_failed() -> None:
+    client = Service().client()
+    with pytest.raises(InvalidInputError):
+        client.embed_many(["a", "", "b", " "])
+    assert (client.last_run.items, client.last_run.done, client.last_run.failed) == (4, 0, 2)
+    with pytest.raises(InvalidInputError):
+        client.embed_segments(Audio("no-such.wav"))
+    assert (client.stats.items, client.stats.failed) == (5, 3)
+
+
 def test_stats_of_the_last_run_and_of_the_client() -> None:
     answers = iter([503, 429, 200, 200])
 

@@ -299,6 +299,22 @@ def matches(metadata: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     return True
 
 
+def test_a_store_under_another_name_is_a_misspelt_setting() -> None:
+    with pytest.raises(ValidationError, match="has no setting 'store'; did you mean 'vectorstore'"):
+        TwelveLabsRetriever(store=MongoDBAtlasVectorSearch())  # type: ignore[call-arg]
+    with pytest.raises(ValidationError, match="vectorstore\n  Field required"):
+        TwelveLabsRetriever()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("given", [{"k": 2}, {"filter": {"media_type": "audio"}}])
+def test_a_setting_of_its_own_is_refused_in_search_kwargs(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(InvalidInputError, match=f"search_kwargs= has '{name}'.*: give {name}=."):
+        TwelveLabsRetriever(vectorstore=MongoDBAtlasVectorSearch(), search_kwargs=given)
+    with pytest.raises(InvalidInputError, match=f"give {name}="):
+        TwelveLabsRetriever(vectorstore=MongoDBAtlasVectorSearch()).invoke("a red bike", search_kwargs=given)
+
+
 async def test_mongodb_atlas_filters_itself_and_has_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MongoDBAtlasVectorSearch, "__module__", "langchain_mongodb.vectorstores")
     store = MongoDBAtlasVectorSearch()

@@ -11,7 +11,7 @@ from .._config import resolve_api_key, resolve_base_url, secret_of
 from .._embed.settings import EmbedSettings
 from .._embed.truncate import TRUNCATE, CheckedCounter, TokenCounter, Truncate, estimate_tokens
 from .._errors import InvalidInputError
-from .._limits import RateLimits
+from .._limits import RateLimits, checked_limits
 from .._models import DEFAULT_MODEL, Model, find_model, resolve_api_version, resolve_dimensions, switched_off
 from .._net.retry import RetryPolicy
 from .._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT, SenderSettings
@@ -112,13 +112,11 @@ class EmbeddingClient(
         found = find_model(model)
         if truncate not in TRUNCATE:
             raise InvalidInputError(f"truncate={truncate!r} is not one of {', '.join(TRUNCATE)}.")
-        # Written so that NaN is refused too.
-        at_least_0 = max_retries >= 0 and max_wait >= 0 and task_timeout >= 0
-        if not (max_concurrency >= 1 and max_media_bytes >= 1 and at_least_0 and timeout > 0 and total_timeout > 0):
-            raise InvalidInputError(
-                "max_concurrency and max_media_bytes must be 1 or more, max_retries, max_wait and task_timeout 0 or "
-                "more, timeout and total_timeout above 0."
-            )
+        _check_least(1, max_concurrency=max_concurrency, max_media_bytes=max_media_bytes)
+        _check_least(0, max_retries=max_retries, max_wait=max_wait, task_timeout=task_timeout)
+        for name, seconds in (("timeout", timeout), ("total_timeout", total_timeout)):
+            if not seconds > 0:
+                raise InvalidInputError(f"{name}={seconds!r} must be above 0 seconds.")
         self._settings = EmbedSettings(
             found,
             resolve_dimensions(found, dimensions),
@@ -141,7 +139,7 @@ class EmbeddingClient(
                 timeout=timeout,
                 total_timeout=total_timeout,
                 retry=retry or RetryPolicy(max_retries=max_retries),
-                limits=rate_limits or RateLimits(),
+                limits=RateLimits() if rate_limits is None else checked_limits(rate_limits),
                 budget=Budget.of(budget),
                 rate_limiter=rate_limiter,
                 transport=transport,
@@ -149,6 +147,13 @@ class EmbeddingClient(
         )
         if found.sunset:
             warn_caller(switched_off(found))
+
+
+def _check_least(least: int, **settings: float) -> None:
+    """Refuse a number that is less, or NaN."""
+    for name, value in settings.items():
+        if not value >= least:
+            raise InvalidInputError(f"{name}={value!r} must be {least} or more.")
 
 
 def _checked(count: TokenCounter | None) -> TokenCounter:

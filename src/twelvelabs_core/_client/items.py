@@ -147,7 +147,7 @@ class EmbedsItems(ClientBase):
         jobs: Sequence[Job] = ()
         results: Sequence[Result | None] = ()
         try:
-            jobs = await self._embedder.checker.check_all(items, labels)
+            jobs = await self._embedder.checker.check_all(items, labels, stats=run.stats)
             results = await embed_batch(self._embedder, jobs, run, self._cache, prepaid=prepaid, single=len(jobs) == 1)
             return results  # type: ignore[return-value]  # jobs without options give one vector each
         except TwelveLabsError as error:

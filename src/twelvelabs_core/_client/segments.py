@@ -123,7 +123,7 @@ class EmbedsSegments(ClientBase):
         run.on_status = on_status
         labels = numbered(name or "media") if many else [name or str(getattr(media[0], "kind", "media"))]
         try:
-            jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions())
+            jobs = await self._embedder.checker.check_all(media, labels, options or SegmentOptions(), run.stats)
             if check is not None:
                 await check(jobs)
             outcome = await converted(jobs, await run_batch(self._embedder, jobs, run, self._cache), convert)

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from .._errors import InvalidInputError
 from .._inputs import Audio, Media, Video, describe, is_url
-from .._media.kinds import MEDIA_TYPES, media_from
-from .._places import bare_url
+from .._media.kinds import MEDIA_TYPES, media_from, not_there
+from .._places import bare_url, local_path
 from .._store.moments import Moment
 from .times import checked_seconds
 
@@ -68,7 +68,12 @@ def media_at(given: Any, source: Any, kind: Any) -> Media:
     if callable(given):
         given = given(source)
     if given is None:
-        return stored_media(source, kind)
+        media = stored_media(source, kind)
+        path = local_path(source)
+        if path is not None and not path.exists():
+            remedy = "If it has moved, say where it is: media=path, or media= a function from the hit's source to it."
+            raise InvalidInputError(f"{not_there(path)}. {remedy}", item=describe(source))
+        return media
     if isinstance(given, Media):
         return given
     if kind in MEDIA_TYPES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ from .._media.file import MediaFile, open_media
 from .._models import Kind, models_that
 from .._net.loop import in_thread
 from .._options import SegmentOptions, check_options, with_defaults
+from .._stats import Stats
 from .settings import EmbedSettings
 from .truncate import TextPlan, too_long
 
@@ -88,9 +90,17 @@ class Checker:
         self._takes_any_text = "text" in settings.model.inputs[settings.api_version] and settings.truncate != "none"
 
     async def check_all(
-        self, items: Sequence[Item], labels: Iterable[Label], options: SegmentOptions | None = None
+        self,
+        items: Sequence[Item],
+        labels: Iterable[Label],
+        options: SegmentOptions | None = None,
+        stats: Stats | None = None,
     ) -> list[Job]:
-        """The jobs of some items, all of which can be sent. Arguments as for :meth:`check_each`.
+        """The jobs of some items, all of which can be sent.
+
+        Args:
+            items, labels, options: as for :meth:`check_each`.
+            stats: where items that cannot be sent are counted.
 
         Raises:
             InvalidInputError, TextTooLongError: an item cannot be sent; ``item`` names it.
@@ -99,6 +109,8 @@ class Checker:
         found = await self.check_each(items, labels, options)
         jobs = [job for job in found if isinstance(job, Job)]
         if len(jobs) < len(found):
+            if stats is not None:
+                stats.failed += len(found) - len(jobs)
             raise next(error for error in found if not isinstance(error, Job))
         return jobs
 
@@ -138,8 +150,9 @@ class Checker:
     def _check(self, item: Item, label: str) -> Job:
         kind = _kind(item)
         if kind is None:
+            hint = " Wrap a path in one of them: Image(path)." if isinstance(item, os.PathLike) else ""
             raise InvalidInputError(
-                f"expected a str, Image, Audio, Video, Document or Composed, got {describe(item)}.", item=label
+                f"expected a str, Image, Audio, Video, Document or Composed, got {describe(item)}.{hint}", item=label
             )
         if kind not in self._model.inputs[self._settings.api_version]:
             raise InvalidInputError(self._not_taken(kind), item=label)

@@ -21,7 +21,7 @@ def format_error(label: str, kind: Kind, found: str | None, limit: MediaLimit) -
     formats = ", ".join(sorted(f.upper() for f in limit.formats))
     takes = formats or f"any {kind} file that FFmpeg reads"
     wanted = {"audio": "Audio", "image": "Image", "video": "Video"}.get(MIME[found].split("/")[0]) if found else None
-    hint = f" Use {wanted}(...) for it." if wanted and wanted.lower() != kind else ""
+    hint = "" if not wanted else " Convert it first." if wanted.lower() == kind else f" Use {wanted}(...) for it."
     return InvalidInputError(f"is {what}; the API takes {takes} here.{hint}", item=label)
 
 

@@ -22,7 +22,7 @@ from .._models import MediaLimit, Model
 from . import images
 from .checks import check_bytes, check_duration, check_frame, format_error
 from .formats import MIME, detect_format
-from .kinds import check_no_page, local_path
+from .kinds import check_no_page, local_path, not_there
 from .opened import SUFFIX, MediaFile
 from .probe import probe
 
@@ -142,7 +142,7 @@ def _use_path(file: MediaFile, path: Path) -> None:
         found = path.stat()
     except FileNotFoundError:
         hint = f" If it is the id of an asset: Asset({path.name!r})." if _LIKE_AN_ID.fullmatch(str(path)) else ""
-        raise InvalidInputError(f"no such file (looked in {Path.cwd()}).{hint}", item=file.label) from None
+        raise InvalidInputError(f"{not_there(path)}.{hint}", item=file.label) from None
     except (OSError, ValueError) as error:
         # ENAMETOOLONG and NUL bytes: usually text, or base64, where a path is meant.
         why = getattr(error, "strerror", None) or error  # an OSError's own message repeats the path

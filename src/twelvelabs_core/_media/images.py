@@ -11,6 +11,8 @@ from zlib import crc32
 
 from .._errors import InvalidInputError
 from .._net.forks import uncut
+from .formats import detect_format
+from .kinds import HEAD_BYTES, head_of
 
 LARGEST_PNG = 32_000_000  # the API's limit for an image
 CONVERTIBLE = frozenset({"webp", "gif", "bmp", "tiff", "avif", "heic"})
@@ -185,6 +187,11 @@ def _open(source: bytes | Path, label: str) -> Any:
 
             return PIL.Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except Exception as error:  # Pillow raises many types, by format
+        head = source[:HEAD_BYTES] if isinstance(source, bytes) else head_of(source)
+        if detect_format(head) == "heic" and "HEIF" not in PIL.Image.ID:
+            remedy = "install it, and call pillow_heif.register_heif_opener() first"
+            why = f"is HEIC, which Pillow reads with the package pillow-heif: {remedy}."
+            raise InvalidInputError(why, item=label) from error
         raise _unreadable(error, label) from error
 
 

@@ -138,10 +138,17 @@ def _unknown(place: str, path: Path | None, remedy: str) -> str:
     state = "file" if path is None else _state(path)
     if state == "folder":
         return "is a folder; pass the files in it."
-    if state == "missing":
-        missing = f"no such file or folder (looked in {Path.cwd()})"
+    if path is not None and state == "missing":
+        missing = not_there(path, "no such file or folder")
         return f"{missing}, and {why}" if suffix else f"{missing}."
     return why
+
+
+def not_there(path: Path, what: str = "no such file") -> str:
+    """Why nothing is found at a path, without a full stop: what a caller can do about it differs."""
+    if path.is_symlink():
+        return f"is a broken link, to {str(path.readlink())!r}"
+    return what if path.is_absolute() else f"{what} (looked in {Path.cwd()})"
 
 
 def _state(path: Path) -> Literal["file", "folder", "missing"]:

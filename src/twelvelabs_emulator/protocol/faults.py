@@ -14,6 +14,8 @@ from .formats import API_PREFIX
 
 #: Kinds that alter a successful response.
 ALTERATIONS = ("part_error", "no_segments", "extra_fields", "no_metadata", "nan", "wrong_dimension", "empty_data")
+_KINDS = "status:503, html:502, slow:2.0, late:2.0, drop, drop_half, lost, not_json, echo_key, "
+_KINDS += ", ".join(ALTERATIONS)
 _KIND = re.compile(
     r"status:[45]\d\d(:\w+)?|html:[2345]\d\d|(slow|late):\d+(\.\d+)?|drop|drop_half|lost|not_json|echo_key|"
     + "|".join(ALTERATIONS),
@@ -59,7 +61,7 @@ class Fault(BaseModel):
     @classmethod
     def _check_kind(cls, kind: str) -> str:
         if not _KIND.fullmatch(kind):
-            raise ValueError("there is no such kind of fault")
+            raise ValueError(f"there is no such kind of fault; the kinds are {_KINDS}")
         return kind
 
     @field_validator("path")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
@@ -307,7 +308,7 @@ def from_text(name: str, text: str) -> Any:
     Strings stay as they are, lists of strings may be separated by commas, everything else is JSON.
     """
     if name not in json_names():
-        raise ValueError(f"no such setting: {name}")
+        raise ValueError(_unknown(name))
     kind = Settings.model_fields[name].annotation
     if kind is str:
         return text
@@ -324,8 +325,13 @@ def from_text(name: str, text: str) -> Any:
 def _explained(error: Any) -> str:
     path = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        return f"no such setting: {path}"
+        return _unknown(path)
     message: str = error["msg"].removeprefix("Value error, ")
     if not path:  # Of several settings, which it names.
         return message
     return f"{path}: {message}; got {error['input']!r}"
+
+
+def _unknown(name: str) -> str:
+    like = [] if "." in name else get_close_matches(name, Settings.model_fields, n=1)
+    return f"no such setting: {name}" + (f"; did you mean {like[0]}?" if like else "")

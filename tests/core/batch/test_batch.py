@@ -110,6 +110,11 @@ def test_an_item_of_another_type_is_refused_before_anything_is_sent(item: Any) -
     assert str(found[1].error and found[1].error.item).startswith("items[1]")
 
 
+def test_a_path_among_texts_says_how_it_is_wrapped() -> None:
+    with pytest.raises(InvalidInputError, match=r"got 'a\.png'\. Wrap a path in one of them: Image\(path\)\."):
+        Service().client().embed_many([Path("a.png")])  # type: ignore[list-item]
+
+
 def test_an_image_that_raises_when_it_is_read_fails_alone() -> None:
     service = Service()
     with pytest.raises(BatchError) as caught:
@@ -131,7 +136,7 @@ def test_a_file_that_is_gone_when_it_is_digested_fails_alone(
     items: list[Any] = [Image(tmp_path / "a.png"), "t"]
     jobs = asyncio.run(client._embedder.checker.check_all(items, [("items", 0), ("items", 1)]))
 
-    async def check_all(*_: Any) -> Any:
+    async def check_all(*_: Any, **__: Any) -> Any:
         (tmp_path / "a.png").unlink()
         return jobs
 

@@ -141,7 +141,7 @@ def test_format_duration(seconds: float, shown: str) -> None:
     ("kind", "found", "formats", "message"),
     [
         ("audio", None, {"wav", "mp3"}, "is not a readable audio file; the API takes MP3, WAV here."),
-        ("audio", "ogg", {"wav"}, "is OGG; the API takes WAV here."),
+        ("audio", "ogg", {"wav"}, "is OGG; the API takes WAV here. Convert it first."),
         ("video", None, set(), "is not a readable video file; the API takes any video file that FFmpeg reads here."),
         ("image", "mp4", {"png"}, "is MP4; the API takes PNG here. Use Video(...) for it."),
         ("video", "png", set(), "is PNG; the API takes any video file that FFmpeg reads here. Use Image(...) for it."),

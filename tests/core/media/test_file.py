@@ -170,6 +170,25 @@ def test_a_missing_file_is_refused_with_the_folder_searched(tmp_path: Path, monk
     assert refusal_of(Image("cat.jpg")) == f"uris[0] 'cat.jpg': no such file (looked in {tmp_path})."
 
 
+def test_what_is_not_there_says_why(tmp_path: Path) -> None:
+    (tmp_path / "old.png").symlink_to("/nowhere/old.png")
+    assert refusal_of(Image(tmp_path / "old.png")).endswith("': is a broken link, to '/nowhere/old.png'.")
+    assert refusal_of(Image(tmp_path / "cat.jpg")).endswith("cat.jpg': no such file.")
+    assert refusal_of(Image("~/cat.jpg")).endswith("cat.jpg': no such file.")
+
+
+def test_heic_needs_a_package_which_is_named(tmp_path: Path) -> None:
+    heic = b"\x00\x00\x00\x20ftypheic" + bytes(99)
+    (tmp_path / "phone.heic").write_bytes(heic)
+    for source in (heic, tmp_path / "phone.heic"):
+        assert "pillow_heif.register_heif_opener() first." in refusal_of(Image(source))
+
+
+def test_a_format_that_is_not_taken_is_to_be_converted(tmp_path: Path) -> None:
+    (tmp_path / "memo.m4a").write_bytes(b"\x00\x00\x00\x20ftypM4A " + bytes(99))
+    assert refusal_of(Audio(tmp_path / "memo.m4a")).endswith("the API takes FLAC, MP3, WAV here. Convert it first.")
+
+
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     assert "is a directory; pass the files in it" in refusal_of(Image(tmp_path))
 

@@ -67,6 +67,7 @@ def test_replace_keeps_unchanged_values_as_they_are() -> None:
     ("changes", "message"),
     [
         ({"colour": "red"}, "no such setting: colour"),
+        ({"palns": "free"}, "no such setting: palns; did you mean plan?"),
         ({"plan": "gold"}, "plan: Input should be 'free', 'tier1', 'tier2' or 'tier3'; got 'gold'"),
         ({"faults": [{"kind": "drop", "often": 3}]}, "no such setting: faults.0.often"),
         ({"latency_sec": True}, "latency_sec: Input should be a valid number; got True"),
@@ -75,7 +76,12 @@ def test_replace_keeps_unchanged_values_as_they_are() -> None:
             {"retry_after": "soon"},
             "retry_after: Input should be 'seconds', 'date', 'none' or a number; got 'soon'",
         ),
-        ({"faults": [{"kind": "quake"}]}, "faults.0.kind: there is no such kind of fault; got 'quake'"),
+        (
+            {"faults": [{"kind": "quake"}]},
+            "faults.0.kind: there is no such kind of fault; the kinds are status:503, html:502, slow:2.0, late:2.0, "
+            "drop, drop_half, lost, not_json, echo_key, part_error, no_segments, extra_fields, no_metadata, nan, "
+            "wrong_dimension, empty_data; got 'quake'",
+        ),
         ({"api_keys": "tlk_a"}, "api_keys: Input should be a valid tuple; got 'tlk_a'"),
     ],
 )
