@@ -32,6 +32,10 @@ class Steps:
         """Whether an error was met that concerns the other calls too."""
         return self._fatal is not None
 
+    def errors(self, name: str) -> Mapping[int, TwelveLabsError]:
+        """The errors of a call's items, by their place in it."""
+        return self._failed[name].errors if name in self._failed else {}
+
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
         """Keep the error of the call made inside, with its results."""

@@ -366,6 +366,15 @@ class Adapter(StrictSettings):
             )
         return [embedding.vector for embedding in found]
 
+    def _check_texts(self, texts: Iterable[str], labels: Iterable[str]) -> None:
+        """Raise what embedding these texts would raise before the first request.
+
+        Raises:
+            InvalidInputError, TextTooLongError: a text cannot be sent; ``item`` is its label.
+        """
+        for text, label in zip(texts, labels, strict=True):
+            self.client._embedder.checker.check(text, label)
+
     def _of_one_space(self, items: Iterable[Item], name: str) -> list[Item]:
         items = as_items(items)
         for index, item in enumerate(items):
