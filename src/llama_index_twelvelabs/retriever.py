@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from llama_index.core import VectorStoreIndex
@@ -57,8 +57,8 @@ class SearchSettings(OldNames, total=False):
     filters: MetadataFilters | None
 
 
-_retrieve = inspect.unwrap(BaseRetriever.retrieve)
-_aretrieve = inspect.unwrap(BaseRetriever.aretrieve)
+_retrieve: Callable[..., list[NodeWithScore]] = inspect.unwrap(BaseRetriever.retrieve)
+_aretrieve: Callable[..., Awaitable[list[NodeWithScore]]] = inspect.unwrap(BaseRetriever.aretrieve)
 _NEW_NAMES = {"gap": "merge_gap", "similarity_cutoff": "score_cutoff", "similarity_top_k": "k"}
 
 
