@@ -29,7 +29,7 @@ from twelvelabs_core.adapter import as_objects, checked_id_from, describe, file_
 
 from .documents import check_text_metadata, id_from_name, row_metadata
 from .embedding import TwelveLabsEmbedding
-from .in_use import remember
+from .in_use import known_vectors, remember
 from .nodes import media_in, stable_ids, text_node, vector_nodes
 from .settings import ComponentSettings
 from .steps import Steps
@@ -200,7 +200,9 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
     def _check_texts(self, work: _Work) -> None:
         """Refuse a text that cannot be sent while nothing is sent; files are checked together, before the first is."""
         if self.on_error == "raise":
-            self.embed_model._check_texts(work.texts, work.text_labels)
+            labels = work.text_labels
+            known_vectors(work.texts, self.embed_model.client, labels)
+            self.embed_model._check_texts(work.texts, labels)
 
     def _how(self, work: _Work) -> dict[str, Any]:
         kinds = {"video": self.video_options, "audio": self.audio_options, "document": self.document_options}

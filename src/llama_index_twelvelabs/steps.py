@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from twelvelabs_core import BatchError, TwelveLabsError
+from twelvelabs_core import BatchError, InvalidInputError, TwelveLabsError
 from twelvelabs_core.adapter import stops_all
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,8 @@ class Steps:
         """
         if self._fatal is not None:
             self._fatal.results = list(results)
+            if isinstance(self._fatal, InvalidInputError) and len(results) > 1:
+                self._fatal.message += " To go on without such files: on_error='skip'."
             raise self._fatal
         errors = {owners[name][i]: found for name, batch in self._failed.items() for i, found in batch.errors.items()}
         errors = dict(sorted((errors | dict(unsent)).items()))
