@@ -260,7 +260,9 @@ class Adapter(StrictSettings):
 
     if not TYPE_CHECKING:  # type checkers read the fields
 
-        def __init__(self, **settings: Any) -> None:
+        def __init__(self, *unnamed: Any, **settings: Any) -> None:
+            if unnamed:  # not shown: it may be a key
+                raise TypeError(f'{type(self).__name__} takes settings by name: {type(self).__name__}(model="…").')
             # The frames of a validation error, pydantic's too, show their locals to error trackers.
             settings["api_key"] = secret_of(settings.get("api_key"))
             if "cache" in settings:
