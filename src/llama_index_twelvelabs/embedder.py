@@ -148,7 +148,6 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
             kwargs: an index's own, which passes all of them.
         """
         work, model, steps = self._plan(nodes, kwargs), self.embed_model, Steps()
-        self._check_texts(work)
         if work.files:
             with steps.of(FILES):
                 media, how = work.media, self._how(work)
@@ -170,7 +169,6 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Async :meth:`__call__`. Neither requests nor reading files block the event loop."""
         work, model, steps = await asyncio.to_thread(self._plan, nodes, kwargs), self.embed_model, Steps()
-        self._check_texts(work)
         if work.files:
             with steps.of(FILES):
                 media, how = work.media, self._how(work)
@@ -196,13 +194,6 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
             raise error
         if len(work.texts) == 1:
             raise BatchError([None], {0: error}) from error.__cause__
-
-    def _check_texts(self, work: _Work) -> None:
-        """Refuse a text that cannot be sent while nothing is sent; files are checked together, before the first is."""
-        if self.on_error == "raise":
-            labels = work.text_labels
-            known_vectors(work.texts, self.embed_model.client, labels)
-            self.embed_model._check_texts(work.texts, labels)
 
     def _how(self, work: _Work) -> dict[str, Any]:
         kinds = {"video": self.video_options, "audio": self.audio_options, "document": self.document_options}
@@ -231,6 +222,9 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
                 if self.on_error == "raise":
                     raise
                 work.unsent[index] = error
+        if self.on_error == "raise":  # the files are checked together, before the first of them is sent
+            known_vectors(work.texts, self.embed_model.client, work.text_labels)
+            self.embed_model._check_texts(work.texts, work.text_labels)
         return work
 
     def _plan_node(self, work: _Work, index: int, node: BaseNode) -> None:
