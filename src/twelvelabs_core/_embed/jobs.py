@@ -11,6 +11,7 @@ from .._assets import asset_of
 from .._errors import InvalidInputError, TwelveLabsError, as_error, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
+from .._media.kinds import MEDIA_TYPES
 from .._models import Kind, models_that
 from .._net.loop import in_thread
 from .._options import OptionsByKind, SegmentOptions, check_options, with_defaults
@@ -161,8 +162,8 @@ class Checker:
         """
         if not isinstance(media, Media):
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
-        if isinstance(options, Mapping):
-            options = options.get(media.kind) or SegmentOptions()
+        if isinstance(options, Mapping) and options.keys() <= MEDIA_TYPES.keys():
+            options = options.get(media.kind, SegmentOptions())
         if not isinstance(options, SegmentOptions):
             raise InvalidInputError(f"options must be SegmentOptions, got a {type(options).__name__}.", item=label)
         _check_address(media, label)
