@@ -426,6 +426,8 @@ def llama_index(model: TwelveLabsEmbedding, paths: list[str], more: list[Path]) 
     retriever.by_queries({"visual": Image("bike.jpg"), "audio": "a bell"}, fusion="score", similarity_top_k=3)
     assert_type(retriever.by_composed("in <@sky>", images={"sky": "sky.jpg"}, merge_gap=3), list[NodeWithScore])
     assert_type(retriever.retrieve("a red bike"), list[NodeWithScore])
+    assert_type(retriever.retrieve("a red bike", similarity_top_k=3, fuse="rrf"), list[NodeWithScore])
+    retriever.retrieve("a red bike", kk=3)  # type: ignore[call-arg]
     assert_type(retriever.by_image(Path("bike.jpg")), list[NodeWithScore])
 
 

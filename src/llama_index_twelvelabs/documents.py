@@ -143,6 +143,17 @@ def media_text(text: str) -> tuple[str, str] | None:
     return (found["digest"], text.rpartition("\n")[2]) if found else None
 
 
+def is_file_content(text: Any) -> bool:
+    """Whether a text, as LlamaIndex embeds it, begins as PDF, image, audio, video and office files do.
+
+    ``SimpleDirectoryReader`` reads what it has no reader for as text, without the bytes that are none.
+    """
+    if not isinstance(text, str):
+        return False
+    head, _, body = text.partition("\n\n")  # metadata stand before the text
+    return any("\0" in part[:32] or part.startswith("%PDF-") for part in (head, body))
+
+
 def row_metadata(node: BaseNode, media: Media, space: str) -> dict[str, Any]:
     """What a node's metadata adds to the rows of its media: all of it but what says the same as the rows themselves.
 

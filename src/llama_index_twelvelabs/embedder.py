@@ -29,13 +29,13 @@ from twelvelabs_core.adapter import as_objects, checked_id_from, describe, file_
 
 from .documents import check_text_metadata, id_from_name, row_metadata
 from .embedding import TwelveLabsEmbedding
-from .in_use import remember
+from .in_use import known_vectors, remember
 from .nodes import media_in, stable_ids, text_node, vector_nodes
 from .settings import ComponentSettings
 from .steps import Steps
 from .store_check import check_queried
 
-TEXTS = "texts"
+FILES, TEXTS = "files", "texts"
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +63,9 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
     metadata of a :class:`twelvelabs_core.Row` (an image's path is its ``source``) and that of the node it was
     made from; an id made from path or URL, content, segment and space (see :attr:`id_from`); and the original node as
     ``SOURCE``, so that ``delete_ref_doc`` and docstore upserts work. An image node with a text (a caption) keeps it;
-    the vector is the image's. A text keeps its id, unless LlamaIndex drew it at random and the metadata has a
-    ``file_path`` (as ``SimpleDirectoryReader`` writes it): then it is made of these, and is the same in every run.
+    the vector is the image's. A text keeps its id, unless LlamaIndex gave it (at random, or the file's path)
+    and the metadata has a ``file_path`` (as ``SimpleDirectoryReader`` writes it): then it is a UUID made of these, the
+    same in every run.
 
     A pipeline's cache may be on: LlamaIndex keys it by text, metadata and :meth:`to_dict`; a reader's document contains
     its content's digest, and :meth:`to_dict` every setting that changes a vector. Image nodes made otherwise need their
@@ -147,29 +148,37 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
             kwargs: an index's own, which passes all of them.
         """
         work, model, steps = self._plan(nodes, kwargs), self.embed_model, Steps()
-        if work.texts:
+        if work.files:
+            with steps.of(FILES):
+                media, how = work.media, self._how(work)
+                if self.on_error == "skip":
+                    each = partial(model.client.rows_each, media, **how)
+                    steps.found[FILES] = _results(model._rows(media, each))
+                else:
+                    many = partial(model.client.rows_many, media, **how)
+                    steps.found[FILES] = model._rows(media, many)
+        if work.texts and not steps.stopped:
             with steps.of(TEXTS):
                 try:
                     steps.found[TEXTS] = model.get_text_embedding_batch(work.texts, show_progress=self.show_progress)
                 except InvalidInputError as error:
                     self._raise_unless_skipped(error, work)
                     steps.found[TEXTS] = _results(model.client.embed_each(work.texts, name=TEXTS))
-        for kind in work.kinds:
-            if not steps.stopped:
-                with steps.of(kind):
-                    media, options, how = work.media(kind), self._options(kind), self._how(work, kind)
-                    if self.on_error == "skip":
-                        each = partial(model.client.rows_each, media, options, **how)
-                        steps.found[kind] = _results(model._rows(media, each))
-                    else:
-                        many = partial(model.client.rows_many, media, options, **how)
-                        steps.found[kind] = model._rows(media, many)
         return work.result(steps, self)
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Async :meth:`__call__`. Neither requests nor reading files block the event loop."""
         work, model, steps = await asyncio.to_thread(self._plan, nodes, kwargs), self.embed_model, Steps()
-        if work.texts:
+        if work.files:
+            with steps.of(FILES):
+                media, how = work.media, self._how(work)
+                if self.on_error == "skip":
+                    aeach = partial(model.client.arows_each, media, **how)
+                    steps.found[FILES] = _results(await model._arows(media, aeach))
+                else:
+                    amany = partial(model.client.arows_many, media, **how)
+                    steps.found[FILES] = await model._arows(media, amany)
+        if work.texts and not steps.stopped:
             with steps.of(TEXTS):
                 try:
                     found = model.aget_text_embedding_batch(work.texts, show_progress=self.show_progress)
@@ -177,16 +186,6 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
                 except InvalidInputError as error:
                     self._raise_unless_skipped(error, work)
                     steps.found[TEXTS] = _results(await model.client.aembed_each(work.texts, name=TEXTS))
-        for kind in work.kinds:
-            if not steps.stopped:
-                with steps.of(kind):
-                    media, options, how = work.media(kind), self._options(kind), self._how(work, kind)
-                    if self.on_error == "skip":
-                        aeach = partial(model.client.arows_each, media, options, **how)
-                        steps.found[kind] = _results(await model._arows(media, aeach))
-                    else:
-                        amany = partial(model.client.arows_many, media, options, **how)
-                        steps.found[kind] = await model._arows(media, amany)
         return await asyncio.to_thread(work.result, steps, self)  # of a long video, thousands of nodes
 
     def _raise_unless_skipped(self, error: TwelveLabsError, work: _Work) -> None:
@@ -196,15 +195,16 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
         if len(work.texts) == 1:
             raise BatchError([None], {0: error}) from error.__cause__
 
-    def _how(self, work: _Work, kind: str) -> dict[str, Any]:
-        metadata = [metadata for _, _, metadata in work.files[kind]]
-        return {"name": kind, "progress": self.show_progress, "metadata": metadata, "id_from": self.id_from}
-
-    def _options(self, kind: str) -> SegmentOptions | None:
-        if kind == "image":
-            return None  # an image is one segment
-        own: SegmentOptions | None = getattr(self, f"{kind}_options")
-        return own or self.options
+    def _how(self, work: _Work) -> dict[str, Any]:
+        kinds = {"video": self.video_options, "audio": self.audio_options, "document": self.document_options}
+        chosen = {kind: own or self.options for kind, own in kinds.items()}  # an image is one segment
+        return {
+            "options": {kind: options for kind, options in chosen.items() if options is not None},
+            "name": FILES,
+            "progress": self.show_progress,
+            "metadata": [metadata for _, _, metadata in work.files],
+            "id_from": self.id_from,
+        }
 
     # -- before the requests -----------------------------------------------------------------------------------------
 
@@ -222,6 +222,9 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
                 if self.on_error == "raise":
                     raise
                 work.unsent[index] = error
+        if self.on_error == "raise":  # the files are checked together, before the first of them is sent
+            known_vectors(work.texts, self.embed_model.client, work.text_labels)
+            self.embed_model._check_texts(work.texts, work.text_labels)
         return work
 
     def _plan_node(self, work: _Work, index: int, node: BaseNode) -> None:
@@ -237,7 +240,7 @@ class TwelveLabsMediaEmbedder(ComponentSettings, TransformComponent):
             work.text_nodes.append(index)
             work.texts.append(node.get_content(MetadataMode.EMBED))
         for opened, about in zip(media, metadata, strict=True):
-            work.files.setdefault(opened.kind, []).append((index, opened, about))
+            work.files.append((index, opened, about))
         _warn_about_pipeline_cache(node, media)
 
     def _check_store(self) -> None:
@@ -316,7 +319,7 @@ class _Work:
         nodes: as they were given.
         text_nodes: indices of the nodes that are texts.
         texts: their texts.
-        files: media by kind, each with the index of its node, and what this adds to the metadata.
+        files: media, each with the index of its node, and what this adds to the metadata.
         unsent: errors of nodes that are skipped, by their index.
         image_nodes: return images as ``ImageNode``.
     """
@@ -325,22 +328,24 @@ class _Work:
     image_nodes: bool = False
     text_nodes: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    files: dict[str, list[tuple[int, Media, dict[str, Any]]]] = field(default_factory=dict)
+    files: list[tuple[int, Media, dict[str, Any]]] = field(default_factory=list)
     unsent: dict[int, TwelveLabsError] = field(default_factory=dict)
 
     @property
-    def kinds(self) -> list[str]:
-        """Images first: they are the quickest to fail."""
-        return sorted(self.files, key=lambda kind: kind != "image")
+    def media(self) -> list[Media]:
+        return [media for _, media, _ in self.files]
 
-    def media(self, kind: str) -> list[Media]:
-        return [media for _, media, _ in self.files[kind]]
+    @property
+    def text_labels(self) -> list[str]:
+        """What errors call the texts: ``texts[3] 'notes/day.txt'``."""
+        paths = [self.nodes[index].metadata.get("file_path") for index in self.text_nodes]
+        return [f"{TEXTS}[{i}] {describe(path)}" if path else f"{TEXTS}[{i}]" for i, path in enumerate(paths)]
 
     def result(self, steps: Steps, embedder: TwelveLabsMediaEmbedder) -> list[BaseNode]:
         """Nodes with vectors, in the order of the nodes they were made from.
 
         Args:
-            steps: the results and errors of the texts, and of the media by kind.
+            steps: the results and errors of the files and of the texts.
             embedder: whose settings apply.
 
         Raises:
@@ -348,8 +353,7 @@ class _Work:
         """
         client, skip = embedder.embed_model.client, embedder.on_error == "skip"
         ids = stable_ids((self.nodes[index] for index in self.text_nodes), client.space, embedder.id_from)
-        owners: dict[str, list[int]] = {TEXTS: self.text_nodes}
-        owners.update((kind, [index for index, *_ in self.files[kind]]) for kind in self.kinds)
+        owners = {FILES: [index for index, *_ in self.files], TEXTS: self.text_nodes}
         made: dict[int, list[BaseNode] | None] = {}
         seen: set[str] = set()
         for name, indices in owners.items():
@@ -362,10 +366,12 @@ class _Work:
                 elif name == TEXTS:
                     made[index] = [text_node(self.nodes[index], result, client.space, ids)]
                 else:
-                    media = self.files[name][place][1]
+                    media = self.files[place][1]
                     added = vector_nodes(self.nodes[index], media, result, seen, image_nodes=self.image_nodes)
                     made[index] = [*before, *added]
         # Nodes that had a vector are returned unchanged.
+        for place, error in steps.errors(TEXTS).items():
+            error.item = self.text_labels[place] if error.item == f"{TEXTS}[{place}]" else error.item
         results = [[node] if node.embedding is not None else made.get(i, []) for i, node in enumerate(self.nodes)]
         for index in self.unsent:
             results[index] = None

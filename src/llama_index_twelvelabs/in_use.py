@@ -14,7 +14,7 @@ from llama_index.core.schema import BaseNode, TextNode
 
 from twelvelabs_core import EmbeddingClient, InvalidInputError
 
-from .documents import media_text
+from .documents import is_file_content, media_text
 
 # Address of the server, space, digest of the file, name of the segment.
 _Key: TypeAlias = "tuple[str, str, str, str]"
@@ -38,17 +38,30 @@ def remember(nodes: Iterable[BaseNode], client: EmbeddingClient) -> None:
         _nodes[key] = node if before is None or _equal(before.embedding, node.embedding) else _SEVERAL
 
 
-def known_vectors(texts: Sequence[str], client: EmbeddingClient) -> dict[int, list[float]]:
+def known_vectors(texts: Sequence[str], client: EmbeddingClient, labels: Sequence[str] = ()) -> dict[int, list[float]]:
     """The vectors of those texts that stand for media, by index.
+
+    Args:
+        texts: as LlamaIndex embeds them.
+        client: that embeds them.
+        labels: what errors call the texts; by default ``texts[3]``.
 
     Raises:
         InvalidInputError: one stands for media, and no node in use has its vector. Embedded as a text it would be found
-            by its file's name, which is meaningless.
+            by its file's name, which is meaningless. Or one is the bytes of a file that is no text.
     """
     known = {}
     for index, text in enumerate(texts):
         named = media_text(text)
+        label = labels[index] if labels else f"texts[{index}]"
         if named is None:
+            if is_file_content(text):
+                raise InvalidInputError(
+                    "is the bytes of a file, read as text. For media: SimpleDirectoryReader(…, file_extractor="
+                    "TwelveLabsMediaReader().file_extractor()); for PDF and office files install "
+                    "llama-index-readers-file.",
+                    item=label,
+                )
             continue
         node = _nodes.get((client.base_url, client.space, *named))
         if node is None or node.embedding is None:
@@ -57,7 +70,7 @@ def known_vectors(texts: Sequence[str], client: EmbeddingClient) -> dict[int, li
                 "Put TwelveLabsMediaEmbedder(embed_model=...) before the index: transformations=[...], or "
                 "VectorStoreIndex(embedder(documents)). A PropertyGraphIndex embeds texts of nodes that have vectors: "
                 "give it the nodes that the embedder returned in this process, or embed_kg_nodes=False.",
-                item=f"texts[{index}]",
+                item=label,
             )
         known[index] = list(node.embedding)
     return known

@@ -129,19 +129,19 @@ def _image_fields(media: Media) -> dict[str, str] | None:
 
 
 def stable_ids(nodes: Iterable[BaseNode], space: str, id_from: IdFrom) -> dict[str, str]:
-    """For texts of files whose ids LlamaIndex drew at random, ids that are the same in every run.
+    """For texts of files whose ids are LlamaIndex's own, UUIDs that are the same in every run.
 
     They are made of the file's path (unless ``id_from`` is ``content``), the text, its place among equal ones, and the
     space.
 
     Returns:
-        Their ids, by the random ones.
+        Their ids, by those they have.
     """
     ids: dict[str, str] = {}
     counted: Counter[str] = Counter()
     for node in nodes:
         path = node.metadata.get("file_path")
-        if not isinstance(path, str) or not path or not _is_random(node.node_id):
+        if not isinstance(path, str) or not path or not _is_llama_indexs(node.node_id, path):
             continue
         place = "" if id_from == "content" else name_for_ids(Text(path), None, "source", describe(path))
         name = f"{place}|{node.get_content()}|{space}"
@@ -151,7 +151,10 @@ def stable_ids(nodes: Iterable[BaseNode], space: str, id_from: IdFrom) -> dict[s
     return ids
 
 
-def _is_random(id_: str) -> bool:
+def _is_llama_indexs(id_: str, path: str) -> bool:
+    """Whether an id was drawn at random, or is a file's path: ``SimpleDirectoryReader(filename_as_id=True)``."""
+    if id_ == path or (id_.startswith(f"{path}_part_") and id_.rpartition("_")[2].isdecimal()):
+        return True
     try:
         return uuid.UUID(id_).version == 4
     except ValueError:

@@ -137,7 +137,7 @@ class TwelveLabsMediaReader(ComponentSettings, BasePydanticReader):
 
         Args:
             file: path or URL, or a list of them. A folder stands for the files of :attr:`kinds` in it and below, sorted
-                by path.
+                by path, without hidden ones.
             extra_info: metadata for every document or node; flat values suit every store. ``file_name`` in it replaces
                 the file's; ``source`` and the other keys of :class:`twelvelabs_core.Row` are refused.
             fs: fsspec filesystem of the paths; ``s3://…`` and the like are opened without one too.
@@ -213,6 +213,8 @@ class TwelveLabsMediaReader(ComponentSettings, BasePydanticReader):
                     document = self._document(source, kept, remote)
                 except TwelveLabsError as error:
                     if self.on_error == "raise":
+                        if source != os.fspath(one) and isinstance(error, InvalidInputError):
+                            error.message += " To go on without such files: on_error='skip'."
                         raise
                     logger.warning("%s was skipped: %s", describe(source), error)
                     continue
@@ -234,15 +236,24 @@ class TwelveLabsMediaReader(ComponentSettings, BasePydanticReader):
             return
         wanted = _suffixes(self.kinds)
         ignored: set[str] = set()
+        nothing = True
         for path in sorted(folder.rglob("*")):
+            if any(part.startswith(".") for part in path.relative_to(folder).parts):
+                continue  # as SimpleDirectoryReader: thumbnails, and what macOS writes beside each file
             if path.suffix.lower() in wanted and path.is_file() and not is_source_code(path):
+                nothing = False
                 yield str(path)
             elif path.is_file():
                 ignored.add(path.suffix.lower() or path.name)
-        if ignored:
-            logger.info(
-                "Left out in %s, as neither of %s: %s", source, ", ".join(self.kinds), ", ".join(sorted(ignored))
-            )
+            elif path.is_symlink() and not path.exists():
+                ignored.add("broken links")
+        left_out = (
+            f"left out, as neither of {', '.join(self.kinds)}: {', '.join(sorted(ignored))}" if ignored else "empty"
+        )
+        if nothing:
+            logger.warning("There is nothing to load in %s (%s)", source, left_out)
+        elif ignored:
+            logger.info("In %s %s", source, left_out)
 
     def _document(self, source: str, extra: dict[str, Any], fs: Any) -> Document:
         if fs is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from llama_index.core import VectorStoreIndex
@@ -23,6 +24,7 @@ from twelvelabs_core.adapter import (
     Search,
     Step,
     checked_adapter,
+    describe,
     joined_options,
     normalize_scores,
 )
@@ -55,6 +57,8 @@ class SearchSettings(OldNames, total=False):
     filters: MetadataFilters | None
 
 
+_retrieve: Callable[..., list[NodeWithScore]] = inspect.unwrap(BaseRetriever.retrieve)
+_aretrieve: Callable[..., Awaitable[list[NodeWithScore]]] = inspect.unwrap(BaseRetriever.aretrieve)
 _NEW_NAMES = {"gap": "merge_gap", "similarity_cutoff": "score_cutoff", "similarity_top_k": "k"}
 
 
@@ -66,6 +70,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         retriever = TwelveLabsMomentRetriever(index, model, similarity_top_k=10, merge_gap=3)
         for hit in retriever.retrieve("a red bike"):               # or .by_image("bike.jpg"), .by_audio("bell.wav")
             print(hit.score, hit.node.text, hit.node.metadata["source"] + hit.node.metadata.get("fragment", ""))
+        retriever.retrieve("a red bike", fuse="rrf")               # a search's own settings
         retriever.by_composed("the same in blue", images=["bike.jpg"])
         retriever.by_queries({"visual": "a red bike", "audio": "a bicycle bell"})
 
@@ -158,6 +163,8 @@ class TwelveLabsMomentRetriever(BaseRetriever):
                 raise InvalidInputError(f"{name!r} is no setting of a search; there are {', '.join(known)}.")
             settings[name] = value
         filters = settings.pop("filters")
+        if filters is not None and not isinstance(filters, MetadataFilters):
+            raise InvalidInputError(f"filters= takes LlamaIndex's MetadataFilters, got {describe(filters)}.")
         if filters is not None and isinstance(self._index, BaseRetriever):
             raise InvalidInputError("filters need an index; a retriever has filters of its own.")
         self._search, self._filters = Search(**settings), filters
@@ -170,6 +177,25 @@ class TwelveLabsMomentRetriever(BaseRetriever):
 
     # -- searches ----------------------------------------------------------------------------------------------------
 
+    # LlamaIndex makes a span of an override too: the inner functions have none of their own.
+
+    def retrieve(
+        self, str_or_query_bundle: str | QueryBundle, **settings: Unpack[SearchSettings]
+    ) -> list[NodeWithScore]:
+        """Search by text, or by a query that has its vector (``embed_model.query_bundle(...)``).
+
+        Args:
+            str_or_query_bundle: the text or query.
+            settings: of this search alone, as for the retriever.
+        """
+        return _retrieve(self._changed(settings), str_or_query_bundle)
+
+    async def aretrieve(
+        self, str_or_query_bundle: str | QueryBundle, **settings: Unpack[SearchSettings]
+    ) -> list[NodeWithScore]:
+        """Async :meth:`retrieve`."""
+        return await _aretrieve(self._changed(settings), str_or_query_bundle)
+
     def by_image(self, image: Source | Image, **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Search by an image: path, URL, data URI, bytes, binary file object or PIL image.
 
@@ -177,27 +203,27 @@ class TwelveLabsMomentRetriever(BaseRetriever):
             image: the image.
             settings: of this search alone, as for the retriever.
         """
-        return self._changed(settings).retrieve(media_query(Image, image))
+        return self.retrieve(media_query(Image, image), **settings)
 
     async def aby_image(self, image: Source | Image, **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Async :meth:`by_image`."""
-        return await self._changed(settings).aretrieve(media_query(Image, image))
+        return await self.aretrieve(media_query(Image, image), **settings)
 
     def by_audio(self, audio: Source | Audio, **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Search by audio, or a part of it: ``Audio("a.wav", start_sec=3, end_sec=9)``."""
-        return self._changed(settings).retrieve(media_query(Audio, audio))
+        return self.retrieve(media_query(Audio, audio), **settings)
 
     async def aby_audio(self, audio: Source | Audio, **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Async :meth:`by_audio`."""
-        return await self._changed(settings).aretrieve(media_query(Audio, audio))
+        return await self.aretrieve(media_query(Audio, audio), **settings)
 
     def by_video(self, video: Source | Video, **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Search by what a video shows, or a part of it: ``Video("a.mp4", start_sec=3, end_sec=9)``."""
-        return self._changed(settings).retrieve(media_query(Video, video))
+        return self.retrieve(media_query(Video, video), **settings)
 
     async def aby_video(self, video: Source | Video, **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Async :meth:`by_video`."""
-        return await self._changed(settings).aretrieve(media_query(Video, video))
+        return await self.aretrieve(media_query(Video, video), **settings)
 
     def by_composed(
         self,
@@ -218,7 +244,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
             settings: of this search alone, as for the retriever.
         """
         query = composed_query(text, images=images, audio=audio, videos=videos, documents=documents)
-        return self._changed(settings).retrieve(query)
+        return self.retrieve(query, **settings)
 
     async def aby_composed(
         self,
@@ -232,7 +258,7 @@ class TwelveLabsMomentRetriever(BaseRetriever):
     ) -> list[NodeWithScore]:
         """Async :meth:`by_composed`."""
         query = composed_query(text, images=images, audio=audio, videos=videos, documents=documents)
-        return await self._changed(settings).aretrieve(query)
+        return await self.aretrieve(query, **settings)
 
     def by_queries(self, queries: Mapping[str, Item], **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Search each option by a query of its own, and fuse: ``{"visual": "a red bike", "audio": "a bicycle bell"}``.
@@ -245,11 +271,11 @@ class TwelveLabsMomentRetriever(BaseRetriever):
         Raises:
             InvalidInputError: there is no query, an option is unknown, or ``fuse`` has no weight for it.
         """
-        return self._changed(settings).retrieve(query_by_option(queries))
+        return self.retrieve(query_by_option(queries), **settings)
 
     async def aby_queries(self, queries: Mapping[str, Item], **settings: Unpack[SearchSettings]) -> list[NodeWithScore]:
         """Async :meth:`by_queries`."""
-        return await self._changed(settings).aretrieve(query_by_option(queries))
+        return await self.aretrieve(query_by_option(queries), **settings)
 
     # -- LlamaIndex's BaseRetriever ----------------------------------------------------------------------------------
 

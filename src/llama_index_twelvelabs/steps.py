@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from twelvelabs_core import BatchError, TwelveLabsError
+from twelvelabs_core import BatchError, InvalidInputError, TwelveLabsError
 from twelvelabs_core.adapter import stops_all
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,10 @@ class Steps:
     def stopped(self) -> bool:
         """Whether an error was met that concerns the other calls too."""
         return self._fatal is not None
+
+    def errors(self, name: str) -> Mapping[int, TwelveLabsError]:
+        """The errors of a call's items, by their place in it."""
+        return self._failed[name].errors if name in self._failed else {}
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
@@ -63,6 +67,8 @@ class Steps:
         """
         if self._fatal is not None:
             self._fatal.results = list(results)
+            if isinstance(self._fatal, InvalidInputError) and len(results) > 1:
+                self._fatal.message += " To go on without such files: on_error='skip'."
             raise self._fatal
         errors = {owners[name][i]: found for name, batch in self._failed.items() for i, found in batch.errors.items()}
         errors = dict(sorted((errors | dict(unsent)).items()))

@@ -5,7 +5,7 @@ Facts: API pages of /embed-v2 and /embed-v2/tasks, official SDK 1.3.6.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeAlias
@@ -117,6 +117,10 @@ def own_option(kind: Kind, *, is_text: bool = False) -> str:
         is_text: a document is ``.txt`` or ``.md``, not PDF.
     """
     return "text" if is_text else _OWN_OPTION[kind]
+
+
+# One for every file, or by the kind of file; a kind without any has the model's own segments.
+OptionsByKind: TypeAlias = "SegmentOptions | Mapping[str, SegmentOptions]"
 
 
 def whole_file(kind: Kind, *, is_text: bool = False) -> SegmentOptions:

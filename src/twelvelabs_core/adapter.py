@@ -262,7 +262,9 @@ class Adapter(StrictSettings):
 
     if not TYPE_CHECKING:  # type checkers read the fields
 
-        def __init__(self, **settings: Any) -> None:
+        def __init__(self, *unnamed: Any, **settings: Any) -> None:
+            if unnamed:  # not shown: it may be a key
+                raise TypeError(f'{type(self).__name__} takes settings by name: {type(self).__name__}(model="…").')
             # The frames of a validation error, pydantic's too, show their locals to error trackers.
             settings["api_key"] = secret_of(settings.get("api_key"))
             if "cache" in settings:
@@ -372,6 +374,15 @@ class Adapter(StrictSettings):
                 items, name=name, progress=progress, prepaid=prepaid, lane=lane_of("bulk") if documents else None
             )
         return [embedding.vector for embedding in found]
+
+    def _check_texts(self, texts: Iterable[str], labels: Iterable[str]) -> None:
+        """Raise what embedding these texts would raise before the first request.
+
+        Raises:
+            InvalidInputError, TextTooLongError: a text cannot be sent; ``item`` is its label.
+        """
+        for text, label in zip(texts, labels, strict=True):
+            self.client._embedder.checker.check(text, label)
 
     def _of_one_space(self, items: Iterable[Item], name: str) -> list[Item]:
         items = as_items(items)

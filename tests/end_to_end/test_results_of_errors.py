@@ -337,25 +337,27 @@ async def test_a_media_embedder_that_fails_has_the_nodes_it_made(status: int, as
     with pytest.raises(BatchError if status == 400 else AuthenticationError) as caught:
         await embedder.acall(nodes) if asynchronous else embedder(nodes)
     a, b, c, d, e = caught.value.results
-    assert [n.embedding for n in (*a, *c, *e)] == [vector("red"), [0.5] * 512, vector("blue")]
+    assert [n.embedding for n in c] == [[0.5] * 512]
     assert d is None
     if isinstance(caught.value, BatchError):
-        assert [n.embedding for n in b] == [vector("image")]
+        assert [n.embedding for n in (*a, *b, *e)] == [vector("red"), vector("image"), vector("blue")]
         assert list(caught.value.errors) == [3]
+    else:  # the files go first: of the texts, none was sent
+        assert (a, e) == (None, None)
+        assert len(service.requests) <= 2
     del nodes[3]
     made = await embedder.acall(nodes) if asynchronous else embedder(nodes)
     assert [n.embedding for n in made] == [vector("red"), vector("image"), [0.5] * 512, vector("blue")]
 
 
-def test_a_missing_file_does_not_lose_the_texts_before_it() -> None:
+def test_a_missing_file_loses_no_text_as_none_is_sent() -> None:
     service = Service()
     model = TwelveLabsEmbedding(api_key=service.key, transport=service.transport)
     nodes = [TextNode(text="red"), ImageNode(image_path="/nonexistent/a.png")]
     with pytest.raises(TwelveLabsError, match="no such file") as caught:
         TwelveLabsMediaEmbedder(embed_model=model)(nodes)
-    (text,), image = caught.value.results
-    assert text.embedding == vector("red")
-    assert image is None
+    assert caught.value.results == [None, None]
+    assert service.requests == []
 
 
 async def test_a_full_cache_stops_a_loader_that_skips_errors(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_segments_are_one_event_with_a_chunk_for_each(watch: Callable[..., Seen]
     assert end.embeddings == [segment.vector for segment in segments]
 
 
-async def test_the_media_embedder_makes_an_event_for_each_kind(
+async def test_the_media_embedder_makes_an_event_for_files_and_one_for_texts(
     watch: Callable[..., Seen], files: Path, clip: Path
 ) -> None:
     seen = watch()
@@ -186,13 +186,13 @@ async def test_the_media_embedder_makes_an_event_for_each_kind(
         TextDocument(text="a red bike"),
     ]
     nodes = embedder(documents)
-    text, image, video = seen.ends
+    media, text = seen.ends
+    clips = ["clip.mp4 00:00:00-00:00:02 visual", "clip.mp4 00:00:02-00:00:04 visual"]
+    assert media.chunks == ["red.png whole visual", *clips]
     assert text.chunks == ["a red bike"]
-    assert image.chunks == ["red.png whole visual"]
-    assert video.chunks == ["clip.mp4 00:00:00-00:00:02 visual", "clip.mp4 00:00:02-00:00:04 visual"]
-    assert [*image.embeddings, *video.embeddings, *text.embeddings] == [node.embedding for node in nodes]
+    assert [*media.embeddings, *text.embeddings] == [node.embedding for node in nodes]
     await embedder.acall(documents)
-    assert [end.chunks for end in seen.ends[3:]] == [text.chunks, image.chunks, video.chunks]
+    assert [end.chunks for end in seen.ends[2:]] == [media.chunks, text.chunks]
 
 
 def test_files_that_are_skipped_are_not_among_the_chunks(watch: Callable[..., Seen], files: Path) -> None:

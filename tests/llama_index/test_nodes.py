@@ -311,8 +311,44 @@ def test_a_folder(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert kinds == [("a.wav", "audio"), ("b.PNG", "image"), ("c.mov", "video")]
     (line,) = caplog.messages
     assert line.endswith(".pdf, .txt, nameless")
+    (folder / "._a.wav").write_bytes(b"\0\5\x16\7")  # macOS writes such beside each file on a foreign disk
+    (folder / ".thumbnails").mkdir()
+    (folder / ".thumbnails" / "b.png").write_bytes(media.png("red"))
+    (folder / "gone.png").symlink_to("/nowhere/gone.png")
+    assert len(TwelveLabsMediaReader().load_data(folder)) == 3
+    assert "broken links" in caplog.messages[-1]
     with_papers = TwelveLabsMediaReader(kinds=("document",)).load_data([folder])
     assert [document.text for document in with_papers] == ["d.pdf"]
+
+
+def test_a_folder_without_media_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.txt").write_text("a red bike")
+    assert TwelveLabsMediaReader().load_data(tmp_path) == []
+    assert caplog.messages == [
+        f"There is nothing to load in {tmp_path} (left out, as neither of image, audio, video: .txt)"
+    ]
+
+
+def test_a_bad_file_of_a_folder_tells_how_to_go_on(folder: Path) -> None:
+    (folder / "empty.png").touch()
+    with pytest.raises(InvalidInputError, match="on_error='skip'"):
+        TwelveLabsMediaReader().load_data(folder)
+    with pytest.raises(InvalidInputError) as named:
+        TwelveLabsMediaReader().load_data(folder / "empty.png")
+    assert "skip" not in str(named.value)
+
+
+def test_bytes_read_as_text_are_not_embedded(model: TwelveLabsEmbedding, folder: Path) -> None:
+    """SimpleDirectoryReader without the extractor, and without llama-index-readers-file for the PDF."""
+    (folder / "paper.pdf").write_bytes(b"%PDF-1.4\n%\xe2\xe3\n1 0 obj\n\n<<>>")
+    suffixes = (".wav", ".mov", ".png", ".pdf")
+    for path in (path for path in folder.rglob("*") if path.suffix.lower() in suffixes):
+        text = path.read_bytes().decode("utf-8", "ignore")  # as LlamaIndex does
+        document = Document(text=text, metadata={"file_path": str(path)})
+        with pytest.raises(InvalidInputError, match=rf"texts\[0\] .*{path.name}.* read as text"):
+            TwelveLabsMediaEmbedder(embed_model=model)([document])
+        with pytest.raises(InvalidInputError, match=r"texts\[0\].* read as text"):
+            model([document])
 
 
 def test_what_a_file_is(folder: Path) -> None:

@@ -185,6 +185,17 @@ def test_a_query_for_each_option(index: VectorStoreIndex) -> None:
         ask.by_queries(queries, fuse={"visual": 1})
 
 
+async def test_a_search_by_text_has_settings_of_its_own(index: VectorStoreIndex) -> None:
+    """As LangChain's ``invoke`` and the searches by media."""
+    retriever = TwelveLabsMomentRetriever(index, MODEL, similarity_top_k=5)
+    fused = TwelveLabsMomentRetriever(index, MODEL, similarity_top_k=2, fuse="rrf").retrieve("a red bike")
+    assert retriever.retrieve("a red bike", similarity_top_k=2, fuse="rrf") == fused
+    assert await retriever.aretrieve(QueryBundle("a red bike"), similarity_top_k=2, fuse="rrf") == fused
+    assert len(retriever.retrieve("a red bike")) == 5
+    with pytest.raises(InvalidInputError, match="'top_k' is no setting of a search; there are similarity_top_k"):
+        retriever.retrieve("a red bike", top_k=2)  # type: ignore[call-arg]
+
+
 async def test_every_query_async(index: VectorStoreIndex) -> None:
     ask = TwelveLabsMomentRetriever(index, MODEL, fuse="rrf")
     assert places(await ask.aretrieve("a red bike")) == ["a5", "a0", "b0", "a60"]
@@ -254,6 +265,7 @@ def test_every_query_makes_the_events_of_a_retrieval(index: VectorStoreIndex, ev
         ({"merge_gap": -1.0}, "0 or more"),
         ({"gap": -1.0}, "0 or more"),
         ({"pad": -1.0}, "0 or more"),
+        ({"filters": {"source": "b.mp4"}}, "MetadataFilters, got a dict"),
         ({"cutoff": 0.5}, "'cutoff' is no setting of a search; there are similarity_top_k, fuse"),
     ],
 )

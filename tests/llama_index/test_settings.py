@@ -36,6 +36,14 @@ def model() -> TwelveLabsEmbedding:
 # -- unknown settings ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("embeddings", [TwelveLabsEmbedding, TwelveLabsEmbeddings])
+def test_a_setting_without_a_name_is_refused_and_not_shown(embeddings: Any) -> None:
+    """HuggingFaceEmbedding("name") takes one."""
+    with pytest.raises(TypeError, match=r'(TwelveLabsEmbeddings?) takes settings by name: \1\(model="…"\)') as refused:
+        embeddings(KEY)
+    assert KEY not in str(refused.value)
+
+
 def test_an_unknown_setting_is_refused_by_every_component(model: TwelveLabsEmbedding) -> None:
     make: dict[str, Any] = {
         "TwelveLabsEmbedding": lambda **more: TwelveLabsEmbedding(api_key=KEY, **more),

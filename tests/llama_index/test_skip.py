@@ -10,7 +10,14 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import BaseNode, TextNode
 
 from llama_index_twelvelabs import TwelveLabsEmbedding, TwelveLabsMediaEmbedder, TwelveLabsMediaReader
-from twelvelabs_core import AuthenticationError, BatchError, InvalidInputError, RateLimitError, TwelveLabsError
+from twelvelabs_core import (
+    AuthenticationError,
+    BatchError,
+    InvalidInputError,
+    RateLimitError,
+    TextTooLongError,
+    TwelveLabsError,
+)
 from twelvelabs_emulator import Emulator
 from twelvelabs_emulator.protocol.faults import Fault
 
@@ -69,6 +76,36 @@ async def test_without_it_they_are_raised(
     assert not emulator.requests
     with pytest.raises(BatchError, match=r"broken\.mp4"):
         embedder(TwelveLabsMediaReader().load_data([files / "red.mp4", broken]))
+
+
+@pytest.mark.parametrize("bad", ["image", "video", "text"])
+async def test_nothing_is_sent_of_any_kind_if_one_cannot_be(
+    llama: TwelveLabsEmbedding, emulator: Emulator, files: Path, damaged: Path, tmp_path: Path, bad: str
+) -> None:
+    """Without a cache, what had been sent before the refusal would be paid again in every run."""
+    empty = tmp_path / "not.mp4"
+    empty.write_bytes(b"no video at all")
+    paths = [files / "red.png", files / "low.wav", files / "red.mp4"]
+    paths += {"image": [damaged], "video": [empty], "text": []}[bad]
+    text = TextNode(text="" if bad == "text" else "beans")
+    nodes = [TextNode(text="a red bike"), *TwelveLabsMediaReader().load_data(paths), text]
+    embedder = TwelveLabsMediaEmbedder(embed_model=llama)
+    before = len(emulator.requests)
+    with pytest.raises(InvalidInputError):
+        embedder(nodes)
+    with pytest.raises(InvalidInputError):
+        await embedder.acall(nodes)
+    assert len(emulator.requests) == before
+
+
+def test_an_error_of_a_text_names_its_file(llama: TwelveLabsEmbedding, emulator: Emulator) -> None:
+    node = TextNode(text="beans " * 600, metadata={"file_path": "notes/day.txt"})
+    strict = TwelveLabsEmbedding(api_key=emulator.api_key, base_url=emulator.base_url, truncate="none")
+    with pytest.raises(TextTooLongError, match=r"texts\[1\] 'notes/day.txt'"):
+        TwelveLabsMediaEmbedder(embed_model=strict)([TextNode(text="a"), node])
+    emulator.configure(faults=[Fault(kind="status:400")])
+    with pytest.raises(BatchError, match=r"texts\[0\] 'notes/day.txt'"):
+        TwelveLabsMediaEmbedder(embed_model=llama)([node, TextNode(text="a")])
 
 
 def test_progress_is_shown(

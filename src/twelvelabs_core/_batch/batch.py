@@ -24,7 +24,7 @@ from .._net import loop
 from .._net.loop import in_thread
 from .._net.pace import pause
 from .._net.pool import attempt_each, is_of_job
-from .._options import SegmentOptions
+from .._options import OptionsByKind
 from .._results import Embedding
 from .._stats import Run
 from .ahead import ClaimsAhead
@@ -119,7 +119,7 @@ async def run_each(
     labels: Iterable[Label],
     run: Run,
     cache: Cache | None,
-    options: SegmentOptions | None = None,
+    options: OptionsByKind | None = None,
 ) -> tuple[list[Job | None], Outcome[Result]]:
     """Check each item alone, and embed those that can be sent: one that cannot does not stop the others.
 

@@ -12,7 +12,7 @@ from .._errors import TwelveLabsError, as_error
 from .._inputs import Media, as_items
 from .._lanes import Lane, lane_of
 from .._net import loop
-from .._options import SegmentOptions
+from .._options import OptionsByKind, SegmentOptions
 from .._stats import Progress
 from .._store.identity import IdFrom, always
 from .._store.rows import Row, name_for_ids, names_for_ids, one_each, rows_of
@@ -47,7 +47,7 @@ class EmbedsRows(EmbedsSegments):
     def rows_many(
         self,
         media: Iterable[Media],
-        options: SegmentOptions | None = None,
+        options: OptionsByKind | None = None,
         *,
         name: str = "media",
         progress: bool = False,
@@ -58,6 +58,7 @@ class EmbedsRows(EmbedsSegments):
         ``.results``.
 
         Args:
+            options: for every file, or by kind: ``{"video": SegmentOptions(…)}``.
             metadata: one mapping for each file.
         """
         return loop.run(self._rows(as_items(media), options, name, metadata, id_from, progress=progress))
@@ -65,7 +66,7 @@ class EmbedsRows(EmbedsSegments):
     async def arows_many(
         self,
         media: Iterable[Media],
-        options: SegmentOptions | None = None,
+        options: OptionsByKind | None = None,
         *,
         name: str = "media",
         progress: bool = False,
@@ -78,7 +79,7 @@ class EmbedsRows(EmbedsSegments):
     def rows_each(
         self,
         media: Iterable[Media],
-        options: SegmentOptions | None = None,
+        options: OptionsByKind | None = None,
         *,
         name: str = "media",
         metadata: Sequence[Mapping[str, Any]] | None = None,
@@ -91,7 +92,7 @@ class EmbedsRows(EmbedsSegments):
     async def arows_each(
         self,
         media: Iterable[Media],
-        options: SegmentOptions | None = None,
+        options: OptionsByKind | None = None,
         *,
         name: str = "media",
         metadata: Sequence[Mapping[str, Any]] | None = None,
@@ -105,7 +106,7 @@ class EmbedsRows(EmbedsSegments):
     async def _rows_each(
         self,
         media: Sequence[Media],
-        options: SegmentOptions | None,
+        options: OptionsByKind | None,
         name: str,
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,
@@ -156,7 +157,7 @@ class EmbedsRows(EmbedsSegments):
     async def _rows(
         self,
         media: Sequence[Media],
-        options: SegmentOptions | None,
+        options: OptionsByKind | None,
         name: str | None,
         metadata: Sequence[Mapping[str, Any]] | None,
         id_from: IdFrom,

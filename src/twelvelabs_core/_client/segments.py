@@ -12,7 +12,7 @@ from .._errors import as_error
 from .._inputs import Media, as_items
 from .._lanes import lane_of
 from .._net import loop
-from .._options import SegmentOptions
+from .._options import OptionsByKind, SegmentOptions
 from .._results import Segment, Task
 from .base import ClientBase, check_callback
 
@@ -101,7 +101,7 @@ class EmbedsSegments(ClientBase):
     async def _files(
         self,
         media: Sequence[Media],
-        options: SegmentOptions | None,
+        options: OptionsByKind | None,
         name: str | None,
         convert: Callable[[int, Job, Result], T],
         *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from .._api.v2 import check_composed
@@ -12,9 +12,10 @@ from .._assets import asset_of
 from .._errors import InvalidInputError, TwelveLabsError, as_error, with_item
 from .._inputs import Audio, Composed, Item, Media, Video, describe, is_url
 from .._media.file import MediaFile, open_media
+from .._media.kinds import MEDIA_TYPES
 from .._models import Kind, models_that
 from .._net.loop import in_thread
-from .._options import SegmentOptions, check_options, with_defaults
+from .._options import OptionsByKind, SegmentOptions, check_options, with_defaults
 from .._stats import Stats
 from .settings import EmbedSettings
 from .truncate import TextPlan, too_long
@@ -93,7 +94,7 @@ class Checker:
         self,
         items: Sequence[Item],
         labels: Iterable[Label],
-        options: SegmentOptions | None = None,
+        options: OptionsByKind | None = None,
         stats: Stats | None = None,
     ) -> list[Job]:
         """The jobs of some items, all of which can be sent.
@@ -115,7 +116,7 @@ class Checker:
         return jobs
 
     async def check_each(
-        self, items: Sequence[Item], labels: Iterable[Label], options: SegmentOptions | None = None
+        self, items: Sequence[Item], labels: Iterable[Label], options: OptionsByKind | None = None
     ) -> list[Job | TwelveLabsError]:
         """The job of each item, or why it cannot be sent. Files are opened in a thread; texts and URLs need none.
 
@@ -129,7 +130,7 @@ class Checker:
             any(map(_needs_disk, items)), lambda: [self._attempt(item, label, options) for item, label in pairs]
         )
 
-    def _attempt(self, item: Item, label: Label, options: SegmentOptions | None) -> Job | TwelveLabsError:
+    def _attempt(self, item: Item, label: Label, options: OptionsByKind | None) -> Job | TwelveLabsError:
         try:
             return self.check(item, label) if options is None else self.check_segments(item, options, label_text(label))
         except Exception as error:  # also what a PIL image, a file object or a token counter raises
@@ -166,7 +167,7 @@ class Checker:
         file = open_media(item, self._model, label, may_task=may_task)
         return Job(item, file.label, (file,))
 
-    def check_segments(self, media: Any, options: SegmentOptions, label: str) -> Job:
+    def check_segments(self, media: Any, options: OptionsByKind, label: str) -> Job:
         """The job of embedding one file to its segments. Reads its header.
 
         Raises:
@@ -174,6 +175,8 @@ class Checker:
         """
         if not isinstance(media, Media):
             raise InvalidInputError(f"expected Video, Audio, Image or Document, got {describe(media)}.", item=label)
+        if isinstance(options, Mapping) and options.keys() <= MEDIA_TYPES.keys():
+            options = options.get(media.kind, SegmentOptions())
         if not isinstance(options, SegmentOptions):
             raise InvalidInputError(f"options must be SegmentOptions, got a {type(options).__name__}.", item=label)
         _check_address(media, label)

@@ -22,6 +22,7 @@ from twelvelabs_core import (
     Image,
     InvalidInputError,
     QuotaExceededError,
+    SegmentOptions,
     TextTooLongError,
     TwelveLabsError,
     UnexpectedError,
@@ -198,6 +199,10 @@ def test_options_of_another_type_are_refused() -> None:
     service = Service()
     with pytest.raises(InvalidInputError, match="options must be SegmentOptions, got a dict"):
         service.client().embed_segments_many([Image(media.png())], {"a": 1})  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="options must be SegmentOptions, got a dict"):
+        service.client().rows_many([Image(media.png())], {"vidoe": SegmentOptions()})
+    with pytest.raises(InvalidInputError, match="options must be SegmentOptions, got a int"):
+        service.client().rows_many([Image(media.png())], {"image": 1})  # type: ignore[dict-item]
 
 
 # -- iterators -----------------------------------------------------------------------------------------------------
