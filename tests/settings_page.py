@@ -46,6 +46,31 @@ SECTIONS: dict[type, str] = {
     Budget: "",
     Settings: "Of `Emulator(Settings(...))`, `emulator.configure(...)`, `--set` and `@pytest.mark.twelvelabs(...)`.",
 }
+WHEN = {
+    "model": "you choose a space; then every vector has to be made again",
+    "api_key": "it is not in the environment, or there are several accounts",
+    "base_url": "you use the emulator or a proxy",
+    "api_version": "you want the other endpoint",
+    "dimensions": "the store must be smaller; then every vector has to be made again",
+    "truncate": 'the end of long texts matters: `"average"`',
+    "count_tokens": "you have a tokenizer: less is cut",
+    "max_concurrency": "your account allows more at a time, or your machine fewer",
+    "max_media_bytes": "memory is short, or large images are converted",
+    "rate_limits": "your plan is known, or several processes use the account",
+    "rate_limiter": "your app has a limiter already",
+    "max_wait": "a user waits (seconds), or a night's job may wait (an hour, a day)",
+    "max_retries": "your own code tries again: `0`",
+    "retry": "you want other pauses",
+    "timeout": "your network is slow",
+    "total_timeout": "one attempt may take longer than ten minutes",
+    "cache": "always, but for a try",
+    "cache_errors": "going on matters more than paying once",
+    "budget": "a mistake could cost too much",
+    "keep_assets": "you use the files again",
+    "task_timeout": "videos take hours",
+    "transport": "you test, or need connections of your own",
+}
+"""When to change a setting of the client; those of the other classes say it by their meaning."""
 UNITS = {"seconds": "s", "minutes": "minutes", "megabyte": "MB", "bytes": "bytes", "requests": "requests"}
 """Units of numbers, by the words in which their meaning begins."""
 OF_NAMES = {"_sec": "s", "megabyte": "bytes", "pad": "s", "gap": "s", "time": "s", "base": "s", "cap": "s"}
@@ -64,13 +89,20 @@ class Setting:
     @property
     def unit(self) -> str:
         """The unit of a number; empty for what has none."""
-        if not re.search(r"\b(int|float)\b|^_(Amount|Count)", self.type):
+        if not re.search(r"\b(int|float)\b|^_(Amount|Count)", self.type) or self.name.endswith("batch_size"):
             return ""
         for end, unit in OF_NAMES.items():
             if self.name.endswith(end):
                 return unit
         found = re.search("|".join(UNITS), self.meaning.lower())
         return UNITS[found[0]] if found else ""
+
+    @property
+    def value(self) -> tuple[str, str]:
+        """The type, and the default with its unit; the unit alone where no default is a number."""
+        number = self.unit and self.default not in ("", "`None`")
+        unit = self.unit if number or not self.unit else f"in {self.unit}"
+        return self.type.replace("|", "or"), " ".join(filter(None, (self.default, unit)))
 
 
 def settings(cls: type) -> list[Setting]:
@@ -183,12 +215,16 @@ def text() -> str:
     for cls, about in SECTIONS.items():
         title = "The emulator's `Settings`" if cls is Settings else f"`{cls.__name__}`"
         rows = [
-            f"| `{one.name}` | {one.type.replace('|', 'or')} | {one.default} | {one.unit} | {one.meaning} |"
+            f"| `{one.name}` | {'<br>'.join(filter(None, one.value))} | {one.meaning}{_when(cls, one)} |"
             for one in settings(cls)
         ]
-        head = ["| setting | type | default | unit | meaning |", "|---|---|---|---|---|"]
+        head = ["| setting | type, default, unit | meaning |", "|---|---|---|"]
         parts.append("\n".join([f"## {title}", "", *([about, ""] if about else []), *head, *rows]) + "\n")
     return "\n".join(parts)
+
+
+def _when(cls: type, setting: Setting) -> str:
+    return f" **Change it when** {WHEN[setting.name]}." if cls is EmbeddingClient else ""
 
 
 if __name__ == "__main__":

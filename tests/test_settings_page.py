@@ -7,7 +7,8 @@ import inspect
 import pytest
 from pydantic import BaseModel
 
-from tests.settings_page import PART, SECTIONS, Setting, settings, text
+from llama_index_twelvelabs import TwelveLabsEmbedding
+from tests.settings_page import PART, SECTIONS, WHEN, Setting, settings, text
 from twelvelabs_core import EmbeddingClient, RateLimits, RetryPolicy
 from twelvelabs_core.adapter import Adapter
 
@@ -33,6 +34,10 @@ def test_the_adapters_take_the_client_s_settings() -> None:
     assert client - {"model", "retry"} == {*Adapter.model_fields}
 
 
+def test_every_setting_of_the_client_says_when_to_change_it() -> None:
+    assert [*WHEN] == [setting.name for setting in settings(EmbeddingClient)]
+
+
 def named(cls: type, name: str) -> Setting:
     return next(setting for setting in settings(cls) if setting.name == name)
 
@@ -44,3 +49,6 @@ def test_rows() -> None:
     assert named(EmbeddingClient, "model").default == "`'marengo3.0'`"
     assert named(RateLimits, "reserve").unit == "requests"
     assert named(RetryPolicy, "cap").default == "`20.0`"
+    assert named(EmbeddingClient, "timeout").value == ("float", "`120.0` s")
+    assert named(EmbeddingClient, "budget").value == ("Budget or int or None", "`None` in requests")
+    assert named(TwelveLabsEmbedding, "embed_batch_size").unit == ""  # a number of items, whatever its text speaks of

@@ -50,3 +50,25 @@ def test_what_a_browser_would_fetch() -> None:
 def test_docstrings_become_markdown() -> None:
     given = "Raises :class:`~twelvelabs_core.CacheError`.\n\n    .. code-block:: python\n\n        embed()\n"
     assert docstrings(given) == "Raises ``CacheError``.\n\n\n        embed()\n"
+
+
+def test_the_scheme_follows_the_system_until_a_reader_chooses() -> None:
+    """A first visit takes the first palette, and remembers it: `light` would stay when the system turns dark."""
+    palettes = re.findall(r'^    - media: "(.*)"$', CONFIGURATION, re.MULTILINE)
+    assert palettes == ["(prefers-color-scheme)", "(prefers-color-scheme: light)", "(prefers-color-scheme: dark)"]
+
+
+def test_the_readme_s_figures_are_the_benchmarks() -> None:
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    measured = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    rate = re.search(r"at ([\d.]+) of the rate of bare aiohttp", readme)
+    row = re.search(r"^\| Texts a second \| embed_documents / aiohttp \+ orjson \| ([\d.]+) ×", measured, re.MULTILINE)
+    assert rate and row and rate[1] == row[1]
+    times = re.search(r"`embed_documents` did ([\d.]+) times as many as the SDK in threads", measured)
+    assert "less than a third of the time that the official SDK takes" in readme and times and float(times[1]) > 3
+
+
+def test_the_picture_shows_every_adapter() -> None:
+    picture = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
+    adapters = {path.name for path in (ROOT / "src").glob("*_twelvelabs")}
+    assert {*re.findall(r">(\w+_twelvelabs)<", picture)} == adapters

@@ -65,20 +65,21 @@ const best = (vector, item, start, end) => stored
 // --- addresses: what is asked stands in the page's address, so that back and reload work --------------------
 
 const address = item => `#item=${encodeURIComponent(items[item].name)}`;
+const plain = text => { try { return decodeURIComponent(text); } catch { return null; } };  // an address may be cut
 const sceneAddress = one => `#scene=${encodeURIComponent(items[one.item].name)}@${one.start},${one.end},${one.by}`;
 
 function asked() {
   const [sort, rest] = location.hash.slice(1).split(/=(.*)/s);
   if (sort === "query" && data.queries[rest]) return ofQuery(data.queries[rest]);
   if (sort === "item") {
-    const item = items.findIndex(one => one.name === decodeURIComponent(rest));
+    const item = items.findIndex(one => one.name === plain(rest));
     const own = stored.find(one => one.item === item);
     return own && {title: items[item].name, item, sort: items[item].kind === "text" ? "text file" : items[item].kind,
       lists: everywhere(own.vector, one => one.item === item), vector: own.vector};
   }
   if (sort === "scene") {
     const [, name, start, end, by] = rest.match(/^(.*)@([^,]*),([^,]*),(.*)$/) || [];
-    const own = stored.find(one => name && items[one.item].name === decodeURIComponent(name) &&
+    const own = stored.find(one => name && items[one.item].name === plain(name) &&
       one.start === +start && one.end === +end && one.by === by);
     return own && {title: labelled(own), item: own.item, start: own.start, end: own.end, by, sort: "scene",
       vector: own.vector, lists: everywhere(own.vector, one =>
@@ -118,6 +119,10 @@ const clock = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(second
 const span = one => `${clock(one.start)}–${clock(one.end)}`;
 const labelled = one => items[one.item].name +
   (one.start === null || one.start === undefined ? "" : `, ${span(one)}`);
+
+// A name in a caption: of four lines at most, broken after a folder first.
+const caption = (label, more = "") => element("span", {class: "name", title: label},
+  ...label.split(/(?<=[/])/).flatMap((part, at) => at ? [element("wbr"), part] : [part]), more);
 
 const addresses = new Map();  // one blob for each file, however often it is shown
 function mediaOf(item) {
@@ -227,12 +232,12 @@ function bars(item, label) {
 }
 
 function hitCard(hit, top) {
-  const weak = hit.score < rules.near * top;
+  const weak = hit.score < Math.max(rules.near * top, rules.least);
   const to = hit.start === null || hit.start === undefined ? address(hit.item)
     : hit.vector ? sceneAddress(hit.vector.by ? hit.vector : best(hit.vector, hit.item, hit.start, hit.end)) : null;
   const way = hit.by ? ` (${hit.by.replaceAll(",", ", ")})` : "";
   return element("li", {class: weak ? "card weak" : "card", "data-label": labelled(hit)}, shown(hit, to),
-    element("p", {class: "caption"}, element("span", {}, labelled(hit) + way + (weak ? ", weak" : "")),
+    element("p", {class: "caption"}, caption(labelled(hit), way + (weak ? ", weak" : "")),
       element("b", {}, hit.score.toFixed(2))),
     element("div", {class: "meter", "aria-hidden": "true"},
       element("i", {style: `width:${100 * Math.max(0, Math.min(1, hit.score))}%`})));
@@ -241,6 +246,7 @@ function hitCard(hit, top) {
 function list({by, hits}, compared) {
   const top = hits.length ? hits[0].score : 0;
   return element("div", {class: "list"}, compared ? element("h4", {}, by.join(" and ")) : null,
+    hits.length && top < rules.least ? element("p", {class: "soft"}, "Nothing near.") : null,
     hits.length ? element("ol", {class: "cards"}, ...hits.map(hit => hitCard(hit, top))) : element("p", {}, "Nothing."));
 }
 
@@ -270,17 +276,19 @@ function start() {
   const striking = data.queries.filter(query => query.striking);
   const first = (striking.length ? striking : data.queries.slice(0, 3));
   const features = first.map(query => {
-    const what = ofQuery(query), kind = query.striking || Object.keys(what.lists)[0];
-    const hit = what.lists[kind][0].hits[0], to = `#query=${data.queries.indexOf(query)}`;
-    const finds = `${NAMES[query.sort]} ${query.sort === "text" || query.sort.includes("+") ? "find" : "finds"} ${FOUND[kind]}`;
+    const what = ofQuery(query), kinds = Object.keys(what.lists), best = kind => what.lists[kind][0].hits[0];
+    const near = kind => best(kind) && best(kind).score >= rules.least;
+    const kind = query.striking || kinds.find(near) || kinds[0], hit = best(kind), to = `#query=${data.queries.indexOf(query)}`;
+    const finds = `${NAMES[query.sort]} ${query.sort === "text" || query.sort.includes("+") ? "find" : "finds"} ${
+      near(kind) ? FOUND[kind] : "nothing near"}`;
     const from = element("div", {class: "from"},
       query.item === null ? null : shown({item: query.item}, to),
       query.text ? element("a", {class: "face words", href: to}, `“${query.text}”`) : null);
     return element("li", {class: "feature", "data-title": query.title}, element("h3", {}, element("a", {href: to}, finds)),
       element("div", {class: "pair"}, from, element("span", {class: "arrow", "aria-hidden": "true"}, "→"),
         hit ? shown(hit, to) : element("p", {}, "Nothing.")),
-      element("p", {class: "caption"}, element("span", {}, query.item === null ? "" : items[query.item].name),
-        element("span", {}, hit ? `${labelled(hit)} · ${hit.score.toFixed(2)}` : "")));
+      element("p", {class: "caption"}, caption(query.item === null ? "" : items[query.item].name),
+        hit ? caption(labelled(hit), ` · ${hit.score.toFixed(2)}`) : ""));
   });
   const others = data.queries.filter(query => !first.includes(query)).map(query => element("li", {},
     element("a", {class: "chip", href: `#query=${data.queries.indexOf(query)}`}, query.title)));
@@ -293,7 +301,7 @@ function start() {
         element("h2", {}, HEADINGS[kind]), element("ul", {class: "cards small"}, ...all.map(one =>
           element("li", {class: "card", "data-label": labelled(one)},
             shown(one, one.by ? sceneAddress(one) : address(one.item)),
-            element("p", {class: "caption"}, element("span", {}, labelled(one)))))))),
+            element("p", {class: "caption"}, caption(labelled(one)))))))),
   ];
 }
 

@@ -27,6 +27,9 @@ __all__ = ["MEDIA_BYTES", "page", "write"]
 MEDIA_BYTES = 12_000_000
 """Audio and video embedded at most, in bytes of the files; of the rest the page has stills, and can search by them."""
 
+TOYS_LEAST = 0.15
+"""Cosine of the emulator's vectors below which a hit is chance. Of the models' vectors no such number is known."""
+
 _HERE = Path(__file__).resolve().parent
 
 _TOYS = 'The vectors are <a href="#about" data-about>toys of the local emulator</a>, not TwelveLabs’ models.'
@@ -65,7 +68,7 @@ def page(
 ) -> str:
     """The page as text."""
     # "<" ends no script inside a JSON string when it is written as its code.
-    data = json.dumps(_data(library, answers, stored), ensure_ascii=False).replace("<", "\\u003c")
+    data = json.dumps(_data(library, service, answers, stored), ensure_ascii=False).replace("<", "\\u003c")
     about = " ".join(service.about)
     return f"""<!doctype html>
 <html lang="en">
@@ -86,10 +89,10 @@ Point at a scene or a sound, or press ▶, and it plays. {_TOYS if service.toy e
 <main id="main" tabindex="-1"><noscript>This page searches with JavaScript, which is switched off.</noscript></main>
 <footer>
 <p class="about" id="about">{escape(about)}</p>
-<p>Searched: <code>{escape(str(library.folder))}</code>, each file as one vector, videos scene by scene, through
-{escape(" and ".join(answers))}. The number beside a file is the cosine of the angle between its vector and the query’s:
-1 is the same direction, 0 nothing in common. Compare numbers within one list only. What is far below the best is faded.
-</p>
+<p>Searched: <code>{escape(library.folder.resolve().name)}</code>, each file as one vector, videos scene by scene,
+through {escape(" and ".join(answers))}. The number beside a file is the cosine of the angle between its vector and the
+query’s: 1 is the same direction, 0 nothing in common. Compare numbers within one list only. What is far below the best
+is faded.</p>
 {_left_out(library)}
 </footer>
 <script type="application/json" id="data">{data}</script>
@@ -110,7 +113,8 @@ def _counts(library: Library, answers: Mapping[str, Sequence[Answer]], stored: S
     counts = [(len(library.of(kind)), named(kind, len(library.of(kind)))) for kind in KINDS]
     scenes = len({(one.name, one.span) for one in stored if one.span})
     counts += [(scenes, "scene" if scenes == 1 else "scenes")]
-    parts = [f"<b>{sum(first)} of {len(first)}</b> lists begin with the expected file or scene"] if first else []
+    right = f'<b class="right">{sum(first)} of {len(first)}</b> lists begin with the expected file or scene'
+    parts = [right] if first else []
     return " · ".join([*parts, *(f"<b>{number}</b> {name}" for number, name in counts if number)])
 
 
@@ -125,7 +129,9 @@ def _left_out(library: Library) -> str:
     return f"<details><summary>{summary}</summary><dl>{rows}</dl></details>"
 
 
-def _data(library: Library, answers: Mapping[str, Sequence[Answer]], stored: Sequence[Stored]) -> dict[str, Any]:
+def _data(
+    library: Library, service: Service, answers: Mapping[str, Sequence[Answer]], stored: Sequence[Stored]
+) -> dict[str, Any]:
     place = {item.name: number for number, item in enumerate(library.items)}
     stored = [one for one in stored if one.name in place]
     vectors = np.array([one.vector for one in stored], dtype="<f4")
@@ -142,7 +148,7 @@ def _data(library: Library, answers: Mapping[str, Sequence[Answer]], stored: Seq
         "numbers": _packed(vectors),
         "queries": _queries(answers, place),
         "code": all_code(),
-        "rules": {"near": NEAR, "gap": GAP, "deep": DEEP, "most": 3},
+        "rules": {"near": NEAR, "gap": GAP, "deep": DEEP, "most": 3, "least": TOYS_LEAST if service.toy else 0},
     }
 
 

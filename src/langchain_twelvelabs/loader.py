@@ -15,7 +15,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
 from twelvelabs_core import BatchError, IdFrom, InvalidInputError, Row, TwelveLabsError, UnexpectedError
-from twelvelabs_core.adapter import always, callers_loop, checked_id_from, describe, name_for_ids, stops_all
+from twelvelabs_core.adapter import always, awake, callers_loop, checked_id_from, describe, name_for_ids, stops_all
 
 from .copies import Copies
 from .duplicates import Duplicates
@@ -191,7 +191,8 @@ class TwelveLabsMediaLoader(BaseLoader):
                 while await asyncio.to_thread(ahead.fill):
                     found, future = ahead.first
                     try:
-                        documents = await asyncio.wrap_future(future)
+                        with awake():
+                            documents = await asyncio.wrap_future(future)
                     except TwelveLabsError as error:
                         documents = self._skip(found, error)
                     ahead.drop_first()

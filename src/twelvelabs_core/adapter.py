@@ -55,8 +55,9 @@ Errors:
     :func:`stops_all`, where it may leave out items that fail.
 Asynchronous work:
     :func:`run`, :func:`arun` and :func:`submit` run a coroutine on the client's background loop, from any thread or
-    loop, so that a sync and an async method share one coroutine; :func:`callers_loop` refuses trio. What is kept from
-    :func:`submit`, and any lock, belongs into a :class:`PerLoop`, which makes it anew in a forked child.
+    loop, so that a sync and an async method share one coroutine; :func:`callers_loop` refuses trio. Await a future of
+    :func:`submit` inside :func:`awake`, or Jupyter cannot interrupt it. What is kept from :func:`submit`, and any lock,
+    belongs into a :class:`PerLoop`, which makes it anew in a forked child.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ from ._media.kinds import (
 )
 from ._models import Model
 from ._net.forks import PerLoop
-from ._net.loop import arun, callers_loop, run, submit
+from ._net.loop import arun, awake, callers_loop, run, submit
 from ._net.pool import stops_all
 from ._net.settings import DEFAULT_MEDIA_BYTES, DEFAULT_TOTAL_TIMEOUT
 from ._options import SegmentOptions
@@ -152,6 +153,7 @@ __all__ = [
     "as_media",
     "as_objects",
     "asset_of",
+    "awake",
     "callers_loop",
     "check_reserved",
     "checked_adapter",

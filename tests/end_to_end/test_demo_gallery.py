@@ -330,6 +330,53 @@ def test_a_users_odd_files_are_found_shown_and_never_run(browser: Browser, servi
         assert tab.errors == []
 
 
+def test_a_search_with_nothing_near_says_so(browser: Browser, service: Service, tmp_path: Path) -> None:
+    sample_media.make(tmp_path / "media")
+    (tmp_path / "media" / "toys.txt").write_text("a $5 toy", encoding="utf-8")
+    library = find(tmp_path / "media")
+    page = page_of(library, [text_query(library, "a $5 toy"), text_query(library, "qwzx")], service, tmp_path)
+    with browser.open(page.as_uri()) as tab:
+        heads = "[...document.querySelectorAll('.feature h3')].map(one => one.textContent)"
+        # Not the first kind, whatever it is, but one in which something was found.
+        assert tab.run(heads) == ["Words find a text", "Words find nothing near"]
+        tab.click(".feature h3 a")
+        tab.wait("document.querySelector('.asked h2')")
+        near = tab.run(
+            """[...document.querySelectorAll("section[data-kind]")].map(one => [one.dataset.kind,
+            one.innerText.includes("Nothing near."), one.querySelectorAll(".card:not(.weak)").length])"""
+        )
+        assert near == [["image", True, 0], ["video", True, 0], ["audio", True, 0], ["text", False, 1]]
+
+
+def test_a_spoilt_address_shows_all_there_is_to_ask(browser: Browser, page: Path) -> None:
+    for spoilt in ("#item=%E0%A4%A", "#scene=%E0@1,2,visual", "#item=gone.png", "#query=99"):
+        with browser.open(page.as_uri() + spoilt) as tab:
+            assert tab.run("document.querySelectorAll('.feature').length") == 3
+            assert tab.errors == []
+
+
+def test_names_of_any_length_leave_the_page_in_shape(browser: Browser, service: Service, tmp_path: Path) -> None:
+    """A long name is cut in its caption, and whole where it is asked for; nothing is wider than a phone."""
+    sample_media.make(tmp_path / "media")
+    folder = tmp_path / "private" / "holiday"
+    (folder / "day one").mkdir(parents=True)
+    names = ["day one/" + "x" * 120 + ".png", "lemon.png"]
+    for name in names:
+        (folder / name).write_bytes((tmp_path / "media" / "lemon.png").read_bytes())
+    library = find(folder)
+    page = page_of(library, file_queries(library), service, tmp_path)
+    with browser.open(page.as_uri(), phone=True) as tab:
+        lines = "Math.round(one.offsetHeight / parseFloat(getComputedStyle(one).lineHeight))"
+        assert max(tab.run(f"[...document.querySelectorAll('.caption .name')].map(one => {lines})")) == 4
+        assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+        tab.click(card("image", names[0]))
+        assert asked(tab) == names[0]
+        assert tab.run("[...document.querySelectorAll('pre')].every(one => one.scrollWidth <= one.clientWidth)")
+    # The page may be mailed: where the folder is on this machine is nobody's business.
+    text = page.read_text(encoding="utf-8")
+    assert "<code>holiday</code>" in text and str(tmp_path) not in text
+
+
 def test_what_is_too_large_for_the_page_is_shown_and_searched_all_the_same(
     browser: Browser, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

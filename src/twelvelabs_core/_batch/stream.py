@@ -249,7 +249,8 @@ async def stream_async(
     async def results() -> Iterator[R]:
         future = flow.next()
         waiting = [asyncio.wrap_future(f) for f in ([future] if future else flow.futures)]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        with loop.awake():
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         future = future or flow.next()
         assert future is not None
         return flow.take(future)

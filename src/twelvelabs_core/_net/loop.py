@@ -13,7 +13,7 @@ import contextlib
 import os
 import selectors
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -25,6 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+# Seconds a caller's loop may sleep while it waits.
+AWAKE_SEC = 0.5
 # Seconds the interpreter waits at its end for what is being written.
 EXIT_SEC = 10.0
 # Threads beside those that a batch keeps busy by reading and encoding files.
@@ -225,7 +227,29 @@ async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
     except RuntimeError:
         coroutine.close()
         raise
-    return await asyncio.wrap_future(submit(coroutine), loop=loop)
+    with awake():
+        return await asyncio.wrap_future(submit(coroutine), loop=loop)
+
+
+@contextlib.contextmanager
+def awake() -> Iterator[None]:
+    """Wake the caller's loop now and then while it waits for the background loop.
+
+    Nothing else may happen on it until the batch ends. Jupyter's interrupt puts a cell's cancellation on its loop and
+    does not wake that: by the time it was noticed, everything had been sent and paid for.
+    """
+    loop = callers_loop()
+    timer: asyncio.TimerHandle
+
+    def again() -> None:
+        nonlocal timer
+        timer = loop.call_later(AWAKE_SEC, again)
+
+    again()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def callers_loop() -> asyncio.AbstractEventLoop:

@@ -22,6 +22,7 @@ from twelvelabs_core import (
     Stats,
     UnexpectedError,
 )
+from twelvelabs_core._net import loop as net_loop
 
 # -- loops, threads, cancelling ------------------------------------------------------------------------------------
 
@@ -70,6 +71,38 @@ class Stuck:
             await asyncio.Event().wait()
         finally:
             self.cancelled.set()
+
+
+@pytest.mark.parametrize("way", ["batch", "stream"])
+async def test_a_cancellation_that_does_not_wake_the_loop_is_noticed(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Jupyter's interrupt of a cell: a signal's handler calls ``call_soon`` on the loop, which goes on sleeping."""
+    monkeypatch.setattr(net_loop, "AWAKE_SEC", 0.02)
+    stuck = Stuck()
+    client = Service(stuck).client()
+
+    async def cell() -> None:
+        if way == "batch":
+            await client.aembed_many(["a", "b"])
+        async for _ in client.astream(["a", "b"]):
+            pass
+
+    call = asyncio.ensure_future(cell())
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        stuck.asked.wait(2)
+        loop.call_soon(call.cancel)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    # Wakes the loop long after, so that the test ends where nothing else does.
+    late = loop.call_later(5, call.cancel, "late")
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await call
+    late.cancel()
+    thread.join()
+    assert cancelled.value.args == () and loop.time() < late.when()
+    assert await asyncio.to_thread(stuck.cancelled.wait, 2)
 
 
 async def test_cancelling_the_await_cancels_the_request() -> None:
