@@ -190,7 +190,7 @@ def _type(node: ast.expr, module: Any) -> str:
         value = getattr(module, node.id, None)
         if get_origin(value) is Literal:
             return ", ".join(f'"{one}"' if isinstance(one, str) else str(one) for one in get_args(value))
-        return {"_Amount": "float", "_Count": "int", "_Strings": "list[str]"}.get(node.id, node.id)
+        return {"_Amount": "float", "_Offset": "float", "_Count": "int", "_Strings": "list[str]"}.get(node.id, node.id)
     return ast.unparse(node).replace("'", '"').replace("|", "or")
 
 
