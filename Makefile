@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := src tests examples benchmarks distributions
 # The site's builder has an environment of its own.
 DOCS := .venv-docs
+# The lowest version of each package that pyproject.toml allows.
+LOWEST := .venv-lowest
 # Clients of others, which need environments of their own; CLIENT is what is installed there.
 CLIENTS := .venv-clients
 PYTHON_CLIENTS := $(CLIENTS)/sdk-0.4/installed $(CLIENTS)/haystack/installed
@@ -19,7 +21,7 @@ $(CLIENTS)/haystack/installed: CLIENT = twelvelabs-haystack==2.0.0
 $(CLIENTS)/javascript/installed: CLIENT = twelvelabs-js@1.3.4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint typecheck check format coverage mutations chaos bench clients live docs docs-serve dist dist-check clean
+.PHONY: help demo test lint typecheck check format coverage lowest mutations chaos bench clients live docs docs-serve dist dist-check clean
 
 help: ## list what make can do
 	@echo 'make demo        text, images, audio and video found by one another (no key needed)'
@@ -30,6 +32,7 @@ help: ## list what make can do
 	@echo 'make lint        ruff: rules and format'
 	@echo 'make typecheck   mypy, strict'
 	@echo 'make coverage    all tests, with line and branch coverage'
+	@echo 'make lowest      unit tests with the lowest version of each package that pyproject.toml allows'
 	@echo 'make mutations   change 60 random places of the core, and see whether a unit test fails'
 	@echo 'make chaos       every way to fail, the long form (an hour or two); some of it: make chaos CHAOS="--only mix-* --scale 0.1"'
 	@echo 'make bench       how fast it is'
@@ -75,6 +78,10 @@ coverage: $(DEV)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
+# LangChain's own suites need a newer httpx than we do.
+lowest: $(LOWEST)/installed
+	$(LOWEST)/bin/python -m pytest -m "not network" --ignore=tests/langchain/test_standard.py tests/core tests/langchain tests/llama_index tests/ray tests/emulator $(TESTS)
+
 mutations: $(DEV)
 	$(BIN)/python tests/mutations.py
 
@@ -109,7 +116,7 @@ dist-check: dist
 	$(BIN)/python -m tests.dist_check dist
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(DOCS) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
+	rm -rf $(VENV) $(CLIENTS) $(DOCS) $(LOWEST) build dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* examples/media examples/output
 	rm -f benchmarks/results/*.json
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -125,6 +132,12 @@ $(DOCS)/installed: pyproject.toml
 	@echo "Installing what the site needs into $(DOCS) …"
 	@"$(PYTHON)" -m venv $(DOCS)
 	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install '.[docs]'
+	@touch $@
+
+$(LOWEST)/installed: pyproject.toml
+	@"$(PYTHON)" -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install uv
+	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[unit]'
 	@touch $@
 
 $(PYTHON_CLIENTS):

@@ -196,10 +196,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def chroma_client() -> Any:
     """Chroma in this process. All its clients share one memory: every test takes a collection name of its own."""
-    import chromadb
-    from chromadb.config import Settings
-
-    return chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
+    chromadb = pytest.importorskip("chromadb")
+    return chromadb.EphemeralClient(chromadb.config.Settings(anonymized_telemetry=False))
 
 
 @pytest.fixture

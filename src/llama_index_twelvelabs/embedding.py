@@ -111,7 +111,9 @@ class TwelveLabsEmbedding(MediaEmbedding):
 
     def to_payload(self) -> dict[str, Any]:
         """What LlamaIndex shows to telemetry and callbacks; nothing secret."""
-        return {**super().to_payload(), "space": self.space, "truncate": self.truncate}
+        # Not every release of LlamaIndex has such a method to ask.
+        names = ("model_name", "embed_batch_size", "space", "truncate")
+        return {"class_name": self.class_name(), **{name: getattr(self, name) for name in names}}
 
     # -- texts: LlamaIndex's BaseEmbedding -------------------------------------------------------------------------
 

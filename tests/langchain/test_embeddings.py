@@ -15,7 +15,6 @@ from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import ValidationError
 
 import langchain_twelvelabs
@@ -174,6 +173,7 @@ def test_serialised_it_is_not_implemented_as_other_embeddings_and_shows_no_key()
 
 def test_segments_in_checkpoints_of_langgraph(caplog: pytest.LogCaptureFixture) -> None:
     """Registered by name, or plain; the name is public, so that a checkpoint outlives a version of this package."""
+    JsonPlusSerializer = pytest.importorskip("langgraph.checkpoint.serde.jsonplus").JsonPlusSerializer
     segment = Segment([0.5, 0.25], 0.0, 6.0, "visual", "clip")
     state = {"found": [segment], "plain": [asdict(segment)]}
     registered = JsonPlusSerializer(allowed_msgpack_modules=[Segment])

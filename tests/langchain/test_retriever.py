@@ -19,6 +19,9 @@ from tests.support import media
 from tests.support.collection import entries, place, service
 from twelvelabs_core import Audio, Image, InvalidInputError
 
+# The run collector of older releases of LangChain.
+pytestmark = pytest.mark.filterwarnings("ignore:The `copy` method is deprecated:DeprecationWarning")
+
 SERVICE = service()
 MODEL = TwelveLabsEmbeddings(api_key=SERVICE.key, transport=SERVICE.transport)
 

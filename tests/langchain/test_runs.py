@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,11 +14,18 @@ from langchain_core.documents import Document
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_core.tracers.schemas import Run
+from langchain_core.version import VERSION
 
 from langchain_twelvelabs import TwelveLabsEmbeddings, TwelveLabsMediaLoader
 from tests.support.service import Service, refusal
 from twelvelabs_core import Image, InvalidInputError
 from twelvelabs_core.adapter import run as run_on_the_loop
+
+# The run collector of older releases of LangChain.
+pytestmark = pytest.mark.filterwarnings("ignore:The `copy` method is deprecated:DeprecationWarning")
+needs_context = pytest.mark.skipif(
+    sys.version_info < (3, 11) and VERSION < "1.4", reason="before 1.4, LangChain passes a coroutine no context on 3.10"
+)
 
 
 def embeddings(service: Service | None = None) -> TwelveLabsEmbeddings:
@@ -77,6 +85,7 @@ def test_a_loader_inside_a_chain_is_below_the_chains_run(files: Path, tracer: Ru
         assert run.extra["metadata"]["job"] == 7
 
 
+@needs_context
 async def test_an_async_chain(files: Path, tracer: RunCollectorCallbackHandler) -> None:
     loader = TwelveLabsMediaLoader(files / "red.png", embeddings())
 
@@ -99,6 +108,7 @@ def test_a_lazy_load_belongs_to_where_it_was_called(files: Path, tracer: RunColl
     assert [run.name for run in only(tracer).child_runs] == ["read", "TwelveLabsMediaLoader"]
 
 
+@needs_context
 async def test_events_of_a_chain_name_the_embedding_of_each_file(files: Path) -> None:
     loader = TwelveLabsMediaLoader(files / "red.png", embeddings())
 

@@ -82,23 +82,21 @@ class Bare(VectorStore):
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """One collection, opened with any embeddings."""
     if request.param == "chroma":
-        from langchain_chroma import Chroma
-
+        Chroma = pytest.importorskip("langchain_chroma").Chroma
         client, name = request.getfixturevalue("chroma_client"), request.getfixturevalue("fresh_name")
         return lambda model: Chroma(name, model, client=client)
     if request.param == "qdrant":
-        from langchain_qdrant import QdrantVectorStore
+        QdrantVectorStore = pytest.importorskip("langchain_qdrant").QdrantVectorStore
         from qdrant_client import models
 
         client = request.getfixturevalue("qdrant_client")
         client.create_collection("media", models.VectorParams(size=512, distance=models.Distance.COSINE))
         return lambda model: QdrantVectorStore(client, "media", model, validate_collection_config=False)
     if request.param == "lancedb":
-        from langchain_lancedb import LanceDB
-
+        LanceDB = pytest.importorskip("langchain_lancedb").LanceDB
         return lambda model: LanceDB(model, uri=str(tmp_path / "lance"))
     if request.param == "faiss":
-        import faiss
+        faiss = pytest.importorskip("faiss")
         from langchain_community.docstore.in_memory import InMemoryDocstore
         from langchain_community.vectorstores.faiss import FAISS
 

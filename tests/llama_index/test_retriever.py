@@ -52,18 +52,15 @@ def index() -> VectorStoreIndex:
 def any_index(request: pytest.FixtureRequest, tmp_path: Any) -> VectorStoreIndex:
     name = request.getfixturevalue("fresh_name")
     if request.param == "chroma":
-        from llama_index.vector_stores.chroma import ChromaVectorStore
-
+        ChromaVectorStore = pytest.importorskip("llama_index.vector_stores.chroma").ChromaVectorStore
         client = request.getfixturevalue("chroma_client")
         made = client.create_collection(name, metadata={"hnsw:space": "cosine"})
         return indexed(ChromaVectorStore(chroma_collection=made))
     if request.param == "qdrant":
-        from llama_index.vector_stores.qdrant import QdrantVectorStore
-
+        QdrantVectorStore = pytest.importorskip("llama_index.vector_stores.qdrant").QdrantVectorStore
         return indexed(QdrantVectorStore(name, client=request.getfixturevalue("qdrant_client")))
     if request.param == "lancedb":
-        from llama_index.vector_stores.lancedb import LanceDBVectorStore
-
+        LanceDBVectorStore = pytest.importorskip("llama_index.vector_stores.lancedb").LanceDBVectorStore
         return indexed(LanceDBVectorStore(str(tmp_path), name))
     return indexed(SimpleVectorStore())
 
