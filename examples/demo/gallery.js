@@ -5,10 +5,10 @@ const {items, rules} = data;
 const main = document.getElementById("main");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const KINDS = ["image", "video", "audio", "text"];
-const HEADINGS = {image: "Images", video: "Scenes of videos", audio: "Sounds", text: "Texts"};
-const NAMES = {image: "An image", video: "A scene", audio: "A sound", text: "Words", "text + image": "Words and an image",
+const HEADINGS = {image: "Images", video: "Scenes of videos", audio: "Audio", text: "Texts"};
+const NAMES = {image: "An image", video: "A scene", audio: "Audio", text: "Words", "text + image": "Words and an image",
   "text file": "A text"};
-const FOUND = {image: "an image", video: "a scene", audio: "a sound", text: "a text"};
+const FOUND = {image: "an image", video: "a scene", audio: "audio", text: "a text"};
 
 function floats(packed) {
   const bytes = Uint8Array.from(atob(packed), one => one.charCodeAt(0));
@@ -305,7 +305,7 @@ function start() {
   ];
 }
 
-// Each scene once: its picture if it has a vector, else its sound or what is said.
+// Each scene once: what is seen if that has a vector, else what is heard or said.
 function scenes() {
   const ways = new Map();
   for (const one of stored) if (one.start !== null && (!ways.has(one.item) || one.by === "visual")) ways.set(one.item, one.by);

@@ -83,8 +83,8 @@ def page(
 <header>
 <h1><a href="#">Images, video, audio and text, found by one another</a></h1>
 <p class="counts">{_counts(library, answers, stored)}</p>
-<p class="soft"><b>Click an image, a sound, a scene or a text: the page searches by it.</b>
-Point at a scene or a sound, or press ▶, and it plays. {_TOYS if service.toy else ""}</p>
+<p class="soft"><b>Click an image, audio, a scene or a text: the page searches by it.</b>
+Point at a scene or audio, or press ▶, and it plays. {_TOYS if service.toy else ""}</p>
 </header>
 <main id="main" tabindex="-1"><noscript>This page searches with JavaScript, which is switched off.</noscript></main>
 <footer>

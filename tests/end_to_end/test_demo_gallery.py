@@ -97,7 +97,7 @@ def test_one_file_begins_with_what_is_striking_and_asks_for_nothing_else(browser
             "10 scenes"
         )
         features = tab.run("[...document.querySelectorAll('.feature')].map(one => one.innerText)")
-        assert "A sound finds a scene" in features[0] and "day-at-the-sea.mp4, 0:12–0:18" in features[0]
+        assert "Audio finds a scene" in features[0] and "day-at-the-sea.mp4, 0:12–0:18" in features[0]
         assert "the same in red" in features[1] and "picnic-cloth.png" in features[1]
         seen = tab.run("[...document.querySelectorAll('main > *')].map(one => one.getBoundingClientRect().top)")
         assert seen[0] < 300  # the striking ones are seen at once
@@ -244,7 +244,7 @@ def test_the_keyboard_reaches_plays_and_leaves_everything(browser: Browser, page
         assert tab.run(focus) == "Skip to the results"
         tab.press("Enter")
         tab.press("Tab")
-        assert tab.run(focus) == "A sound finds a scene"
+        assert tab.run(focus) == "Audio finds a scene"
         tab.press("Enter")
         assert asked(tab) == "low-hum.wav"
         tab.wait(f"({focus}) === 'low-hum.wav'")  # a screen reader tells what is asked now
