@@ -428,7 +428,7 @@ def quota_exceeded(wait: float) -> QuotaExceededError:
     reopens_at = datetime.now(timezone.utc) + timedelta(seconds=min(wait, FAR_OFF))
     return QuotaExceededError(
         f"The rate limit is used up until {reopens_at:%Y-%m-%d %H:%M:%S} UTC, for {wait:.0f} s: longer than max_wait. "
-        "Finished results are in .results; with cache= the next run continues from there.",
+        "What is finished is in .results, or was yielded; with cache= the next run continues from there.",
         reopens_at=reopens_at,
         retry_after=wait,
     )
