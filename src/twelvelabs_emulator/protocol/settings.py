@@ -107,9 +107,9 @@ class Settings(BaseModel):
     quota_after: _Count | None = None
     #: ``X-Ratelimit-Dimensions`` and ``X-Ratelimit-Request-…``, the older ``X-Ratelimit-Limit`` …, or none.
     limit_headers: Literal["dimensions", "old", "none"] = "dimensions"
-    #: Headers of categories without a limit: none, or those of a limit that is never reached (a million a minute). The
+    #: Headers of categories without a limit: those of a limit that is never reached (a million a minute), or none. The
     #: documentation promises them for every response; an account without limits is not documented.
-    unlimited_headers: Literal["none", "plenty"] = "none"
+    unlimited_headers: Literal["none", "plenty"] = "plenty"
     #: Whether ``…-Reset`` headers have a fraction of a second, or are rounded up.
     reset_fraction: bool = False
     #: Body of a 429. All three have been reported.
