@@ -98,6 +98,7 @@ from twelvelabs_core import (
     frames,
     fuse_ranks,
     fuse_scores,
+    local_only,
     merge_moments,
     no_waiting,
     normalize,
@@ -279,7 +280,7 @@ def limits() -> RateLimits:
 def errors(client: EmbeddingClient) -> None:
     try:
         advance_clock(86_400)
-        with no_waiting():
+        with local_only(), no_waiting():
             client.embed_many(["a", "b"])
     except BatchError as error:
         assert_type(error.errors, dict[int, twelvelabs_core.TwelveLabsError])

@@ -37,7 +37,7 @@ from ._errors import (
 from ._inputs import Audio, Composed, Document, Image, Item, Media, Source, Video
 from ._limits import RateLimits, Window
 from ._models import DEFAULT_MODEL, MODELS, MediaLimit, Model
-from ._net.pace import advance_clock, no_waiting
+from ._net.pace import advance_clock, local_only, no_waiting
 from ._net.retry import RetryPolicy
 from ._options import Dynamic, Fixed, Quadrants, SegmentOptions, Sentences, TimedText
 from ._results import Embedding, Parts, Segment, Task, Usage
@@ -116,6 +116,7 @@ __all__ = [
     "frames",
     "fuse_ranks",
     "fuse_scores",
+    "local_only",
     "merge_moments",
     "no_waiting",
     "normalize",

@@ -102,7 +102,8 @@ class Budget:
         if over_requests or over_minutes:
             used = f"{self.spent_requests} requests" + (f", {self.spent_minutes:.1f} minutes" if self.minutes else "")
             raise QuotaExceededError(
-                f"The budget is used up ({used}). What is finished is in .results, or was yielded; raise budget= to continue."
+                f"The budget is used up ({used}). What is finished is in .results, or was yielded; "
+                "raise budget= to continue."
             )
         self.spent_requests += 1
         self.spent_minutes += minutes

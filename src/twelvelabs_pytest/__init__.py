@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,11 +98,13 @@ def twelvelabs_emulator(request: pytest.FixtureRequest, _twelvelabs_running: Emu
     """The emulator, reset for each test, with the settings of its marker: ``.base_url``, ``.api_key``, ``.requests``.
 
     It accepts any key. ``.api_key`` is new for each test, so that no test finds an account whose limit another has used
-    up.
+    up. A client that was made before, with the service's address and perhaps a real key, sends nothing.
     """
     _twelvelabs_running.reset()
     _twelvelabs_running.configure(**_settings(request.node))
-    yield _twelvelabs_running
+    core = sys.modules.get("twelvelabs_core")  # Otherwise no client has been made.
+    with core.local_only() if core is not None else nullcontext():
+        yield _twelvelabs_running
     _twelvelabs_running.reset()
 
 

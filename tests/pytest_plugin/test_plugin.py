@@ -117,6 +117,29 @@ def test_it_works_with_other_plugins(run_pytest: Run) -> None:
     assert outcome(done) == "4 passed", done.stdout + done.stderr
 
 
+def test_a_client_that_an_app_made_at_its_import_asks_nobody(run_pytest: Run) -> None:
+    """It has the service's address, and here a real key: its requests would be charged."""
+    code = """
+        import pytest
+        from twelvelabs_core import EmbeddingClient, InvalidInputError
+
+        made_at_import = EmbeddingClient()
+
+        def test_it(twelvelabs_env):
+            with pytest.raises(InvalidInputError, match="https://api.twelvelabs.io; nothing was sent"):
+                made_at_import.embed("a red bike")
+            assert EmbeddingClient().embed("a red bike").vector
+
+        async def test_from_a_coroutine(twelvelabs_emulator):
+            with pytest.raises(InvalidInputError, match="Make the client in the test"):
+                await made_at_import.aembed("a red bike")
+    """
+    options = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"]
+    environment = {"TWELVELABS_API_KEY": "tlk_real", "TWELVELABS_BASE_URL": ""}
+    done = run_pytest(code, *options, plugins=("pytest_asyncio.plugin",), environment=environment)
+    assert outcome(done) == "2 passed", done.stdout + done.stderr
+
+
 def test_it_costs_nothing_where_it_is_not_used(run_pytest: Run) -> None:
     code = """
         import sys

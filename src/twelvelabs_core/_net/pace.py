@@ -1,16 +1,19 @@
-"""Two switches for tests: no retry and no rate limit waits; the clock of rate limits is ahead."""
+"""Three switches for tests: retries and rate limits do not wait, their clock is ahead, only this machine is asked."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from .._errors import InvalidInputError
 
 _waiting = True
+_local_only = False
 _ahead = 0.0  # seconds
 
 
@@ -52,6 +55,46 @@ def advance_clock(seconds: float) -> None:
 def monotonic() -> float:
     """The clock of rate limits: ``time.monotonic()``, and what :func:`advance_clock` has added."""
     return time.monotonic() + _ahead
+
+
+@contextmanager
+def local_only() -> Iterator[None]:
+    """Inside this context, the clients of this process send nothing to another machine. For tests.
+
+    A client that an app made when it was imported has the service's address, and may have a real key: its requests
+    are refused with an InvalidInputError before anything is sent. Clients with a ``transport=`` of their own are left
+    alone.
+    """
+    global _local_only
+    before, _local_only = _local_only, True
+    try:
+        yield
+    finally:
+        _local_only = before
+
+
+def check_reach(url: str) -> None:
+    """Refuse what :func:`local_only` does not let through.
+
+    Raises:
+        InvalidInputError: the address is of another machine.
+    """
+    if not _local_only:
+        return
+    address = urlsplit(url)
+    if not _is_local(address.hostname or ""):
+        raise InvalidInputError(
+            f"This test asks the emulator, and a client was about to ask {address.scheme}://{address.netloc}; nothing "
+            "was sent. Make the client in the test, or in what it calls: one that is made when a module is imported "
+            "has the address of that time."
+        )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def pause(seconds: float) -> None:

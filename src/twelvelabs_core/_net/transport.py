@@ -22,6 +22,7 @@ from multidict import CIMultiDict
 
 from .body import MAX_ERROR_BODY, read_body
 from .deadline import Deadline, Deadlines
+from .pace import check_reach
 
 KEEP_ALIVE_SEC = 30
 CONNECT_SEC = 10.0
@@ -79,8 +80,10 @@ class AiohttpTransport:
             limit: most bytes of the response's body, see :func:`~.body.read_body`.
 
         Raises:
+            InvalidInputError: a test may not ask that address.
             Exception: of aiohttp's, for the sender to translate.
         """
+        check_reach(url)
         session = self._session or self._open_session()
         response = await session.request(
             method, url, headers=headers, data=body, allow_redirects=False, proxy=self._proxy
