@@ -143,6 +143,10 @@ def media_text(text: str) -> tuple[str, str] | None:
     return (found["digest"], text.rpartition("\n")[2]) if found else None
 
 
+# The least that the formats' first 64 characters have; one in a text is nothing but odd.
+_BINARY_NULS = 4
+
+
 def is_file_content(text: Any) -> bool:
     """Whether a text, as LlamaIndex embeds it, begins as PDF, image, audio, video and office files do.
 
@@ -151,7 +155,7 @@ def is_file_content(text: Any) -> bool:
     if not isinstance(text, str):
         return False
     head, _, body = text.partition("\n\n")  # metadata stand before the text
-    return any("\0" in part[:32] or part.startswith("%PDF-") for part in (head, body))
+    return any(part[:64].count("\0") >= _BINARY_NULS or part.startswith("%PDF-") for part in (head, body))
 
 
 def row_metadata(node: BaseNode, media: Media, space: str) -> dict[str, Any]:
