@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,8 +101,9 @@ def twelvelabs_emulator(request: pytest.FixtureRequest, _twelvelabs_running: Emu
     """
     _twelvelabs_running.reset()
     _twelvelabs_running.configure(**_settings(request.node))
-    core = sys.modules.get("twelvelabs_core")  # Otherwise no client has been made.
-    with core.local_only() if core is not None else nullcontext():
+    from twelvelabs_core import local_only  # Here: a project that does not use the fixture imports nothing.
+
+    with local_only():
         yield _twelvelabs_running
     _twelvelabs_running.reset()
 

@@ -140,6 +140,20 @@ def test_a_client_that_an_app_made_at_its_import_asks_nobody(run_pytest: Run) ->
     assert outcome(done) == "2 passed", done.stdout + done.stderr
 
 
+def test_a_client_without_the_address_asks_nobody_either(run_pytest: Run) -> None:
+    """The app is imported by the test, and the fixture alone sets no address."""
+    code = """
+        import pytest
+
+        def test_it(twelvelabs_emulator):
+            from twelvelabs_core import EmbeddingClient, InvalidInputError
+            with pytest.raises(InvalidInputError, match="https://api.twelvelabs.io; nothing was sent"):
+                EmbeddingClient().embed("a red bike")
+    """
+    done = run_pytest(code, environment={"TWELVELABS_API_KEY": "tlk_real", "TWELVELABS_BASE_URL": ""})
+    assert outcome(done) == "1 passed", done.stdout + done.stderr
+
+
 def test_it_costs_nothing_where_it_is_not_used(run_pytest: Run) -> None:
     code = """
         import sys
