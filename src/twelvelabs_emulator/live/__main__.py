@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,13 +27,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--base-url", default=os.environ.get("TWELVELABS_BASE_URL") or _SERVICE)
     parser.add_argument("--yes", action="store_true", help="do not ask before requests are sent")
-    parser.add_argument("--most-requests", type=int, default=80, help="budget (default %(default)s)")
-    parser.add_argument("--most-media", type=float, default=120.0, metavar="SEC", help="budget (default %(default)s)")
+    parser.add_argument("--most-requests", type=_count, default=80, help="budget (default %(default)s)")
+    parser.add_argument(
+        "--most-media", type=_seconds, default=120.0, metavar="SEC", help="budget (default %(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=Path("live"), help="folder to write to (default %(default)s)")
     given = parser.parse_args(arguments)
     key = os.environ.get(_KEY, "").strip()
     if not key:
         print(f"Set {_KEY} to the key of the account.", file=sys.stderr)
+        return 2
+    unwritable = _unwritable(given.output)
+    if unwritable is not None:
+        print(f"Cannot write into {given.output}: {unwritable}.", file=sys.stderr)
         return 2
     requests = min(given.most_requests, sum(question.requests for question in QUESTIONS))
     media = min(given.most_media, sum(question.media_sec for question in QUESTIONS))
@@ -43,10 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     service = Service(given.base_url, key, most_requests=given.most_requests, most_media_sec=given.most_media)
     outcome = ask_all(service, QUESTIONS, lambda line: print(line, file=sys.stderr))
     table = as_table(outcome, QUESTIONS, Settings(), service)
-    given.output.mkdir(parents=True, exist_ok=True)
+    print(table)
     (given.output / "real.json").write_text(as_settings(outcome), encoding="utf-8")
     (given.output / "report.md").write_text(table, encoding="utf-8")
-    print(table)
     print(f"Differences from the emulator's defaults: {len(differences(outcome, Settings()))}.")
     print(f"The emulator behaves like this with: python -m twelvelabs_emulator --settings {given.output / 'real.json'}")
     return 0 if outcome.stopped is None else 1
@@ -55,8 +62,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _agreed() -> bool:
     try:
         return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         return False
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Return why nothing can be written into a folder, which is made; before anything is paid."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _count(text: str) -> int:
+    """Return a number of 0 or more."""
+    if int(text) < 0:
+        raise ValueError
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    """Return seconds of 0 or more."""
+    if not 0 <= float(text) < math.inf:
+        raise ValueError
+    return float(text)
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ def _lone_scope(service: Service) -> Found:
 
 def _asset(service: Service) -> Found:
     file = ("a.jpg", samples.split_image())
-    made = service.ask("POST", "assets", form={"method": (None, "direct"), "file": file})
+    made = service.ask("POST", "assets", form={"method": (None, "direct"), "file": file}, then=3)
     if not _accepted(made):
         raise NotAnswered("refused")
     asset_id = made.json()["_id"]
@@ -222,9 +222,18 @@ def _asset(service: Service) -> Found:
             raise NotAnswered("it was ready at once")
         image = {"media_source": {"asset_id": asset_id}}
         body = {"input_type": "image", "model_name": "marengo3.0", "image": image}
-        return _either("unready_asset", "accept", "refuse", service.ask("POST", "embed-v2", body=body))
+        used = service.ask("POST", "embed-v2", body=body)
+        if _accepted(used) and service.ask("GET", f"assets/{asset_id}").json().get("status") != "processing":
+            raise NotAnswered("it was ready soon")
+        return _either("unready_asset", "accept", "refuse", used)
     finally:
-        service.ask("DELETE", f"assets/{asset_id}")
+        _delete(service, asset_id)
+
+
+def _delete(service: Service, asset_id: str) -> None:
+    service.left.append(asset_id)
+    if service.ask("DELETE", f"assets/{asset_id}").status in (200, 204, 404):
+        service.left.remove(asset_id)
 
 
 def _missing(name: str, path: str, statuses: tuple[int, ...]) -> Callable[[Service], Found]:
@@ -294,7 +303,7 @@ QUESTIONS = [
     ),
     Question(("unknown_asset_status",), 1, _missing("unknown_asset_status", f"assets/{_UNKNOWN}", (403, 404))),
     Question(("not_found_status",), 1, _missing("not_found_status", f"embed-v2/tasks/{_UNKNOWN}", (404, 400))),
-    Question(("unready_asset",), 3, _asset),
+    Question(("unready_asset",), 4, _asset),
     Question(("audio_v1_two_vectors", "audio_v1_labels"), 1, _speech, 6),
     Question(("shuffle_segments",), 1, _order, _AUDIO_SEC),
     Question(("soundless_video",), 1, _soundless, _VIDEO_SEC),

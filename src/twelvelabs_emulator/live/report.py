@@ -62,6 +62,8 @@ def as_table(outcome: Outcome, questions: Sequence[Question], settings: Settings
             differs = "differs" if name in differences(outcome, settings) else ""
             lines.append(f"| `{name}` | {DOCUMENTED.get(name, 'no')} | `{ours!r}` | {real} | {differs} |")
     lines += ["", f"{service.requests} requests, {service.media_sec:g} seconds of media."]
+    if service.left:
+        lines.append(f"Could not be deleted, and is on the account still: asset {', '.join(service.left)}.")
     if outcome.stopped is not None:
         lines.append(f"Stopped before the end: {outcome.stopped}.")
     return "\n".join(lines) + "\n"

@@ -35,6 +35,7 @@ class Service:
     Attributes:
         requests: how many have been sent.
         media_sec: seconds of audio and video in them.
+        left: ids of assets that could not be deleted.
     """
 
     def __init__(self, base_url: str, key: str, *, most_requests: int = 80, most_media_sec: float = 120.0) -> None:
@@ -43,6 +44,7 @@ class Service:
         self._most_requests, self._most_media_sec = most_requests, most_media_sec
         self.requests = 0
         self.media_sec = 0.0
+        self.left: list[str] = []
 
     def ask(
         self,
@@ -53,14 +55,17 @@ class Service:
         form: dict[str, Part] | None = None,
         query: dict[str, str] | None = None,
         media_sec: float = 0.0,
+        then: int = 0,
     ) -> Answer:
         """Send a request, with a JSON ``body`` or a ``form``, and ``media_sec`` seconds of audio or video in it.
+
+        The budget must suffice for the requests that come ``then``.
 
         Raises:
             Stopped: the budget is used up, or the account's limit is, or the key is refused.
             NotAnswered: the server failed, or could not be reached.
         """
-        if self.requests >= self._most_requests:
+        if self.requests + then >= self._most_requests:
             raise Stopped(f"the budget of {self._most_requests} requests is used up")
         if self.media_sec + media_sec > self._most_media_sec:
             raise Stopped(f"the budget of {self._most_media_sec:g} seconds of media is used up")

@@ -13,7 +13,7 @@ from twelvelabs_emulator.__main__ import _parser, _settings
 from twelvelabs_emulator.live import questions
 from twelvelabs_emulator.live.__main__ import main
 from twelvelabs_emulator.live.questions import QUESTIONS
-from twelvelabs_emulator.live.report import Outcome, ask_all, differences
+from twelvelabs_emulator.live.report import Outcome, as_table, ask_all, differences
 from twelvelabs_emulator.live.service import Service
 
 KEY = "tlk_of_the_account"
@@ -143,6 +143,55 @@ def test_ctrl_c_keeps_what_is_known(emulator: Emulator, service: Service) -> Non
     outcome = ask_all(service, QUESTIONS, press)
     assert outcome.stopped == "interrupted"
     assert differences(outcome, Settings()) == {"over_long_text_v2_marengo30": "cut"}
+
+
+def test_an_asset_that_gets_ready_meanwhile_tells_nothing(emulator: Emulator, service: Service) -> None:
+    """Its use is accepted as that of any asset."""
+    emulator.configure(
+        **ACCOUNT, asset_polls=0, asset_ready_sec=0.05, faults=[{"kind": "late:0.3", "path": "assets", "first": 1}]
+    )
+    outcome = ask(service)
+    assert outcome.unanswered["unready_asset"] == "it was ready soon"
+    assert service.left == []
+
+
+def test_an_asset_that_cannot_be_deleted_is_named(emulator: Emulator, service: Service) -> None:
+    emulator.configure(**ACCOUNT, faults=[{"kind": "status:503", "method": "DELETE"}])
+    outcome = ask(service)
+    (left,) = service.left
+    assert f"on the account still: asset {left}." in as_table(outcome, QUESTIONS, Settings(), service)
+
+
+@pytest.mark.parametrize("budget", range(12))
+def test_no_budget_leaves_an_asset(emulator: Emulator, budget: int) -> None:
+    emulator.configure(**ACCOUNT)
+    service = Service(emulator.base_url, KEY, most_requests=budget)
+    chosen = [question for question in QUESTIONS if question.settings in (("unready_asset",), ("blank_text",))]
+    ask_all(service, chosen * 2, lambda _: None)
+    assert len(emulator.requests) <= budget
+    made = [request.method for request in emulator.requests if request.path.endswith("assets")]
+    gone = [request for request in emulator.requests if request.method == "DELETE"]
+    assert len(made) == len(gone) == (budget >= 5) + (budget >= 9)
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_paid(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWELVELABS_API_KEY", KEY)
+    (tmp_path / "file").touch()
+    given = ["--base-url", emulator.base_url, "--output"]
+    assert main([*given, str(tmp_path / "file"), "--yes"]) == 2
+    assert "Cannot write into" in capsys.readouterr().err
+
+    def press(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", press)
+    assert main([*given, str(tmp_path / "live")]) == 1
+    for wrong in (["--most-requests", "-1"], ["--most-media", "nan"]):
+        with pytest.raises(SystemExit):
+            main([*given, str(tmp_path / "live"), *wrong])
+    assert emulator.requests == []
 
 
 def test_the_command(
